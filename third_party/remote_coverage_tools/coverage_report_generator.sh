@@ -1,0 +1,3 @@
+#!/bin/sh
+echo "bazel coverage: not available with Debian's Bazel" >&2
+exit 1
