@@ -1,0 +1,17 @@
+// ActiveProfile: the profile that this build was made for, for code that wants
+// a default. Cloud, unless the build says `--define profile=embedded`.
+
+#ifndef BPFMAP_PROFILES_ACTIVE_PROFILE_H_
+#define BPFMAP_PROFILES_ACTIVE_PROFILE_H_
+
+#include "profiles/cloud.h"
+#include "profiles/embedded.h"
+
+namespace bpfmap {
+
+// BPFMAP_ACTIVE_PROFILE is set by profiles/BUILD.
+using ActiveProfile = BPFMAP_ACTIVE_PROFILE;
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_PROFILES_ACTIVE_PROFILE_H_

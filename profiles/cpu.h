@@ -1,0 +1,49 @@
+// Virtual CPUs: on which CPU a program runs, as its per-CPU maps see it.
+//
+// On Linux a BPF program stays on one CPU from start to end. Here every thread
+// has a number that plays this part: given out in turn when a thread first
+// asks, kept for its life, and set for a while by ScopedCpu, so that a test on
+// one thread can be any CPU.
+//
+// Two threads may have the same number when there are more threads than CPUs.
+// They then share that CPU's values, as two programs never do on Linux: give
+// them different numbers, or make CPUs enough, where that matters.
+//
+// Thread-safe, except SetPossibleCpus().
+
+#ifndef BPFMAP_PROFILES_CPU_H_
+#define BPFMAP_PROFILES_CPU_H_
+
+namespace bpfmap {
+
+// The largest number of CPUs, as on Linux (CONFIG_NR_CPUS with MAXSMP).
+inline constexpr int kMaxCpus = 8192;
+
+// How many CPUs there can be: one per CPU of this machine, unless it was set.
+// Per-CPU values are this many slices wide.
+int PossibleCpus();
+
+// Sets PossibleCpus() to `count`, or back to the machine's number with 0.
+// Returns false, and changes nothing, if `count` is below 0 or above kMaxCpus.
+// REQUIRES: no map exists, and no other thread uses one of these functions.
+bool SetPossibleCpus(int count);
+
+// The CPU of the calling thread: 0 to PossibleCpus() - 1.
+int CurrentCpu();
+
+// Puts the calling thread on `cpu` while it lives. They may be nested.
+// REQUIRES: 0 <= cpu < PossibleCpus(); created and destroyed by one thread.
+class ScopedCpu {
+ public:
+  explicit ScopedCpu(int cpu);
+  ~ScopedCpu();
+  ScopedCpu(const ScopedCpu&) = delete;
+  ScopedCpu& operator=(const ScopedCpu&) = delete;
+
+ private:
+  int previous_;
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_PROFILES_CPU_H_

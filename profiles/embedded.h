@@ -1,0 +1,46 @@
+// Embedded: 64 KiB for all maps, no heap, no operating system.
+//
+// Memory is never given back, so maps allocate in Init() only and have no
+// Resize(). A thread that waits for a lock spins: on one core, do not share a
+// map between tasks of different priority, or an interrupt handler and a task.
+
+#ifndef BPFMAP_PROFILES_EMBEDDED_H_
+#define BPFMAP_PROFILES_EMBEDDED_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "profiles/profile.h"
+#include "profiles/reader_writer_lock.h"
+#include "profiles/static_pool.h"
+
+namespace bpfmap {
+
+struct Spin {
+  void Once() {}
+};
+using SpinRwLock = BasicRwLock<Spin>;
+
+struct Embedded {
+  static constexpr const char* kName = "embedded";
+  static constexpr bool kResizable = false;
+  static constexpr uint32_t kLockStripes = 1;
+  static constexpr std::size_t kCacheLineSize = 8;
+  using Lock = SpinRwLock;
+  using Memory = StaticPool<64 * 1024>;
+
+  // There is no source of chance here that every board has: maps differ from
+  // each other, but not from run to run. Keys that an attacker chooses need a
+  // profile of your own.
+  static uint64_t RandomSeed() {
+    static constinit std::atomic<uint32_t> maps{0};
+    const uint64_t map = maps.fetch_add(1, std::memory_order_relaxed) + 1;
+    return map * 0x9e3779b97f4a7c15;
+  }
+};
+static_assert(Profile<Embedded>);
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_PROFILES_EMBEDDED_H_

@@ -1,0 +1,42 @@
+// Heap: zeroed memory from the C library, which hands large blocks out as
+// untouched pages: what a map does not use costs address space only.
+//
+// Thread-safe.
+
+#ifndef BPFMAP_PROFILES_HEAP_H_
+#define BPFMAP_PROFILES_HEAP_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <limits>
+
+namespace bpfmap {
+
+class Heap {
+ public:
+  // Returns `bytes` of zeroed memory, or null. `alignment` is a power of two.
+  void* Allocate(std::size_t bytes, std::size_t alignment) {
+    if (alignment < alignof(void*)) alignment = alignof(void*);
+    // calloc's own block starts a pointer and up to `alignment` bytes earlier;
+    // its address is kept in front of what is handed out.
+    const std::size_t extra = alignment + sizeof(void*);
+    if (bytes > std::numeric_limits<std::size_t>::max() - extra) return nullptr;
+    void* const block = std::calloc(1, bytes + extra);
+    if (block == nullptr) return nullptr;
+    const uintptr_t first = reinterpret_cast<uintptr_t>(block) + sizeof(void*);
+    const uintptr_t aligned = (first + alignment - 1) & ~(alignment - 1);
+    void** const result = reinterpret_cast<void**>(aligned);
+    result[-1] = block;
+    return result;
+  }
+
+  // `p` came from Allocate, or is null.
+  void Deallocate(void* p) {
+    if (p != nullptr) std::free(static_cast<void**>(p)[-1]);
+  }
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_PROFILES_HEAP_H_

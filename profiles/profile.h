@@ -1,0 +1,49 @@
+// Profile: what a map needs from the platform. Memory, a lock, a few numbers.
+//
+// A map is a template over one Profile. Two come with the library, cloud.h and
+// embedded.h; a third one is a struct that satisfies the concept below, and
+// nothing else. The members:
+//
+//   kName            What test names and benchmark rows call it.
+//   kResizable       Whether maps have Resize(). It needs memory that can be
+//                    asked for after a map was created.
+//   kLockStripes     Power of two. How many locks a large map spreads its
+//                    writers over.
+//   kCacheLineSize   Power of two. Locks of different stripes are kept this
+//                    many bytes apart; 8 where caches do not matter.
+//   Lock             Reader-writer lock with Lock, Unlock, ReaderLock and
+//                    ReaderUnlock; usually a BasicRwLock.
+//   Memory           Where maps live. Thread-safe.
+//     Allocate(bytes, alignment): zeroed memory, or null when spent.
+//     Deallocate(p): gives it back, or does nothing.
+//   RandomSeed()     64 bits for a map's hash function; best if an attacker
+//                    cannot know them.
+
+#ifndef BPFMAP_PROFILES_PROFILE_H_
+#define BPFMAP_PROFILES_PROFILE_H_
+
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+
+namespace bpfmap {
+
+template <typename P>
+concept Profile = requires(typename P::Lock& lock, typename P::Memory& memory,
+                           std::size_t size, void* block) {
+  { P::kName } -> std::convertible_to<const char*>;
+  { P::kResizable } -> std::convertible_to<bool>;
+  { P::kLockStripes } -> std::convertible_to<uint32_t>;
+  { P::kCacheLineSize } -> std::convertible_to<std::size_t>;
+  lock.Lock();
+  lock.Unlock();
+  lock.ReaderLock();
+  lock.ReaderUnlock();
+  { memory.Allocate(size, size) } -> std::same_as<void*>;
+  memory.Deallocate(block);
+  { P::RandomSeed() } -> std::same_as<uint64_t>;
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_PROFILES_PROFILE_H_
