@@ -1,0 +1,290 @@
+// ArrayMap: BPF_MAP_TYPE_ARRAY. Values by index, all there from the start.
+//
+// The key is a uint32_t index in the byte order of the machine; value i starts
+// as zero bytes. Nothing can be deleted.
+//
+// Program view: a pointer shows the live element as long as the index exists,
+// since values are written in place. After a Resize() that dropped the index it
+// shows the last value; if a later Resize() brings the index back, the element
+// starts from zero again, at the same address.
+//
+// UpdateElem checks: flags beyond BPF_EXIST (EINVAL), index (E2BIG),
+// BPF_NOEXIST (EEXIST), BPF_F_LOCK without a lock in the value (EINVAL).
+// The user view refuses the last one first.
+//
+// A value is copied as one whole, in both directions; what programs store
+// through pointers at the same time is ordered by nothing but themselves.
+//
+// Source: Documentation/bpf/map_array.rst; answers of Linux 6.18 in
+// tests/golden/. Thread-safe, see bpf_map.h and local_map.h.
+
+#ifndef BPFMAP_MAPS_ARRAY_MAP_H_
+#define BPFMAP_MAPS_ARRAY_MAP_H_
+
+#include <cstdint>
+#include <cstring>
+
+#include "maps/def_check.h"
+#include "maps/errno.h"
+#include "maps/generic_batch.h"
+#include "maps/internal/array_slots.h"
+#include "maps/internal/value_layout.h"
+#include "maps/local_map.h"
+#include "maps/map_def.h"
+#include "maps/user_rights.h"
+#include "profiles/profile.h"
+#include "profiles/reader_writer_lock.h"
+
+namespace bpfmap {
+
+template <Profile P>
+class ArrayMap final : public LocalMap {
+ public:
+  using Memory = typename P::Memory;
+
+  // `memory` must outlive the map.
+  ArrayMap(const MapDef& def, Memory* memory)
+      : def_(def),
+        rights_(def),
+        slots_(*memory,
+               internal::ValueLayout(def.value_size, def.spin_lock_offset)) {}
+  explicit ArrayMap(const MapDef& def)
+    requires requires { P::DefaultMemory(); }
+      : ArrayMap(def, &P::DefaultMemory()) {}
+  ArrayMap(const ArrayMap&) = delete;
+  ArrayMap& operator=(const ArrayMap&) = delete;
+
+  // What Linux would say to `def`.
+  //   EINVAL  a size or max_entries of 0; a key that is not 4 bytes; a flag
+  //           that arrays do not have; what DefCheck lists
+  //   E2BIG   a value of more than 0x7fffffff bytes
+  //   EACCES  see CheckNameAndLock
+  static constexpr DefCheck Check(const MapDef& def);
+
+  // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
+  static constexpr uint64_t MemoryNeeded(const MapDef& def) {
+    return internal::ArraySlots<P>::MemoryNeeded(def.value_size,
+                                                 def.max_entries);
+  }
+
+  // Makes the map usable. Errors of Check(), and ENOMEM; the map may then only
+  // be destroyed. REQUIRES: called once, before any other method.
+  Errno Init() {
+    const DefCheck check = Check(def_);
+    if (check) return check.error;
+    return slots_.Init(def_.max_entries) ? Errno::kOk : Errno::kNoMem;
+  }
+
+  // Sets the number of elements. Elements before the end keep their values and
+  // addresses, new ones are zero; for pointers see the top of the file.
+  //   EPERM   no right to write; the map is frozen
+  //   EINVAL  max_entries is 0
+  //   ENOMEM  no memory; nothing has changed
+  Errno Resize(uint32_t max_entries)
+    requires P::kResizable
+  {
+    WriterLock lock(resize_lock_);
+    if (!rights_.may_write()) return Errno::kPerm;
+    if (max_entries == 0) return Errno::kInval;
+    return slots_.Resize(max_entries) ? Errno::kOk : Errno::kNoMem;
+  }
+
+  MapDef def() const override {
+    MapDef def = def_;
+    def.max_entries = slots_.size();
+    return def;
+  }
+
+  // The program view.
+  void* LookupElem(const void* key) override {
+    if (key == nullptr) return nullptr;
+    const uint32_t index = IndexOf(key);
+    return index < slots_.size() ? slots_.At(index) : nullptr;
+  }
+  Errno UpdateElem(const void* key, const void* value,
+                   uint64_t flags) override {
+    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+    if (key == nullptr || value == nullptr) return Errno::kFault;
+    return Put(View::kProgram, key, value, flags);
+  }
+  Errno DeleteElem(const void*) override {
+    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+    return Errno::kInval;
+  }
+
+  // The user view.
+  Errno Lookup(const void* key, void* value, uint64_t flags = 0) override {
+    const Errno error = rights_.CheckLookup(key, flags);
+    if (error != Errno::kOk) return error;
+    const uint32_t index = IndexOf(key);
+    if (index >= slots_.size()) return Errno::kNoEnt;
+    if (value == nullptr) return Errno::kFault;
+    slots_.Read(index, value, (flags & kLock) != 0);
+    return Errno::kOk;
+  }
+  Errno Update(const void* key, const void* value,
+               uint64_t flags = kAny) override {
+    const Errno error = rights_.CheckUpdate(key, value, flags);
+    if (error != Errno::kOk) return error;
+    return Put(View::kUser, key, value, flags);
+  }
+  Errno Delete(const void* key) override {
+    const Errno error = rights_.CheckDelete(key);
+    return error != Errno::kOk ? error : Errno::kInval;
+  }
+  Errno GetNextKey(const void* key, void* next_key) override {
+    const Errno error = rights_.CheckGetNextKey();
+    if (error != Errno::kOk) return error;
+    uint32_t next;
+    if (!NextIndex(key, &next)) return Errno::kNoEnt;
+    if (next_key == nullptr) return Errno::kFault;
+    std::memcpy(next_key, &next, sizeof next);
+    return Errno::kOk;
+  }
+  Errno LookupAndDelete(const void* key, void*, uint64_t flags = 0) override {
+    const Errno error = rights_.CheckLookupAndDelete(key, flags);
+    return error != Errno::kOk ? error : Errno::kNotSupp;
+  }
+  Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
+                    void* values, uint32_t* count,
+                    BatchFlags flags = {}) override;
+  Errno LookupAndDeleteBatch(const void*, void*, void*, void*, uint32_t* count,
+                             BatchFlags = {}) override {
+    return RefuseBatch(count, /*reads=*/true);
+  }
+  Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
+                    BatchFlags flags = {}) override;
+  Errno DeleteBatch(const void*, uint32_t* count, BatchFlags = {}) override {
+    return RefuseBatch(count, /*reads=*/false);
+  }
+  Errno Freeze() override {
+    return rights_.Freeze([&](auto change) { slots_.WithAllLocked(change); });
+  }
+
+ private:
+  enum class View { kProgram, kUser };
+
+  static uint32_t IndexOf(const void* key) {
+    uint32_t index;
+    std::memcpy(&index, key, sizeof index);
+    return index;
+  }
+
+  // The index behind `key`'s; 0 if key is null or past the end. False at the
+  // end.
+  bool NextIndex(const void* key, uint32_t* next) const {
+    const uint32_t size = slots_.size();
+    const uint32_t index = key == nullptr ? size : IndexOf(key);
+    if (index < size && index == size - 1) return false;
+    *next = index < size ? index + 1 : 0;
+    return true;
+  }
+
+  Errno Put(View view, const void* key, const void* value, uint64_t flags) {
+    const uint32_t index = IndexOf(key);
+    if ((flags & ~kLock) > kExist) return Errno::kInval;
+    if (index >= slots_.size()) return Errno::k2Big;
+    if ((flags & kNoExist) != 0) return Errno::kExist;
+    if ((flags & kLock) != 0 && def_.spin_lock_offset == kNoSpinLock) {
+      return Errno::kInval;
+    }
+    internal::Stripe<P>& stripe = slots_.StripeOf(index);
+    WriterLock lock(stripe);
+    if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
+    if (index >= slots_.size()) return Errno::k2Big;  // a Resize came between
+    slots_.WriteLocked(stripe, index, value, (flags & kLock) != 0);
+    return Errno::kOk;
+  }
+
+  Errno RefuseBatch(const uint32_t* count, bool reads) const {
+    if (count == nullptr) return Errno::kFault;
+    const Errno error = rights_.CheckBatchRights(reads, /*writes=*/true);
+    return error != Errno::kOk ? error : Errno::kNotSupp;
+  }
+
+  const MapDef def_;
+  UserRights rights_;
+  internal::ArraySlots<P> slots_;
+  typename P::Lock resize_lock_;  // one Resize at a time
+};
+
+template <Profile P>
+constexpr DefCheck ArrayMap<P>::Check(const MapDef& def) {
+  constexpr uint32_t kFlags = kNumaNode | kRdOnly | kWrOnly | kRdOnlyProg |
+                              kWrOnlyProg | kMmapable | kInnerMap;
+  if (DefCheck check = CheckCommon(def)) return check;
+  if (def.type != MapType::kArray) {
+    return {Errno::kInval, "type must be ARRAY"};
+  }
+  if (def.max_entries == 0) {
+    return {Errno::kInval, "max_entries must be 1 or more"};
+  }
+  if (def.key_size != sizeof(uint32_t)) {
+    return {Errno::kInval, "key_size must be 4: the key is an index"};
+  }
+  if (def.value_size == 0) {
+    return {Errno::kInval, "value_size must be 1 or more"};
+  }
+  if ((def.map_flags & ~kFlags) != 0) {
+    return {Errno::kInval, "map_flags has a flag that ARRAY does not take"};
+  }
+  if (HasBoth(def.map_flags, kRdOnlyProg, kWrOnlyProg)) {
+    return {Errno::kInval,
+            "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other"};
+  }
+  if (def.value_size > 0x7fffffff) {
+    return {Errno::k2Big, "value_size must be 0x7fffffff or less"};
+  }
+  return CheckNameAndLock(def);
+}
+
+template <Profile P>
+Errno ArrayMap<P>::LookupBatch(const void* in_batch, void* out_batch,
+                               void* keys, void* values, uint32_t* count,
+                               BatchFlags flags) {
+  if (count == nullptr) return Errno::kFault;
+  Errno error = rights_.CheckBatchRights(/*reads=*/true, /*writes=*/false);
+  if (error != Errno::kOk) return error;
+  error = rights_.CheckElemFlags(flags.elem_flags);
+  if (error != Errno::kOk) return error;
+
+  const bool value_lock = (flags.elem_flags & kLock) != 0;
+  uint32_t last = 0;  // the position: the key that was copied last
+  if (in_batch != nullptr) last = IndexOf(in_batch);
+  bool started = in_batch != nullptr;
+  const uint32_t wanted = *count;
+  error = ForEachInBatch(count, [&](uint32_t i) {
+    uint32_t index;
+    if (!NextIndex(started ? &last : nullptr, &index)) return Errno::kNoEnt;
+    if (keys == nullptr || values == nullptr) return Errno::kFault;
+    slots_.Read(index, ElementAt(values, i, def_.value_size), value_lock);
+    std::memcpy(ElementAt(keys, i, sizeof index), &index, sizeof index);
+    last = index;
+    started = true;
+    return Errno::kOk;
+  });
+  if (wanted == 0 || error == Errno::kFault || *count == 0) return error;
+  if (out_batch == nullptr) return Errno::kFault;
+  std::memcpy(out_batch, &last, sizeof last);
+  return error;
+}
+
+template <Profile P>
+Errno ArrayMap<P>::UpdateBatch(const void* keys, const void* values,
+                               uint32_t* count, BatchFlags flags) {
+  if (count == nullptr) return Errno::kFault;
+  Errno error = rights_.CheckBatchRights(/*reads=*/false, /*writes=*/true);
+  if (error != Errno::kOk) return error;
+  error = rights_.CheckElemFlags(flags.elem_flags);
+  if (error != Errno::kOk) return error;
+
+  return ForEachInBatch(count, [&](uint32_t i) {
+    if (keys == nullptr || values == nullptr) return Errno::kFault;
+    return Put(View::kUser, ElementAt(keys, i, def_.key_size),
+               ElementAt(values, i, def_.value_size), flags.elem_flags);
+  });
+}
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_MAPS_ARRAY_MAP_H_

@@ -1,0 +1,139 @@
+// BpfMap: a BPF map as user space sees it. START HERE.
+//
+// The methods are the bpf(2) map commands: keys and values are copied, and
+// every error is the one Linux 6.18 returns (the table is in README.md, under
+// "Errors"). For the side that a BPF program sees, pointers into the map, see
+// local_map.h. Implementations: ArrayMap, HashMap, ... (local), and KernelMap
+// (a map of the running kernel).
+//
+// Keys are `key_size` bytes and values `value_size` bytes, as `def()` says;
+// neither needs any alignment. A null pointer where bytes are needed is
+// EFAULT, as a bad address is on Linux; any other pointer must be good.
+//
+// Rights: kRdOnly in map_flags refuses the writing commands and kWrOnly the
+// reading ones, with EPERM. kRdOnlyProg and kWrOnlyProg do not concern this
+// view. A command that fails changes nothing, except where its comment says
+// otherwise.
+//
+// Thread-safe: any method may be called from any thread at any time. A value
+// that is copied out was the whole value at some moment during the call, unless
+// somebody stores through a program-view pointer at the same time.
+//
+// A BpfMap is owned and destroyed as the type that it is, so the destructor is
+// not part of the interface.
+
+#ifndef BPFMAP_MAPS_BPF_MAP_H_
+#define BPFMAP_MAPS_BPF_MAP_H_
+
+#include <cstdint>
+
+#include "maps/errno.h"
+#include "maps/map_def.h"
+
+namespace bpfmap {
+
+// The two flag words of a batch command.
+struct BatchFlags {
+  uint64_t elem_flags = 0;  // 0 or kLock; anything else is EINVAL
+  uint64_t flags = 0;       // for later use by Linux; most commands ignore it
+};
+
+class BpfMap {
+ public:
+  // What the map was created from; max_entries is the current one. Note that
+  // map_flags keeps kRdOnly and kWrOnly.
+  virtual MapDef def() const = 0;
+
+  // Copies the value of `key` to `value`. `flags`: 0 or kLock.
+  //   EINVAL  other flags; kLock and the value has no lock
+  //   EPERM   no right to read
+  //   EFAULT  key is null; value is null and the key is there
+  //   ENOENT  no such key; array: the index is past the end
+  virtual Errno Lookup(const void* key, void* value, uint64_t flags = 0) = 0;
+
+  // Sets the value of `key`. `flags`: kAny, kNoExist or kExist, with or
+  // without kLock.
+  //   EPERM   no right to write; the map is frozen
+  //   EINVAL  other flags; kLock and the value has no lock
+  //   EFAULT  key or value is null
+  //   EEXIST  kNoExist and the key is there; array: every index is there
+  //   ENOENT  hash: kExist and the key is not there
+  //   E2BIG   hash: a new key, and the map is full; array: index past the end
+  virtual Errno Update(const void* key, const void* value,
+                       uint64_t flags = kAny) = 0;
+
+  // Removes `key`.
+  //   EPERM   no right to write; the map is frozen
+  //   EFAULT  key is null
+  //   ENOENT  no such key
+  //   EINVAL  array: always
+  virtual Errno Delete(const void* key) = 0;
+
+  // Copies the key that follows `key` to `next_key`; the first one where key
+  // is null or is not in the map. A hash map has no order that means anything,
+  // but while nothing changes the walk shows every key once.
+  //   EPERM   no right to read
+  //   ENOENT  `key` was the last one; the map is empty
+  //   EFAULT  next_key is null and there is a next key
+  virtual Errno GetNextKey(const void* key, void* next_key) = 0;
+
+  // Copies the value of `key` to `value` and removes the key, in one step.
+  // `flags`: 0 or kLock.
+  //   EINVAL    other flags; kLock and the value has no lock
+  //   EPERM     no right to read or to write; the map is frozen
+  //   EFAULT    key is null; value is null (the key is gone all the same, as
+  //             on Linux)
+  //   ENOTSUPP  array
+  //   ENOENT    no such key
+  virtual Errno LookupAndDelete(const void* key, void* value,
+                                uint64_t flags = 0) = 0;
+
+  // The batch commands work on `*count` elements laid out one behind the
+  // other in `keys` and `values`, and set *count to the number done. All of
+  // them: EINVAL for elem_flags, ENOTSUPP where the type has no such batch
+  // (*count is then untouched), EPERM as the single command, and EFAULT where
+  // `count` is null.
+  //
+  // LookupBatch copies elements from the position `in_batch` on (null: from
+  // the start) and stores the position reached in `out_batch`. A position is
+  // opaque: hash maps use 4 bytes, other types key_size bytes; both buffers
+  // must hold max(4, key_size). Nothing is missed or shown twice for other
+  // keys being inserted or removed between two calls.
+  //   ENOENT  the end was reached: *count elements, maybe 0, are valid
+  //   ENOSPC  hash: more elements belong together than *count has room for;
+  //           call again with more room
+  //   EFAULT  keys, values or out_batch is null. As on Linux, a hash map says
+  //           so only when it has something to copy there.
+  //   EINVAL  hash: flags is not 0
+  virtual Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
+                            void* values, uint32_t* count,
+                            BatchFlags flags = {}) = 0;
+
+  // As LookupBatch, and removes what it copied. With EFAULT the elements that
+  // could not be handed over are gone, as on Linux.
+  virtual Errno LookupAndDeleteBatch(const void* in_batch, void* out_batch,
+                                     void* keys, void* values, uint32_t* count,
+                                     BatchFlags flags = {}) = 0;
+
+  // Updates with kAny, one after the other, up to the first that fails; its
+  // error is returned and *count is the number done.
+  virtual Errno UpdateBatch(const void* keys, const void* values,
+                            uint32_t* count, BatchFlags flags = {}) = 0;
+
+  // Deletes one after the other, up to the first that fails.
+  virtual Errno DeleteBatch(const void* keys, uint32_t* count,
+                            BatchFlags flags = {}) = 0;
+
+  // Takes the right to write from the user view, for good. Programs still
+  // write.
+  //   ENOTSUPP  the value holds a lock
+  //   EPERM     no right to write; frozen already
+  virtual Errno Freeze() = 0;
+
+ protected:
+  ~BpfMap() = default;
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_MAPS_BPF_MAP_H_

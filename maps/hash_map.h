@@ -1,0 +1,398 @@
+// HashMap: BPF_MAP_TYPE_HASH. Values by key, up to max_entries of them.
+//
+// Keys are any bytes. max_entries is exact: E2BIG never comes while there is
+// room, and a delete gives its place back at once. BPF_F_NO_PREALLOC is taken
+// and changes nothing here: memory that no element ever used is reserved, but
+// not touched, with or without it. The hash function starts from a random seed,
+// or from 0 with BPF_F_ZERO_SEED; it is not Linux's, so the order of a walk
+// is another one.
+//
+// Program view: a pointer shows the element that it was given for until that
+// element is replaced or deleted. An update of a present key puts a new element
+// in place (a pointer to the old one keeps showing the old value), except with
+// BPF_F_LOCK, which writes in place. A replaced or deleted element keeps its
+// bytes until its memory serves another one. Resize() moves nothing.
+//
+// UpdateElem checks: flags beyond BPF_EXIST, BPF_F_LOCK without a lock in the
+// value (EINVAL), BPF_NOEXIST and present (EEXIST), BPF_EXIST and absent
+// (ENOENT), absent and full (E2BIG).
+//
+// Batches: a position is 4 bytes, the number of a bucket, and the elements of
+// one bucket come together or not at all (ENOSPC, or a smaller *count).
+//
+// Source: Documentation/bpf/map_hash.rst; answers of Linux 6.18 in
+// tests/golden/. Thread-safe, see bpf_map.h and local_map.h.
+
+#ifndef BPFMAP_MAPS_HASH_MAP_H_
+#define BPFMAP_MAPS_HASH_MAP_H_
+
+#include <cstdint>
+#include <cstring>
+
+#include "maps/def_check.h"
+#include "maps/errno.h"
+#include "maps/generic_batch.h"
+#include "maps/internal/hash_table.h"
+#include "maps/internal/value_layout.h"
+#include "maps/local_map.h"
+#include "maps/map_def.h"
+#include "maps/user_rights.h"
+#include "profiles/profile.h"
+#include "profiles/reader_writer_lock.h"
+
+namespace bpfmap {
+
+template <Profile P>
+class HashMap final : public LocalMap {
+ public:
+  using Memory = typename P::Memory;
+
+  // `memory` must outlive the map.
+  HashMap(const MapDef& def, Memory* memory)
+      : def_(def),
+        rights_(def),
+        table_(*memory, def.key_size,
+               internal::ValueLayout(def.value_size, def.spin_lock_offset),
+               def.max_entries,
+               (def.map_flags & kZeroSeed) != 0 ? 0 : P::RandomSeed()) {}
+  explicit HashMap(const MapDef& def)
+    requires requires { P::DefaultMemory(); }
+      : HashMap(def, &P::DefaultMemory()) {}
+  HashMap(const HashMap&) = delete;
+  HashMap& operator=(const HashMap&) = delete;
+
+  // What Linux would say to `def`.
+  //   EINVAL  a size or max_entries of 0; a flag that hash maps do not have;
+  //           what DefCheck lists
+  //   E2BIG   key and value of more than 4194255 bytes together; more than
+  //           2^27 entries
+  //   EACCES  see CheckNameAndLock
+  static constexpr DefCheck Check(const MapDef& def);
+
+  // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
+  static constexpr uint64_t MemoryNeeded(const MapDef& def) {
+    return internal::HashTable<P>::MemoryNeeded(def.key_size, def.value_size,
+                                                def.max_entries);
+  }
+
+  // Makes the map usable. Errors of Check(), and ENOMEM; the map may then only
+  // be destroyed. REQUIRES: called once, before any other method.
+  Errno Init() {
+    const DefCheck check = Check(def_);
+    if (check) return check.error;
+    return table_.Init(def_.max_entries) ? Errno::kOk : Errno::kNoMem;
+  }
+
+  // Sets max_entries. Every element, and every pointer to one, stays as it is.
+  //   EPERM   no right to write; the map is frozen
+  //   EINVAL  max_entries is 0
+  //   E2BIG   more elements than that are there, or more than 2^27 entries;
+  //           nothing has changed
+  //   ENOMEM  no memory; nothing has changed
+  Errno Resize(uint32_t max_entries)
+    requires P::kResizable
+  {
+    WriterLock lock(resize_lock_);
+    if (!rights_.may_write()) return Errno::kPerm;
+    MapDef resized = def_;
+    resized.max_entries = max_entries;
+    const DefCheck check = Check(resized);
+    if (check) return check.error;
+    if (max_entries > table_.max_entries() && !table_.Grow(max_entries)) {
+      return Errno::kNoMem;
+    }
+    return table_.SetMaxEntries(max_entries) ? Errno::kOk : Errno::k2Big;
+  }
+
+  MapDef def() const override {
+    MapDef def = def_;
+    def.max_entries = table_.max_entries();
+    return def;
+  }
+
+  // The program view.
+  void* LookupElem(const void* key) override {
+    return key == nullptr ? nullptr : table_.Find(key);
+  }
+  Errno UpdateElem(const void* key, const void* value,
+                   uint64_t flags) override {
+    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+    if (key == nullptr || value == nullptr) return Errno::kFault;
+    return Put(View::kProgram, key, value, flags);
+  }
+  Errno DeleteElem(const void* key) override {
+    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+    if (key == nullptr) return Errno::kFault;
+    return Remove(View::kProgram, key);
+  }
+
+  // The user view.
+  Errno Lookup(const void* key, void* value, uint64_t flags = 0) override {
+    const Errno error = rights_.CheckLookup(key, flags);
+    if (error != Errno::kOk) return error;
+    if (value == nullptr) {
+      return table_.Find(key) != nullptr ? Errno::kFault : Errno::kNoEnt;
+    }
+    return table_.Read(key, value, (flags & kLock) != 0) ? Errno::kOk
+                                                         : Errno::kNoEnt;
+  }
+  Errno Update(const void* key, const void* value,
+               uint64_t flags = kAny) override {
+    const Errno error = rights_.CheckUpdate(key, value, flags);
+    if (error != Errno::kOk) return error;
+    return Put(View::kUser, key, value, flags);
+  }
+  Errno Delete(const void* key) override {
+    const Errno error = rights_.CheckDelete(key);
+    if (error != Errno::kOk) return error;
+    return Remove(View::kUser, key);
+  }
+  Errno GetNextKey(const void* key, void* next_key) override {
+    const Errno error = rights_.CheckGetNextKey();
+    if (error != Errno::kOk) return error;
+    if (!table_.NextKey(key, next_key)) return Errno::kNoEnt;
+    return next_key == nullptr ? Errno::kFault : Errno::kOk;
+  }
+  Errno LookupAndDelete(const void* key, void* value,
+                        uint64_t flags = 0) override {
+    const Errno error = rights_.CheckLookupAndDelete(key, flags);
+    if (error != Errno::kOk) return error;
+    return Take(key, value, (flags & kLock) != 0);
+  }
+  Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
+                    void* values, uint32_t* count,
+                    BatchFlags flags = {}) override {
+    return WalkBuckets(/*deletes=*/false, in_batch, out_batch, keys, values,
+                       count, flags);
+  }
+  Errno LookupAndDeleteBatch(const void* in_batch, void* out_batch, void* keys,
+                             void* values, uint32_t* count,
+                             BatchFlags flags = {}) override {
+    return WalkBuckets(/*deletes=*/true, in_batch, out_batch, keys, values,
+                       count, flags);
+  }
+  Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
+                    BatchFlags flags = {}) override;
+  Errno DeleteBatch(const void* keys, uint32_t* count,
+                    BatchFlags flags = {}) override;
+  Errno Freeze() override {
+    return rights_.Freeze([&](auto change) { table_.WithAllLocked(change); });
+  }
+
+ private:
+  using Table = internal::HashTable<P>;
+  using Shard = typename Table::Shard;
+  using Place = typename Table::Place;
+  enum class View { kProgram, kUser };
+
+  Errno Put(View view, const void* key, const void* value, uint64_t flags);
+  Errno Remove(View view, const void* key);
+  Errno Take(const void* key, void* value, bool value_lock);
+  Errno WalkBuckets(bool deletes, const void* in_batch, void* out_batch,
+                    void* keys, void* values, uint32_t* count,
+                    BatchFlags flags);
+  Errno CopyBucket(bool deletes, uint64_t bucket, void* keys, void* values,
+                   uint32_t room, bool value_lock, uint32_t* copied);
+
+  const MapDef def_;
+  UserRights rights_;
+  Table table_;
+  typename P::Lock resize_lock_;  // one Resize at a time
+};
+
+template <Profile P>
+constexpr DefCheck HashMap<P>::Check(const MapDef& def) {
+  constexpr uint32_t kFlags = kNoPrealloc | kNumaNode | kRdOnly | kWrOnly |
+                              kZeroSeed | kRdOnlyProg | kWrOnlyProg;
+  // Linux: a block of 4 MiB at most, of which its element header takes 48.
+  constexpr uint64_t kMaxKeyAndValue = (4U << 20) - 48 - 1;
+  // Linux: the table of buckets, 16 bytes each, has a size below 2^32.
+  constexpr uint32_t kMaxMaxEntries = 1U << 27;
+  if (DefCheck check = CheckCommon(def)) return check;
+  if (def.type != MapType::kHash) {
+    return {Errno::kInval, "type must be HASH"};
+  }
+  if ((def.map_flags & ~kFlags) != 0) {
+    return {Errno::kInval, "map_flags has a flag that HASH does not take"};
+  }
+  if (HasBoth(def.map_flags, kRdOnlyProg, kWrOnlyProg)) {
+    return {Errno::kInval,
+            "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other"};
+  }
+  if (def.max_entries == 0) {
+    return {Errno::kInval, "max_entries must be 1 or more"};
+  }
+  if (def.key_size == 0) {
+    return {Errno::kInval, "key_size must be 1 or more"};
+  }
+  if (def.value_size == 0) {
+    return {Errno::kInval, "value_size must be 1 or more"};
+  }
+  if (uint64_t{def.key_size} + def.value_size > kMaxKeyAndValue) {
+    return {Errno::k2Big,
+            "key_size and value_size together must be 4194255 or less"};
+  }
+  if (def.max_entries > kMaxMaxEntries) {
+    return {Errno::k2Big, "max_entries must be 134217728 or less"};
+  }
+  return CheckNameAndLock(def);
+}
+
+template <Profile P>
+Errno HashMap<P>::Put(View view, const void* key, const void* value,
+                      uint64_t flags) {
+  if ((flags & ~kLock) > kExist) return Errno::kInval;
+  const bool value_lock = (flags & kLock) != 0;
+  if (value_lock && def_.spin_lock_offset == kNoSpinLock) return Errno::kInval;
+
+  const uint64_t hash = table_.Hash(key);
+  Shard& shard = table_.ShardOf(hash);
+  WriterLock lock(shard);
+  if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
+  const Place old = table_.FindLocked(shard, hash, key);
+  if (old && (flags & kNoExist) != 0) return Errno::kExist;
+  if (!old && (flags & kExist) != 0) return Errno::kNoEnt;
+  if (old && value_lock) {
+    table_.OverwriteLocked(shard, old, value);
+    return Errno::kOk;
+  }
+  if (old) {
+    table_.ReplaceLocked(shard, old, hash, key, value);
+    return Errno::kOk;
+  }
+  return table_.InsertLocked(shard, hash, key, value) ? Errno::kOk
+                                                      : Errno::k2Big;
+}
+
+template <Profile P>
+Errno HashMap<P>::Remove(View view, const void* key) {
+  const uint64_t hash = table_.Hash(key);
+  Shard& shard = table_.ShardOf(hash);
+  WriterLock lock(shard);
+  if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
+  const Place place = table_.FindLocked(shard, hash, key);
+  if (!place) return Errno::kNoEnt;
+  table_.EraseLocked(shard, place);
+  return Errno::kOk;
+}
+
+template <Profile P>
+Errno HashMap<P>::Take(const void* key, void* value, bool value_lock) {
+  const uint64_t hash = table_.Hash(key);
+  Shard& shard = table_.ShardOf(hash);
+  WriterLock lock(shard);
+  if (rights_.frozen()) return Errno::kPerm;
+  const Place place = table_.FindLocked(shard, hash, key);
+  if (!place) return Errno::kNoEnt;
+  if (value != nullptr) table_.CopyValueOut(value, place, value_lock);
+  table_.EraseLocked(shard, place);
+  return value == nullptr ? Errno::kFault : Errno::kOk;
+}
+
+template <Profile P>
+Errno HashMap<P>::WalkBuckets(bool deletes, const void* in_batch,
+                              void* out_batch, void* keys, void* values,
+                              uint32_t* count, BatchFlags flags) {
+  if (count == nullptr) return Errno::kFault;
+  Errno error = rights_.CheckBatchRights(/*reads=*/true, /*writes=*/deletes);
+  if (error != Errno::kOk) return error;
+  error = rights_.CheckElemFlags(flags.elem_flags);
+  if (error != Errno::kOk) return error;
+  if (flags.flags != 0) return Errno::kInval;
+  const uint32_t room = *count;
+  if (room == 0) return Errno::kOk;
+  *count = 0;
+  uint32_t bucket = 0;
+  if (in_batch != nullptr) std::memcpy(&bucket, in_batch, sizeof bucket);
+  if (bucket >= table_.bucket_count()) return Errno::kNoEnt;
+
+  uint32_t done = 0;
+  error = Errno::kNoEnt;  // what the end is called
+  for (; bucket < table_.bucket_count(); ++bucket) {
+    uint32_t copied = 0;
+    const Errno step = CopyBucket(
+        deletes, bucket, ElementAt(keys, done, def_.key_size),
+        ElementAt(values, done, def_.value_size), room - done,
+        (flags.elem_flags & kLock) != 0, &copied);
+    if (step == Errno::kFault) return step;
+    if (step != Errno::kOk) {
+      error = step == Errno::kNoSpc && done > 0 ? Errno::kOk : step;
+      break;
+    }
+    done += copied;
+  }
+  if (out_batch == nullptr) return Errno::kFault;
+  std::memcpy(out_batch, &bucket, sizeof bucket);
+  *count = done;
+  return error;
+}
+
+// Copies the elements of one bucket, and deletes them if it `deletes`. ENOSPC,
+// and nothing is done, if there are more than `room`.
+template <Profile P>
+Errno HashMap<P>::CopyBucket(bool deletes, uint64_t bucket, void* keys,
+                             void* values, uint32_t room, bool value_lock,
+                             uint32_t* copied) {
+  if (table_.IsBucketEmpty(bucket)) return Errno::kOk;
+  Shard& shard = table_.ShardOf(bucket);
+  WriterLock lock(shard);
+  if (deletes && rights_.frozen()) return Errno::kPerm;
+  uint32_t size = 0;
+  for (Place place = table_.FirstLocked(shard, bucket); place;
+       place = table_.NextLocked(shard, place)) {
+    ++size;
+  }
+  if (size > room) return Errno::kNoSpc;
+  const bool can_copy = keys != nullptr && values != nullptr;
+  Place place = table_.FirstLocked(shard, bucket);
+  for (uint32_t i = 0; i < size; ++i) {
+    if (can_copy) {
+      table_.CopyKeyOut(ElementAt(keys, i, def_.key_size), place);
+      table_.CopyValueOut(ElementAt(values, i, def_.value_size), place,
+                          value_lock);
+    }
+    if (deletes) {
+      table_.EraseLocked(shard, place);
+      place = table_.FirstLocked(shard, bucket);
+    } else {
+      place = table_.NextLocked(shard, place);
+    }
+  }
+  *copied = size;
+  return can_copy || size == 0 ? Errno::kOk : Errno::kFault;
+}
+
+template <Profile P>
+Errno HashMap<P>::UpdateBatch(const void* keys, const void* values,
+                              uint32_t* count, BatchFlags flags) {
+  if (count == nullptr) return Errno::kFault;
+  Errno error = rights_.CheckBatchRights(/*reads=*/false, /*writes=*/true);
+  if (error != Errno::kOk) return error;
+  error = rights_.CheckElemFlags(flags.elem_flags);
+  if (error != Errno::kOk) return error;
+
+  return ForEachInBatch(count, [&](uint32_t i) {
+    if (keys == nullptr || values == nullptr) return Errno::kFault;
+    return Put(View::kUser, ElementAt(keys, i, def_.key_size),
+               ElementAt(values, i, def_.value_size), flags.elem_flags);
+  });
+}
+
+template <Profile P>
+Errno HashMap<P>::DeleteBatch(const void* keys, uint32_t* count,
+                              BatchFlags flags) {
+  if (count == nullptr) return Errno::kFault;
+  Errno error = rights_.CheckBatchRights(/*reads=*/false, /*writes=*/true);
+  if (error != Errno::kOk) return error;
+  error = rights_.CheckElemFlags(flags.elem_flags);
+  if (error != Errno::kOk) return error;
+
+  return ForEachInBatch(count, [&](uint32_t i) {
+    if (keys == nullptr) return Errno::kFault;
+    return Remove(View::kUser, ElementAt(keys, i, def_.key_size));
+  });
+}
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_MAPS_HASH_MAP_H_

@@ -1,0 +1,124 @@
+// ArraySlots: the elements of an array map, by index.
+//
+// Element i is slot i of a slab and belongs to stripe i & (stripes - 1). It is
+// written in place, by a thread that holds the stripe's lock, inside a
+// StripeWrite. The size changes while all stripes are locked, so it stands
+// still for a thread that holds one.
+//
+// Thread-safe.
+
+#ifndef BPFMAP_MAPS_INTERNAL_ARRAY_SLOTS_H_
+#define BPFMAP_MAPS_INTERNAL_ARRAY_SLOTS_H_
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "absl/base/thread_annotations.h"
+#include "maps/internal/atomic_bytes.h"
+#include "maps/internal/slab.h"
+#include "maps/internal/stripe.h"
+#include "maps/internal/value_layout.h"
+#include "profiles/profile.h"
+#include "profiles/reader_writer_lock.h"
+
+namespace bpfmap::internal {
+
+template <Profile P>
+class ArraySlots {
+ public:
+  ArraySlots(typename P::Memory& memory, ValueLayout value)
+      : value_(value), stripes_(memory), slots_(memory) {}
+
+  // Bytes that Init() takes from the memory.
+  static constexpr uint64_t MemoryNeeded(uint32_t value_size, uint32_t size) {
+    return StripeSet<P>::MemoryNeeded(size) +
+           Slab<P>::MemoryNeeded(RoundUp8(value_size), size);
+  }
+
+  // Makes `size` elements, all zero. Returns false if there is no memory.
+  // REQUIRES: called once, before anything else.
+  bool Init(uint32_t size) {
+    if (!stripes_.Init(size)) return false;
+    if (!slots_.Init(RoundUp8(value_.size()), size)) return false;
+    ever_used_ = size;
+    size_.store(size, std::memory_order_relaxed);
+    return true;
+  }
+
+  // Acquire pairs with the release in SetSize: who sees an index as valid sees
+  // its slot.
+  uint32_t size() const { return size_.load(std::memory_order_acquire); }
+
+  // A pointer to element `index`, aligned to 8.
+  // REQUIRES: index < size(), now or at any time before.
+  std::byte* At(uint32_t index) const { return slots_.At(index); }
+
+  Stripe<P>& StripeOf(uint32_t index) const { return stripes_.Of(index); }
+
+  // Copies element `index` to `value` as one whole; holding the value's own
+  // lock if `value_lock`. REQUIRES: as At().
+  void Read(uint32_t index, void* value, bool value_lock) const {
+    std::byte* const slot = At(index);
+    Stripe<P>& stripe = StripeOf(index);
+    if (value_lock) {
+      ReaderLock lock(stripe);
+      value_.CopyOutLocked(value, slot);
+      return;
+    }
+    // A mixture of two values may reach `value`, and is then written over.
+    if (!stripe.TryRead([&](uint32_t) { value_.CopyOut(value, slot); })) {
+      ReaderLock lock(stripe);
+      value_.CopyOut(value, slot);
+    }
+  }
+
+  // Writes element `index`. REQUIRES: index < size().
+  void WriteLocked(Stripe<P>& stripe, uint32_t index, const void* value,
+                   bool value_lock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe) {
+    StripeWrite<P> write(stripe);
+    if (value_lock) {
+      value_.CopyInLocked(At(index), value);
+    } else {
+      value_.CopyIn(At(index), value);
+    }
+  }
+
+  // Runs `change` while no other thread holds the lock of any stripe.
+  template <typename Change>
+  void WithAllLocked(Change change) {
+    stripes_.WithAllLocked(change);
+  }
+
+  // Makes the array `size` elements long. Elements before the end stay where
+  // they are; new ones are zero. Returns false, and changes nothing, if there
+  // is no memory. REQUIRES: size > 0; one call at a time.
+  bool Resize(uint32_t size)
+    requires P::kResizable
+  {
+    if (!slots_.Grow(size)) return false;
+    stripes_.WithAllWritten([&] {
+      // Slots beyond the end keep their bytes, for pointers that are still
+      // held, until they are elements again.
+      for (uint64_t i = this->size(); i < std::min(size, ever_used_); ++i) {
+        ClearBytes(At(i), RoundUp8(value_.size()));
+      }
+      ever_used_ = std::max(size, ever_used_);
+      size_.store(size, std::memory_order_release);
+    });
+    return true;
+  }
+
+ private:
+  const ValueLayout value_;
+  StripeSet<P> stripes_;
+  Slab<P> slots_;
+  std::atomic<uint32_t> size_{0};
+  uint32_t ever_used_ = 0;  // slots at and beyond were never elements
+};
+
+}  // namespace bpfmap::internal
+
+#endif  // BPFMAP_MAPS_INTERNAL_ARRAY_SLOTS_H_

@@ -1,0 +1,96 @@
+// Copying, comparing and clearing bytes that other threads may write meanwhile.
+//
+// Map memory is always touched through these functions, with relaxed atomic
+// accesses of 8 bytes (4 or 1 at the end): a reader that raced with a writer
+// sees a mixture of old and new words, which it then throws away (see
+// stripe.h), but there is no data race, neither for the language nor for
+// ThreadSanitizer. A run of 8 bytes that is aligned to 8 is never mixed.
+//
+// `shared` pointers are into map memory and aligned to 8, or to 4 for a length
+// below 8; `own` pointers are the caller's and need no alignment.
+
+#ifndef BPFMAP_MAPS_INTERNAL_ATOMIC_BYTES_H_
+#define BPFMAP_MAPS_INTERNAL_ATOMIC_BYTES_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace bpfmap::internal {
+
+constexpr uint64_t RoundUp8(uint64_t size) { return (size + 7) & ~uint64_t{7}; }
+
+template <typename Word>
+Word LoadWord(const std::byte* shared) {
+  return __atomic_load_n(reinterpret_cast<const Word*>(shared),
+                         __ATOMIC_RELAXED);
+}
+
+template <typename Word>
+void StoreWord(std::byte* shared, Word word) {
+  __atomic_store_n(reinterpret_cast<Word*>(shared), word, __ATOMIC_RELAXED);
+}
+
+// Calls visit(Word{}, offset) for the words that make up bytes [start, size).
+// `start` is a multiple of 4.
+template <typename Visitor>
+bool ForEachWord(std::size_t start, std::size_t size, Visitor visit) {
+  std::size_t at = start;
+  if (at % 8 != 0 && size - at >= 4) {
+    if (!visit(uint32_t{}, at)) return false;
+    at += 4;
+  }
+  for (; size - at >= 8; at += 8) {
+    if (!visit(uint64_t{}, at)) return false;
+  }
+  for (; size - at >= 4; at += 4) {
+    if (!visit(uint32_t{}, at)) return false;
+  }
+  for (; at < size; ++at) {
+    if (!visit(uint8_t{}, at)) return false;
+  }
+  return true;
+}
+
+// Copies bytes [start, size) of `shared` to the same place in `own`.
+inline void LoadBytes(void* own, const std::byte* shared, std::size_t size,
+                      std::size_t start = 0) {
+  std::byte* const to = static_cast<std::byte*>(own);
+  ForEachWord(start, size, [&](auto word, std::size_t at) {
+    word = LoadWord<decltype(word)>(shared + at);
+    std::memcpy(to + at, &word, sizeof word);
+    return true;
+  });
+}
+
+// Copies bytes [start, size) of `own` to the same place in `shared`.
+inline void StoreBytes(std::byte* shared, const void* own, std::size_t size,
+                       std::size_t start = 0) {
+  const std::byte* const from = static_cast<const std::byte*>(own);
+  ForEachWord(start, size, [&](auto word, std::size_t at) {
+    std::memcpy(&word, from + at, sizeof word);
+    StoreWord(shared + at, word);
+    return true;
+  });
+}
+
+inline void ClearBytes(std::byte* shared, std::size_t size) {
+  ForEachWord(0, size, [&](auto word, std::size_t at) {
+    StoreWord(shared + at, decltype(word){0});
+    return true;
+  });
+}
+
+inline bool EqualBytes(const std::byte* shared, const void* own,
+                       std::size_t size) {
+  const std::byte* const other = static_cast<const std::byte*>(own);
+  return ForEachWord(0, size, [&](auto word, std::size_t at) {
+    std::memcpy(&word, other + at, sizeof word);
+    return word == LoadWord<decltype(word)>(shared + at);
+  });
+}
+
+}  // namespace bpfmap::internal
+
+#endif  // BPFMAP_MAPS_INTERNAL_ATOMIC_BYTES_H_

@@ -1,0 +1,119 @@
+// Slab: numbered slots of one size that never move.
+//
+// All slots of a fixed slab lie in one block. A slab that grows adds blocks,
+// each at least as large as everything before it, so there are never more than
+// 32 and an address stays what it was.
+//
+// Thread-safe: At() may run while Grow() does, for slots that it knows of.
+
+#ifndef BPFMAP_MAPS_INTERNAL_SLAB_H_
+#define BPFMAP_MAPS_INTERNAL_SLAB_H_
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+
+#include "profiles/profile.h"
+
+namespace bpfmap::internal {
+
+// Blocks of a slab behind its first one. Empty where slabs do not grow.
+template <bool kResizable>
+struct LaterBlocks {};
+
+template <>
+struct LaterBlocks<true> {
+  struct Block {
+    uint64_t first_slot;
+    std::byte* memory;
+  };
+  Block blocks[32];
+  // Release when a block is added pairs with the acquire in At().
+  std::atomic<int> count{0};
+};
+
+template <Profile P>
+class Slab {
+ public:
+  explicit Slab(typename P::Memory& memory) : memory_(memory) {}
+  ~Slab() {
+    memory_.Deallocate(first_block_);
+    if constexpr (P::kResizable) {
+      for (int i = 0; i < later_.count.load(std::memory_order_relaxed); ++i) {
+        memory_.Deallocate(later_.blocks[i].memory);
+      }
+    }
+  }
+  Slab(const Slab&) = delete;
+  Slab& operator=(const Slab&) = delete;
+
+  // Bytes that Init() takes from the memory.
+  static constexpr uint64_t MemoryNeeded(uint64_t slot_size, uint64_t slots) {
+    return slot_size * slots;
+  }
+
+  // Makes `slots` slots of `slot_size` bytes, a multiple of 8, all zero.
+  // Returns false if there is no memory for them.
+  bool Init(uint64_t slot_size, uint64_t slots) {
+    slot_size_ = slot_size;
+    first_block_ = AllocateBlock(slots);
+    if (first_block_ == nullptr) return false;
+    first_block_slots_ = capacity_ = slots;
+    return true;
+  }
+
+  // Makes room for `slots` slots in all; never for fewer than there are.
+  // Returns false, and changes nothing, if there is no memory for them.
+  // REQUIRES: one call at a time.
+  bool Grow(uint64_t slots)
+    requires P::kResizable
+  {
+    if (slots <= capacity_) return true;
+    const int count = later_.count.load(std::memory_order_relaxed);
+    // Address space is cheap and a look through many blocks is not: double.
+    uint64_t added = std::max(slots - capacity_, capacity_);
+    std::byte* memory = AllocateBlock(added);
+    if (memory == nullptr) return false;
+    later_.blocks[count] = {capacity_, memory};
+    later_.count.store(count + 1, std::memory_order_release);
+    capacity_ += added;
+    return true;
+  }
+
+  std::byte* At(uint64_t slot) const {
+    if constexpr (P::kResizable) {
+      if (slot >= first_block_slots_) [[unlikely]] return AtLater(slot);
+    }
+    return first_block_ + slot * slot_size_;
+  }
+
+ private:
+  std::byte* AllocateBlock(uint64_t slots) {
+    if (slots > std::numeric_limits<std::size_t>::max() / slot_size_) {
+      return nullptr;
+    }
+    return static_cast<std::byte*>(
+        memory_.Allocate(slots * slot_size_, P::kCacheLineSize));
+  }
+
+  std::byte* AtLater(uint64_t slot) const {
+    // Acquire pairs with the release in Grow(). Larger blocks come last.
+    int i = later_.count.load(std::memory_order_acquire) - 1;
+    while (later_.blocks[i].first_slot > slot) --i;
+    return later_.blocks[i].memory +
+           (slot - later_.blocks[i].first_slot) * slot_size_;
+  }
+
+  typename P::Memory& memory_;
+  std::byte* first_block_ = nullptr;
+  uint64_t first_block_slots_ = 0;
+  uint64_t slot_size_ = 0;
+  uint64_t capacity_ = 0;  // only Init and Grow look at it
+  [[no_unique_address]] LaterBlocks<P::kResizable> later_;
+};
+
+}  // namespace bpfmap::internal
+
+#endif  // BPFMAP_MAPS_INTERNAL_SLAB_H_

@@ -1,0 +1,85 @@
+// SlotAllocator: which slots of a hash table are free, and how many may be
+// taken.
+//
+// There are a few more slots than elements, so that a value can be replaced
+// while the table is full (see HashTable): only slots for new elements are
+// counted against the limit. The slot that was given back last is taken first,
+// as in Linux, and a slot is not touched before it is first taken.
+//
+// Thread-safe.
+
+#ifndef BPFMAP_MAPS_INTERNAL_SLOT_ALLOCATOR_H_
+#define BPFMAP_MAPS_INTERNAL_SLOT_ALLOCATOR_H_
+
+#include <cstdint>
+
+#include "absl/base/thread_annotations.h"
+#include "profiles/profile.h"
+#include "profiles/reader_writer_lock.h"
+
+namespace bpfmap::internal {
+
+// `Links` has, for slot numbers from 1 on, `uint32_t NextFree(slot)` and
+// `void SetNextFree(slot, next)`: a free slot holds the list.
+template <Profile P, typename Links>
+class alignas(P::kCacheLineSize) SlotAllocator {
+ public:
+  static constexpr uint32_t kNone = 0;
+
+  // At most `limit` elements at a time.
+  explicit SlotAllocator(uint32_t limit) : limit_(limit) {}
+
+  // A slot for a new element, or kNone if there are `limit` elements.
+  uint32_t TakeForElement(Links& links) {
+    WriterLock lock(lock_);
+    if (elements_ >= limit_) return kNone;
+    ++elements_;
+    return Take(links);
+  }
+
+  // The element in `slot` is gone.
+  void GiveBackElement(Links& links, uint32_t slot) {
+    WriterLock lock(lock_);
+    --elements_;
+    links.SetNextFree(slot, free_);
+    free_ = slot;
+  }
+
+  // A slot that is not counted.
+  // REQUIRES: taken no more often than there are slots beyond `limit`.
+  uint32_t TakeSpare(Links& links) {
+    WriterLock lock(lock_);
+    return Take(links);
+  }
+
+  // Sets the limit, if no more elements than that are there.
+  bool SetLimit(uint32_t limit) {
+    WriterLock lock(lock_);
+    if (elements_ > limit) return false;
+    limit_ = limit;
+    return true;
+  }
+
+  uint32_t limit() const {
+    ReaderLock lock(lock_);
+    return limit_;
+  }
+
+ private:
+  uint32_t Take(Links& links) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
+    if (free_ == kNone) return ++ever_taken_;
+    const uint32_t slot = free_;
+    free_ = links.NextFree(slot);
+    return slot;
+  }
+
+  mutable typename P::Lock lock_;
+  uint32_t limit_ ABSL_GUARDED_BY(lock_);
+  uint32_t elements_ ABSL_GUARDED_BY(lock_) = 0;
+  uint32_t free_ ABSL_GUARDED_BY(lock_) = kNone;     // head of the list
+  uint32_t ever_taken_ ABSL_GUARDED_BY(lock_) = 0;   // slots 1 to here
+};
+
+}  // namespace bpfmap::internal
+
+#endif  // BPFMAP_MAPS_INTERNAL_SLOT_ALLOCATOR_H_

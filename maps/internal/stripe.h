@@ -1,0 +1,175 @@
+// Stripe: the lock of one part of a map, and the version its readers check.
+//
+// Writers hold the lock. Readers usually do not: they note the version, read
+// with atomic accesses (atomic_bytes.h), and look at the version again. If it
+// is still the same even number, no writer was inside and what was read is
+// whole; otherwise they try again, and after a few tries take the lock as
+// readers. So a reader writes nothing that another core reads.
+//
+//   Stripe& stripe = ...;
+//   bool done = stripe.TryRead([&] { copy with LoadBytes; });   // no lock
+//   ...
+//   WriterLock lock(stripe);          // locks, and that is all
+//   StripeWrite write(stripe);        // from here on readers are turned away
+//   StoreBytes(...);
+//
+// Memory order: StripeWrite makes the version odd before the first store
+// (release fence) and even after the last one (release store). A reader whose
+// loads saw one of these stores sees, behind its acquire fence, the odd version
+// too, and is turned away.
+
+#ifndef BPFMAP_MAPS_INTERNAL_STRIPE_H_
+#define BPFMAP_MAPS_INTERNAL_STRIPE_H_
+
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+
+#include "absl/base/thread_annotations.h"
+#include "profiles/profile.h"
+#include "profiles/reader_writer_lock.h"
+
+namespace bpfmap::internal {
+
+template <Profile P>
+class ABSL_LOCKABLE alignas(P::kCacheLineSize) Stripe {
+ public:
+  Stripe() = default;
+  Stripe(const Stripe&) = delete;
+  Stripe& operator=(const Stripe&) = delete;
+
+  void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { lock_.Lock(); }
+  void Unlock() ABSL_UNLOCK_FUNCTION() { lock_.Unlock(); }
+  void ReaderLock() ABSL_SHARED_LOCK_FUNCTION() { lock_.ReaderLock(); }
+  void ReaderUnlock() ABSL_UNLOCK_FUNCTION() { lock_.ReaderUnlock(); }
+
+  // Runs `read`, which may see anything, up to kTries times. Returns true once
+  // no writer was inside while it ran.
+  template <typename Read>
+  bool TryRead(Read read) const {
+    for (int i = 0; i < kTries; ++i) {
+      // Acquire pairs with the release store in EndWrite.
+      const uint32_t version = version_.load(std::memory_order_acquire);
+      if (version % 2 != 0) continue;
+      read(version);
+      if (Unchanged(version)) return true;
+    }
+    return false;
+  }
+
+  // Whether no writer was inside since the version was `version`. For reads
+  // that could otherwise go round in circles.
+  bool Unchanged(uint32_t version) const {
+    // Pairs with the release fence in BeginWrite.
+    std::atomic_thread_fence(std::memory_order_acquire);
+    return version_.load(std::memory_order_relaxed) == version;
+  }
+
+  // The version, for a thread that holds the lock.
+  uint32_t version() const ABSL_SHARED_LOCKS_REQUIRED(this) {
+    return version_.load(std::memory_order_relaxed);
+  }
+
+  void BeginWrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
+    version_.store(version_.load(std::memory_order_relaxed) + 1,
+                   std::memory_order_relaxed);
+    std::atomic_thread_fence(std::memory_order_release);
+  }
+  void EndWrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
+    version_.store(version_.load(std::memory_order_relaxed) + 1,
+                   std::memory_order_release);
+  }
+
+ private:
+  static constexpr int kTries = 8;
+
+  typename P::Lock lock_;
+  std::atomic<uint32_t> version_{0};  // odd while a writer changes something
+};
+
+// Turns readers of a stripe away while it lives.
+template <Profile P>
+class StripeWrite {
+ public:
+  explicit StripeWrite(Stripe<P>& stripe) ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe)
+      : stripe_(stripe) {
+    stripe_.BeginWrite();
+  }
+  // The constructor required the lock, and outlives no guard of it.
+  ~StripeWrite() ABSL_NO_THREAD_SAFETY_ANALYSIS { stripe_.EndWrite(); }
+  StripeWrite(const StripeWrite&) = delete;
+  StripeWrite& operator=(const StripeWrite&) = delete;
+
+ private:
+  Stripe<P>& stripe_;
+};
+
+// The stripes of one map: a power of two of them, at most P::kLockStripes.
+// `S` is Stripe<P>, or derives from it to keep more under the same lock.
+template <Profile P, typename S = Stripe<P>>
+class StripeSet {
+ public:
+  explicit StripeSet(typename P::Memory& memory) : memory_(memory) {}
+  ~StripeSet() { memory_.Deallocate(stripes_); }
+  StripeSet(const StripeSet&) = delete;
+  StripeSet& operator=(const StripeSet&) = delete;
+
+  // How many stripes a map of `entries` elements (1 or more) has.
+  static constexpr uint32_t CountFor(uint32_t entries) {
+    return entries >= P::kLockStripes ? P::kLockStripes
+                                      : std::bit_ceil(entries);
+  }
+
+  // Bytes that Init() takes from the memory.
+  static constexpr uint64_t MemoryNeeded(uint32_t entries) {
+    return CountFor(entries) * sizeof(S);
+  }
+
+  // Returns false if there is no memory.
+  bool Init(uint32_t entries) {
+    const uint32_t count = CountFor(entries);
+    void* const block = memory_.Allocate(count * sizeof(S), alignof(S));
+    if (block == nullptr) return false;
+    stripes_ = static_cast<S*>(block);
+    for (uint32_t i = 0; i < count; ++i) new (&stripes_[i]) S();
+    mask_ = count - 1;
+    return true;
+  }
+
+  uint32_t count() const { return mask_ + 1; }
+
+  // The stripe of anything numbered `number`.
+  S& Of(uint64_t number) const { return stripes_[number & mask_]; }
+
+  // Runs `change` while no other thread holds any stripe's lock. A loop over
+  // locks is beyond the thread-safety analysis.
+  template <typename Change>
+  void WithAllLocked(Change change) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    for (uint32_t i = 0; i < count(); ++i) stripes_[i].Lock();
+    change();
+    for (uint32_t i = count(); i-- > 0;) stripes_[i].Unlock();
+  }
+
+  // As WithAllLocked, and turns readers away as well.
+  template <typename Change>
+  void WithAllWritten(Change change) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    WithAllLocked([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      for (uint32_t i = 0; i < count(); ++i) stripes_[i].BeginWrite();
+      change();
+      for (uint32_t i = 0; i < count(); ++i) stripes_[i].EndWrite();
+    });
+  }
+
+ private:
+  static_assert(std::has_single_bit(P::kLockStripes));
+
+  typename P::Memory& memory_;
+  S* stripes_ = nullptr;
+  uint32_t mask_ = 0;
+};
+
+}  // namespace bpfmap::internal
+
+#endif  // BPFMAP_MAPS_INTERNAL_STRIPE_H_

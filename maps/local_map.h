@@ -1,0 +1,53 @@
+// LocalMap: a map in this process, with the view that a BPF program has.
+//
+// The methods added to BpfMap are the helpers that a program calls
+// (bpf_map_lookup_elem() and so on, see bpf-helpers(7)). LookupElem returns a
+// pointer into the map instead of copying; the program reads and writes the
+// value through it, with atomics where several CPUs do.
+//
+// Pointer lifetime: a pointer stays valid memory, aligned to 8, until the map
+// is destroyed: through updates, deletes and resizes. Which element it shows
+// after one of these depends on the type, as on Linux; each type's header says
+// so.
+//
+// Frozen maps and kRdOnly/kWrOnly do not concern this view. kRdOnlyProg does:
+// UpdateElem and DeleteElem answer EACCES, which is what the verifier says
+// when such a program is loaded. (It also refuses stores through a pointer
+// into a kRdOnlyProg map and loads from a kWrOnlyProg map; those are the
+// caller's to keep here.)
+//
+// Thread-safe: any method may be called from any thread at any time. What is
+// done through a pointer is the caller's to order, as in a BPF program.
+
+#ifndef BPFMAP_MAPS_LOCAL_MAP_H_
+#define BPFMAP_MAPS_LOCAL_MAP_H_
+
+#include <cstdint>
+
+#include "maps/bpf_map.h"
+
+namespace bpfmap {
+
+class LocalMap : public BpfMap {
+ public:
+  // The value of `key`, or null where Linux gives NULL: no such key, or an
+  // index past the end.
+  virtual void* LookupElem(const void* key) = 0;
+
+  // Sets the value of `key`. `flags` and errors as BpfMap::Update, but in the
+  // order in which the helper checks: each type's header has it.
+  //   EACCES  the map is kRdOnlyProg
+  virtual Errno UpdateElem(const void* key, const void* value,
+                           uint64_t flags) = 0;
+
+  // Removes `key`. Errors as BpfMap::Delete, without the rights.
+  //   EACCES  the map is kRdOnlyProg
+  virtual Errno DeleteElem(const void* key) = 0;
+
+ protected:
+  ~LocalMap() = default;
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_MAPS_LOCAL_MAP_H_

@@ -1,0 +1,86 @@
+// MapDef: what a map is created from, and the flags that go with it.
+//
+// Every number here is Linux's (<linux/bpf.h>), so a definition can be copied
+// from a BPF program's map section as it is. Source: the bpf(2) manual page
+// and Documentation/bpf/ of the kernel.
+
+#ifndef BPFMAP_MAPS_MAP_DEF_H_
+#define BPFMAP_MAPS_MAP_DEF_H_
+
+#include <cstdint>
+
+namespace bpfmap {
+
+// BPF_MAP_TYPE_*. Types are listed here once they exist.
+enum class MapType : uint32_t {
+  kHash = 1,
+  kArray = 2,
+};
+
+// "HASH" for kHash, as in BPF_MAP_TYPE_HASH; "?" for a number not listed.
+constexpr const char* MapTypeName(MapType type) {
+  switch (type) {
+    case MapType::kHash:
+      return "HASH";
+    case MapType::kArray:
+      return "ARRAY";
+  }
+  return "?";
+}
+
+// Flags of one update (the `flags` of Update and UpdateElem).
+inline constexpr uint64_t kAny = 0;      // BPF_ANY: insert or replace
+inline constexpr uint64_t kNoExist = 1;  // BPF_NOEXIST: insert only
+inline constexpr uint64_t kExist = 2;    // BPF_EXIST: replace only
+inline constexpr uint64_t kLock = 4;     // BPF_F_LOCK: under the value's lock
+
+// Flags of a map (MapDef::map_flags), BPF_F_*.
+inline constexpr uint32_t kNoPrealloc = 1U << 0;
+inline constexpr uint32_t kNoCommonLru = 1U << 1;
+inline constexpr uint32_t kNumaNode = 1U << 2;
+inline constexpr uint32_t kRdOnly = 1U << 3;  // the user view may not write
+inline constexpr uint32_t kWrOnly = 1U << 4;  // the user view may not read
+inline constexpr uint32_t kStackBuildId = 1U << 5;
+inline constexpr uint32_t kZeroSeed = 1U << 6;    // hash with seed 0
+inline constexpr uint32_t kRdOnlyProg = 1U << 7;  // programs may not write
+inline constexpr uint32_t kWrOnlyProg = 1U << 8;  // programs may not read
+inline constexpr uint32_t kClone = 1U << 9;
+inline constexpr uint32_t kMmapable = 1U << 10;
+inline constexpr uint32_t kPreserveElems = 1U << 11;
+inline constexpr uint32_t kInnerMap = 1U << 12;
+
+// Bytes in a map's name, the closing 0 included (BPF_OBJ_NAME_LEN).
+inline constexpr int kNameLength = 16;
+
+// MapDef::spin_lock_offset of a value that holds no lock.
+inline constexpr uint32_t kNoSpinLock = 0xffffffff;
+
+struct MapDef {
+  MapType type{};
+  uint32_t key_size = 0;     // bytes
+  uint32_t value_size = 0;   // bytes
+  uint32_t max_entries = 0;  // elements
+  uint32_t map_flags = 0;    // BPF_F_* above
+
+  // Letters, digits, '_' and '.', closed by a 0 within the array; may be
+  // empty. Only ever shown to people.
+  char name[kNameLength] = {};
+
+  // Read only with kNumaNode in map_flags. Nodes of a machine that cannot be
+  // asked: 0 and, for "none", 0xffffffff.
+  uint32_t numa_node = 0;
+
+  // The number of hash functions of a bloom filter; 0 for every other type.
+  uint64_t map_extra = 0;
+
+  // Where the value keeps its `struct bpf_spin_lock` (4 bytes, aligned to 4),
+  // in bytes from the start of the value. Linux reads this from the value's
+  // BTF. The lock is never copied in or out: it reads as 0.
+  uint32_t spin_lock_offset = kNoSpinLock;
+
+  friend bool operator==(const MapDef&, const MapDef&) = default;
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_MAPS_MAP_DEF_H_

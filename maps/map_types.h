@@ -1,0 +1,63 @@
+// VisitMapType: from a MapType to the class that implements it.
+//
+// The only switch over the map type. It has no default, so the compiler names a
+// type that was forgotten here.
+
+#ifndef BPFMAP_MAPS_MAP_TYPES_H_
+#define BPFMAP_MAPS_MAP_TYPES_H_
+
+#include <cstdint>
+#include <type_traits>
+
+#include "maps/array_map.h"
+#include "maps/def_check.h"
+#include "maps/errno.h"
+#include "maps/hash_map.h"
+#include "maps/map_def.h"
+#include "profiles/profile.h"
+
+namespace bpfmap {
+
+// Calls visitor(std::type_identity<Map>{}) with the map class of `type` in
+// profile P, and returns true; or returns false if there is none.
+template <Profile P, typename Visitor>
+constexpr bool VisitMapType(MapType type, Visitor visitor) {
+  switch (type) {
+    case MapType::kHash:
+      visitor(std::type_identity<HashMap<P>>{});
+      return true;
+    case MapType::kArray:
+      visitor(std::type_identity<ArrayMap<P>>{});
+      return true;
+  }
+  return false;
+}
+
+// What Linux would say to `def`, and why. Types that this library does not have
+// are EINVAL, as types that the kernel does not have.
+template <Profile P>
+constexpr DefCheck CheckDef(const MapDef& def) {
+  if (DefCheck check = CheckCommon(def)) return check;
+  DefCheck check{Errno::kInval, "type must be HASH (1) or ARRAY (2)"};
+  VisitMapType<P>(def.type, [&]<typename Map>(std::type_identity<Map>) {
+    check = Map::Check(def);
+  });
+  return check;
+}
+
+// How many bytes of its memory a map takes, for choosing sizes before anything
+// is created: `def` fits into a StaticPool if this is no more than remaining().
+// Exact; 0 if CheckDef<P>(def) has an error.
+template <Profile P>
+constexpr uint64_t MemoryNeeded(const MapDef& def) {
+  uint64_t bytes = 0;
+  if (CheckDef<P>(def)) return bytes;
+  VisitMapType<P>(def.type, [&]<typename Map>(std::type_identity<Map>) {
+    bytes = Map::MemoryNeeded(def);
+  });
+  return bytes;
+}
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_MAPS_MAP_TYPES_H_

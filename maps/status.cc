@@ -1,0 +1,129 @@
+#include "maps/status.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+
+namespace bpfmap {
+namespace {
+
+struct Row {
+  Errno error;
+  absl::StatusCode code;
+};
+
+constexpr Row kTable[] = {
+    {Errno::kOk, absl::StatusCode::kOk},
+    {Errno::kPerm, absl::StatusCode::kPermissionDenied},
+    {Errno::kNoEnt, absl::StatusCode::kNotFound},
+    {Errno::k2Big, absl::StatusCode::kResourceExhausted},
+    {Errno::kBadF, absl::StatusCode::kFailedPrecondition},
+    {Errno::kNoMem, absl::StatusCode::kAborted},
+    {Errno::kAcces, absl::StatusCode::kUnauthenticated},
+    {Errno::kFault, absl::StatusCode::kInternal},
+    {Errno::kBusy, absl::StatusCode::kUnavailable},
+    {Errno::kExist, absl::StatusCode::kAlreadyExists},
+    {Errno::kInval, absl::StatusCode::kInvalidArgument},
+    {Errno::kNoSpc, absl::StatusCode::kOutOfRange},
+    {Errno::kNotSupp, absl::StatusCode::kUnimplemented},
+};
+
+// The name of the array, up to its end or its first 0.
+absl::string_view NameOf(const MapDef& def) {
+  const char* const end = std::find(def.name, def.name + kNameLength, '\0');
+  return {def.name, static_cast<std::size_t>(end - def.name)};
+}
+
+std::string DescribeKey(const void* key, uint32_t key_size) {
+  if (key == nullptr) return "";
+  constexpr uint32_t kShown = 32;
+  const absl::string_view bytes(static_cast<const char*>(key),
+                                std::min(key_size, kShown));
+  return absl::StrCat(" of key 0x", absl::BytesToHexString(bytes),
+                      key_size > kShown ? "..." : "");
+}
+
+std::string Explain(Errno error, const MapDef& def) {
+  switch (error) {
+    case Errno::kNoEnt:
+      return def.type == MapType::kArray
+                 ? absl::StrCat("there is no such index; max_entries is ",
+                                def.max_entries)
+                 : "there is no such key";
+    case Errno::kExist:
+      return "the key is there already, and BPF_NOEXIST was given";
+    case Errno::k2Big:
+      return def.type == MapType::kArray
+                 ? absl::StrCat("the index is past the end; max_entries is ",
+                                def.max_entries)
+                 : absl::StrCat("the map is full; max_entries is ",
+                                def.max_entries);
+    case Errno::kPerm:
+      return "the map is frozen, or its flags (BPF_F_RDONLY, BPF_F_WRONLY) "
+             "leave no right to do this";
+    case Errno::kInval:
+      return "the flags are none that this operation takes, or the type has no "
+             "such operation";
+    case Errno::kFault:
+      return "a pointer is null";
+    case Errno::kNotSupp:
+      return "this type of map has no such operation";
+    case Errno::kNoSpc:
+      return "the buffers are too small for the next elements; give more room";
+    case Errno::kOk:
+    case Errno::kBadF:
+    case Errno::kNoMem:
+    case Errno::kAcces:
+    case Errno::kBusy:
+      break;
+  }
+  return "failed";
+}
+
+}  // namespace
+
+absl::StatusCode StatusCodeOf(Errno error) {
+  for (const Row& row : kTable) {
+    if (row.error == error) return row.code;
+  }
+  return absl::StatusCode::kUnknown;
+}
+
+absl::Status ToStatus(Errno error, absl::string_view message) {
+  if (error == Errno::kOk) return absl::OkStatus();
+  const char* const name = ErrnoName(error);
+  return absl::Status(
+      StatusCodeOf(error),
+      absl::StrCat(message, ": ", name,
+                   StatusCodeOf(error) == absl::StatusCode::kUnknown
+                       ? absl::StrCat(" (", static_cast<int>(error), ")")
+                       : ""));
+}
+
+absl::Status ToStatus(Errno error, const BpfMap& map, absl::string_view op,
+                      const void* key) {
+  if (error == Errno::kOk) return absl::OkStatus();
+  const MapDef def = map.def();
+  return ToStatus(error, absl::StrCat(DescribeMap(def), ": ", op,
+                                      DescribeKey(key, def.key_size), ": ",
+                                      Explain(error, def)));
+}
+
+Errno StatusToErrno(const absl::Status& status) {
+  for (const Row& row : kTable) {
+    if (row.code == status.code()) return row.error;
+  }
+  return Errno::kInval;
+}
+
+std::string DescribeMap(const MapDef& def) {
+  const absl::string_view name = NameOf(def);
+  return absl::StrCat(
+      MapTypeName(def.type), " map",
+      name.empty() ? "" : absl::StrCat(" \"", absl::CHexEscape(name), "\""));
+}
+
+}  // namespace bpfmap
