@@ -48,9 +48,10 @@ class ArrayMap final : public LocalMap {
         rights_(def),
         slots_(*memory,
                internal::ValueLayout(def.value_size, def.spin_lock_offset)) {}
-  explicit ArrayMap(const MapDef& def)
-    requires requires { P::DefaultMemory(); }
-      : ArrayMap(def, &P::DefaultMemory()) {}
+  explicit ArrayMap(const MapDef& def) requires requires {
+    P::DefaultMemory();
+  } : ArrayMap(def, &P::DefaultMemory()) {
+  }
   ArrayMap(const ArrayMap&) = delete;
   ArrayMap& operator=(const ArrayMap&) = delete;
 
@@ -58,7 +59,8 @@ class ArrayMap final : public LocalMap {
   //   EINVAL  a size or max_entries of 0; a key that is not 4 bytes; a flag
   //           that arrays do not have; what DefCheck lists
   //   E2BIG   a value of more than 0x7fffffff bytes
-  //   EACCES  see CheckNameAndLock
+  //   EFAULT  a lock that is not at a multiple of 4 in the value
+  //   EACCES  a lock in a value that programs may not read and write
   static constexpr DefCheck Check(const MapDef& def);
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
@@ -80,9 +82,7 @@ class ArrayMap final : public LocalMap {
   //   EPERM   no right to write; the map is frozen
   //   EINVAL  max_entries is 0
   //   ENOMEM  no memory; nothing has changed
-  Errno Resize(uint32_t max_entries)
-    requires P::kResizable
-  {
+  Errno Resize(uint32_t max_entries) requires P::kResizable {
     WriterLock lock(resize_lock_);
     if (!rights_.may_write()) return Errno::kPerm;
     if (max_entries == 0) return Errno::kInval;
@@ -211,7 +211,7 @@ class ArrayMap final : public LocalMap {
 template <Profile P>
 constexpr DefCheck ArrayMap<P>::Check(const MapDef& def) {
   constexpr uint32_t kFlags = kNumaNode | kRdOnly | kWrOnly | kRdOnlyProg |
-                              kWrOnlyProg | kMmapable | kInnerMap;
+                              kWrOnlyProg | kMmapable | kInnerMap | kTokenFd;
   if (DefCheck check = CheckCommon(def)) return check;
   if (def.type != MapType::kArray) {
     return {Errno::kInval, "type must be ARRAY"};
@@ -235,6 +235,7 @@ constexpr DefCheck ArrayMap<P>::Check(const MapDef& def) {
   if (def.value_size > 0x7fffffff) {
     return {Errno::k2Big, "value_size must be 0x7fffffff or less"};
   }
+  if (DefCheck check = CheckToken(def)) return check;
   return CheckNameAndLock(def);
 }
 

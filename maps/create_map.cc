@@ -27,7 +27,8 @@ absl::StatusOr<std::shared_ptr<LocalMap>> CreateMap(const MapDef& def) {
     created = std::move(map);
   });
   if (error != Errno::kOk) {
-    return ToStatus(error, absl::StrCat(DescribeMap(def), ": create: no memory "
+    return ToStatus(error, absl::StrCat(DescribeMap(def),
+                                        ": create: no memory "
                                         "for ",
                                         MemoryNeeded<Cloud>(def), " bytes"));
   }

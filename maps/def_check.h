@@ -1,11 +1,15 @@
 // DefCheck: what is wrong with a MapDef, as an errno and as a sentence.
 //
-// Linux checks a definition in three steps: what all types have in common, the
-// type's own sizes and flags, and at last the name and the value's lock. A
-// map's Check() makes them in this order, and the first that fails counts.
-// (Linux allocates the map between the second and the third step. Here nothing
-// is taken before everything was checked; the difference shows only for a map
-// that is both too large for memory and badly named.)
+// Linux checks a definition step by step, and the first step that fails counts:
+//   1. CheckCommon: where the lock is (Linux: BPF_BTF_LOAD, before the map is
+//      even asked for), map_extra, the rights of the file, the NUMA node
+//   2. the type's own sizes and flags, in its Check()
+//   3. CheckToken
+//   4. sizes that the type finds too large as it allocates
+//   5. CheckNameAndLock: the name, the lock again
+// (Linux allocates the map between steps 4 and 5. Here nothing is taken before
+// everything was checked; the difference shows only for a map that is both too
+// large for memory and badly named.)
 //
 // Source: bpf(2) and the answers of Linux 6.18, see tests/golden/.
 
@@ -33,8 +37,21 @@ constexpr bool HasBoth(uint32_t flags, uint32_t one, uint32_t other) {
   return (flags & (one | other)) == (one | other);
 }
 
-// The first step: map_extra, rights, NUMA node.
 constexpr DefCheck CheckCommon(const MapDef& def) {
+  if (def.spin_lock_offset != kNoSpinLock) {
+    if (def.spin_lock_offset > def.value_size ||
+        def.value_size - def.spin_lock_offset < kSpinLockSize) {
+      return {Errno::kInval,
+              "spin_lock_offset must leave 4 bytes within the value"};
+    }
+    // Linux cannot describe a type in which bits would have numbers this large.
+    if (def.spin_lock_offset >= 0x20000000) {
+      return {Errno::kInval, "spin_lock_offset must be less than 0x20000000"};
+    }
+    if (def.spin_lock_offset % kSpinLockSize != 0) {
+      return {Errno::kFault, "spin_lock_offset must be a multiple of 4"};
+    }
+  }
   if (def.map_extra != 0) {
     return {Errno::kInval, "map_extra must be 0 for this type"};
   }
@@ -49,14 +66,26 @@ constexpr DefCheck CheckCommon(const MapDef& def) {
   return {};
 }
 
-// The third step: the name, then the lock in the value.
+// Whether a name may hold `c`. Linux counts the letters of Latin-1 as letters:
+// 0xc0 to 0xff, without the signs for "times" and "divided by".
+constexpr bool IsNameCharacter(unsigned char c) {
+  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+         (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+         (c >= 0xc0 && c != 0xd7 && c != 0xf7);
+}
+
+// A type takes kTokenFd for a flag of its own, and leaves it to this.
+constexpr DefCheck CheckToken(const MapDef& def) {
+  if ((def.map_flags & kTokenFd) != 0) {
+    return {Errno::kInval, "BPF_F_TOKEN_FD needs a token, and there is none"};
+  }
+  return {};
+}
+
 constexpr DefCheck CheckNameAndLock(const MapDef& def) {
   int length = 0;
   while (length < kNameLength && def.name[length] != 0) {
-    const char c = def.name[length++];
-    const bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                         (c >= '0' && c <= '9') || c == '_' || c == '.';
-    if (!allowed) {
+    if (!IsNameCharacter(static_cast<unsigned char>(def.name[length++]))) {
       return {Errno::kInval,
               "the name may hold letters, digits, '_' and '.' only"};
     }
@@ -64,15 +93,8 @@ constexpr DefCheck CheckNameAndLock(const MapDef& def) {
   if (length == kNameLength) {
     return {Errno::kInval, "the name is longer than 15 characters"};
   }
-  if (def.spin_lock_offset == kNoSpinLock) return {};
-  if (def.spin_lock_offset % kSpinLockSize != 0 ||
-      def.spin_lock_offset > def.value_size ||
-      def.value_size - def.spin_lock_offset < kSpinLockSize) {
-    return {Errno::kInval,
-            "spin_lock_offset must be a multiple of 4 and leave 4 bytes within "
-            "the value"};
-  }
-  if ((def.map_flags & (kRdOnlyProg | kWrOnlyProg)) != 0) {
+  if (def.spin_lock_offset != kNoSpinLock &&
+      (def.map_flags & (kRdOnlyProg | kWrOnlyProg)) != 0) {
     return {Errno::kAcces,
             "programs must be able to read and write a value with a lock: no "
             "BPF_F_RDONLY_PROG or BPF_F_WRONLY_PROG"};

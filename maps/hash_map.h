@@ -55,9 +55,10 @@ class HashMap final : public LocalMap {
                internal::ValueLayout(def.value_size, def.spin_lock_offset),
                def.max_entries,
                (def.map_flags & kZeroSeed) != 0 ? 0 : P::RandomSeed()) {}
-  explicit HashMap(const MapDef& def)
-    requires requires { P::DefaultMemory(); }
-      : HashMap(def, &P::DefaultMemory()) {}
+  explicit HashMap(const MapDef& def) requires requires {
+    P::DefaultMemory();
+  } : HashMap(def, &P::DefaultMemory()) {
+  }
   HashMap(const HashMap&) = delete;
   HashMap& operator=(const HashMap&) = delete;
 
@@ -66,7 +67,8 @@ class HashMap final : public LocalMap {
   //           what DefCheck lists
   //   E2BIG   key and value of more than 4194255 bytes together; more than
   //           2^27 entries
-  //   EACCES  see CheckNameAndLock
+  //   EFAULT  a lock that is not at a multiple of 4 in the value
+  //   EACCES  a lock in a value that programs may not read and write
   static constexpr DefCheck Check(const MapDef& def);
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
@@ -89,9 +91,7 @@ class HashMap final : public LocalMap {
   //   E2BIG   more elements than that are there, or more than 2^27 entries;
   //           nothing has changed
   //   ENOMEM  no memory; nothing has changed
-  Errno Resize(uint32_t max_entries)
-    requires P::kResizable
-  {
+  Errno Resize(uint32_t max_entries) requires P::kResizable {
     WriterLock lock(resize_lock_);
     if (!rights_.may_write()) return Errno::kPerm;
     MapDef resized = def_;
@@ -203,7 +203,7 @@ class HashMap final : public LocalMap {
 template <Profile P>
 constexpr DefCheck HashMap<P>::Check(const MapDef& def) {
   constexpr uint32_t kFlags = kNoPrealloc | kNumaNode | kRdOnly | kWrOnly |
-                              kZeroSeed | kRdOnlyProg | kWrOnlyProg;
+                              kZeroSeed | kRdOnlyProg | kWrOnlyProg | kTokenFd;
   // Linux: a block of 4 MiB at most, of which its element header takes 48.
   constexpr uint64_t kMaxKeyAndValue = (4U << 20) - 48 - 1;
   // Linux: the table of buckets, 16 bytes each, has a size below 2^32.
@@ -232,6 +232,7 @@ constexpr DefCheck HashMap<P>::Check(const MapDef& def) {
     return {Errno::k2Big,
             "key_size and value_size together must be 4194255 or less"};
   }
+  if (DefCheck check = CheckToken(def)) return check;
   if (def.max_entries > kMaxMaxEntries) {
     return {Errno::k2Big, "max_entries must be 134217728 or less"};
   }
@@ -310,10 +311,10 @@ Errno HashMap<P>::WalkBuckets(bool deletes, const void* in_batch,
   error = Errno::kNoEnt;  // what the end is called
   for (; bucket < table_.bucket_count(); ++bucket) {
     uint32_t copied = 0;
-    const Errno step = CopyBucket(
-        deletes, bucket, ElementAt(keys, done, def_.key_size),
-        ElementAt(values, done, def_.value_size), room - done,
-        (flags.elem_flags & kLock) != 0, &copied);
+    const Errno step =
+        CopyBucket(deletes, bucket, ElementAt(keys, done, def_.key_size),
+                   ElementAt(values, done, def_.value_size), room - done,
+                   (flags.elem_flags & kLock) != 0, &copied);
     if (step == Errno::kFault) return step;
     if (step != Errno::kOk) {
       error = step == Errno::kNoSpc && done > 0 ? Errno::kOk : step;

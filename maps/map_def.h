@@ -48,6 +48,8 @@ inline constexpr uint32_t kClone = 1U << 9;
 inline constexpr uint32_t kMmapable = 1U << 10;
 inline constexpr uint32_t kPreserveElems = 1U << 11;
 inline constexpr uint32_t kInnerMap = 1U << 12;
+inline constexpr uint32_t kTokenFd = 1U
+                                     << 16;  // refused: a MapDef has no token
 
 // Bytes in a map's name, the closing 0 included (BPF_OBJ_NAME_LEN).
 inline constexpr int kNameLength = 16;

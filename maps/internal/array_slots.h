@@ -95,9 +95,7 @@ class ArraySlots {
   // Makes the array `size` elements long. Elements before the end stay where
   // they are; new ones are zero. Returns false, and changes nothing, if there
   // is no memory. REQUIRES: size > 0; one call at a time.
-  bool Resize(uint32_t size)
-    requires P::kResizable
-  {
+  bool Resize(uint32_t size) requires P::kResizable {
     if (!slots_.Grow(size)) return false;
     stripes_.WithAllWritten([&] {
       // Slots beyond the end keep their bytes, for pointers that are still

@@ -112,9 +112,8 @@ class HashTable {
     const uint64_t hash = Hash(key);
     Shard& shard = ShardOf(hash);
     uint32_t slot = 0;
-    const bool sound = shard.TryRead([&](uint32_t version) {
-      slot = Walk(shard, version, hash, key).slot;
-    });
+    const bool sound = shard.TryRead(
+        [&](uint32_t version) { slot = Walk(shard, version, hash, key).slot; });
     if (!sound) {
       ReaderLock lock(shard);
       slot = FindLocked(shard, hash, key).slot;
@@ -247,9 +246,7 @@ class HashTable {
   // Returns false, and changes nothing, if there is no memory. A walk that
   // spans this call may see keys twice, but misses none.
   // REQUIRES: one call at a time.
-  bool Grow(uint32_t max_entries)
-    requires P::kResizable
-  {
+  bool Grow(uint32_t max_entries) requires P::kResizable {
     const Buckets& old = CurrentBuckets();
     const uint64_t count = BucketsFor(max_entries);
     if (!slots_.Grow(SlotsFor(max_entries, shards_.count()))) return false;

@@ -67,9 +67,7 @@ class Slab {
   // Makes room for `slots` slots in all; never for fewer than there are.
   // Returns false, and changes nothing, if there is no memory for them.
   // REQUIRES: one call at a time.
-  bool Grow(uint64_t slots)
-    requires P::kResizable
-  {
+  bool Grow(uint64_t slots) requires P::kResizable {
     if (slots <= capacity_) return true;
     const int count = later_.count.load(std::memory_order_relaxed);
     // Address space is cheap and a look through many blocks is not: double.
@@ -84,7 +82,8 @@ class Slab {
 
   std::byte* At(uint64_t slot) const {
     if constexpr (P::kResizable) {
-      if (slot >= first_block_slots_) [[unlikely]] return AtLater(slot);
+      if (slot >= first_block_slots_) [[unlikely]]
+        return AtLater(slot);
     }
     return first_block_ + slot * slot_size_;
   }

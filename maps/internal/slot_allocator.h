@@ -76,8 +76,8 @@ class alignas(P::kCacheLineSize) SlotAllocator {
   mutable typename P::Lock lock_;
   uint32_t limit_ ABSL_GUARDED_BY(lock_);
   uint32_t elements_ ABSL_GUARDED_BY(lock_) = 0;
-  uint32_t free_ ABSL_GUARDED_BY(lock_) = kNone;     // head of the list
-  uint32_t ever_taken_ ABSL_GUARDED_BY(lock_) = 0;   // slots 1 to here
+  uint32_t free_ ABSL_GUARDED_BY(lock_) = kNone;    // head of the list
+  uint32_t ever_taken_ ABSL_GUARDED_BY(lock_) = 0;  // slots 1 to here
 };
 
 }  // namespace bpfmap::internal
