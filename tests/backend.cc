@@ -1,0 +1,85 @@
+#include "tests/backend.h"
+
+#include <memory>
+#include <ostream>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "maps/kernel_map.h"
+#include "maps/map_types.h"
+#include "profiles/cloud.h"
+#include "profiles/embedded.h"
+#include "tests/kernel_support.h"
+
+namespace bpfmap {
+namespace {
+
+// A map of profile P with memory of its own.
+template <typename P, typename Map>
+struct Owned {
+  explicit Owned(const MapDef& def) : map(def, &memory) {}
+  typename P::Memory memory;
+  Map map;
+};
+
+template <typename P>
+Errno CreateLocal(const MapDef& def, TestMap* map) {
+  const DefCheck check = CheckDef<P>(def);
+  if (check) return check.error;
+  Errno error = Errno::kInval;
+  VisitMapType<P>(def.type, [&]<typename Map>(std::type_identity<Map>) {
+    auto owned = std::make_shared<Owned<P, Map>>(def);
+    error = owned->map.Init();
+    Map* const created = &owned->map;
+    if (error == Errno::kOk) *map = TestMap(std::move(owned), created, created);
+  });
+  return error;
+}
+
+Errno CreateKernel(const MapDef& def, TestMap* map) {
+  std::unique_ptr<KernelMap> created;
+  const Errno error = KernelMap::Create(def, &created);
+  if (error != Errno::kOk) return error;
+  KernelMap* const kernel = created.get();
+  *map = TestMap(std::move(created), kernel, nullptr);
+  return error;
+}
+
+bool NeverTooLarge(const MapDef&) { return false; }
+bool TooLargeForPool(const MapDef& def) {
+  return MemoryNeeded<Embedded>(def) > Embedded::Memory::kTotalSize;
+}
+
+}  // namespace
+
+const std::vector<Backend>& LocalBackends() {
+  static const auto& backends = *new std::vector<Backend>{
+      {"cloud", false, NeverTooLarge, CreateLocal<Cloud>},
+      {"embedded", false, TooLargeForPool, CreateLocal<Embedded>},
+  };
+  return backends;
+}
+
+const std::vector<Backend>& Backends() {
+  static const auto& backends = *[] {
+    auto* all = new std::vector<Backend>(LocalBackends());
+    all->push_back({"kernel", true, NeverTooLarge, CreateKernel});
+    return all;
+  }();
+  return backends;
+}
+
+std::string BackendName(const ::testing::TestParamInfo<Backend>& info) {
+  return info.param.name;
+}
+void PrintTo(const Backend& backend, std::ostream* out) {
+  *out << backend.name;
+}
+
+void BackendTest::SetUp() {
+  if (GetParam().is_kernel) SKIP_WITHOUT_KERNEL();
+}
+
+}  // namespace bpfmap

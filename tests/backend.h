@@ -1,0 +1,67 @@
+// Backend: one way to have a map. The tests of what maps have in common run
+// over all of them: a row in Backends() is all that a new one needs.
+
+#ifndef BPFMAP_TESTS_BACKEND_H_
+#define BPFMAP_TESTS_BACKEND_H_
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "maps/bpf_map.h"
+#include "maps/errno.h"
+#include "maps/local_map.h"
+#include "maps/map_def.h"
+#include "tests/print_errno.h"
+
+namespace bpfmap {
+
+// A map and whatever memory it lives in.
+class TestMap {
+ public:
+  TestMap() = default;
+  // `local` is null for a map that has no program view.
+  TestMap(std::shared_ptr<void> owner, BpfMap* map, LocalMap* local)
+      : owner_(std::move(owner)), map_(map), local_(local) {}
+
+  BpfMap& operator*() const { return *map_; }
+  BpfMap* operator->() const { return map_; }
+  BpfMap* get() const { return map_; }
+  LocalMap* local() const { return local_; }
+  explicit operator bool() const { return map_ != nullptr; }
+
+ private:
+  std::shared_ptr<void> owner_;
+  BpfMap* map_ = nullptr;
+  LocalMap* local_ = nullptr;
+};
+
+struct Backend {
+  std::string name;
+  bool is_kernel;
+  // Whether a map of this definition has more bytes than the backend.
+  bool (*is_too_large)(const MapDef& def);
+  // Sets *map if it returns kOk.
+  Errno (*create)(const MapDef& def, TestMap* map);
+};
+
+// cloud, embedded (each map in a pool of its own), kernel.
+const std::vector<Backend>& Backends();
+// The same without the kernel.
+const std::vector<Backend>& LocalBackends();
+
+// For INSTANTIATE_TEST_SUITE_P: a test is named ".../cloud".
+std::string BackendName(const ::testing::TestParamInfo<Backend>& info);
+void PrintTo(const Backend& backend, std::ostream* out);
+
+// The base of a suite over backends. A test on the kernel is skipped where the
+// kernel cannot be asked, or fails with REQUIRE_KERNEL=1.
+class BackendTest : public ::testing::TestWithParam<Backend> {
+ protected:
+  void SetUp() override;
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_TESTS_BACKEND_H_

@@ -1,0 +1,103 @@
+// Differential: the same random commands on two backends, until they differ.
+//
+// It creates maps of random definitions, odd ones included, and gives both the
+// same commands with the same flags, keys, values and null pointers, odd ones
+// included. After each command the result and every byte of the output buffers
+// must agree, and after every 1,000 steps, and at the end of a map, the keys
+// and values in it.
+//
+// Where the order of a hash map decides (which key comes next, which keys share
+// a batch), sets are compared instead of sequences.
+//
+// Everything follows from the seed. results() counts what was answered to what,
+// so that a test can see that the commands got anywhere.
+
+#ifndef BPFMAP_TESTS_DIFFERENTIAL_H_
+#define BPFMAP_TESTS_DIFFERENTIAL_H_
+
+#include <cstdint>
+#include <map>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "maps/errno.h"
+#include "maps/map_def.h"
+#include "tests/backend.h"
+
+namespace bpfmap {
+
+class Differential {
+ public:
+  Differential(const Backend& left, const Backend& right, uint64_t seed);
+
+  // Runs `steps` commands. Returns what the first difference is, with all that
+  // is needed to see it again; "" if there is none.
+  std::string Run(uint64_t steps);
+
+  // How often the result was seen of "HASH lookup", "ARRAY update_batch", ...
+  using Results = std::map<std::string, std::map<Errno, uint64_t>>;
+  const Results& results() const { return results_; }
+
+ private:
+  using Bytes = std::vector<uint8_t>;
+
+  // A map of `def` on either side; whether both exist.
+  bool CreateMaps(const MapDef& def);
+  void RunCommands(uint64_t steps);
+  void Step();
+  void Lookup();
+  void Update();
+  void Delete();
+  void NextKey();
+  void LookupAndDelete();
+  void UpdateBatch();
+  void DeleteBatch();
+  void ArrayBatch();
+  void HashBatchWalk(bool deletes);
+  void HashBatchRefused();
+  void Freeze();
+  void ProgramLookup();
+  void ProgramUpdate();
+  void ProgramDelete();
+  void CompareContents();
+
+  MapDef RandomDef();
+  MapDef OddDef();
+  Bytes RandomKey();
+  Bytes RandomValue();
+  uint64_t RandomFlags();
+  uint64_t RandomBelow(uint64_t end) { return random_() % end; }
+  bool OneIn(uint64_t n) { return RandomBelow(n) == 0; }
+  template <typename T>
+  T* MaybeNull(T* pointer) {
+    return OneIn(64) ? nullptr : pointer;
+  }
+
+  // They write to `difference_`, if it is still empty.
+  void Compare(Errno left, Errno right);
+  void CompareBytes(const std::string& what, const Bytes& left,
+                    const Bytes& right);
+  void Differ(const std::string& what);
+
+  bool is_array() const { return def_.type == MapType::kArray; }
+  uint32_t MaxBatch() const { return 2 * def_.max_entries + 3; }
+
+  const Backend& left_backend_;
+  const Backend& right_backend_;
+  const uint64_t seed_;
+  std::mt19937_64 random_;
+
+  MapDef def_;
+  TestMap left_;
+  TestMap right_;
+  uint64_t maps_ = 0;
+  uint64_t step_ = 0;
+  std::string command_;  // its first word is what results_ goes by
+  Results results_;
+  std::string difference_;
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_TESTS_DIFFERENTIAL_H_
