@@ -1,0 +1,79 @@
+// Whether a map does what is going to be timed. A number for a map that loses
+// an update would be worse than no number.
+
+#ifndef BPFMAP_BENCH_CHECK_H_
+#define BPFMAP_BENCH_CHECK_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "bench/workload.h"
+#include "maps/errno.h"
+
+namespace bpfmap::bench {
+
+// Whether every present element is in the map, with its own value or (where it
+// was `replaced`) the new one, and no absent element is.
+template <typename View>
+absl::Status CheckContents(View& view, const Workload& workload,
+                           bool replaced) {
+  const auto [begin, end] = workload.Elements(KeySet::kPresent);
+  for (uint32_t element = begin; element < end; ++element) {
+    const void* const found = view.Lookup(workload.Key(element));
+    if (found == nullptr) {
+      return absl::InternalError("a key is not found that should be present");
+    }
+    const std::vector<std::byte> value =
+        replaced ? workload.new_value() : workload.Value(element);
+    if (std::memcmp(found, value.data(), value.size()) != 0) {
+      return absl::InternalError("a key has another value than it should have");
+    }
+  }
+  const auto [absent_begin, absent_end] = workload.Elements(KeySet::kAbsent);
+  for (uint32_t element = absent_begin; element < absent_end; ++element) {
+    if (view.Lookup(workload.Key(element)) != nullptr) {
+      return absl::InternalError("a key is found that should be absent");
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Fills a new map, runs the operation once on every element that it may be
+// given, and looks at all contents. The map is then ready to be timed.
+template <typename Operation, typename View>
+absl::Status FillAndCheck(View& view, const Workload& workload) {
+  const auto [begin, end] = workload.Elements(KeySet::kPresent);
+  for (uint32_t element = begin; element < end; ++element) {
+    const Errno error =
+        view.Update(workload.Key(element), workload.Value(element).data());
+    if (error != Errno::kOk) {
+      return absl::InternalError(absl::StrCat(
+          "the map cannot be filled: ", ErrnoName(error), " with ",
+          element - begin, " of ", end - begin, " elements in it"));
+    }
+  }
+  const auto [op_begin, op_end] = workload.Elements(Operation::kKeys);
+  for (uint32_t element = op_begin; element < op_end; ++element) {
+    const Errno error = Operation::Run(view, workload.Key(element),
+                                       workload.new_value().data());
+    if (error != Errno::kOk) {
+      return absl::InternalError(absl::StrCat(Operation::kName, " failed with ",
+                                              ErrnoName(error),
+                                              " before it was timed"));
+    }
+  }
+  absl::Status contents = CheckContents(view, workload, Operation::kReplaces);
+  if (contents.ok()) return contents;
+  return absl::InternalError(absl::StrCat("after ", Operation::kName,
+                                          ", before it was timed, ",
+                                          contents.message()));
+}
+
+}  // namespace bpfmap::bench
+
+#endif  // BPFMAP_BENCH_CHECK_H_

@@ -1,0 +1,200 @@
+// A row of a map that does not do what is timed must show an error, not a time.
+
+#include "bench/row.h"
+
+#include <atomic>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "bench/check.h"
+#include "bench/operations.h"
+#include "bench/workload.h"
+#include "benchmark/benchmark.h"
+#include "gtest/gtest.h"
+#include "maps/errno.h"
+#include "maps/map_def.h"
+
+namespace bpfmap::bench {
+namespace {
+
+constexpr MapDef kDef = {
+    .type = MapType::kHash, .key_size = 4, .value_size = 8, .max_entries = 100};
+
+enum class Flaw {
+  kNone,
+  kHasNoRoom,         // E2BIG at half its size
+  kLosesAnInsert,     // says OK
+  kGarblesAValue,     // says OK
+  kLosesEveryUpdate,  // says OK
+  kKeepsTheDeleted,   // says OK
+  kFindsEverything,
+  kFailsWhileTimed,  // once it was checked
+};
+
+// Only lookups may come from several threads at once, and what fails.
+struct FlawedMap {
+  explicit FlawedMap(Flaw flaw) : flaw(flaw) {}
+
+  const Flaw flaw;
+  std::map<std::string, std::string> values;
+  std::atomic<int> updates{0};
+};
+
+class FlawedView {
+ public:
+  using Map = FlawedMap;
+
+  FlawedView(Map& map, const MapDef&) : map_(map) {}
+
+  const void* Lookup(const void* key) {
+    const auto found = map_.values.find(Bytes(key, kDef.key_size));
+    if (found != map_.values.end()) return found->second.data();
+    return map_.flaw == Flaw::kFindsEverything ? "anything" : nullptr;
+  }
+
+  Errno Update(const void* key, const void* value) {
+    // 75 to fill the map, 75 to check an operation.
+    if (map_.flaw == Flaw::kFailsWhileTimed && ++map_.updates > 150) {
+      return Errno::kNoMem;
+    }
+    if (map_.flaw == Flaw::kHasNoRoom && map_.values.size() == 50) {
+      return Errno::k2Big;
+    }
+    std::string bytes = Bytes(value, kDef.value_size);
+    const size_t size = map_.values.size();
+    if (size == 40 && map_.flaw == Flaw::kGarblesAValue) ++bytes[7];
+    const auto [place, inserted] =
+        map_.values.try_emplace(Bytes(key, kDef.key_size), bytes);
+    if (inserted && size == 40 && map_.flaw == Flaw::kLosesAnInsert) {
+      lost_ = Bytes(key, kDef.key_size);
+    }
+    if (!inserted && map_.flaw != Flaw::kLosesEveryUpdate) {
+      place->second = bytes;
+    }
+    if (size == 74) map_.values.erase(lost_);
+    return Errno::kOk;
+  }
+
+  Errno Delete(const void* key) {
+    if (map_.flaw == Flaw::kKeepsTheDeleted) return Errno::kOk;
+    return map_.values.erase(Bytes(key, kDef.key_size)) == 1 ? Errno::kOk
+                                                             : Errno::kNoEnt;
+  }
+
+ private:
+  static std::string Bytes(const void* bytes, size_t size) {
+    return std::string(static_cast<const char*>(bytes), size);
+  }
+
+  Map& map_;
+  std::string lost_;
+};
+
+template <typename Operation>
+std::string Check(Flaw flaw) {
+  FlawedMap map(flaw);
+  FlawedView view(map, kDef);
+  return std::string(
+      FillAndCheck<Operation>(view, Workload(kDef, 1)).message());
+}
+
+TEST(CheckTest, AMapWithoutAFlawPasses) {
+  EXPECT_EQ(Check<LookupHit>(Flaw::kNone), "");
+  EXPECT_EQ(Check<LookupMiss>(Flaw::kNone), "");
+  EXPECT_EQ(Check<Update>(Flaw::kNone), "");
+  EXPECT_EQ(Check<InsertDelete>(Flaw::kNone), "");
+}
+
+TEST(CheckTest, AMapThatCannotBeFilledIsFound) {
+  EXPECT_EQ(Check<LookupHit>(Flaw::kHasNoRoom),
+            "the map cannot be filled: E2BIG with 50 of 75 elements in it");
+}
+
+TEST(CheckTest, AHitThatMissesIsFound) {
+  EXPECT_EQ(Check<LookupHit>(Flaw::kLosesAnInsert),
+            "lookup_hit failed with ENOENT before it was timed");
+}
+
+TEST(CheckTest, AMissThatHitsIsFound) {
+  EXPECT_EQ(Check<LookupMiss>(Flaw::kFindsEverything),
+            "lookup_miss failed with EEXIST before it was timed");
+}
+
+TEST(CheckTest, AWrongValueIsFound) {
+  EXPECT_EQ(Check<LookupHit>(Flaw::kGarblesAValue),
+            "after lookup_hit, before it was timed, a key has another value "
+            "than it should have");
+}
+
+TEST(CheckTest, AnUpdateWithoutEffectIsFound) {
+  EXPECT_EQ(Check<Update>(Flaw::kLosesEveryUpdate),
+            "after update, before it was timed, a key has another value than "
+            "it should have");
+}
+
+TEST(CheckTest, ADeleteWithoutEffectIsFound) {
+  EXPECT_EQ(Check<InsertDelete>(Flaw::kKeepsTheDeleted),
+            "after insert_delete, before it was timed, a key is found that "
+            "should be absent");
+}
+
+// Runs a row and returns what is printed for it.
+template <typename Operation>
+std::string RunRow(Flaw flaw, int threads, Session& session) {
+  const Implementation<FlawedView> implementation = {
+      "flawed", [](const MapDef&) { return true; },
+      [flaw](const MapDef&) -> absl::StatusOr<std::shared_ptr<FlawedMap>> {
+        return std::make_shared<FlawedMap>(flaw);
+      }};
+  AddRow<Operation>(implementation, kDef, threads, session);
+  std::ostringstream printed;
+  benchmark::ConsoleReporter reporter(benchmark::ConsoleReporter::OO_None);
+  reporter.SetOutputStream(&printed);
+  reporter.SetErrorStream(&printed);
+  EXPECT_EQ(benchmark::RunSpecifiedBenchmarks(&reporter, "flawed"), 1u);
+  benchmark::ClearRegisteredBenchmarks();
+  return printed.str();
+}
+
+TEST(RowTest, ARowWithoutAnErrorShowsATime) {
+  Session session(1);
+  const std::string printed = RunRow<LookupHit>(Flaw::kNone, 2, session);
+  EXPECT_NE(printed.find("hash/lookup_hit/flawed/k4v8/n100/"),
+            std::string::npos)
+      << printed;
+  EXPECT_NE(printed.find("time_per_op="), std::string::npos) << printed;
+  EXPECT_FALSE(session.failed());
+}
+
+TEST(RowTest, ACheckThatFailsIsShown) {
+  for (const int threads : {1, 2}) {
+    Session session(1);
+    const std::string printed =
+        RunRow<InsertDelete>(Flaw::kKeepsTheDeleted, threads, session);
+    EXPECT_NE(printed.find("a key is found that should be absent"),
+              std::string::npos)
+        << printed;
+    EXPECT_EQ(printed.find("time_per_op="), std::string::npos) << printed;
+    EXPECT_TRUE(session.failed());
+  }
+}
+
+TEST(RowTest, AnErrorWhileTimedIsShown) {
+  for (const int threads : {1, 2}) {
+    Session session(1);
+    const std::string printed =
+        RunRow<Update>(Flaw::kFailsWhileTimed, threads, session);
+    EXPECT_NE(printed.find("update failed with ENOMEM while it was timed"),
+              std::string::npos)
+        << printed;
+    EXPECT_EQ(printed.find("time_per_op="), std::string::npos) << printed;
+    EXPECT_TRUE(session.failed());
+  }
+}
+
+}  // namespace
+}  // namespace bpfmap::bench

@@ -1,0 +1,98 @@
+// Workload: the elements that a benchmark row works on, made before its clock
+// starts.
+//
+// Elements are numbered from 0. The first present_count() are in the map when
+// the clock starts; as many again are not, for lookups to miss and for inserts.
+// An array is always full, other maps are filled to three quarters. An
+// element's key is random bytes, or in an array its number; its value is random
+// bytes. Everything follows from the definition of the map and the seed.
+//
+// Immutable, so it may be used by any number of threads.
+
+#ifndef BPFMAP_BENCH_WORKLOAD_H_
+#define BPFMAP_BENCH_WORKLOAD_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "maps/map_def.h"
+
+namespace bpfmap::bench {
+
+// Elements that an operation is timed on.
+enum class KeySet {
+  kPresent,    // all that are in the map
+  kAbsent,     // all that are not
+  kOwnAbsent,  // as kAbsent, but each thread has its own
+};
+
+// Elements from `begin` to before `end`.
+struct ElementRange {
+  uint32_t begin;
+  uint32_t end;
+};
+
+class Workload {
+ public:
+  // REQUIRES: keys have 4 bytes or more, values 8 or more.
+  Workload(const MapDef& def, uint32_t seed);
+
+  const MapDef& def() const { return def_; }
+  uint32_t present_count() const { return present_count_; }
+
+  // The elements of all threads.
+  ElementRange Elements(KeySet set) const;
+
+  // No two elements have the same key.
+  const std::byte* Key(uint32_t element) const {
+    return &keys_[size_t{element} * def_.key_size];
+  }
+
+  // The value that an element has from the start.
+  std::vector<std::byte> Value(uint32_t element) const;
+
+  // The value that updates and inserts write, which no element starts with.
+  const std::vector<std::byte>& new_value() const { return new_value_; }
+
+  // Keys for one of `threads` threads, one behind the other: each drawn from
+  // `set` by itself, all equally likely. They are so many that nearly every
+  // element is among them, and that no branch predictor learns their order.
+  std::vector<std::byte> RandomKeys(KeySet set, int thread, int threads) const;
+
+ private:
+  void MakeKey(uint32_t element, std::byte* key) const;
+
+  const MapDef def_;
+  const uint32_t seed_;
+  const uint32_t present_count_;
+  std::vector<std::byte> keys_;
+  std::vector<std::byte> new_value_;
+};
+
+// Walks through a row of keys again and again.
+class KeyCursor {
+ public:
+  KeyCursor(const std::vector<std::byte>& keys, uint32_t key_size)
+      : begin_(keys.data()),
+        end_(keys.data() + keys.size()),
+        key_size_(key_size),
+        next_(begin_) {}
+
+  const std::byte* Next() {
+    const std::byte* const key = next_;
+    next_ += key_size_;
+    if (next_ == end_) next_ = begin_;
+    return key;
+  }
+
+ private:
+  const std::byte* begin_;
+  const std::byte* end_;
+  uint32_t key_size_;
+  const std::byte* next_;
+};
+
+}  // namespace bpfmap::bench
+
+#endif  // BPFMAP_BENCH_WORKLOAD_H_

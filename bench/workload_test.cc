@@ -1,0 +1,136 @@
+#include "bench/workload.h"
+
+#include <cstdint>
+#include <cstring>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "maps/map_def.h"
+
+namespace bpfmap::bench {
+namespace {
+
+constexpr MapDef kHash = {.type = MapType::kHash,
+                          .key_size = 4,
+                          .value_size = 8,
+                          .max_entries = 1000};
+constexpr MapDef kWideHash = {.type = MapType::kHash,
+                              .key_size = 19,
+                              .value_size = 64,
+                              .max_entries = 1000};
+constexpr MapDef kArray = {.type = MapType::kArray,
+                           .key_size = 4,
+                           .value_size = 8,
+                           .max_entries = 1000};
+
+std::string KeyOf(const Workload& workload, uint32_t element) {
+  return std::string(reinterpret_cast<const char*>(workload.Key(element)),
+                     workload.def().key_size);
+}
+
+std::set<std::string> KeysOf(const Workload& workload, KeySet set) {
+  std::set<std::string> keys;
+  const auto [begin, end] = workload.Elements(set);
+  for (uint32_t element = begin; element < end; ++element) {
+    keys.insert(KeyOf(workload, element));
+  }
+  return keys;
+}
+
+std::set<std::string> RandomKeysOf(const Workload& workload, KeySet set,
+                                   int thread, int threads) {
+  std::set<std::string> keys;
+  const std::vector<std::byte> row = workload.RandomKeys(set, thread, threads);
+  const uint32_t size = workload.def().key_size;
+  for (size_t at = 0; at < row.size(); at += size) {
+    keys.emplace(reinterpret_cast<const char*>(&row[at]), size);
+  }
+  return keys;
+}
+
+TEST(WorkloadTest, AHashIsFilledToThreeQuarters) {
+  EXPECT_EQ(Workload(kHash, 1).present_count(), 750u);
+}
+
+TEST(WorkloadTest, AnArrayIsFullAndItsKeysAreItsIndexes) {
+  const Workload workload(kArray, 1);
+  EXPECT_EQ(workload.present_count(), 1000u);
+  for (uint32_t element : {0u, 999u, 1000u, 1999u}) {
+    uint32_t index;
+    std::memcpy(&index, workload.Key(element), sizeof index);
+    EXPECT_EQ(index, element);
+  }
+}
+
+TEST(WorkloadTest, NoTwoElementsHaveTheSameKey) {
+  for (const MapDef& def : {kHash, kWideHash, kArray}) {
+    const Workload workload(def, 1);
+    std::set<std::string> keys = KeysOf(workload, KeySet::kPresent);
+    EXPECT_EQ(keys.size(), workload.present_count());
+    keys.merge(KeysOf(workload, KeySet::kAbsent));
+    EXPECT_EQ(keys.size(), 2 * workload.present_count());
+  }
+}
+
+TEST(WorkloadTest, EverythingFollowsFromTheSeed) {
+  for (const MapDef& def : {kHash, kWideHash}) {
+    const Workload one(def, 1), same(def, 1), other(def, 2);
+    EXPECT_EQ(KeyOf(one, 7), KeyOf(same, 7));
+    EXPECT_NE(KeyOf(one, 7), KeyOf(other, 7));
+    EXPECT_EQ(one.Value(7), same.Value(7));
+    EXPECT_NE(one.Value(7), other.Value(7));
+    EXPECT_EQ(one.RandomKeys(KeySet::kPresent, 0, 1),
+              same.RandomKeys(KeySet::kPresent, 0, 1));
+    EXPECT_NE(one.RandomKeys(KeySet::kPresent, 0, 1),
+              other.RandomKeys(KeySet::kPresent, 0, 1));
+  }
+}
+
+TEST(WorkloadTest, NoElementStartsWithTheNewValue) {
+  const Workload workload(kHash, 1);
+  for (uint32_t element = 0; element < 1500; ++element) {
+    ASSERT_NE(workload.Value(element), workload.new_value());
+  }
+}
+
+TEST(WorkloadTest, RandomKeysAreAllOfTheirSetAndNoOthers) {
+  for (const MapDef& def : {kHash, kWideHash, kArray}) {
+    const Workload workload(def, 1);
+    for (const KeySet set : {KeySet::kPresent, KeySet::kAbsent}) {
+      EXPECT_EQ(RandomKeysOf(workload, set, 1, 2), KeysOf(workload, set));
+    }
+  }
+}
+
+TEST(WorkloadTest, ThreadsHaveTheSameKeysInAnotherOrder) {
+  const Workload workload(kHash, 1);
+  EXPECT_NE(workload.RandomKeys(KeySet::kPresent, 0, 2),
+            workload.RandomKeys(KeySet::kPresent, 1, 2));
+}
+
+TEST(WorkloadTest, OwnKeysBelongToOneThread) {
+  const Workload workload(kHash, 1);
+  std::set<std::string> all;
+  size_t sum = 0;
+  for (int thread = 0; thread < 3; ++thread) {
+    const auto own = RandomKeysOf(workload, KeySet::kOwnAbsent, thread, 3);
+    sum += own.size();
+    all.insert(own.begin(), own.end());
+  }
+  EXPECT_EQ(sum, 750u);
+  EXPECT_EQ(all, KeysOf(workload, KeySet::kAbsent));
+}
+
+TEST(KeyCursorTest, StartsAgainAtTheEnd) {
+  const std::vector<std::byte> keys(12);
+  KeyCursor cursor(keys, 4);
+  EXPECT_EQ(cursor.Next(), &keys[0]);
+  EXPECT_EQ(cursor.Next(), &keys[4]);
+  EXPECT_EQ(cursor.Next(), &keys[8]);
+  EXPECT_EQ(cursor.Next(), &keys[0]);
+}
+
+}  // namespace
+}  // namespace bpfmap::bench
