@@ -5,9 +5,10 @@
 // asks, kept for its life, and set for a while by ScopedCpu, so that a test on
 // one thread can be any CPU.
 //
-// Two threads may have the same number when there are more threads than CPUs.
-// They then share that CPU's values, as two programs never do on Linux: give
-// them different numbers, or make CPUs enough, where that matters.
+// Numbers go round: the one after the last CPU's is 0 again, whether or not the
+// thread that had it lives. Two threads with one number share that CPU's
+// values, as two programs never do on Linux: where that matters, give them
+// different numbers, or make CPUs enough.
 //
 // Thread-safe, except SetPossibleCpus().
 
@@ -19,8 +20,8 @@ namespace bpfmap {
 // The largest number of CPUs, as on Linux (CONFIG_NR_CPUS with MAXSMP).
 inline constexpr int kMaxCpus = 8192;
 
-// How many CPUs there can be: one per CPU of this machine, unless it was set.
-// Per-CPU values are this many slices wide.
+// How many CPUs there can be: as many as std::thread::hardware_concurrency()
+// says when first asked, unless it was set. Per-CPU values are this many slices wide.
 int PossibleCpus();
 
 // Sets PossibleCpus() to `count`, or back to the machine's number with 0.

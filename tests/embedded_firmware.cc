@@ -1,0 +1,45 @@
+// A microcontroller's program, as far as maps go: a static pool, a map of each
+// type in it, and every method called, directly and through the interface.
+//
+// Only compiled: embedded_symbols_test.sh looks at what the object refers to.
+
+#include "maps/array_map.h"
+#include "maps/errno.h"
+#include "maps/hash_map.h"
+#include "maps/local_map.h"
+#include "maps/map_def.h"
+#include "maps/map_types.h"
+#include "profiles/embedded.h"
+#include "tests/every_method.h"
+
+namespace bpfmap {
+
+constinit Embedded::Memory firmware_pool;
+
+// Where a table of handlers would call a map that it knows as a LocalMap only.
+[[gnu::noinline]] int CallThroughInterface(LocalMap& map) {
+  return CallEveryMethod(map);
+}
+
+template <typename Map>
+int UseMap(MapType type, bool value_has_lock) {
+  const MapDef def = EveryMethodDef(type, value_has_lock);
+  if (Map::Check(def) || MemoryNeeded<Embedded>(def) == 0) return -1;
+  if (Map::MemoryNeeded(def) > firmware_pool.remaining()) return -1;
+  Map map(def, &firmware_pool);
+  if (map.Init() != Errno::kOk) return -1;
+  Map other(def, &firmware_pool);
+  if (other.Init() != Errno::kOk) return -1;
+  return CallEveryMethod(map) + CallThroughInterface(other);
+}
+
+}  // namespace bpfmap
+
+// 0 if all is well.
+extern "C" int FirmwareMain() {
+  using bpfmap::ArrayMap, bpfmap::Embedded, bpfmap::HashMap, bpfmap::MapType;
+  return bpfmap::UseMap<ArrayMap<Embedded>>(MapType::kArray, false) |
+         bpfmap::UseMap<ArrayMap<Embedded>>(MapType::kArray, true) |
+         bpfmap::UseMap<HashMap<Embedded>>(MapType::kHash, false) |
+         bpfmap::UseMap<HashMap<Embedded>>(MapType::kHash, true);
+}

@@ -1,0 +1,63 @@
+// The contract of heap.h. AddressSanitizer checks that what is given out is
+// there, and given back once.
+
+#include "profiles/heap.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+#include "gtest/gtest.h"
+
+namespace bpfmap {
+namespace {
+
+TEST(HeapTest, ABlockIsAlignedAsAsked) {
+  Heap heap;
+  for (std::size_t alignment = 1; alignment <= 4096; alignment *= 2) {
+    // An odd number of blocks of odd sizes in between moves the next one.
+    for (const std::size_t bytes : {1, 8, 24, 100, 1000}) {
+      void* const block = heap.Allocate(bytes, alignment);
+      ASSERT_NE(block, nullptr);
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(block) % alignment, 0u);
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(block) % alignof(void*), 0u);
+      std::memset(block, 0xff, bytes);
+      heap.Deallocate(block);
+    }
+  }
+}
+
+TEST(HeapTest, ABlockIsZeroEvenWhereAnotherOneWas) {
+  Heap heap;
+  for (int i = 0; i < 20; ++i) {
+    constexpr std::size_t kBytes = 1000;
+    auto* const block = static_cast<unsigned char*>(heap.Allocate(kBytes, 64));
+    ASSERT_NE(block, nullptr);
+    EXPECT_TRUE(std::all_of(block, block + kBytes,
+                            [](unsigned char b) { return b == 0; }));
+    std::memset(block, 0xff, kBytes);
+    heap.Deallocate(block);
+  }
+}
+
+TEST(HeapTest, ASizeThatOverflowsOrIsTooLargeIsRefused) {
+  constexpr std::size_t kMaxSize = std::numeric_limits<std::size_t>::max();
+  Heap heap;
+  for (const std::size_t alignment : {1, 8, 64, 4096}) {
+    for (const std::size_t bytes :
+         {kMaxSize, kMaxSize - 8, kMaxSize - 63, kMaxSize - 72, kMaxSize - 4104,
+          kMaxSize / 2 + 1}) {
+      EXPECT_EQ(heap.Allocate(bytes, alignment), nullptr) << bytes;
+    }
+  }
+}
+
+TEST(HeapTest, NullCanBeGivenBack) {
+  Heap heap;
+  heap.Deallocate(nullptr);
+}
+
+}  // namespace
+}  // namespace bpfmap
