@@ -8,7 +8,8 @@
 // shows the last value; if a later Resize() brings the index back, the element
 // starts from zero again, at the same address.
 //
-// UpdateElem checks: flags beyond BPF_EXIST (EINVAL), index (E2BIG),
+// UpdateElem checks: the rights of programs (EACCES), null pointers (EFAULT),
+// flags beyond BPF_EXIST (EINVAL), index (E2BIG),
 // BPF_NOEXIST (EEXIST), BPF_F_LOCK without a lock in the value (EINVAL).
 // The user view refuses the last one first.
 //
@@ -158,10 +159,12 @@ class ArrayMap final : public LocalMap {
     return RefuseBatch(count, /*reads=*/false);
   }
   Errno Freeze() override {
+    WriterLock lock(resize_lock_);
     return rights_.Freeze([&](auto change) { slots_.WithAllLocked(change); });
   }
 
  private:
+  static_assert(internal::ValueLayout::kNoLock == kNoSpinLock);
   enum class View { kProgram, kUser };
 
   static uint32_t IndexOf(const void* key) {
@@ -188,6 +191,10 @@ class ArrayMap final : public LocalMap {
     if ((flags & kLock) != 0 && def_.spin_lock_offset == kNoSpinLock) {
       return Errno::kInval;
     }
+    if (view == View::kProgram && slots_.IsOneStore()) {
+      slots_.Store(index, value);
+      return Errno::kOk;
+    }
     internal::Stripe<P>& stripe = slots_.StripeOf(index);
     WriterLock lock(stripe);
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
@@ -205,7 +212,7 @@ class ArrayMap final : public LocalMap {
   const MapDef def_;
   UserRights rights_;
   internal::ArraySlots<P> slots_;
-  typename P::Lock resize_lock_;  // one Resize at a time
+  typename P::Lock resize_lock_;  // one Resize or Freeze at a time
 };
 
 template <Profile P>
@@ -250,23 +257,23 @@ Errno ArrayMap<P>::LookupBatch(const void* in_batch, void* out_batch,
   if (error != Errno::kOk) return error;
 
   const bool value_lock = (flags.elem_flags & kLock) != 0;
-  uint32_t last = 0;  // the position: the key that was copied last
-  if (in_batch != nullptr) last = IndexOf(in_batch);
-  bool started = in_batch != nullptr;
+  uint32_t index = 0;
   const uint32_t wanted = *count;
   error = ForEachInBatch(count, [&](uint32_t i) {
-    uint32_t index;
-    if (!NextIndex(started ? &last : nullptr, &index)) return Errno::kNoEnt;
+    // Behind the position; then one by one to the end, which a Resize may move.
+    if (i == 0 ? !NextIndex(in_batch, &index) : ++index >= slots_.size()) {
+      return Errno::kNoEnt;
+    }
     if (keys == nullptr || values == nullptr) return Errno::kFault;
     slots_.Read(index, ElementAt(values, i, def_.value_size), value_lock);
     std::memcpy(ElementAt(keys, i, sizeof index), &index, sizeof index);
-    last = index;
-    started = true;
     return Errno::kOk;
   });
+  if (error == Errno::kNoEnt && *count > 0) --index;
   if (wanted == 0 || error == Errno::kFault || *count == 0) return error;
   if (out_batch == nullptr) return Errno::kFault;
-  std::memcpy(out_batch, &last, sizeof last);
+  // The position: the key that was copied last.
+  std::memcpy(out_batch, &index, sizeof index);
   return error;
 }
 

@@ -29,7 +29,7 @@ struct [[nodiscard]] DefCheck {
   // What is wrong and what would be right. A static string; "" for kOk.
   const char* reason = "";
 
-  explicit operator bool() const { return error != Errno::kOk; }
+  constexpr explicit operator bool() const { return error != Errno::kOk; }
 };
 
 // Rights that exclude each other.

@@ -13,7 +13,8 @@
 // BPF_F_LOCK, which writes in place. A replaced or deleted element keeps its
 // bytes until its memory serves another one. Resize() moves nothing.
 //
-// UpdateElem checks: flags beyond BPF_EXIST, BPF_F_LOCK without a lock in the
+// UpdateElem checks: the rights of programs (EACCES), null pointers (EFAULT),
+// flags beyond BPF_EXIST, BPF_F_LOCK without a lock in the
 // value (EINVAL), BPF_NOEXIST and present (EEXIST), BPF_EXIST and absent
 // (ENOENT), absent and full (E2BIG).
 //
@@ -33,6 +34,7 @@
 #include "maps/errno.h"
 #include "maps/generic_batch.h"
 #include "maps/internal/hash_table.h"
+#include "maps/internal/key.h"
 #include "maps/internal/value_layout.h"
 #include "maps/local_map.h"
 #include "maps/map_def.h"
@@ -82,7 +84,9 @@ class HashMap final : public LocalMap {
   Errno Init() {
     const DefCheck check = Check(def_);
     if (check) return check.error;
-    return table_.Init(def_.max_entries) ? Errno::kOk : Errno::kNoMem;
+    const bool done =
+        table_.With([&](auto& table) { return table.Init(def_.max_entries); });
+    return done ? Errno::kOk : Errno::kNoMem;
   }
 
   // Sets max_entries. Every element, and every pointer to one, stays as it is.
@@ -98,21 +102,24 @@ class HashMap final : public LocalMap {
     resized.max_entries = max_entries;
     const DefCheck check = Check(resized);
     if (check) return check.error;
-    if (max_entries > table_.max_entries() && !table_.Grow(max_entries)) {
-      return Errno::kNoMem;
-    }
-    return table_.SetMaxEntries(max_entries) ? Errno::kOk : Errno::k2Big;
+    return table_.With([&](auto& table) {
+      if (max_entries > table.max_entries() && !table.Grow(max_entries)) {
+        return Errno::kNoMem;
+      }
+      return table.SetMaxEntries(max_entries) ? Errno::kOk : Errno::k2Big;
+    });
   }
 
   MapDef def() const override {
     MapDef def = def_;
-    def.max_entries = table_.max_entries();
+    def.max_entries =
+        table_.With([](const auto& table) { return table.max_entries(); });
     return def;
   }
 
   // The program view.
   void* LookupElem(const void* key) override {
-    return key == nullptr ? nullptr : table_.Find(key);
+    return key == nullptr ? nullptr : Find(key);
   }
   Errno UpdateElem(const void* key, const void* value,
                    uint64_t flags) override {
@@ -131,10 +138,12 @@ class HashMap final : public LocalMap {
     const Errno error = rights_.CheckLookup(key, flags);
     if (error != Errno::kOk) return error;
     if (value == nullptr) {
-      return table_.Find(key) != nullptr ? Errno::kFault : Errno::kNoEnt;
+      return Find(key) != nullptr ? Errno::kFault : Errno::kNoEnt;
     }
-    return table_.Read(key, value, (flags & kLock) != 0) ? Errno::kOk
-                                                         : Errno::kNoEnt;
+    const bool found = With(key, [&](auto& table, auto k) {
+      return table.Read(k, value, (flags & kLock) != 0);
+    });
+    return found ? Errno::kOk : Errno::kNoEnt;
   }
   Errno Update(const void* key, const void* value,
                uint64_t flags = kAny) override {
@@ -150,7 +159,9 @@ class HashMap final : public LocalMap {
   Errno GetNextKey(const void* key, void* next_key) override {
     const Errno error = rights_.CheckGetNextKey();
     if (error != Errno::kOk) return error;
-    if (!table_.NextKey(key, next_key)) return Errno::kNoEnt;
+    const bool found = table_.With(
+        [&](const auto& table) { return table.NextKey(key, next_key); });
+    if (!found) return Errno::kNoEnt;
     return next_key == nullptr ? Errno::kFault : Errno::kOk;
   }
   Errno LookupAndDelete(const void* key, void* value,
@@ -176,28 +187,63 @@ class HashMap final : public LocalMap {
   Errno DeleteBatch(const void* keys, uint32_t* count,
                     BatchFlags flags = {}) override;
   Errno Freeze() override {
-    return rights_.Freeze([&](auto change) { table_.WithAllLocked(change); });
+    WriterLock lock(resize_lock_);
+    return rights_.Freeze([&](auto change) {
+      table_.With([&](auto& table) { table.WithAllLocked(change); });
+    });
   }
 
  private:
-  using Table = internal::HashTable<P>;
-  using Shard = typename Table::Shard;
-  using Place = typename Table::Place;
+  static_assert(internal::ValueLayout::kNoLock == kNoSpinLock);
   enum class View { kProgram, kUser };
 
-  Errno Put(View view, const void* key, const void* value, uint64_t flags);
-  Errno Remove(View view, const void* key);
-  Errno Take(const void* key, void* value, bool value_lock);
+  // Calls visitor(table, key) with the table and the kind of key at hand.
+  template <typename Visitor>
+  auto With(const void* key, Visitor visitor) {
+    return table_.With([&](auto& table) {
+      return internal::WithKey(key, def_.key_size,
+                               [&](auto k) { return visitor(table, k); });
+    });
+  }
+
+  void* Find(const void* key) {
+    return With(key, [](auto& table, auto k) { return table.Find(k); });
+  }
+  Errno Put(View view, const void* key, const void* value, uint64_t flags) {
+    return With(key, [&](auto& table, auto k) {
+      return PutIn(table, view, k, value, flags);
+    });
+  }
+  Errno Remove(View view, const void* key) {
+    return With(
+        key, [&](auto& table, auto k) { return RemoveFrom(table, view, k); });
+  }
+  Errno Take(const void* key, void* value, bool value_lock) {
+    return With(key, [&](auto& table, auto k) {
+      return TakeFrom(table, k, value, value_lock);
+    });
+  }
+
+  template <typename Table, typename Key>
+  Errno PutIn(Table& table, View view, Key key, const void* value,
+              uint64_t flags);
+  template <typename Table, typename Key>
+  Errno RemoveFrom(Table& table, View view, Key key);
+  template <typename Table, typename Key>
+  Errno TakeFrom(Table& table, Key key, void* value, bool value_lock);
+
   Errno WalkBuckets(bool deletes, const void* in_batch, void* out_batch,
                     void* keys, void* values, uint32_t* count,
                     BatchFlags flags);
-  Errno CopyBucket(bool deletes, uint64_t bucket, void* keys, void* values,
-                   uint32_t room, bool value_lock, uint32_t* copied);
+  template <typename Table>
+  Errno CopyBucket(Table& table, bool deletes, uint64_t bucket, void* keys,
+                   void* values, uint32_t room, bool value_lock,
+                   uint32_t* copied);
 
   const MapDef def_;
   UserRights rights_;
-  Table table_;
-  typename P::Lock resize_lock_;  // one Resize at a time
+  internal::HashTable<P> table_;
+  typename P::Lock resize_lock_;  // one Resize or Freeze at a time
 };
 
 template <Profile P>
@@ -240,53 +286,59 @@ constexpr DefCheck HashMap<P>::Check(const MapDef& def) {
 }
 
 template <Profile P>
-Errno HashMap<P>::Put(View view, const void* key, const void* value,
-                      uint64_t flags) {
+template <typename Table, typename Key>
+Errno HashMap<P>::PutIn(Table& table, View view, Key key, const void* value,
+                        uint64_t flags) {
   if ((flags & ~kLock) > kExist) return Errno::kInval;
   const bool value_lock = (flags & kLock) != 0;
   if (value_lock && def_.spin_lock_offset == kNoSpinLock) return Errno::kInval;
 
-  const uint64_t hash = table_.Hash(key);
-  Shard& shard = table_.ShardOf(hash);
-  WriterLock lock(shard);
-  if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
-  const Place old = table_.FindLocked(shard, hash, key);
-  if (old && (flags & kNoExist) != 0) return Errno::kExist;
-  if (!old && (flags & kExist) != 0) return Errno::kNoEnt;
-  if (old && value_lock) {
-    table_.OverwriteLocked(shard, old, value);
-    return Errno::kOk;
-  }
-  if (old) {
-    table_.ReplaceLocked(shard, old, hash, key, value);
-    return Errno::kOk;
-  }
-  return table_.InsertLocked(shard, hash, key, value) ? Errno::kOk
-                                                      : Errno::k2Big;
+  const uint64_t hash = table.Hash(key);
+  auto& shard = table.ShardOf(hash);
+  do {
+    WriterLock lock(shard);
+    if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
+    const auto old = table.FindLocked(shard, hash, key);
+    if (old && (flags & kNoExist) != 0) return Errno::kExist;
+    if (!old && (flags & kExist) != 0) return Errno::kNoEnt;
+    if (old && value_lock) {
+      table.OverwriteLocked(shard, old, value);
+      return Errno::kOk;
+    }
+    if (old) {
+      table.ReplaceLocked(shard, old, hash, key, value);
+      return Errno::kOk;
+    }
+    if (table.InsertLocked(shard, hash, key, value)) return Errno::kOk;
+  } while (table.MakeRoom(hash, key));
+  return Errno::k2Big;
 }
 
 template <Profile P>
-Errno HashMap<P>::Remove(View view, const void* key) {
-  const uint64_t hash = table_.Hash(key);
-  Shard& shard = table_.ShardOf(hash);
+template <typename Table, typename Key>
+Errno HashMap<P>::RemoveFrom(Table& table, View view, Key key) {
+  const uint64_t hash = table.Hash(key);
+  auto& shard = table.ShardOf(hash);
   WriterLock lock(shard);
   if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
-  const Place place = table_.FindLocked(shard, hash, key);
+  const auto place = table.FindLocked(shard, hash, key);
   if (!place) return Errno::kNoEnt;
-  table_.EraseLocked(shard, place);
+  table.EraseLocked(shard, place, hash);
   return Errno::kOk;
 }
 
 template <Profile P>
-Errno HashMap<P>::Take(const void* key, void* value, bool value_lock) {
-  const uint64_t hash = table_.Hash(key);
-  Shard& shard = table_.ShardOf(hash);
+template <typename Table, typename Key>
+Errno HashMap<P>::TakeFrom(Table& table, Key key, void* value,
+                           bool value_lock) {
+  const uint64_t hash = table.Hash(key);
+  auto& shard = table.ShardOf(hash);
   WriterLock lock(shard);
   if (rights_.frozen()) return Errno::kPerm;
-  const Place place = table_.FindLocked(shard, hash, key);
+  const auto place = table.FindLocked(shard, hash, key);
   if (!place) return Errno::kNoEnt;
-  if (value != nullptr) table_.CopyValueOut(value, place, value_lock);
-  table_.EraseLocked(shard, place);
+  if (value != nullptr) table.CopyValueOut(value, place, value_lock);
+  table.EraseLocked(shard, place, hash);
   return value == nullptr ? Errno::kFault : Errno::kOk;
 }
 
@@ -305,60 +357,56 @@ Errno HashMap<P>::WalkBuckets(bool deletes, const void* in_batch,
   *count = 0;
   uint32_t bucket = 0;
   if (in_batch != nullptr) std::memcpy(&bucket, in_batch, sizeof bucket);
-  if (bucket >= table_.bucket_count()) return Errno::kNoEnt;
 
-  uint32_t done = 0;
-  error = Errno::kNoEnt;  // what the end is called
-  for (; bucket < table_.bucket_count(); ++bucket) {
-    uint32_t copied = 0;
-    const Errno step =
-        CopyBucket(deletes, bucket, ElementAt(keys, done, def_.key_size),
-                   ElementAt(values, done, def_.value_size), room - done,
-                   (flags.elem_flags & kLock) != 0, &copied);
-    if (step == Errno::kFault) return step;
-    if (step != Errno::kOk) {
-      error = step == Errno::kNoSpc && done > 0 ? Errno::kOk : step;
-      break;
+  return table_.With([&](auto& table) {
+    if (bucket >= table.bucket_count()) return Errno::kNoEnt;
+    uint32_t done = 0;
+    Errno error = Errno::kNoEnt;  // what the end is called
+    for (; bucket < table.bucket_count(); ++bucket) {
+      uint32_t copied = 0;
+      const Errno step = CopyBucket(
+          table, deletes, bucket, ElementAt(keys, done, def_.key_size),
+          ElementAt(values, done, def_.value_size), room - done,
+          (flags.elem_flags & kLock) != 0, &copied);
+      if (step == Errno::kFault) return step;
+      if (step != Errno::kOk) {
+        error = step == Errno::kNoSpc && done > 0 ? Errno::kOk : step;
+        break;
+      }
+      done += copied;
     }
-    done += copied;
-  }
-  if (out_batch == nullptr) return Errno::kFault;
-  std::memcpy(out_batch, &bucket, sizeof bucket);
-  *count = done;
-  return error;
+    if (out_batch == nullptr) return Errno::kFault;
+    std::memcpy(out_batch, &bucket, sizeof bucket);
+    *count = done;
+    return error;
+  });
 }
 
 // Copies the elements of one bucket, and deletes them if it `deletes`. ENOSPC,
 // and nothing is done, if there are more than `room`.
 template <Profile P>
-Errno HashMap<P>::CopyBucket(bool deletes, uint64_t bucket, void* keys,
-                             void* values, uint32_t room, bool value_lock,
-                             uint32_t* copied) {
-  if (table_.IsBucketEmpty(bucket)) return Errno::kOk;
-  Shard& shard = table_.ShardOf(bucket);
+template <typename Table>
+Errno HashMap<P>::CopyBucket(Table& table, bool deletes, uint64_t bucket,
+                             void* keys, void* values, uint32_t room,
+                             bool value_lock, uint32_t* copied) {
+  if (!table.MayHaveElements(bucket)) return Errno::kOk;
+  auto& shard = table.ShardOfBucket(bucket);
   WriterLock lock(shard);
   if (deletes && rights_.frozen()) return Errno::kPerm;
   uint32_t size = 0;
-  for (Place place = table_.FirstLocked(shard, bucket); place;
-       place = table_.NextLocked(shard, place)) {
-    ++size;
-  }
+  table.VisitLocked(shard, bucket, [&](const auto&) { ++size; });
   if (size > room) return Errno::kNoSpc;
   const bool can_copy = keys != nullptr && values != nullptr;
-  Place place = table_.FirstLocked(shard, bucket);
-  for (uint32_t i = 0; i < size; ++i) {
-    if (can_copy) {
-      table_.CopyKeyOut(ElementAt(keys, i, def_.key_size), place);
-      table_.CopyValueOut(ElementAt(values, i, def_.value_size), place,
-                          value_lock);
-    }
-    if (deletes) {
-      table_.EraseLocked(shard, place);
-      place = table_.FirstLocked(shard, bucket);
-    } else {
-      place = table_.NextLocked(shard, place);
-    }
+  uint32_t i = 0;
+  if (can_copy) {
+    table.VisitLocked(shard, bucket, [&](const auto& place) {
+      table.CopyKeyOut(ElementAt(keys, i, def_.key_size), place);
+      table.CopyValueOut(ElementAt(values, i, def_.value_size), place,
+                         value_lock);
+      ++i;
+    });
   }
+  if (deletes) table.EraseBucketLocked(shard, bucket);
   *copied = size;
   return can_copy || size == 0 ? Errno::kOk : Errno::kFault;
 }

@@ -47,7 +47,8 @@ constexpr DefCheck CheckDef(const MapDef& def) {
 
 // How many bytes of its memory a map takes, for choosing sizes before anything
 // is created: `def` fits into a StaticPool if this is no more than remaining().
-// Exact; 0 if CheckDef<P>(def) has an error.
+// Exact, where the profile's kCacheLineSize is 8 (with another one, a pool may
+// lose as much again to align it); 0 if CheckDef<P>(def) has an error.
 template <Profile P>
 constexpr uint64_t MemoryNeeded(const MapDef& def) {
   uint64_t bytes = 0;

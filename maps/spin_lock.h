@@ -15,28 +15,20 @@
 #ifndef BPFMAP_MAPS_SPIN_LOCK_H_
 #define BPFMAP_MAPS_SPIN_LOCK_H_
 
-#include <cstddef>
 #include <cstdint>
+
+#include "maps/internal/value_lock.h"
 
 namespace bpfmap {
 
 // Bytes of a `struct bpf_spin_lock`, which are also its alignment.
-inline constexpr uint32_t kSpinLockSize = 4;
+inline constexpr uint32_t kSpinLockSize = internal::kValueLockSize;
 
-// `lock`: the 4 bytes of the lock in a map's value, all zero when open.
-inline void SpinLock(void* lock) {
-  uint32_t* const word = static_cast<uint32_t*>(lock);
-  // Acquire pairs with the release in SpinUnlock.
-  while (__atomic_exchange_n(word, 1U, __ATOMIC_ACQUIRE) != 0) {
-    while (__atomic_load_n(word, __ATOMIC_RELAXED) != 0) {
-    }
-  }
-}
+// `lock`: the 4 bytes of the lock in a map's value.
+inline void SpinLock(void* lock) { internal::LockValue(lock); }
 
 // REQUIRES: this thread holds `lock`.
-inline void SpinUnlock(void* lock) {
-  __atomic_store_n(static_cast<uint32_t*>(lock), 0U, __ATOMIC_RELEASE);
-}
+inline void SpinUnlock(void* lock) { internal::UnlockValue(lock); }
 
 }  // namespace bpfmap
 

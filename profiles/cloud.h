@@ -25,6 +25,7 @@ using RwLock = BasicRwLock<SpinThenYield>;
 struct Cloud {
   static constexpr const char* kName = "cloud";
   static constexpr bool kResizable = true;
+  static constexpr bool kLazyMemory = true;
   static constexpr uint32_t kLockStripes = 64;
   static constexpr std::size_t kCacheLineSize = 64;
   using Lock = RwLock;

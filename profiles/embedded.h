@@ -25,6 +25,7 @@ using SpinRwLock = BasicRwLock<Spin>;
 struct Embedded {
   static constexpr const char* kName = "embedded";
   static constexpr bool kResizable = false;
+  static constexpr bool kLazyMemory = false;
   static constexpr uint32_t kLockStripes = 1;
   static constexpr std::size_t kCacheLineSize = 8;
   using Lock = SpinRwLock;

@@ -24,11 +24,13 @@ class Heap {
     if (bytes > std::numeric_limits<std::size_t>::max() - extra) return nullptr;
     void* const block = std::calloc(1, bytes + extra);
     if (block == nullptr) return nullptr;
-    const uintptr_t first = reinterpret_cast<uintptr_t>(block) + sizeof(void*);
-    const uintptr_t aligned = (first + alignment - 1) & ~(alignment - 1);
-    void** const result = reinterpret_cast<void**>(aligned);
-    result[-1] = block;
-    return result;
+    std::byte* const first = static_cast<std::byte*>(block) + sizeof(void*);
+    const std::size_t misplaced =
+        reinterpret_cast<uintptr_t>(first) & (alignment - 1);
+    std::byte* const aligned =
+        misplaced == 0 ? first : first + (alignment - misplaced);
+    reinterpret_cast<void**>(aligned)[-1] = block;
+    return aligned;
   }
 
   // `p` came from Allocate, or is null.

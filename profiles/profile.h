@@ -7,6 +7,8 @@
 //   kName            What test names and benchmark rows call it.
 //   kResizable       Whether maps have Resize(). It needs memory that can be
 //                    asked for after a map was created.
+//   kLazyMemory      Whether memory that is never touched costs nothing, as
+//                    where an operating system hands out pages.
 //   kLockStripes     Power of two. How many locks a large map spreads its
 //                    writers over.
 //   kCacheLineSize   Power of two. Locks of different stripes are kept this
@@ -16,6 +18,7 @@
 //   Memory           Where maps live. Thread-safe.
 //     Allocate(bytes, alignment): zeroed memory, or null when spent.
 //     Deallocate(p): gives it back, or does nothing.
+//   DefaultMemory()  Optional: the Memory that maps use when given none.
 //   RandomSeed()     64 bits for a map's hash function; best if an attacker
 //                    cannot know them.
 
@@ -33,6 +36,7 @@ concept Profile = requires(typename P::Lock& lock, typename P::Memory& memory,
                            std::size_t size, void* block) {
   { P::kName } -> std::convertible_to<const char*>;
   { P::kResizable } -> std::convertible_to<bool>;
+  { P::kLazyMemory } -> std::convertible_to<bool>;
   { P::kLockStripes } -> std::convertible_to<uint32_t>;
   { P::kCacheLineSize } -> std::convertible_to<std::size_t>;
   lock.Lock();

@@ -1,4 +1,4 @@
-// BasicRwLock: a reader-writer lock in one 32-bit word, and its scoped guards.
+// BasicRwLock: a reader-writer lock, and its scoped guards.
 //
 // Readers share it, a writer has it alone. Neither side starves:
 //   - A writer that has to wait sets kWriterWaits, which stops new readers; so
@@ -6,12 +6,16 @@
 //   - A reader that finds a writer inside sets kReaderWaits, which stops the
 //     next writer until one waiting reader went in; so readers get a turn
 //     after every writer, however many writers queue.
-// kReaderWaits is only ever set while a writer is inside, so that readers who
-// wait for readers do not overtake a waiting writer again and again. Among
-// readers, and among writers, no order is promised.
+// A reader sets kReaderWaits only because of a writer that it saw inside, so
+// readers who wait for readers do not overtake a waiting writer again and
+// again. Among readers, and among writers, no order is promised.
 //
-// `Wait` says what a thread does between two looks at the word: the profile
-// knows whether there is an operating system to yield to.
+// Who is inside stands in one word and who waits in another, so that a writer,
+// who alone may change the first while it is inside, leaves with a plain store:
+// an atomic read-modify-write costs as much as all else in a short section.
+//
+// `Wait` says what a thread does between two looks: the profile knows whether
+// there is an operating system to yield to.
 //
 // Not recursive. Built on std::atomic alone, which ThreadSanitizer follows.
 
@@ -33,89 +37,91 @@ class ABSL_LOCKABLE BasicRwLock {
   BasicRwLock& operator=(const BasicRwLock&) = delete;
 
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
-    uint32_t expected = 0;
-    // Acquire pairs with the release in Unlock and ReaderUnlock.
-    if (!word_.compare_exchange_weak(expected, kWriter,
-                                     std::memory_order_acquire,
-                                     std::memory_order_relaxed)) {
+    if (waiting_.load(std::memory_order_relaxed) != 0 || !TryEnterAlone()) {
       LockSlow();
     }
   }
 
   void Unlock() ABSL_UNLOCK_FUNCTION() {
-    // Waiting bits of others stay. Release pairs with every acquire below.
-    word_.fetch_and(~kWriter, std::memory_order_release);
+    // Release pairs with the acquire of whoever comes in next.
+    inside_.store(0, std::memory_order_release);
   }
 
   void ReaderLock() ABSL_SHARED_LOCK_FUNCTION() {
-    uint32_t word = word_.load(std::memory_order_relaxed);
-    if ((word & (kWriter | kWriterWaits | kReaderWaits)) != 0 ||
-        !word_.compare_exchange_weak(word, word + kOneReader,
-                                     std::memory_order_acquire,
-                                     std::memory_order_relaxed)) {
+    if (waiting_.load(std::memory_order_relaxed) != 0 || !TryEnterShared()) {
       ReaderLockSlow();
     }
   }
 
   void ReaderUnlock() ABSL_UNLOCK_FUNCTION() {
     // Release: a later writer's stores come after this reader's loads.
-    word_.fetch_sub(kOneReader, std::memory_order_release);
+    inside_.fetch_sub(kOneReader, std::memory_order_release);
   }
 
  private:
-  static constexpr uint32_t kWriter = 1;       // a writer is inside
-  static constexpr uint32_t kWriterWaits = 2;  // stops readers
-  static constexpr uint32_t kReaderWaits = 4;  // stops writers
-  static constexpr uint32_t kOneReader = 8;    // readers inside, counted
+  // inside_: a writer, or readers, counted.
+  static constexpr uint32_t kWriter = 1;
+  static constexpr uint32_t kOneReader = 2;
+  // waiting_: hints to those who would come in next. They stand in for no lock,
+  // so relaxed accesses will do.
+  static constexpr uint32_t kWriterWaits = 1;  // stops readers
+  static constexpr uint32_t kReaderWaits = 2;  // stops writers
 
-  void LockSlow() {
-    Wait wait;
-    uint32_t word = word_.load(std::memory_order_relaxed);
-    while (true) {
-      if ((word & ~kWriterWaits) == 0) {
-        // Other waiting writers set kWriterWaits again.
-        if (word_.compare_exchange_weak(word, kWriter,
+  bool TryEnterAlone() {
+    uint32_t nobody = 0;
+    return inside_.compare_exchange_strong(
+        nobody, kWriter, std::memory_order_acquire, std::memory_order_relaxed);
+  }
+
+  bool TryEnterShared() {
+    uint32_t inside = inside_.load(std::memory_order_relaxed);
+    while ((inside & kWriter) == 0) {
+      if (inside_.compare_exchange_weak(inside, inside + kOneReader,
                                         std::memory_order_acquire,
                                         std::memory_order_relaxed)) {
-          return;
-        }
-        continue;
+        return true;
       }
-      if ((word & kWriterWaits) == 0 &&
-          !word_.compare_exchange_weak(word, word | kWriterWaits,
-                                       std::memory_order_relaxed)) {
-        continue;
-      }
-      wait.Once();
-      word = word_.load(std::memory_order_relaxed);
     }
+    return false;
+  }
+
+  void Announce(uint32_t who) {
+    if ((waiting_.load(std::memory_order_relaxed) & who) == 0) {
+      waiting_.fetch_or(who, std::memory_order_relaxed);
+    }
+  }
+  // Others of the kind who still wait announce themselves again.
+  void Withdraw(uint32_t who) {
+    if ((waiting_.load(std::memory_order_relaxed) & who) != 0) {
+      waiting_.fetch_and(~who, std::memory_order_relaxed);
+    }
+  }
+
+  void LockSlow() {
+    for (Wait wait;; wait.Once()) {
+      const uint32_t waiting = waiting_.load(std::memory_order_relaxed);
+      if ((waiting & kReaderWaits) == 0 && TryEnterAlone()) break;
+      Announce(kWriterWaits);
+    }
+    Withdraw(kWriterWaits);
   }
 
   void ReaderLockSlow() {
-    Wait wait;
-    uint32_t word = word_.load(std::memory_order_relaxed);
-    while (true) {
-      const bool my_turn = (word & kReaderWaits) != 0;
-      if ((word & kWriter) == 0 && (my_turn || (word & kWriterWaits) == 0)) {
-        // Going in ends the readers' turn.
-        if (word_.compare_exchange_weak(
-                word, (word & ~kReaderWaits) + kOneReader,
-                std::memory_order_acquire, std::memory_order_relaxed)) {
-          return;
-        }
-        continue;
+    for (Wait wait;; wait.Once()) {
+      const uint32_t waiting = waiting_.load(std::memory_order_relaxed);
+      const bool our_turn = (waiting & kReaderWaits) != 0;
+      if ((our_turn || (waiting & kWriterWaits) == 0) && TryEnterShared()) {
+        break;
       }
-      if ((word & kWriter) != 0 && !my_turn &&
-          !word_.compare_exchange_weak(word, word | kReaderWaits,
-                                       std::memory_order_relaxed)) {
-        continue;
+      if ((inside_.load(std::memory_order_relaxed) & kWriter) != 0) {
+        Announce(kReaderWaits);
       }
-      wait.Once();
-      word = word_.load(std::memory_order_relaxed);
     }
+    Withdraw(kReaderWaits);
   }
 
-  std::atomic<uint32_t> word_{0};
+  std::atomic<uint32_t> inside_{0};
+  std::atomic<uint32_t> waiting_{0};
 };
 
 // Holds a lock, or anything with Lock and Unlock, as its writer.

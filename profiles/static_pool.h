@@ -28,9 +28,9 @@ class StaticPool {
   StaticPool(const StaticPool&) = delete;
   StaticPool& operator=(const StaticPool&) = delete;
 
-  // Returns `bytes` (rounded up to a multiple of 8) of zeroed memory, or null
-  // if fewer are left; the pool is then as it was. `alignment` is a power of
-  // two, up to kMaxAlignment.
+  // Returns `bytes` (1 or more, rounded up to a multiple of 8) of zeroed
+  // memory, or null if fewer are left; the pool is then as it was. `alignment`
+  // is a power of two, up to kMaxAlignment.
   void* Allocate(std::size_t bytes, std::size_t alignment) {
     if (alignment < 8) alignment = 8;
     if (bytes > kTotalSize || alignment > kMaxAlignment) return nullptr;

@@ -2,8 +2,9 @@
 //
 // Element i is slot i of a slab and belongs to stripe i & (stripes - 1). It is
 // written in place, by a thread that holds the stripe's lock, inside a
-// StripeWrite. The size changes while all stripes are locked, so it stands
-// still for a thread that holds one.
+// StripeWrite; or by a single store, for values that are small enough. The size
+// changes while all stripes are locked, so it stands still for a thread that
+// holds one.
 //
 // Thread-safe.
 
@@ -18,6 +19,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "maps/internal/atomic_bytes.h"
+#include "maps/internal/block.h"
 #include "maps/internal/slab.h"
 #include "maps/internal/stripe.h"
 #include "maps/internal/value_layout.h"
@@ -30,19 +32,26 @@ template <Profile P>
 class ArraySlots {
  public:
   ArraySlots(typename P::Memory& memory, ValueLayout value)
-      : value_(value), stripes_(memory), slots_(memory) {}
+      : value_(value),
+        one_store_(value.IsOneStore()),
+        block_(memory),
+        slots_(memory) {}
 
   // Bytes that Init() takes from the memory.
   static constexpr uint64_t MemoryNeeded(uint32_t value_size, uint32_t size) {
-    return StripeSet<P>::MemoryNeeded(size) +
-           Slab<P>::MemoryNeeded(RoundUp8(value_size), size);
+    return Block<P>::PartSize(StripeSet<P>::MemoryNeeded(size)) +
+           Block<P>::PartSize(
+               Slab<P>::MemoryNeeded(RoundUp8(value_size), size));
   }
 
   // Makes `size` elements, all zero. Returns false if there is no memory.
   // REQUIRES: called once, before anything else.
   bool Init(uint32_t size) {
-    if (!stripes_.Init(size)) return false;
-    if (!slots_.Init(RoundUp8(value_.size()), size)) return false;
+    const uint64_t slot_size = RoundUp8(value_.size());
+    if (!block_.Allocate(MemoryNeeded(value_.size(), size))) return false;
+    stripes_.Init(block_.Carve(StripeSet<P>::MemoryNeeded(size)), size);
+    slots_.Init(block_.Carve(Slab<P>::MemoryNeeded(slot_size, size)), slot_size,
+                size);
     ever_used_ = size;
     size_.store(size, std::memory_order_relaxed);
     return true;
@@ -86,6 +95,16 @@ class ArraySlots {
     }
   }
 
+  // Whether a value is written by one store, which needs no lock to be whole.
+  bool IsOneStore() const { return one_store_; }
+
+  // Writes element `index` without a lock. It may come after a Resize() that
+  // it raced with, and is then a write to whatever the index is by then.
+  // REQUIRES: IsOneStore(); as At().
+  void Store(uint32_t index, const void* value) {
+    value_.CopyIn(At(index), value);
+  }
+
   // Runs `change` while no other thread holds the lock of any stripe.
   template <typename Change>
   void WithAllLocked(Change change) {
@@ -101,7 +120,7 @@ class ArraySlots {
       // Slots beyond the end keep their bytes, for pointers that are still
       // held, until they are elements again.
       for (uint64_t i = this->size(); i < std::min(size, ever_used_); ++i) {
-        ClearBytes(At(i), RoundUp8(value_.size()));
+        value_.Clear(At(i));
       }
       ever_used_ = std::max(size, ever_used_);
       size_.store(size, std::memory_order_release);
@@ -111,6 +130,8 @@ class ArraySlots {
 
  private:
   const ValueLayout value_;
+  const bool one_store_;
+  Block<P> block_;
   StripeSet<P> stripes_;
   Slab<P> slots_;
   std::atomic<uint32_t> size_{0};

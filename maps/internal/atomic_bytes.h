@@ -4,7 +4,9 @@
 // accesses of 8 bytes (4 or 1 at the end): a reader that raced with a writer
 // sees a mixture of old and new words, which it then throws away (see
 // stripe.h), but there is no data race, neither for the language nor for
-// ThreadSanitizer. A run of 8 bytes that is aligned to 8 is never mixed.
+// ThreadSanitizer. Where the machine has atomic accesses of 8 bytes, a run of 8
+// bytes that is aligned to 8 is never mixed; elsewhere accesses are 4 bytes
+// wide.
 //
 // `shared` pointers are into map memory and aligned to 8, or to 4 for a length
 // below 8; `own` pointers are the caller's and need no alignment.
@@ -18,6 +20,8 @@
 #include <cstring>
 
 namespace bpfmap::internal {
+
+inline constexpr bool kHasAtomic8 = __atomic_always_lock_free(8, nullptr);
 
 constexpr uint64_t RoundUp8(uint64_t size) { return (size + 7) & ~uint64_t{7}; }
 
@@ -37,12 +41,14 @@ void StoreWord(std::byte* shared, Word word) {
 template <typename Visitor>
 bool ForEachWord(std::size_t start, std::size_t size, Visitor visit) {
   std::size_t at = start;
-  if (at % 8 != 0 && size - at >= 4) {
-    if (!visit(uint32_t{}, at)) return false;
-    at += 4;
-  }
-  for (; size - at >= 8; at += 8) {
-    if (!visit(uint64_t{}, at)) return false;
+  if constexpr (kHasAtomic8) {
+    if (at % 8 != 0 && size - at >= 4) {
+      if (!visit(uint32_t{}, at)) return false;
+      at += 4;
+    }
+    for (; size - at >= 8; at += 8) {
+      if (!visit(uint64_t{}, at)) return false;
+    }
   }
   for (; size - at >= 4; at += 4) {
     if (!visit(uint32_t{}, at)) return false;
@@ -57,6 +63,11 @@ bool ForEachWord(std::size_t start, std::size_t size, Visitor visit) {
 inline void LoadBytes(void* own, const std::byte* shared, std::size_t size,
                       std::size_t start = 0) {
   std::byte* const to = static_cast<std::byte*>(own);
+  if (kHasAtomic8 && start == 0 && size == 8) {  // most values
+    const uint64_t word = LoadWord<uint64_t>(shared);
+    std::memcpy(to, &word, sizeof word);
+    return;
+  }
   ForEachWord(start, size, [&](auto word, std::size_t at) {
     word = LoadWord<decltype(word)>(shared + at);
     std::memcpy(to + at, &word, sizeof word);
@@ -68,6 +79,12 @@ inline void LoadBytes(void* own, const std::byte* shared, std::size_t size,
 inline void StoreBytes(std::byte* shared, const void* own, std::size_t size,
                        std::size_t start = 0) {
   const std::byte* const from = static_cast<const std::byte*>(own);
+  if (kHasAtomic8 && start == 0 && size == 8) {  // most values
+    uint64_t word;
+    std::memcpy(&word, from, sizeof word);
+    StoreWord(shared, word);
+    return;
+  }
   ForEachWord(start, size, [&](auto word, std::size_t at) {
     std::memcpy(&word, from + at, sizeof word);
     StoreWord(shared + at, word);
@@ -75,8 +92,10 @@ inline void StoreBytes(std::byte* shared, const void* own, std::size_t size,
   });
 }
 
-inline void ClearBytes(std::byte* shared, std::size_t size) {
-  ForEachWord(0, size, [&](auto word, std::size_t at) {
+// Makes bytes [start, size) of `shared` zero.
+inline void ClearBytes(std::byte* shared, std::size_t size,
+                       std::size_t start = 0) {
+  ForEachWord(start, size, [&](auto word, std::size_t at) {
     StoreWord(shared + at, decltype(word){0});
     return true;
   });

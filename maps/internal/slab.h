@@ -1,8 +1,8 @@
 // Slab: numbered slots of one size that never move.
 //
-// All slots of a fixed slab lie in one block. A slab that grows adds blocks,
-// each at least as large as everything before it, so there are never more than
-// 32 and an address stays what it was.
+// The slots of a slab lie in one block, which its owner gives it. A slab that
+// grows adds blocks, each at least as large as everything before it, so there
+// are never more than 32 and an address stays what it was.
 //
 // Thread-safe: At() may run while Grow() does, for slots that it knows of.
 
@@ -39,7 +39,6 @@ class Slab {
  public:
   explicit Slab(typename P::Memory& memory) : memory_(memory) {}
   ~Slab() {
-    memory_.Deallocate(first_block_);
     if constexpr (P::kResizable) {
       for (int i = 0; i < later_.count.load(std::memory_order_relaxed); ++i) {
         memory_.Deallocate(later_.blocks[i].memory);
@@ -49,19 +48,18 @@ class Slab {
   Slab(const Slab&) = delete;
   Slab& operator=(const Slab&) = delete;
 
-  // Bytes that Init() takes from the memory.
+  // Bytes of the block that Init() is given.
   static constexpr uint64_t MemoryNeeded(uint64_t slot_size, uint64_t slots) {
-    return slot_size * slots;
+    constexpr uint64_t kMost = std::numeric_limits<uint64_t>::max() / 4;
+    return slots > kMost / slot_size ? kMost : slot_size * slots;
   }
 
-  // Makes `slots` slots of `slot_size` bytes, a multiple of 8, all zero.
-  // Returns false if there is no memory for them.
-  bool Init(uint64_t slot_size, uint64_t slots) {
+  // Makes `slots` slots of `slot_size` bytes, a multiple of 8, in `block`,
+  // which must outlive the slab.
+  void Init(std::byte* block, uint64_t slot_size, uint64_t slots) {
     slot_size_ = slot_size;
-    first_block_ = AllocateBlock(slots);
-    if (first_block_ == nullptr) return false;
+    first_block_ = block;
     first_block_slots_ = capacity_ = slots;
-    return true;
   }
 
   // Makes room for `slots` slots in all; never for fewer than there are.
@@ -71,8 +69,11 @@ class Slab {
     if (slots <= capacity_) return true;
     const int count = later_.count.load(std::memory_order_relaxed);
     // Address space is cheap and a look through many blocks is not: double.
-    uint64_t added = std::max(slots - capacity_, capacity_);
-    std::byte* memory = AllocateBlock(added);
+    const uint64_t added = std::max(slots - capacity_, capacity_);
+    const uint64_t bytes = MemoryNeeded(slot_size_, added);
+    if (bytes > std::numeric_limits<std::size_t>::max()) return false;
+    std::byte* const memory = static_cast<std::byte*>(
+        memory_.Allocate(static_cast<std::size_t>(bytes), P::kCacheLineSize));
     if (memory == nullptr) return false;
     later_.blocks[count] = {capacity_, memory};
     later_.count.store(count + 1, std::memory_order_release);
@@ -89,14 +90,6 @@ class Slab {
   }
 
  private:
-  std::byte* AllocateBlock(uint64_t slots) {
-    if (slots > std::numeric_limits<std::size_t>::max() / slot_size_) {
-      return nullptr;
-    }
-    return static_cast<std::byte*>(
-        memory_.Allocate(slots * slot_size_, P::kCacheLineSize));
-  }
-
   std::byte* AtLater(uint64_t slot) const {
     // Acquire pairs with the release in Grow(). Larger blocks come last.
     int i = later_.count.load(std::memory_order_acquire) - 1;

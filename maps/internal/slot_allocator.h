@@ -34,22 +34,25 @@ class alignas(P::kCacheLineSize) SlotAllocator {
     WriterLock lock(lock_);
     if (elements_ >= limit_) return kNone;
     ++elements_;
-    return Take(links);
+    return TakeLocked(links);
   }
 
   // The element in `slot` is gone.
   void GiveBackElement(Links& links, uint32_t slot) {
     WriterLock lock(lock_);
     --elements_;
-    links.SetNextFree(slot, free_);
-    free_ = slot;
+    GiveBackLocked(links, slot);
   }
 
-  // A slot that is not counted.
-  // REQUIRES: taken no more often than there are slots beyond `limit`.
-  uint32_t TakeSpare(Links& links) {
+  // A slot that is not counted, and back.
+  // REQUIRES: no more of them at a time than there are slots beyond `limit`.
+  uint32_t Take(Links& links) {
     WriterLock lock(lock_);
-    return Take(links);
+    return TakeLocked(links);
+  }
+  void GiveBack(Links& links, uint32_t slot) {
+    WriterLock lock(lock_);
+    GiveBackLocked(links, slot);
   }
 
   // Sets the limit, if no more elements than that are there.
@@ -66,11 +69,16 @@ class alignas(P::kCacheLineSize) SlotAllocator {
   }
 
  private:
-  uint32_t Take(Links& links) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
+  uint32_t TakeLocked(Links& links) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
     if (free_ == kNone) return ++ever_taken_;
     const uint32_t slot = free_;
     free_ = links.NextFree(slot);
     return slot;
+  }
+  void GiveBackLocked(Links& links, uint32_t slot)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
+    links.SetNextFree(slot, free_);
+    free_ = slot;
   }
 
   mutable typename P::Lock lock_;

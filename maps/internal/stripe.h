@@ -26,6 +26,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <type_traits>
 
 #include "absl/base/thread_annotations.h"
 #include "profiles/profile.h"
@@ -111,8 +112,7 @@ class StripeWrite {
 template <Profile P, typename S = Stripe<P>>
 class StripeSet {
  public:
-  explicit StripeSet(typename P::Memory& memory) : memory_(memory) {}
-  ~StripeSet() { memory_.Deallocate(stripes_); }
+  StripeSet() = default;
   StripeSet(const StripeSet&) = delete;
   StripeSet& operator=(const StripeSet&) = delete;
 
@@ -122,20 +122,17 @@ class StripeSet {
                                       : std::bit_ceil(entries);
   }
 
-  // Bytes that Init() takes from the memory.
+  // Bytes of the block that Init() is given.
   static constexpr uint64_t MemoryNeeded(uint32_t entries) {
     return CountFor(entries) * sizeof(S);
   }
 
-  // Returns false if there is no memory.
-  bool Init(uint32_t entries) {
+  // Makes the stripes in `block`, which must outlive them.
+  void Init(std::byte* block, uint32_t entries) {
     const uint32_t count = CountFor(entries);
-    void* const block = memory_.Allocate(count * sizeof(S), alignof(S));
-    if (block == nullptr) return false;
-    stripes_ = static_cast<S*>(block);
+    stripes_ = reinterpret_cast<S*>(block);
     for (uint32_t i = 0; i < count; ++i) new (&stripes_[i]) S();
     mask_ = count - 1;
-    return true;
   }
 
   uint32_t count() const { return mask_ + 1; }
@@ -164,8 +161,8 @@ class StripeSet {
 
  private:
   static_assert(std::has_single_bit(P::kLockStripes));
+  static_assert(std::is_trivially_destructible_v<S>, "they are only forgotten");
 
-  typename P::Memory& memory_;
   S* stripes_ = nullptr;
   uint32_t mask_ = 0;
 };

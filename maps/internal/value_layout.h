@@ -1,7 +1,9 @@
 // ValueLayout: how a value is copied into and out of a map.
 //
 // A value may hold a `struct bpf_spin_lock`: 4 bytes that belong to the map.
-// They are not copied in, and read as 0.
+// They are not copied in, and read as 0. They start as 0 with the memory and
+// are only ever changed by who takes the lock: a program that holds the lock of
+// an element whose memory was taken for another one still gives it back.
 
 #ifndef BPFMAP_MAPS_INTERNAL_VALUE_LAYOUT_H_
 #define BPFMAP_MAPS_INTERNAL_VALUE_LAYOUT_H_
@@ -10,17 +12,25 @@
 #include <cstring>
 
 #include "maps/internal/atomic_bytes.h"
-#include "maps/map_def.h"
-#include "maps/spin_lock.h"
+#include "maps/internal/value_lock.h"
 
 namespace bpfmap::internal {
 
 class ValueLayout {
  public:
+  static constexpr uint32_t kNoLock = 0xffffffff;
+
+  // `lock_offset`: where the lock is, in bytes from the start; or kNoLock.
   constexpr ValueLayout(uint32_t size, uint32_t lock_offset)
       : size_(size), lock_offset_(lock_offset) {}
 
   uint32_t size() const { return size_; }
+
+  // Whether CopyIn is one atomic store.
+  bool IsOneStore() const {
+    return !has_lock() &&
+           (size_ == 1 || size_ == 4 || (kHasAtomic8 && size_ == 8));
+  }
 
   void CopyIn(std::byte* shared, const void* own) const {
     if (!has_lock()) {
@@ -28,38 +38,43 @@ class ValueLayout {
       return;
     }
     StoreBytes(shared, own, lock_offset_);
-    StoreBytes(shared, own, size_, lock_offset_ + kSpinLockSize);
+    StoreBytes(shared, own, size_, lock_offset_ + kValueLockSize);
   }
 
   void CopyOut(void* own, const std::byte* shared) const {
     LoadBytes(own, shared, size_);
     if (has_lock()) {
       std::memset(static_cast<std::byte*>(own) + lock_offset_, 0,
-                  kSpinLockSize);
+                  kValueLockSize);
     }
+  }
+
+  // Makes the value zero, as CopyIn would.
+  void Clear(std::byte* shared) const {
+    if (!has_lock()) {
+      ClearBytes(shared, size_);
+      return;
+    }
+    ClearBytes(shared, lock_offset_);
+    ClearBytes(shared, size_, lock_offset_ + kValueLockSize);
   }
 
   // CopyIn and CopyOut while holding the value's own lock: nothing that a
   // program does under it is seen half done.
   // REQUIRES: the value has a lock.
   void CopyInLocked(std::byte* shared, const void* own) const {
-    SpinLock(shared + lock_offset_);
+    LockValue(shared + lock_offset_);
     CopyIn(shared, own);
-    SpinUnlock(shared + lock_offset_);
+    UnlockValue(shared + lock_offset_);
   }
   void CopyOutLocked(void* own, std::byte* shared) const {
-    SpinLock(shared + lock_offset_);
+    LockValue(shared + lock_offset_);
     CopyOut(own, shared);
-    SpinUnlock(shared + lock_offset_);
-  }
-
-  // A new element starts with an open lock.
-  void OpenLock(std::byte* shared) const {
-    if (has_lock()) ClearBytes(shared + lock_offset_, kSpinLockSize);
+    UnlockValue(shared + lock_offset_);
   }
 
  private:
-  bool has_lock() const { return lock_offset_ != kNoSpinLock; }
+  bool has_lock() const { return lock_offset_ != kNoLock; }
 
   uint32_t size_;
   uint32_t lock_offset_;

@@ -1,0 +1,479 @@
+// ChainTable: the hash table that takes the least memory: a slot for each
+// element, found through buckets. For large elements, and where memory counts
+// before it is touched; see hash_table.h.
+//
+// A bucket is a chain of slots, newest first. A slot is
+//   u32 next slot | u32 hash | key, rounded up to 8 | value, rounded up to 8
+// and is named by its number, from 1 on; 0 ends a chain.
+//
+// Invariants:
+//   1. A key is in the bucket `hash & mask` and nowhere else.
+//   2. Bucket b belongs to shard b & (shards - 1). Its chain, and the slots in
+//      it, are changed by a thread that holds the shard's lock as a writer,
+//      inside a StripeWrite. The mask is changed by a thread that does so for
+//      all shards. So a reader whose shard did not change saw a sound chain.
+//   3. Replacing a value puts a new slot in the old one's place. Each shard
+//      keeps the slot that it replaced last as its spare, for the next time:
+//      a full table can still replace, and a pointer to the old value shows
+//      the old bytes until then.
+//   4. A key's place among the keys of its bucket does not change while it is
+//      present, so a walk neither misses it nor sees it twice (but for Grow).
+//   5. A link to a slot is stored with release after the slot was filled, and
+//      loaded with acquire: who reaches a slot through a pointer sees it whole,
+//      without atomics.
+//
+// A reader may follow a link out of a slot that was freed and taken again, into
+// another chain or the list of free slots. Every such link leads to a slot, and
+// its shard's version has changed: it looks at that every kStepsBetweenChecks
+// steps, so it does not go round for ever, and before it believes what it saw.
+//
+// Methods named ...Locked want the shard of the hash or bucket locked; the
+// others lock for themselves. There are no errors here but "absent", "full" and
+// "no memory": the rules are in hash_map.h.
+//
+// Thread-safe.
+
+#ifndef BPFMAP_MAPS_INTERNAL_CHAIN_TABLE_H_
+#define BPFMAP_MAPS_INTERNAL_CHAIN_TABLE_H_
+
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+#include "absl/base/thread_annotations.h"
+#include "maps/internal/atomic_bytes.h"
+#include "maps/internal/block.h"
+#include "maps/internal/hash_function.h"
+#include "maps/internal/key.h"
+#include "maps/internal/slab.h"
+#include "maps/internal/slot_allocator.h"
+#include "maps/internal/stripe.h"
+#include "maps/internal/value_layout.h"
+#include "profiles/profile.h"
+#include "profiles/reader_writer_lock.h"
+
+namespace bpfmap::internal {
+
+template <Profile P>
+class ChainTable {
+ public:
+  struct Shard : Stripe<P> {
+    uint32_t spare ABSL_GUARDED_BY(this) = 0;
+  };
+
+  // Where a key is: its slot, and the link that leads there. No slot if the key
+  // is absent.
+  struct Place {
+    uint32_t* link;
+    uint32_t slot;
+    explicit operator bool() const { return slot != 0; }
+  };
+
+  ChainTable(typename P::Memory& memory, uint32_t key_size, ValueLayout value,
+             uint32_t max_entries, uint64_t seed)
+      : memory_(memory),
+        key_size_(key_size),
+        value_(value),
+        value_offset_(kKeyOffset + RoundUp8(key_size)),
+        hash_(seed),
+        block_(memory),
+        slots_(memory),
+        allocator_(max_entries) {}
+  ~ChainTable() {
+    // The first ones are part of the block.
+    for (int i = 1; i < bucket_arrays_; ++i) {
+      memory_.Deallocate(buckets_[i].heads);
+    }
+  }
+  ChainTable(const ChainTable&) = delete;
+  ChainTable& operator=(const ChainTable&) = delete;
+
+  // Bytes that Init() takes from the memory.
+  static constexpr uint64_t MemoryNeeded(uint32_t key_size, uint32_t value_size,
+                                         uint32_t max_entries) {
+    return Block<P>::PartSize(Shards::MemoryNeeded(max_entries)) +
+           Block<P>::PartSize(HeadsSize(max_entries)) +
+           Block<P>::PartSize(
+               SlotsSize(SlotSize(key_size, value_size), max_entries));
+  }
+
+  // Returns false if there is no memory; nothing is then taken.
+  // REQUIRES: called once, with the max_entries of the constructor, before
+  // anything else.
+  bool Init(uint32_t max_entries) {
+    const uint64_t slot_size = SlotSize(key_size_, value_.size());
+    if (!block_.Allocate(MemoryNeeded(key_size_, value_.size(), max_entries))) {
+      return false;
+    }
+    shards_.Init(block_.Carve(Shards::MemoryNeeded(max_entries)), max_entries);
+    buckets_[0].mask = static_cast<uint32_t>(BucketsFor(max_entries) - 1);
+    buckets_[0].heads =
+        reinterpret_cast<uint32_t*>(block_.Carve(HeadsSize(max_entries)));
+    current_.store(&buckets_[0], std::memory_order_relaxed);
+    slots_.Init(block_.Carve(SlotsSize(slot_size, max_entries)), slot_size,
+                SlotsFor(max_entries, shards_.count()));
+    return true;
+  }
+
+  template <typename Key>
+  uint64_t Hash(Key key) const {
+    return key.Hash(hash_);
+  }
+  Shard& ShardOf(uint64_t hash) const { return shards_.Of(hash); }
+
+  // A pointer to the value of `key`, or null.
+  template <typename Key>
+  std::byte* Find(Key key) const {
+    const uint64_t hash = Hash(key);
+    Shard& shard = ShardOf(hash);
+    uint32_t slot = 0;
+    const bool sound = shard.TryRead(
+        [&](uint32_t version) { slot = Walk(shard, version, hash, key).slot; });
+    if (!sound) {
+      ReaderLock lock(shard);
+      slot = FindLocked(shard, hash, key).slot;
+    }
+    return slot == 0 ? nullptr : ValueOf(slot);
+  }
+
+  // Copies the value of `key` to `value` as one whole; holding the value's own
+  // lock if `value_lock`. Returns false, and leaves `value` alone, if the key
+  // is absent.
+  template <typename Key>
+  bool Read(Key key, void* value, bool value_lock) const {
+    const uint64_t hash = Hash(key);
+    Shard& shard = ShardOf(hash);
+    // A copy may be found to be a mixture, and the key to be gone by then, so
+    // it cannot go to the caller at once. Large values wait for the lock.
+    if (value_.size() <= kCopySize && !value_lock) {
+      alignas(8) std::byte copy[kCopySize];
+      uint32_t slot = 0;
+      const bool sound = shard.TryRead([&](uint32_t version) {
+        slot = Walk(shard, version, hash, key).slot;
+        if (slot != 0) value_.CopyOut(copy, ValueOf(slot));
+      });
+      if (sound) {
+        if (slot != 0) std::memcpy(value, copy, value_.size());
+        return slot != 0;
+      }
+    }
+    ReaderLock lock(shard);
+    const Place place = FindLocked(shard, hash, key);
+    if (place) CopyValueOut(value, place, value_lock);
+    return static_cast<bool>(place);
+  }
+
+  template <typename Key>
+  Place FindLocked(Shard& shard, uint64_t hash, Key key) const
+      ABSL_SHARED_LOCKS_REQUIRED(shard) {
+    return Walk(shard, shard.version(), hash, key);
+  }
+
+  // Copies the value out; holding the value's own lock if `value_lock`.
+  void CopyValueOut(void* value, const Place& place, bool value_lock) const {
+    if (value_lock) {
+      value_.CopyOutLocked(value, ValueOf(place.slot));
+    } else {
+      value_.CopyOut(value, ValueOf(place.slot));
+    }
+  }
+
+  // Puts a new element with `value` where the old one was.
+  template <typename Key>
+  void ReplaceLocked(Shard& shard, const Place& old, uint64_t hash, Key key,
+                     const void* value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    if (shard.spare == 0) shard.spare = allocator_.Take(*this);
+    const uint32_t fresh = shard.spare;
+    StripeWrite<P> write(shard);
+    Fill(fresh, hash, key, value, LoadLink(NextOf(old.slot)));
+    StoreLink(old.link, fresh);
+    shard.spare = old.slot;
+  }
+
+  // Inserts a key that is absent. Returns false if the table is full.
+  template <typename Key>
+  bool InsertLocked(Shard& shard, uint64_t hash, Key key, const void* value)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    const uint32_t fresh = allocator_.TakeForElement(*this);
+    if (fresh == Allocator::kNone) return false;
+    StripeWrite<P> write(shard);
+    uint32_t* const head = HeadOf(hash);
+    Fill(fresh, hash, key, value, LoadLink(head));
+    StoreLink(head, fresh);
+    return true;
+  }
+
+  // Writes `value` over the present one, holding the value's own lock.
+  // REQUIRES: values have a lock.
+  void OverwriteLocked(Shard& shard, const Place& place, const void* value)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    StripeWrite<P> write(shard);
+    value_.CopyInLocked(ValueOf(place.slot), value);
+  }
+
+  void EraseLocked(Shard& shard, const Place& place, uint64_t)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    {
+      StripeWrite<P> write(shard);
+      StoreLink(place.link, LoadLink(NextOf(place.slot)));
+    }
+    allocator_.GiveBackElement(*this, place.slot);
+  }
+
+  // For GroupTable's sake: here InsertLocked has the last word.
+  template <typename Key>
+  bool MakeRoom(uint64_t, Key) {
+    return false;
+  }
+
+  // Copies the key behind `key` in the order of the buckets to `next`, which
+  // may be the same memory, or null; the first key if `key` is null or absent.
+  // Returns false if there is none.
+  bool NextKey(const void* key, void* next) const;
+
+  // How many buckets there are. They may be more by the time the answer is
+  // looked at, unless a shard is locked.
+  uint64_t bucket_count() const { return CurrentBuckets().mask + uint64_t{1}; }
+  Shard& ShardOfBucket(uint64_t bucket) const { return ShardOf(bucket); }
+
+  // False means that there is nothing in `bucket`, for sure.
+  bool MayHaveElements(uint64_t bucket) const {
+    return LoadLink(HeadOf(bucket)) != 0;
+  }
+
+  // Calls visitor(place) for each element of `bucket`.
+  template <typename Visitor>
+  void VisitLocked([[maybe_unused]] Shard& shard, uint64_t bucket,
+                   Visitor visitor) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
+    for (Place place = PlaceBehind(HeadOf(bucket)); place;
+         place = PlaceBehind(NextOf(place.slot))) {
+      visitor(place);
+    }
+  }
+  void EraseBucketLocked(Shard& shard, uint64_t bucket)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    while (const Place place = PlaceBehind(HeadOf(bucket))) {
+      EraseLocked(shard, place, /*hash=*/bucket);
+    }
+  }
+
+  void CopyKeyOut(void* key, const Place& place) const {
+    LoadBytes(key, At(place.slot) + kKeyOffset, key_size_);
+  }
+
+  // Runs `change` while no other thread holds the lock of any shard.
+  template <typename Change>
+  void WithAllLocked(Change change) {
+    shards_.WithAllLocked(change);
+  }
+
+  uint32_t max_entries() const { return allocator_.limit(); }
+
+  // Sets max_entries, if no more elements than that are there.
+  // REQUIRES: no larger than what Init() or Grow() made room for.
+  bool SetMaxEntries(uint32_t max_entries) {
+    return allocator_.SetLimit(max_entries);
+  }
+
+  // Makes room for `max_entries` elements; every element stays where it is.
+  // Returns false, and changes nothing, if there is no memory. A walk that
+  // spans this call may see keys twice, but misses none.
+  // REQUIRES: one call at a time.
+  bool Grow(uint32_t max_entries) requires P::kResizable {
+    const Buckets& old = CurrentBuckets();
+    const uint64_t count = BucketsFor(max_entries);
+    if (!slots_.Grow(SlotsFor(max_entries, shards_.count()))) return false;
+    if (count <= old.mask + uint64_t{1}) return true;
+    const Buckets* const grown = AllocateBuckets(count);
+    if (grown == nullptr) return false;
+    shards_.WithAllWritten([&] {
+      for (uint64_t bucket = 0; bucket <= old.mask; ++bucket) {
+        Redistribute(LoadLink(&old.heads[bucket]), *grown);
+      }
+      // Release pairs with the acquire in CurrentBuckets.
+      current_.store(grown, std::memory_order_release);
+    });
+    return true;
+  }
+
+  // For SlotAllocator: a free slot's link is the list of free slots.
+  uint32_t NextFree(uint32_t slot) const { return LoadLink(NextOf(slot)); }
+  void SetNextFree(uint32_t slot, uint32_t next) {
+    StoreLink(NextOf(slot), next);
+  }
+
+ private:
+  using Shards = StripeSet<P, Shard>;
+  using Allocator = SlotAllocator<P, ChainTable>;
+
+  // Never changes once it is current. Those that are not stay until the end,
+  // for readers that have not noticed yet.
+  struct Buckets {
+    uint32_t mask = 0;
+    uint32_t* heads = nullptr;  // slot numbers; touched through links only
+  };
+
+  static constexpr uint32_t kHashOffset = 4;
+  static constexpr uint32_t kKeyOffset = 8;
+  static constexpr uint32_t kCopySize = 256;
+  static constexpr uint32_t kStepsBetweenChecks = 64;
+  static constexpr int kMaxBuckets = P::kResizable ? 32 : 1;
+
+  static constexpr uint64_t SlotSize(uint32_t key_size, uint32_t value_size) {
+    return kKeyOffset + RoundUp8(key_size) + RoundUp8(value_size);
+  }
+  static constexpr uint64_t SlotsFor(uint32_t max_entries, uint32_t spares) {
+    return uint64_t{max_entries} + spares;
+  }
+  static constexpr uint64_t SlotsSize(uint64_t slot_size,
+                                      uint32_t max_entries) {
+    return Slab<P>::MemoryNeeded(
+        slot_size, SlotsFor(max_entries, Shards::CountFor(max_entries)));
+  }
+  static constexpr uint64_t BucketsFor(uint32_t max_entries) {
+    return std::bit_ceil(uint64_t{max_entries});
+  }
+  static constexpr uint64_t HeadsSize(uint32_t max_entries) {
+    return BucketsFor(max_entries) * sizeof(uint32_t);
+  }
+
+  static uint32_t LoadLink(const uint32_t* link) {
+    return __atomic_load_n(link, __ATOMIC_ACQUIRE);
+  }
+  static void StoreLink(uint32_t* link, uint32_t slot) {
+    __atomic_store_n(link, slot, __ATOMIC_RELEASE);
+  }
+
+  std::byte* At(uint32_t slot) const { return slots_.At(slot - 1); }
+  std::byte* ValueOf(uint32_t slot) const { return At(slot) + value_offset_; }
+  uint32_t* NextOf(uint32_t slot) const {
+    return reinterpret_cast<uint32_t*>(At(slot));
+  }
+  static Place PlaceBehind(uint32_t* link) { return {link, LoadLink(link)}; }
+
+  const Buckets& CurrentBuckets() const {
+    return *current_.load(std::memory_order_acquire);
+  }
+  // The head of the bucket of a hash, or of a bucket's number.
+  uint32_t* HeadOf(uint64_t hash) const {
+    const Buckets& buckets = CurrentBuckets();
+    return &buckets.heads[hash & buckets.mask];
+  }
+
+  // Looks for `key`. What it says counts if the shard is Unchanged(version).
+  template <typename Key>
+  Place Walk(const Shard& shard, uint32_t version, uint64_t hash,
+             Key key) const {
+    Place place = PlaceBehind(HeadOf(hash));
+    for (uint32_t steps = 1; place; ++steps) {
+      const std::byte* const slot = At(place.slot);
+      if (LoadWord<uint32_t>(slot + kHashOffset) ==
+              static_cast<uint32_t>(hash) &&
+          key.Equals(slot + kKeyOffset)) {
+        break;
+      }
+      if (steps % kStepsBetweenChecks == 0 && !shard.Unchanged(version)) break;
+      place = PlaceBehind(NextOf(place.slot));
+    }
+    return place;
+  }
+
+  template <typename Key>
+  void Fill(uint32_t slot, uint64_t hash, Key key, const void* value,
+            uint32_t next) {
+    std::byte* const bytes = At(slot);
+    StoreWord(bytes + kHashOffset, static_cast<uint32_t>(hash));
+    key.CopyTo(bytes + kKeyOffset);
+    value_.CopyIn(bytes + value_offset_, value);
+    StoreLink(NextOf(slot), next);
+  }
+
+  const Buckets* AllocateBuckets(uint64_t count) {
+    const uint64_t bytes = count * sizeof(uint32_t);
+    if (bytes > std::numeric_limits<std::size_t>::max()) return nullptr;
+    void* const heads = memory_.Allocate(bytes, P::kCacheLineSize);
+    if (heads == nullptr) return nullptr;
+    Buckets& buckets = buckets_[bucket_arrays_++];
+    buckets.mask = static_cast<uint32_t>(count - 1);
+    buckets.heads = static_cast<uint32_t*>(heads);
+    return &buckets;
+  }
+  // Moves the chain `old_head` to the buckets where its keys are now.
+  // REQUIRES: all shards are locked, inside a StripeWrite.
+  void Redistribute(uint32_t old_head, const Buckets& grown) {
+    uint32_t reversed = 0;  // as each slot becomes the head of its new bucket
+    for (uint32_t slot = old_head; slot != 0;) {
+      const uint32_t next = LoadLink(NextOf(slot));
+      StoreLink(NextOf(slot), reversed);
+      reversed = slot;
+      slot = next;
+    }
+    for (uint32_t slot = reversed; slot != 0;) {
+      const uint32_t next = LoadLink(NextOf(slot));
+      const uint32_t hash = LoadWord<uint32_t>(At(slot) + kHashOffset);
+      uint32_t* const head = &grown.heads[hash & grown.mask];
+      StoreLink(NextOf(slot), LoadLink(head));
+      StoreLink(head, slot);
+      slot = next;
+    }
+  }
+
+  typename P::Memory& memory_;
+  const uint32_t key_size_;
+  const ValueLayout value_;
+  const uint64_t value_offset_;
+  const HashFunction hash_;
+
+  Block<P> block_;
+  Shards shards_;
+  Slab<P> slots_;
+  std::atomic<const Buckets*> current_{nullptr};
+  Buckets buckets_[kMaxBuckets];
+  int bucket_arrays_ = 1;
+  Allocator allocator_;
+};
+
+template <Profile P>
+bool ChainTable<P>::NextKey(const void* key, void* next) const {
+  while (true) {
+    const Buckets& buckets = CurrentBuckets();
+    uint64_t bucket = 0;
+    if (key != nullptr) {
+      const AnyKey any_key(key, key_size_);
+      const uint64_t hash = Hash(any_key);
+      Shard& shard = ShardOf(hash);
+      ReaderLock lock(shard);
+      if (&CurrentBuckets() != &buckets) continue;
+      const Place place = FindLocked(shard, hash, any_key);
+      if (place) {
+        const Place behind = PlaceBehind(NextOf(place.slot));
+        if (behind) {
+          if (next != nullptr) CopyKeyOut(next, behind);
+          return true;
+        }
+        bucket = (hash & buckets.mask) + 1;
+      }
+    }
+    bool grown = false;
+    for (; bucket <= buckets.mask; ++bucket) {
+      if (LoadLink(&buckets.heads[bucket]) == 0) continue;
+      Shard& shard = ShardOf(bucket);
+      ReaderLock lock(shard);
+      grown = &CurrentBuckets() != &buckets;
+      if (grown) break;
+      const Place place = PlaceBehind(&buckets.heads[bucket]);
+      if (place) {
+        if (next != nullptr) CopyKeyOut(next, place);
+        return true;
+      }
+    }
+    if (!grown) return false;
+  }
+}
+
+}  // namespace bpfmap::internal
+
+#endif  // BPFMAP_MAPS_INTERNAL_CHAIN_TABLE_H_
