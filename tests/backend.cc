@@ -1,5 +1,7 @@
 #include "tests/backend.h"
 
+#include <atomic>
+#include <cstdint>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -15,6 +17,17 @@
 
 namespace bpfmap {
 namespace {
+
+constinit std::atomic<uint64_t> next_map_seed{0};
+
+// Profile P, but that its maps do the same thing again.
+template <typename P>
+struct Seeded : P {
+  static uint64_t RandomSeed() {
+    return next_map_seed.fetch_add(0x9e3779b97f4a7c15,
+                                   std::memory_order_relaxed);
+  }
+};
 
 // A map of profile P with memory of its own.
 template <typename P, typename Map>
@@ -56,8 +69,8 @@ bool TooLargeForPool(const MapDef& def) {
 
 const std::vector<Backend>& LocalBackends() {
   static const auto& backends = *new std::vector<Backend>{
-      {"cloud", false, NeverTooLarge, CreateLocal<Cloud>},
-      {"embedded", false, TooLargeForPool, CreateLocal<Embedded>},
+      {"cloud", false, NeverTooLarge, CreateLocal<Seeded<Cloud>>},
+      {"embedded", false, TooLargeForPool, CreateLocal<Seeded<Embedded>>},
   };
   return backends;
 }
@@ -69,6 +82,10 @@ const std::vector<Backend>& Backends() {
     return all;
   }();
   return backends;
+}
+
+void SeedLocalMaps(uint64_t seed) {
+  next_map_seed.store(seed, std::memory_order_relaxed);
 }
 
 std::string BackendName(const ::testing::TestParamInfo<Backend>& info) {

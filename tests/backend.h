@@ -4,6 +4,7 @@
 #ifndef BPFMAP_TESTS_BACKEND_H_
 #define BPFMAP_TESTS_BACKEND_H_
 
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <vector>
@@ -50,6 +51,10 @@ struct Backend {
 const std::vector<Backend>& Backends();
 // The same without the kernel.
 const std::vector<Backend>& LocalBackends();
+
+// Sets where the hash functions of maps on local backends start from, so that a
+// test which fails does so again.
+void SeedLocalMaps(uint64_t seed);
 
 // For INSTANTIATE_TEST_SUITE_P: a test is named ".../cloud".
 std::string BackendName(const ::testing::TestParamInfo<Backend>& info);

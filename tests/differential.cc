@@ -53,7 +53,9 @@ std::map<std::vector<uint8_t>, std::vector<uint8_t>> Contents(
 
 Differential::Differential(const Backend& left, const Backend& right,
                            uint64_t seed)
-    : left_backend_(left), right_backend_(right), seed_(seed), random_(seed) {}
+    : left_backend_(left), right_backend_(right), seed_(seed), random_(seed) {
+  SeedLocalMaps(seed);
+}
 
 std::string Differential::Run(uint64_t steps) {
   const uint64_t end = step_ + steps;

@@ -21,8 +21,8 @@
 namespace bpfmap {
 namespace {
 
-static_assert(sizeof(RwLock) == 4);
-static_assert(sizeof(SpinRwLock) == 4);
+static_assert(sizeof(RwLock) == 8);
+static_assert(sizeof(SpinRwLock) == 8);
 
 // No code runs before main() for a lock.
 constinit RwLock static_cloud_lock;

@@ -1,0 +1,381 @@
+// Commands that meet at every point where one of them takes a lock.
+
+#include "tests/interleaving.h"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <tuple>
+#include <type_traits>
+
+#include "gtest/gtest.h"
+#include "maps/array_map.h"
+#include "maps/bpf_map.h"
+#include "maps/errno.h"
+#include "maps/hash_map.h"
+#include "maps/local_map.h"
+#include "maps/map_def.h"
+#include "profiles/heap.h"
+#include "tests/map_walk.h"
+#include "tests/print_errno.h"
+
+namespace bpfmap {
+namespace {
+
+// A map from uint32_t to uint64_t that holds the keys 0 to kSize - 1, each with
+// 100 more as its value, and has no room for more.
+constexpr uint32_t kSize = 6;
+
+template <template <typename> typename Map>
+class FullMap {
+ public:
+  static constexpr bool kIsHash =
+      std::is_same_v<Map<Interleaved>, HashMap<Interleaved>>;
+
+  // Makes it anew.
+  void Renew() {
+    map_ = std::make_unique<Map<Interleaved>>(
+        MapDef{.type = kIsHash ? MapType::kHash : MapType::kArray,
+               .key_size = sizeof(uint32_t),
+               .value_size = sizeof(uint64_t),
+               .max_entries = kSize},
+        &heap_);
+    ASSERT_EQ(map_->Init(), Errno::kOk);
+    for (uint32_t key = 0; key < kSize; ++key) {
+      ASSERT_EQ(Update(key, 100 + key), Errno::kOk);
+    }
+  }
+
+  Map<Interleaved>& operator*() { return *map_; }
+  Map<Interleaved>* operator->() { return map_.get(); }
+
+  Errno Update(uint32_t key, uint64_t value, uint64_t flags = kAny) {
+    return map_->Update(&key, &value, flags);
+  }
+  Errno Delete(uint32_t key) { return map_->Delete(&key); }
+  std::optional<uint64_t> Lookup(uint32_t key) {
+    uint64_t value;
+    if (map_->Lookup(&key, &value) != Errno::kOk) return std::nullopt;
+    return value;
+  }
+
+  std::map<uint32_t, uint64_t> Contents() {
+    std::map<uint32_t, uint64_t> contents;
+    EXPECT_EQ(WalkByBatch(*map_, kSize,
+                          [&](const std::byte* key, const std::byte* value) {
+                            uint32_t number;
+                            std::memcpy(&number, key, sizeof number);
+                            std::memcpy(&contents[number], value,
+                                        sizeof(uint64_t));
+                          }),
+              Errno::kOk);
+    return contents;
+  }
+
+ private:
+  Heap heap_;
+  std::unique_ptr<Map<Interleaved>> map_;
+};
+
+using FullArray = FullMap<ArrayMap>;
+using FullHash = FullMap<HashMap>;
+
+// Interleaves `command` with a Freeze(), and expects that nothing changes once
+// that has returned.
+template <typename Map>
+void ExpectNoChangeAfterFreeze(const std::function<void(Map&)>& command) {
+  Map map;
+  std::map<uint32_t, uint64_t> at_freeze;
+  uint32_t size_at_freeze = 0;
+  const int points =
+      ForEachInterleaving([&] { map.Renew(); }, [&] { command(map); },
+                          [&] {
+                            EXPECT_EQ(map->Freeze(), Errno::kOk);
+                            at_freeze = map.Contents();
+                            size_at_freeze = map->def().max_entries;
+                          },
+                          [&] {
+                            EXPECT_EQ(map.Contents(), at_freeze);
+                            EXPECT_EQ(map->def().max_entries, size_at_freeze);
+                          });
+  EXPECT_GT(points, 0);
+}
+
+// The commands that write to an array and to a hash map; they fail if the
+// Freeze() came before.
+template <typename Map>
+class FreezeMeetsTest : public testing::Test {};
+struct TypeNames {
+  template <typename Map>
+  static std::string GetName(int) {
+    return Map::kIsHash ? "hash" : "array";
+  }
+};
+using FullMaps = testing::Types<FullArray, FullHash>;
+TYPED_TEST_SUITE(FreezeMeetsTest, FullMaps, TypeNames);
+
+TYPED_TEST(FreezeMeetsTest, Update) {
+  ExpectNoChangeAfterFreeze<TypeParam>(
+      [](TypeParam& map) { std::ignore = map.Update(1, 5); });
+}
+
+TYPED_TEST(FreezeMeetsTest, UpdateBatch) {
+  ExpectNoChangeAfterFreeze<TypeParam>([](TypeParam& map) {
+    const std::array<uint32_t, 3> keys = {0, 1, 2};
+    const std::array<uint64_t, 3> values = {5, 6, 7};
+    uint32_t count = 3;
+    std::ignore = map->UpdateBatch(keys.data(), values.data(), &count);
+  });
+}
+
+TYPED_TEST(FreezeMeetsTest, Growing) {
+  ExpectNoChangeAfterFreeze<TypeParam>(
+      [](TypeParam& map) { std::ignore = map->Resize(20 * kSize); });
+}
+
+TYPED_TEST(FreezeMeetsTest, Shrinking) {
+  ExpectNoChangeAfterFreeze<TypeParam>([](TypeParam& map) {
+    if (TypeParam::kIsHash) std::ignore = map.Delete(0);
+    std::ignore = map->Resize(kSize - 1);
+  });
+}
+
+TEST(FreezeMeetsHashTest, Insert) {
+  ExpectNoChangeAfterFreeze<FullHash>([](FullHash& map) {
+    std::ignore = map.Delete(0);
+    std::ignore = map.Update(kSize, 5, kNoExist);
+  });
+}
+
+TEST(FreezeMeetsHashTest, Delete) {
+  ExpectNoChangeAfterFreeze<FullHash>(
+      [](FullHash& map) { std::ignore = map.Delete(1); });
+}
+
+TEST(FreezeMeetsHashTest, DeleteBatch) {
+  ExpectNoChangeAfterFreeze<FullHash>([](FullHash& map) {
+    const std::array<uint32_t, 3> keys = {0, 1, 2};
+    uint32_t count = 3;
+    std::ignore = map->DeleteBatch(keys.data(), &count);
+  });
+}
+
+TEST(FreezeMeetsHashTest, LookupAndDelete) {
+  ExpectNoChangeAfterFreeze<FullHash>([](FullHash& map) {
+    const uint32_t key = 1;
+    uint64_t value;
+    std::ignore = map->LookupAndDelete(&key, &value);
+  });
+}
+
+TEST(FreezeMeetsHashTest, LookupAndDeleteBatch) {
+  ExpectNoChangeAfterFreeze<FullHash>([](FullHash& map) {
+    std::array<uint32_t, kSize> keys;
+    std::array<uint64_t, kSize> values;
+    uint32_t position;
+    uint32_t count = kSize;
+    std::ignore = map->LookupAndDeleteBatch(nullptr, &position, keys.data(),
+                                            values.data(), &count);
+  });
+}
+
+// Interleaves `take`, which removes `key`, with a thread that inserts as soon
+// as it sees that the key is gone.
+void ExpectRoomForWhoSeesAKeyGone(uint32_t key,
+                                  const std::function<void(FullHash&)>& take) {
+  FullHash map;
+  const int points =
+      ForEachInterleaving([&] { map.Renew(); }, [&] { take(map); },
+                          [&] {
+                            if (map.Lookup(key)) return;
+                            EXPECT_EQ(map.Update(kSize, 5), Errno::kOk);
+                          },
+                          [] {});
+  EXPECT_GT(points, 0);
+}
+
+TEST(InterleavingTest, WhoSeesThatAKeyWasDeletedFindsRoom) {
+  ExpectRoomForWhoSeesAKeyGone(
+      3, [](FullHash& map) { EXPECT_EQ(map.Delete(3), Errno::kOk); });
+}
+
+TEST(InterleavingTest, WhoSeesThatAKeyWasTakenFindsRoom) {
+  ExpectRoomForWhoSeesAKeyGone(3, [](FullHash& map) {
+    const uint32_t key = 3;
+    uint64_t value;
+    EXPECT_EQ(map->LookupAndDelete(&key, &value), Errno::kOk);
+  });
+}
+
+TEST(InterleavingTest, WhoWalksAndMissesAKeyFindsRoom) {
+  FullHash map;
+  ForEachInterleaving([&] { map.Renew(); },
+                      [&] { EXPECT_EQ(map.Delete(3), Errno::kOk); },
+                      [&] {
+                        if (map.Contents().contains(3)) return;
+                        EXPECT_EQ(map.Update(kSize, 5), Errno::kOk);
+                      },
+                      [] {});
+}
+
+TEST(InterleavingTest, OneOfTwoInsertsGetsTheLastPlace) {
+  FullHash map;
+  Errno first, second;
+  const int points = ForEachInterleaving(
+      [&] {
+        map.Renew();
+        EXPECT_EQ(map.Delete(0), Errno::kOk);
+      },
+      [&] { first = map.Update(kSize, 1); },
+      [&] { second = map.Update(kSize + 1, 2); },
+      [&] {
+        EXPECT_TRUE((first == Errno::kOk && second == Errno::k2Big) ||
+                    (first == Errno::k2Big && second == Errno::kOk));
+        EXPECT_EQ(map.Contents().size(), kSize);
+      });
+  EXPECT_GT(points, 0);
+}
+
+TEST(InterleavingTest, OneOfTwoInsertsOfAKeySucceeds) {
+  FullHash map;
+  Errno first, second;
+  ForEachInterleaving(
+      [&] {
+        map.Renew();
+        EXPECT_EQ(map->Resize(2 * kSize), Errno::kOk);
+      },
+      [&] { first = map.Update(kSize, 1, kNoExist); },
+      [&] { second = map.Update(kSize, 2, kNoExist); },
+      [&] {
+        EXPECT_TRUE((first == Errno::kOk && second == Errno::kExist) ||
+                    (first == Errno::kExist && second == Errno::kOk));
+        EXPECT_EQ(map.Lookup(kSize), first == Errno::kOk ? 1 : 2);
+      });
+}
+
+TEST(InterleavingTest, OneOfTwoTakersGetsAValue) {
+  FullHash map;
+  Errno first, second;
+  const auto take = [&] {
+    const uint32_t key = 3;
+    uint64_t value;
+    return map->LookupAndDelete(&key, &value);
+  };
+  ForEachInterleaving(
+      [&] { map.Renew(); }, [&] { first = take(); }, [&] { second = take(); },
+      [&] {
+        EXPECT_TRUE((first == Errno::kOk && second == Errno::kNoEnt) ||
+                    (first == Errno::kNoEnt && second == Errno::kOk));
+      });
+}
+
+TEST(InterleavingTest, AWalkByNextKeyThatMeetsAGrowthMissesNoKey) {
+  FullHash map;
+  std::set<uint32_t> shown;
+  const int points = ForEachInterleaving(
+      [&] {
+        map.Renew();
+        shown.clear();
+      },
+      [&] {
+        EXPECT_EQ(WalkByNextKey(*map,
+                                [&](const std::byte* key) {
+                                  uint32_t number;
+                                  std::memcpy(&number, key, sizeof number);
+                                  shown.insert(number);
+                                }),
+                  Errno::kOk);
+      },
+      [&] { EXPECT_EQ(map->Resize(100 * kSize), Errno::kOk); },
+      [&] { EXPECT_EQ(shown.size(), kSize); });
+  EXPECT_GT(points, static_cast<int>(kSize));
+}
+
+TEST(InterleavingTest, AWalkByBatchThatMeetsAGrowthMissesNoKey) {
+  FullHash map;
+  std::map<uint32_t, uint64_t> shown;
+  const int points = ForEachInterleaving(
+      [&] { map.Renew(); }, [&] { shown = map.Contents(); },
+      [&] { EXPECT_EQ(map->Resize(100 * kSize), Errno::kOk); },
+      [&] { EXPECT_EQ(shown.size(), kSize); });
+  EXPECT_GT(points, 1);
+}
+
+TEST(InterleavingTest, LookupsThatMeetAGrowthFindEveryKey) {
+  FullHash map;
+  const int points = ForEachInterleaving(
+      [&] { map.Renew(); },
+      [&] { EXPECT_EQ(map->Resize(100 * kSize), Errno::kOk); },
+      [&] {
+        for (uint32_t key = 0; key < kSize; ++key) {
+          EXPECT_EQ(map.Lookup(key), 100 + key);
+          EXPECT_NE(map->LookupElem(&key), nullptr);
+          EXPECT_EQ(map.Update(key, 100 + key, kExist), Errno::kOk);
+        }
+      },
+      [&] { EXPECT_EQ(map.Contents().size(), kSize); });
+  EXPECT_GT(points, 1);
+}
+
+TEST(InterleavingTest, AnInsertThatMeetsAGrowthIsNotLost) {
+  FullHash map;
+  ForEachInterleaving([&] { map.Renew(); },
+                      [&] { EXPECT_EQ(map->Resize(100 * kSize), Errno::kOk); },
+                      [&] {
+                        if (map.Update(kSize, 5) == Errno::k2Big) {
+                          EXPECT_EQ(map.Delete(0), Errno::kOk);
+                          EXPECT_EQ(map.Update(kSize, 5), Errno::kOk);
+                        }
+                      },
+                      [&] { EXPECT_EQ(map.Lookup(kSize), 5); });
+}
+
+TEST(InterleavingTest, AShrinkLeavesNoMoreElementsThanItSays) {
+  FullHash map;
+  Errno shrunk;
+  ForEachInterleaving(
+      [&] {
+        map.Renew();
+        EXPECT_EQ(map.Delete(0), Errno::kOk);
+      },
+      [&] { std::ignore = map.Update(kSize, 5); },
+      [&] { shrunk = map->Resize(kSize - 1); },
+      [&] {
+        EXPECT_EQ(map->def().max_entries,
+                  shrunk == Errno::kOk ? kSize - 1 : kSize);
+        EXPECT_LE(map.Contents().size(), map->def().max_entries);
+      });
+}
+
+TEST(InterleavingTest, AnUpdateThatMeetsAShrinkWritesToNoDroppedElement) {
+  FullArray map;
+  uint64_t* dropped = nullptr;
+  uint64_t last_value = 0;
+  const int points = ForEachInterleaving(
+      [&] {
+        map.Renew();
+        const uint32_t key = kSize - 1;
+        dropped = static_cast<uint64_t*>(map->LookupElem(&key));
+      },
+      [&] { std::ignore = map.Update(kSize - 1, 5); },
+      [&] {
+        EXPECT_EQ(map->Resize(2), Errno::kOk);
+        last_value = *dropped;
+      },
+      [&] {
+        EXPECT_EQ(*dropped, last_value);
+        EXPECT_EQ(map->Resize(kSize), Errno::kOk);
+        EXPECT_EQ(*dropped, 0);
+      });
+  EXPECT_GT(points, 0);
+}
+
+}  // namespace
+}  // namespace bpfmap
