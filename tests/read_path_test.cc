@@ -1,0 +1,166 @@
+// What a lookup writes to memory that others can see: nothing. And what an
+// update writes: a number of cache lines that does not depend on how many cores
+// or keys there are.
+//
+// The maps here live, object and all, in pages that can be made read-only: a
+// store to one of them ends the test. This needs no counters of the processor,
+// and holds on any number of cores: what is never written is never contended.
+
+#include <sys/mman.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <new>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "maps/array_map.h"
+#include "maps/errno.h"
+#include "maps/hash_map.h"
+#include "maps/local_map.h"
+#include "maps/map_def.h"
+#include "profiles/cloud.h"
+#include "profiles/embedded.h"
+#include "profiles/profile.h"
+#include "tests/print_errno.h"
+
+namespace bpfmap {
+namespace {
+
+constexpr std::size_t kLine = 64;
+constexpr std::size_t kArenaSize = 4 << 20;
+
+// Pages that are handed out, made read-only, and compared by the cache line.
+class Pages {
+ public:
+  Pages()
+      : start_(static_cast<std::byte*>(
+            mmap(nullptr, kArenaSize, PROT_READ | PROT_WRITE,
+                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))) {}
+  ~Pages() { munmap(start_, kArenaSize); }
+  Pages(const Pages&) = delete;
+  Pages& operator=(const Pages&) = delete;
+
+  void* Allocate(std::size_t bytes, std::size_t alignment) {
+    const std::size_t at = (used_ + alignment - 1) & ~(alignment - 1);
+    if (at > kArenaSize || bytes > kArenaSize - at) return nullptr;
+    used_ = at + bytes;
+    return start_ + at;
+  }
+  void Deallocate(void*) {}
+
+  void SetWritable(bool writable) {
+    ASSERT_EQ(mprotect(start_, kArenaSize,
+                       writable ? PROT_READ | PROT_WRITE : PROT_READ),
+              0);
+  }
+
+  // How many cache lines `change` leaves different.
+  template <typename Change>
+  int LinesChangedBy(Change change) {
+    const std::vector<std::byte> before(start_, start_ + used_);
+    change();
+    int lines = 0;
+    for (std::size_t at = 0; at < used_; at += kLine) {
+      const std::size_t size = std::min(kLine, used_ - at);
+      lines += std::memcmp(before.data() + at, start_ + at, size) != 0;
+    }
+    return lines;
+  }
+
+ private:
+  std::byte* const start_;
+  std::size_t used_ = 0;
+};
+
+// Cloud and Embedded, but in Pages.
+template <typename P>
+struct InPages : P {
+  using Memory = Pages;
+};
+
+template <typename M>
+class ReadPathTest : public ::testing::Test {
+ protected:
+  static constexpr uint32_t kEntries = 512;
+  static constexpr uint32_t kFilled = 384;
+
+  // A map of values of `value_size` bytes, filled to three quarters.
+  void Make(uint32_t value_size) {
+    constexpr bool kIsArray = std::is_same_v<M, ArrayMap<InPages<Cloud>>> ||
+                              std::is_same_v<M, ArrayMap<InPages<Embedded>>>;
+    value_.assign(value_size, 'v');
+    map_ = new (pages_.Allocate(sizeof(M), alignof(M)))
+        M({.type = kIsArray ? MapType::kArray : MapType::kHash,
+           .key_size = 4,
+           .value_size = value_size,
+           .max_entries = kEntries},
+          &pages_);
+    ASSERT_EQ(map_->Init(), Errno::kOk);
+    for (uint32_t key = 0; key < kFilled; ++key) {
+      ASSERT_EQ(map_->Update(&key, value_.data()), Errno::kOk);
+    }
+  }
+
+  // Not destroyed: it has nothing but the pages.
+  M* map_ = nullptr;
+  Pages pages_;
+  std::string value_;
+};
+
+using Maps =
+    ::testing::Types<HashMap<InPages<Cloud>>, HashMap<InPages<Embedded>>,
+                     ArrayMap<InPages<Cloud>>, ArrayMap<InPages<Embedded>>>;
+TYPED_TEST_SUITE(ReadPathTest, Maps);
+
+TYPED_TEST(ReadPathTest, ALookupWritesNothing) {
+  for (const uint32_t value_size : {8U, 64U, 200U}) {
+    this->Make(value_size);
+    std::string copy(value_size, '\0');
+    this->pages_.SetWritable(false);
+    for (uint32_t key = 0; key < 2 * this->kEntries; ++key) {
+      const bool found = this->map_->LookupElem(&key) != nullptr;
+      EXPECT_EQ(this->map_->Lookup(&key, copy.data()),
+                found ? Errno::kOk : Errno::kNoEnt);
+      if (key < this->kFilled) {
+        EXPECT_TRUE(found);
+        EXPECT_EQ(copy, this->value_);
+      }
+    }
+    this->pages_.SetWritable(true);
+  }
+}
+
+using ReadPathDeathTest = ReadPathTest<HashMap<InPages<Cloud>>>;
+
+TEST_F(ReadPathDeathTest, AnUpdateOfReadOnlyPagesIsNoticed) {
+  Make(8);
+  const uint32_t key = 1;
+  EXPECT_DEATH(
+      {
+        pages_.SetWritable(false);
+        (void)map_->Update(&key, value_.data());
+      },
+      "");
+}
+
+// The lock's line is left as it was found, and comes on top.
+TYPED_TEST(ReadPathTest, AnUpdateChangesAFewLinesHoweverLargeTheMap) {
+  this->Make(8);
+  std::string value(8, 'a');
+  for (uint32_t key = 0; key < this->kFilled; ++key) {
+    value[0] = static_cast<char>('a' + key % 7);
+    // Version and tags, or the heads of a chain and the shard's spare; and the
+    // element.
+    EXPECT_LE(this->pages_.LinesChangedBy([&] {
+      EXPECT_EQ(this->map_->UpdateElem(&key, value.data(), kExist), Errno::kOk);
+    }),
+              4);
+  }
+}
+
+}  // namespace
+}  // namespace bpfmap
