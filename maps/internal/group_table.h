@@ -9,7 +9,7 @@
 // which there are enough for all keys to share one group.
 //
 //   slot:           key, rounded up to 8 | value, rounded up to 8
-//   overflow slot:  u32 next | u32 group | slot
+//   overflow slot:  u32 next | 4 bytes unused | slot
 //
 // Invariants:
 //   1. A key is in one slot of its group or in its chain, and nowhere else.
@@ -201,8 +201,9 @@ class GroupTable {
   ABSL_ATTRIBUTE_ALWAYS_INLINE Place FindLocked([[maybe_unused]] Shard& shard,
                                                 uint64_t hash, Key key) const
       ABSL_SHARED_LOCKS_REQUIRED(shard) {
-    if (generation_count() > 1) [[unlikely]]
+    if (generation_count() > 1) [[unlikely]] {
       return FindInAll(hash, key);
+    }
     return FindIn(0, hash, key);
   }
 

@@ -83,8 +83,9 @@ class Slab {
 
   std::byte* At(uint64_t slot) const {
     if constexpr (P::kResizable) {
-      if (slot >= first_block_slots_) [[unlikely]]
+      if (slot >= first_block_slots_) [[unlikely]] {
         return AtLater(slot);
+      }
     }
     return first_block_ + slot * slot_size_;
   }
