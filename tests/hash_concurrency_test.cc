@@ -12,18 +12,22 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <random>
 #include <set>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "maps/bpf_map.h"
 #include "maps/errno.h"
+#include "maps/hash_map.h"
 #include "maps/local_map.h"
 #include "maps/map_def.h"
 #include "maps/spin_lock.h"
 #include "tests/backend.h"
+#include "tests/frugal.h"
 #include "tests/map_walk.h"
 #include "tests/print_errno.h"
 #include "tests/random_seed.h"
@@ -172,6 +176,42 @@ TEST_P(HashConcurrencyTest, AWalkByNextKeyEndsAndShowsOnlyKeysThatWereThere) {
   team.Run();
 }
 
+// Its element moves with every replacement, and there is no other to be seen.
+TEST_P(HashConcurrencyTest, AWalkAlwaysShowsAKeyThatIsReplaced) {
+  const TestMap map = NewMap(1);
+  const Key key = Key::Of(7);
+  const uint64_t first_value = 0;
+  ASSERT_EQ(map->Update(&key, &first_value), Errno::kOk);
+  ThreadTeam team;
+  team.AddWorker([&] {
+    for (Steps steps(2'000'000); steps.Next();) {
+      const uint64_t value = steps.begun();
+      const Errno error = map.local()->UpdateElem(&key, &value, kAny);
+      if (error != Errno::kOk) return Unexpected("update", error);
+    }
+    return AssertionSuccess();
+  });
+  team.AddWatcher([&] {
+    Key found;
+    const Errno error = map->GetNextKey(nullptr, &found);
+    if (error != Errno::kOk) return Unexpected("next key", error);
+    if (found.id == key.id && found.is_whole()) return AssertionSuccess();
+    return AssertionFailure() << "another key: " << found.id;
+  });
+  team.AddWatcher([&] {
+    Key found;
+    uint64_t value;
+    std::array<std::byte, sizeof(Key)> position;
+    uint32_t count = 1;
+    const Errno error =
+        map->LookupBatch(nullptr, &position, &found, &value, &count);
+    if (error != Errno::kNoEnt) return Unexpected("batch lookup", error);
+    if (count == 1) return AssertionSuccess();
+    return AssertionFailure() << "a batch missed the key";
+  });
+  team.Run();
+}
+
 TEST_P(HashConcurrencyTest, AStableKeyIsAlwaysFound) {
   const TestMap map = NewMap(kAll);
   InsertStableKeys(map);
@@ -276,7 +316,7 @@ TEST_P(HashConcurrencyTest, ExactlyMaxEntriesInsertsSucceed) {
   constexpr int kRounds = 100;
   constexpr uint32_t kThreads = 3;
   for (int round = 0; round < kRounds && !HasFailure(); ++round) {
-    const uint32_t max_entries = std::array{1, 3, 8, 33}[round % 4];
+    const uint32_t max_entries = std::array{1, 8, 33, 200}[round % 4];
     const TestMap map = NewMap(max_entries);
     std::atomic<uint32_t> inserted{0};
     ThreadTeam team;
@@ -331,7 +371,7 @@ TEST_P(HashConcurrencyTest, ThereIsRoomForEveryThreadsShareOfTheKeys) {
 }
 
 TEST_P(HashConcurrencyTest, AFullMapStillReplacesEveryKey) {
-  constexpr uint64_t kKeys = 10;
+  constexpr uint64_t kKeys = 50;
   const TestMap map = NewMap(kKeys);
   for (uint64_t id = 0; id < kKeys; ++id) {
     const Key key = Key::Of(id);
@@ -358,7 +398,7 @@ TEST_P(HashConcurrencyTest, AFullMapStillReplacesEveryKey) {
 
 // Two threads take turns in having the last place of a map.
 TEST_P(HashConcurrencyTest, AKeyThatIsSeenToBeGoneHasLeftItsPlace) {
-  constexpr uint32_t kMaxEntries = 16;
+  constexpr uint32_t kMaxEntries = 64;
   const TestMap map = NewMap(kMaxEntries);
   for (uint64_t id = 2; id <= kMaxEntries; ++id) {
     const Key key = Key::Of(id);
@@ -546,8 +586,26 @@ TEST_P(HashConcurrencyTest, ALockThatAProgramHoldsOutlivesItsElement) {
   }
 }
 
+// The cloud's other table, see frugal.h.
+Errno CreateFrugal(const MapDef& def, TestMap* map) {
+  auto created = std::make_shared<HashMap<Frugal>>(def);
+  const Errno error = created->Init();
+  HashMap<Frugal>* const frugal = created.get();
+  if (error == Errno::kOk) *map = TestMap(std::move(created), frugal, frugal);
+  return error;
+}
+
+std::vector<Backend> BackendsAndFrugal() {
+  std::vector<Backend> backends = LocalBackends();
+  backends.push_back({.name = "frugal",
+                      .is_kernel = false,
+                      .is_too_large = [](const MapDef&) { return false; },
+                      .create = CreateFrugal});
+  return backends;
+}
+
 INSTANTIATE_TEST_SUITE_P(, HashConcurrencyTest,
-                         testing::ValuesIn(LocalBackends()), BackendName);
+                         testing::ValuesIn(BackendsAndFrugal()), BackendName);
 
 }  // namespace
 }  // namespace bpfmap
