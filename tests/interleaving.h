@@ -2,7 +2,7 @@
 // the other one in. What a stress test meets by chance is tried here point by
 // point, and comes out the same in every run.
 //
-//   HashMap<Interleaved<>> map(def, &heap);
+//   HashMap<Interleaved> map(def, &heap);
 //   ForEachInterleaving([&] { ...; }, [&] { ...; }, [&] { ...; });
 //
 // The locks of the Interleaved profile are the points: what a thread does
@@ -56,19 +56,17 @@ class ABSL_LOCKABLE ObservedLock {
   std::atomic<int> writers_{0};  // inside
 };
 
-// `kLazy` chooses between the tables that hash maps have.
-template <bool kLazy = true>
 struct Interleaved {
   static constexpr const char* kName = "interleaved";
   static constexpr bool kResizable = true;
-  static constexpr bool kLazyMemory = kLazy;
+  static constexpr bool kLazyMemory = true;
   static constexpr uint32_t kLockStripes = 4;
   static constexpr std::size_t kCacheLineSize = 64;
   using Lock = ObservedLock;
   using Memory = Heap;
   static uint64_t RandomSeed() { return 1; }
 };
-static_assert(Profile<Interleaved<true>> && Profile<Interleaved<false>>);
+static_assert(Profile<Interleaved>);
 
 // Runs `first` up to its lock number `point`, counted from 0, then `second` in
 // another thread until it ends or must wait for `first`, then both to the end.

@@ -33,14 +33,15 @@ namespace {
 // 100 more as its value, and has no room for more.
 constexpr uint32_t kSize = 6;
 
-template <typename Map>
+template <template <typename> typename Map>
 class FullMap {
  public:
-  static constexpr bool kIsHash = !std::is_same_v<Map, ArrayMap<Interleaved<>>>;
+  static constexpr bool kIsHash =
+      std::is_same_v<Map<Interleaved>, HashMap<Interleaved>>;
 
   // Makes it anew.
   void Renew() {
-    map_ = std::make_unique<Map>(
+    map_ = std::make_unique<Map<Interleaved>>(
         MapDef{.type = kIsHash ? MapType::kHash : MapType::kArray,
                .key_size = sizeof(uint32_t),
                .value_size = sizeof(uint64_t),
@@ -52,8 +53,8 @@ class FullMap {
     }
   }
 
-  Map& operator*() { return *map_; }
-  Map* operator->() { return map_.get(); }
+  Map<Interleaved>& operator*() { return *map_; }
+  Map<Interleaved>* operator->() { return map_.get(); }
 
   Errno Update(uint32_t key, uint64_t value, uint64_t flags = kAny) {
     return map_->Update(&key, &value, flags);
@@ -80,22 +81,11 @@ class FullMap {
 
  private:
   Heap heap_;
-  std::unique_ptr<Map> map_;
+  std::unique_ptr<Map<Interleaved>> map_;
 };
 
-using FullArray = FullMap<ArrayMap<Interleaved<>>>;
-using FullHash = FullMap<HashMap<Interleaved<>>>;
-using FullFrugalHash = FullMap<HashMap<Interleaved</*kLazy=*/false>>>;
-
-struct TypeNames {
-  template <typename Map>
-  static std::string GetName(int) {
-    if (!Map::kIsHash) return "array";
-    return std::is_same_v<Map, FullHash> ? "hash" : "frugal_hash";
-  }
-};
-using FullMaps = testing::Types<FullArray, FullHash, FullFrugalHash>;
-using FullHashes = testing::Types<FullHash, FullFrugalHash>;
+using FullArray = FullMap<ArrayMap>;
+using FullHash = FullMap<HashMap>;
 
 // Interleaves `command` with a Freeze(), and expects that nothing changes once
 // that has returned.
@@ -122,6 +112,13 @@ void ExpectNoChangeAfterFreeze(const std::function<void(Map&)>& command) {
 // Freeze() came before.
 template <typename Map>
 class FreezeMeetsTest : public testing::Test {};
+struct TypeNames {
+  template <typename Map>
+  static std::string GetName(int) {
+    return Map::kIsHash ? "hash" : "array";
+  }
+};
+using FullMaps = testing::Types<FullArray, FullHash>;
 TYPED_TEST_SUITE(FreezeMeetsTest, FullMaps, TypeNames);
 
 TYPED_TEST(FreezeMeetsTest, Update) {
@@ -150,40 +147,36 @@ TYPED_TEST(FreezeMeetsTest, Shrinking) {
   });
 }
 
-template <typename Map>
-class FreezeMeetsHashTest : public testing::Test {};
-TYPED_TEST_SUITE(FreezeMeetsHashTest, FullHashes, TypeNames);
-
-TYPED_TEST(FreezeMeetsHashTest, Insert) {
-  ExpectNoChangeAfterFreeze<TypeParam>([](TypeParam& map) {
+TEST(FreezeMeetsHashTest, Insert) {
+  ExpectNoChangeAfterFreeze<FullHash>([](FullHash& map) {
     std::ignore = map.Delete(0);
     std::ignore = map.Update(kSize, 5, kNoExist);
   });
 }
 
-TYPED_TEST(FreezeMeetsHashTest, Delete) {
-  ExpectNoChangeAfterFreeze<TypeParam>(
-      [](TypeParam& map) { std::ignore = map.Delete(1); });
+TEST(FreezeMeetsHashTest, Delete) {
+  ExpectNoChangeAfterFreeze<FullHash>(
+      [](FullHash& map) { std::ignore = map.Delete(1); });
 }
 
-TYPED_TEST(FreezeMeetsHashTest, DeleteBatch) {
-  ExpectNoChangeAfterFreeze<TypeParam>([](TypeParam& map) {
+TEST(FreezeMeetsHashTest, DeleteBatch) {
+  ExpectNoChangeAfterFreeze<FullHash>([](FullHash& map) {
     const std::array<uint32_t, 3> keys = {0, 1, 2};
     uint32_t count = 3;
     std::ignore = map->DeleteBatch(keys.data(), &count);
   });
 }
 
-TYPED_TEST(FreezeMeetsHashTest, LookupAndDelete) {
-  ExpectNoChangeAfterFreeze<TypeParam>([](TypeParam& map) {
+TEST(FreezeMeetsHashTest, LookupAndDelete) {
+  ExpectNoChangeAfterFreeze<FullHash>([](FullHash& map) {
     const uint32_t key = 1;
     uint64_t value;
     std::ignore = map->LookupAndDelete(&key, &value);
   });
 }
 
-TYPED_TEST(FreezeMeetsHashTest, LookupAndDeleteBatch) {
-  ExpectNoChangeAfterFreeze<TypeParam>([](TypeParam& map) {
+TEST(FreezeMeetsHashTest, LookupAndDeleteBatch) {
+  ExpectNoChangeAfterFreeze<FullHash>([](FullHash& map) {
     std::array<uint32_t, kSize> keys;
     std::array<uint64_t, kSize> values;
     uint32_t position;
@@ -195,10 +188,9 @@ TYPED_TEST(FreezeMeetsHashTest, LookupAndDeleteBatch) {
 
 // Interleaves `take`, which removes `key`, with a thread that inserts as soon
 // as it sees that the key is gone.
-template <typename Map>
 void ExpectRoomForWhoSeesAKeyGone(uint32_t key,
-                                  const std::function<void(Map&)>& take) {
-  Map map;
+                                  const std::function<void(FullHash&)>& take) {
+  FullHash map;
   const int points =
       ForEachInterleaving([&] { map.Renew(); }, [&] { take(map); },
                           [&] {
@@ -209,25 +201,21 @@ void ExpectRoomForWhoSeesAKeyGone(uint32_t key,
   EXPECT_GT(points, 0);
 }
 
-template <typename Map>
-class InterleavingTest : public testing::Test {};
-TYPED_TEST_SUITE(InterleavingTest, FullHashes, TypeNames);
-
-TYPED_TEST(InterleavingTest, WhoSeesThatAKeyWasDeletedFindsRoom) {
-  ExpectRoomForWhoSeesAKeyGone<TypeParam>(
-      3, [](TypeParam& map) { EXPECT_EQ(map.Delete(3), Errno::kOk); });
+TEST(InterleavingTest, WhoSeesThatAKeyWasDeletedFindsRoom) {
+  ExpectRoomForWhoSeesAKeyGone(
+      3, [](FullHash& map) { EXPECT_EQ(map.Delete(3), Errno::kOk); });
 }
 
-TYPED_TEST(InterleavingTest, WhoSeesThatAKeyWasTakenFindsRoom) {
-  ExpectRoomForWhoSeesAKeyGone<TypeParam>(3, [](TypeParam& map) {
+TEST(InterleavingTest, WhoSeesThatAKeyWasTakenFindsRoom) {
+  ExpectRoomForWhoSeesAKeyGone(3, [](FullHash& map) {
     const uint32_t key = 3;
     uint64_t value;
     EXPECT_EQ(map->LookupAndDelete(&key, &value), Errno::kOk);
   });
 }
 
-TYPED_TEST(InterleavingTest, WhoWalksAndMissesAKeyFindsRoom) {
-  TypeParam map;
+TEST(InterleavingTest, WhoWalksAndMissesAKeyFindsRoom) {
+  FullHash map;
   ForEachInterleaving([&] { map.Renew(); },
                       [&] { EXPECT_EQ(map.Delete(3), Errno::kOk); },
                       [&] {
@@ -237,8 +225,8 @@ TYPED_TEST(InterleavingTest, WhoWalksAndMissesAKeyFindsRoom) {
                       [] {});
 }
 
-TYPED_TEST(InterleavingTest, OneOfTwoInsertsGetsTheLastPlace) {
-  TypeParam map;
+TEST(InterleavingTest, OneOfTwoInsertsGetsTheLastPlace) {
+  FullHash map;
   Errno first, second;
   const int points = ForEachInterleaving(
       [&] {
@@ -255,8 +243,8 @@ TYPED_TEST(InterleavingTest, OneOfTwoInsertsGetsTheLastPlace) {
   EXPECT_GT(points, 0);
 }
 
-TYPED_TEST(InterleavingTest, OneOfTwoInsertsOfAKeySucceeds) {
-  TypeParam map;
+TEST(InterleavingTest, OneOfTwoInsertsOfAKeySucceeds) {
+  FullHash map;
   Errno first, second;
   ForEachInterleaving(
       [&] {
@@ -272,8 +260,8 @@ TYPED_TEST(InterleavingTest, OneOfTwoInsertsOfAKeySucceeds) {
       });
 }
 
-TYPED_TEST(InterleavingTest, OneOfTwoTakersGetsAValue) {
-  TypeParam map;
+TEST(InterleavingTest, OneOfTwoTakersGetsAValue) {
+  FullHash map;
   Errno first, second;
   const auto take = [&] {
     const uint32_t key = 3;
@@ -288,8 +276,8 @@ TYPED_TEST(InterleavingTest, OneOfTwoTakersGetsAValue) {
       });
 }
 
-TYPED_TEST(InterleavingTest, AWalkByNextKeyThatMeetsAGrowthMissesNoKey) {
-  TypeParam map;
+TEST(InterleavingTest, AWalkByNextKeyThatMeetsAGrowthMissesNoKey) {
+  FullHash map;
   std::set<uint32_t> shown;
   const int points = ForEachInterleaving(
       [&] {
@@ -310,8 +298,8 @@ TYPED_TEST(InterleavingTest, AWalkByNextKeyThatMeetsAGrowthMissesNoKey) {
   EXPECT_GT(points, static_cast<int>(kSize));
 }
 
-TYPED_TEST(InterleavingTest, AWalkByBatchThatMeetsAGrowthMissesNoKey) {
-  TypeParam map;
+TEST(InterleavingTest, AWalkByBatchThatMeetsAGrowthMissesNoKey) {
+  FullHash map;
   std::map<uint32_t, uint64_t> shown;
   const int points = ForEachInterleaving(
       [&] { map.Renew(); }, [&] { shown = map.Contents(); },
@@ -320,8 +308,8 @@ TYPED_TEST(InterleavingTest, AWalkByBatchThatMeetsAGrowthMissesNoKey) {
   EXPECT_GT(points, 1);
 }
 
-TYPED_TEST(InterleavingTest, LookupsThatMeetAGrowthFindEveryKey) {
-  TypeParam map;
+TEST(InterleavingTest, LookupsThatMeetAGrowthFindEveryKey) {
+  FullHash map;
   const int points = ForEachInterleaving(
       [&] { map.Renew(); },
       [&] { EXPECT_EQ(map->Resize(100 * kSize), Errno::kOk); },
@@ -336,8 +324,8 @@ TYPED_TEST(InterleavingTest, LookupsThatMeetAGrowthFindEveryKey) {
   EXPECT_GT(points, 1);
 }
 
-TYPED_TEST(InterleavingTest, AnInsertThatMeetsAGrowthIsNotLost) {
-  TypeParam map;
+TEST(InterleavingTest, AnInsertThatMeetsAGrowthIsNotLost) {
+  FullHash map;
   ForEachInterleaving([&] { map.Renew(); },
                       [&] { EXPECT_EQ(map->Resize(100 * kSize), Errno::kOk); },
                       [&] {
@@ -349,8 +337,8 @@ TYPED_TEST(InterleavingTest, AnInsertThatMeetsAGrowthIsNotLost) {
                       [&] { EXPECT_EQ(map.Lookup(kSize), 5); });
 }
 
-TYPED_TEST(InterleavingTest, AShrinkLeavesNoMoreElementsThanItSays) {
-  TypeParam map;
+TEST(InterleavingTest, AShrinkLeavesNoMoreElementsThanItSays) {
+  FullHash map;
   Errno shrunk;
   ForEachInterleaving(
       [&] {
@@ -366,7 +354,7 @@ TYPED_TEST(InterleavingTest, AShrinkLeavesNoMoreElementsThanItSays) {
       });
 }
 
-TEST(InterleavingArrayTest, AnUpdateThatMeetsAShrinkWritesToNoDroppedElement) {
+TEST(InterleavingTest, AnUpdateThatMeetsAShrinkWritesToNoDroppedElement) {
   FullArray map;
   uint64_t* dropped = nullptr;
   uint64_t last_value = 0;

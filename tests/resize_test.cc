@@ -25,7 +25,6 @@
 #include "profiles/cloud.h"
 #include "profiles/heap.h"
 #include "profiles/profile.h"
-#include "tests/frugal.h"
 #include "tests/map_walk.h"
 #include "tests/print_errno.h"
 #include "tests/random_seed.h"
@@ -83,12 +82,10 @@ class ResizeTest : public testing::Test {
 struct TypeNames {
   template <typename Map>
   static std::string GetName(int) {
-    if (std::same_as<Map, ArrayMap<Cloud>>) return "array";
-    return std::same_as<Map, HashMap<Cloud>> ? "hash" : "frugal_hash";
+    return std::same_as<Map, ArrayMap<Cloud>> ? "array" : "hash";
   }
 };
-using ResizableMaps =
-    testing::Types<ArrayMap<Cloud>, HashMap<Cloud>, HashMap<Frugal>>;
+using ResizableMaps = testing::Types<ArrayMap<Cloud>, HashMap<Cloud>>;
 TYPED_TEST_SUITE(ResizeTest, ResizableMaps, TypeNames);
 
 TYPED_TEST(ResizeTest, GrowingKeepsEveryElementAndEveryPointerToOne) {
@@ -347,14 +344,8 @@ TEST(ArrayResizeTest, AWalkThatSpansAResizeFollowsTheIndices) {
 
 // Hash maps.
 
-template <typename Map>
-class HashResizeTest : public testing::Test {};
-
-using ResizableHashMaps = testing::Types<HashMap<Cloud>, HashMap<Frugal>>;
-TYPED_TEST_SUITE(HashResizeTest, ResizableHashMaps, TypeNames);
-
-TYPED_TEST(HashResizeTest, ShrinkingBelowTheElementsChangesNothing) {
-  TypeParam map(Def(MapType::kHash, 20));
+TEST(HashResizeTest, ShrinkingBelowTheElementsChangesNothing) {
+  HashMap<Cloud> map(Def(MapType::kHash, 20));
   ASSERT_EQ(map.Init(), Errno::kOk);
   Fill(map, 10);
   const auto contents = Contents(map);
@@ -366,8 +357,8 @@ TYPED_TEST(HashResizeTest, ShrinkingBelowTheElementsChangesNothing) {
   Fill(map, 20);
 }
 
-TYPED_TEST(HashResizeTest, AMapShrunkToItsElementsIsFull) {
-  TypeParam map(Def(MapType::kHash, 20));
+TEST(HashResizeTest, AMapShrunkToItsElementsIsFull) {
+  HashMap<Cloud> map(Def(MapType::kHash, 20));
   ASSERT_EQ(map.Init(), Errno::kOk);
   Fill(map, 10);
   ASSERT_EQ(map.Resize(10), Errno::kOk);
@@ -380,8 +371,8 @@ TYPED_TEST(HashResizeTest, AMapShrunkToItsElementsIsFull) {
   EXPECT_EQ(map.Update(&old_key, &value), Errno::k2Big);
 }
 
-TYPED_TEST(HashResizeTest, MoreThanLinuxAllowsIsTooBig) {
-  TypeParam map(Def(MapType::kHash, 20));
+TEST(HashResizeTest, MoreThanLinuxAllowsIsTooBig) {
+  HashMap<Cloud> map(Def(MapType::kHash, 20));
   ASSERT_EQ(map.Init(), Errno::kOk);
   Fill(map, 20);
   const auto contents = Contents(map);
@@ -392,8 +383,8 @@ TYPED_TEST(HashResizeTest, MoreThanLinuxAllowsIsTooBig) {
   }
 }
 
-TYPED_TEST(HashResizeTest, APointerToAnOldElementStaysGoodMemory) {
-  TypeParam map(Def(MapType::kHash, 4));
+TEST(HashResizeTest, APointerToAnOldElementStaysGoodMemory) {
+  HashMap<Cloud> map(Def(MapType::kHash, 4));
   ASSERT_EQ(map.Init(), Errno::kOk);
   Fill(map, 2);
   const uint32_t replaced_key = 0, deleted_key = 1;
@@ -413,7 +404,7 @@ TYPED_TEST(HashResizeTest, APointerToAnOldElementStaysGoodMemory) {
 // Calls `resize` after `before` steps of a walk over `count` keys, and expects
 // the walk to show them all.
 template <typename Resize>
-void ExpectWholeWalk(BpfMap& map, uint32_t count, uint32_t before,
+void ExpectWholeWalk(HashMap<Cloud>& map, uint32_t count, uint32_t before,
                      Resize resize) {
   std::vector<int> shown(count);
   uint32_t steps = 0;
@@ -427,11 +418,11 @@ void ExpectWholeWalk(BpfMap& map, uint32_t count, uint32_t before,
       << "missed, with a resize after " << before << " of " << count << " keys";
 }
 
-TYPED_TEST(HashResizeTest, AWalkByNextKeyThatSpansAGrowthMissesNoKey) {
+TEST(HashResizeTest, AWalkByNextKeyThatSpansAGrowthMissesNoKey) {
   constexpr uint32_t kCount = 40;
-  for (uint32_t before = 1; before <= kCount && !this->HasFailure(); ++before) {
+  for (uint32_t before = 1; before <= kCount && !HasFailure(); ++before) {
     for (uint32_t size : {kCount + 1, 2 * kCount, 100 * kCount}) {
-      TypeParam map(Def(MapType::kHash, kCount));
+      HashMap<Cloud> map(Def(MapType::kHash, kCount));
       ASSERT_EQ(map.Init(), Errno::kOk);
       Fill(map, kCount);
       ExpectWholeWalk(map, kCount, before,
@@ -440,9 +431,9 @@ TYPED_TEST(HashResizeTest, AWalkByNextKeyThatSpansAGrowthMissesNoKey) {
   }
 }
 
-TYPED_TEST(HashResizeTest, AWalkByNextKeyThatSpansAShrinkShowsEachKeyOnce) {
+TEST(HashResizeTest, AWalkByNextKeyThatSpansAShrinkShowsEachKeyOnce) {
   constexpr uint32_t kCount = 40;
-  TypeParam map(Def(MapType::kHash, 10 * kCount));
+  HashMap<Cloud> map(Def(MapType::kHash, 10 * kCount));
   ASSERT_EQ(map.Init(), Errno::kOk);
   Fill(map, kCount);
   uint32_t steps = 0;
@@ -452,11 +443,11 @@ TYPED_TEST(HashResizeTest, AWalkByNextKeyThatSpansAShrinkShowsEachKeyOnce) {
   EXPECT_EQ(steps, kCount);
 }
 
-TYPED_TEST(HashResizeTest, AWalkByBatchThatSpansAGrowthMissesNoKey) {
+TEST(HashResizeTest, AWalkByBatchThatSpansAGrowthMissesNoKey) {
   constexpr uint32_t kCount = 40;
-  for (uint32_t before = 1; before <= kCount && !this->HasFailure(); ++before) {
+  for (uint32_t before = 1; before <= kCount && !HasFailure(); ++before) {
     for (uint32_t size : {kCount + 1, 2 * kCount, 100 * kCount}) {
-      TypeParam map(Def(MapType::kHash, kCount));
+      HashMap<Cloud> map(Def(MapType::kHash, kCount));
       ASSERT_EQ(map.Init(), Errno::kOk);
       Fill(map, kCount);
       std::vector<int> shown(kCount);
@@ -474,29 +465,13 @@ TYPED_TEST(HashResizeTest, AWalkByBatchThatSpansAGrowthMissesNoKey) {
   }
 }
 
-TYPED_TEST(HashResizeTest, AMapThatGrewIsStillWalkedInSmallBatches) {
-  constexpr uint32_t kCount = 1000;
-  TypeParam map(Def(MapType::kHash, 1));
-  ASSERT_EQ(map.Init(), Errno::kOk);
-  ASSERT_EQ(map.Resize(kCount), Errno::kOk);
-  Fill(map, kCount);
-  std::array<uint32_t, 100> keys;
-  std::array<uint64_t, 100> values;
-  uint32_t position;
-  uint32_t count = 100;
-  EXPECT_EQ(
-      map.LookupBatch(nullptr, &position, keys.data(), values.data(), &count),
-      Errno::kOk);
-  EXPECT_GT(count, 50);
-}
-
 // Random commands among resizes, against a std::map.
-TYPED_TEST(HashResizeTest, ResizesAmongOtherCommandsLoseNothing) {
+TEST(HashResizeTest, ResizesAmongOtherCommandsLoseNothing) {
   constexpr int kSteps = 200'000;
   constexpr uint32_t kKeys = 400;
   std::mt19937_64 random(RandomSeed());
   for (int round = 0; round < 4; ++round) {
-    TypeParam map(Def(MapType::kHash, 1 + random() % 20));
+    HashMap<Cloud> map(Def(MapType::kHash, 1 + random() % 20));
     ASSERT_EQ(map.Init(), Errno::kOk);
     std::map<uint32_t, uint64_t> model;
     uint32_t size = map.def().max_entries;
@@ -539,18 +514,17 @@ class RationedHeap {
   Heap heap_;
   int left_ = 0;
 };
-template <bool kLazy>
 struct Rationed {
   static constexpr const char* kName = "rationed";
   static constexpr bool kResizable = true;
-  static constexpr bool kLazyMemory = kLazy;
+  static constexpr bool kLazyMemory = true;
   static constexpr uint32_t kLockStripes = 4;
   static constexpr std::size_t kCacheLineSize = 64;
   using Lock = RwLock;
   using Memory = RationedHeap;
   static uint64_t RandomSeed() { return 1; }
 };
-static_assert(Profile<Rationed<true>> && Profile<Rationed<false>>);
+static_assert(Profile<Rationed>);
 
 template <typename Map>
 void ExpectThatAFailedResizeChangesNothing(MapType type) {
@@ -582,15 +556,11 @@ void ExpectThatAFailedResizeChangesNothing(MapType type) {
 }
 
 TEST(ArrayResizeTest, AResizeThatFindsNoMemoryChangesNothing) {
-  ExpectThatAFailedResizeChangesNothing<ArrayMap<Rationed<true>>>(
-      MapType::kArray);
+  ExpectThatAFailedResizeChangesNothing<ArrayMap<Rationed>>(MapType::kArray);
 }
 
-TEST(HashResizeMemoryTest, AResizeThatFindsNoMemoryChangesNothing) {
-  ExpectThatAFailedResizeChangesNothing<HashMap<Rationed<true>>>(
-      MapType::kHash);
-  ExpectThatAFailedResizeChangesNothing<HashMap<Rationed<false>>>(
-      MapType::kHash);
+TEST(HashResizeTest, AResizeThatFindsNoMemoryChangesNothing) {
+  ExpectThatAFailedResizeChangesNothing<HashMap<Rationed>>(MapType::kHash);
 }
 
 }  // namespace

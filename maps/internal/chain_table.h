@@ -216,10 +216,9 @@ class ChainTable {
 
   void EraseLocked(Shard& shard, const Place& place, uint64_t)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    {
-      StripeWrite<P> write(shard);
-      StoreLink(place.link, LoadLink(NextOf(place.slot)));
-    }
+    StripeWrite<P> write(shard);
+    StoreLink(place.link, LoadLink(NextOf(place.slot)));
+    // Before the end of the write: who sees that the key is gone finds room.
     allocator_.GiveBackElement(*this, place.slot);
   }
 
@@ -279,8 +278,9 @@ class ChainTable {
   }
 
   // Makes room for `max_entries` elements; every element stays where it is.
-  // Returns false, and changes nothing, if there is no memory. A walk that
-  // spans this call may see keys twice, but misses none.
+  // Returns false, and changes nothing, if there is no memory. A walk by
+  // buckets that spans this call may see keys twice, but misses none; one by
+  // NextKey may miss some.
   // REQUIRES: one call at a time.
   bool Grow(uint32_t max_entries) requires P::kResizable {
     const Buckets& old = CurrentBuckets();
