@@ -323,8 +323,11 @@ class GroupTable {
     const int count = generation_count();
     bool may = false;
     ForEachGroup(bucket, [&](int generation, uint32_t group) {
-      const GroupView view = generations_[generation].groups[group].Load();
-      may = may || view.has_tags() || view.has_overflow();
+      const Group& looked_at = generations_[generation].groups[group];
+      const GroupView view = looked_at.Load();
+      // A tag on its way from one half to the other is seen in neither.
+      may = may || view.has_tags() || view.has_overflow() || view.changing() ||
+            !looked_at.Unchanged(view);
     });
     // Keys move to newer generations, which are looked at last; but a new one
     // may have come meanwhile.
