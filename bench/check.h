@@ -17,19 +17,20 @@
 
 namespace bpfmap::bench {
 
-// Whether every present element is in the map, with its own value or (where it
-// was `replaced`) the new one, and no absent element is.
-template <typename View>
-absl::Status CheckContents(View& view, const Workload& workload,
-                           bool replaced) {
+// Whether every present element is in the map, with its own value or (where the
+// operation replaced it, each element at the turn of its number) the new one,
+// and no absent element is.
+template <typename Operation, typename View>
+absl::Status CheckContents(View& view, const Workload& workload) {
   const auto [begin, end] = workload.Elements(KeySet::kPresent);
   for (uint32_t element = begin; element < end; ++element) {
     const void* const found = view.Lookup(workload.Key(element));
     if (found == nullptr) {
       return absl::InternalError("a key is not found that should be present");
     }
-    const std::vector<std::byte> value =
-        replaced ? workload.new_value() : workload.Value(element);
+    const std::vector<std::byte> value = Operation::Replaces(element)
+                                             ? workload.new_value()
+                                             : workload.Value(element);
     if (std::memcmp(found, value.data(), value.size()) != 0) {
       return absl::InternalError("a key has another value than it should have");
     }
@@ -43,10 +44,9 @@ absl::Status CheckContents(View& view, const Workload& workload,
   return absl::OkStatus();
 }
 
-// Fills a new map, runs the operation once on every element that it may be
-// given, and looks at all contents. The map is then ready to be timed.
-template <typename Operation, typename View>
-absl::Status FillAndCheck(View& view, const Workload& workload) {
+// Puts every present element into a new map.
+template <typename View>
+absl::Status Fill(View& view, const Workload& workload) {
   const auto [begin, end] = workload.Elements(KeySet::kPresent);
   for (uint32_t element = begin; element < end; ++element) {
     const Errno error =
@@ -57,21 +57,35 @@ absl::Status FillAndCheck(View& view, const Workload& workload) {
           element - begin, " of ", end - begin, " elements in it"));
     }
   }
-  const auto [op_begin, op_end] = workload.Elements(Operation::kKeys);
-  for (uint32_t element = op_begin; element < op_end; ++element) {
-    const Errno error = Operation::Run(view, workload.Key(element),
-                                       workload.new_value().data());
+  return absl::OkStatus();
+}
+
+// CheckContents(), which says when it looked.
+template <typename Operation, typename View>
+absl::Status CheckContentsAfter(View& view, const Workload& workload) {
+  absl::Status contents = CheckContents<Operation>(view, workload);
+  if (contents.ok()) return contents;
+  return absl::InternalError(absl::StrCat("after ", Operation::kName,
+                                          ", before it was timed, ",
+                                          contents.message()));
+}
+
+// Runs the operation once on every element that it may be given, and looks at
+// all contents. The map, which was just filled, is then ready to be timed.
+template <typename Operation, typename View>
+absl::Status Check(View& view, const Workload& workload) {
+  const auto [begin, end] = workload.Elements(Operation::kKeys);
+  for (uint32_t element = begin; element < end; ++element) {
+    const Errno error =
+        Operation::Run(view, workload.Key(element), workload.new_value().data(),
+                       element - begin);
     if (error != Errno::kOk) {
       return absl::InternalError(absl::StrCat(Operation::kName, " failed with ",
                                               ErrnoName(error),
                                               " before it was timed"));
     }
   }
-  absl::Status contents = CheckContents(view, workload, Operation::kReplaces);
-  if (contents.ok()) return contents;
-  return absl::InternalError(absl::StrCat("after ", Operation::kName,
-                                          ", before it was timed, ",
-                                          contents.message()));
+  return CheckContentsAfter<Operation>(view, workload);
 }
 
 }  // namespace bpfmap::bench

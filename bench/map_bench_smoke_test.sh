@@ -1,12 +1,13 @@
 #!/bin/bash
 #
-# Runs every row of the benchmark for a moment: all of them must be there, and
-# none may show an error. Says nothing about speed.
+# Runs every contender and every operation for a moment: all rows must be there,
+# and none may show an error. Says nothing about speed.
 #
 #   map_bench_smoke_test.sh PROGRAM
 #
 # The rows of the kernel are asked for where bpf(2) is permitted, and with
-# REQUIRE_KERNEL=1 in any case.
+# REQUIRE_KERNEL=1 in any case. Those of other libraries are missing under
+# sanitizers: see peers/BUILD.
 
 set -u
 
@@ -33,28 +34,38 @@ run() {
   err=$(<"$tmp/err")
 }
 
-# The names that there must be, for the implementations of `all` (any size) and
-# those of `small` (what fits into 64 KiB).
+# implementations MAP SIZES: those that have rows about such a map, with the
+# clock that counts.
+implementations() {
+  local ours="cloud/program cloud_direct/program cloud/user"
+  local peers="absl_flat_mutex/user std_unordered_shared_mutex/user tbb/user
+    libcuckoo/user urcu_lfht/user"
+  [[ $2 == k4v8 ]] && ours+=" embedded/program embedded/user"
+  [[ $2 == k4v8 ]] && peers+=" libcds_feldman/user critnib/user"
+  [[ $with_peers == yes && $1 == hash ]] && printf '%s .../real_time\n' $peers
+  [[ $with_kernel == yes ]] && echo "kernel/user .../real_time
+    kernel/program .../manual_time"
+  printf '%s .../real_time\n' $ours
+}
+
+# The names that there must be.
 expected_rows() {
-  local all="cloud/program cloud/user" small="embedded/program embedded/user"
-  local map operation sizes entries threads implementation
-  if [[ "$1" == with_kernel ]]; then
-    all+=" kernel/user"
-  fi
+  local map operation sizes popularity threads implementation clock
   for map in hash array; do
-    for operation in lookup_hit lookup_miss update insert_delete; do
+    for operation in lookup_hit lookup_miss update insert_delete mix50_50; do
       [[ $map/$operation == array/insert_delete ]] && continue
       for sizes in k4v8 k16v64; do
         # The key of an array has 4 bytes.
         [[ $map == array ]] && sizes=${sizes/k16/k4}
-        for entries in n1024 n65536; do
-          for implementation in $all $small; do
-            [[ $implementation == embedded* &&
-              $sizes/$entries != k4v8/n1024 ]] && continue
-            for threads in 1 2; do
-              printf '%s/' "$map/$operation/$implementation/$sizes/$entries"
-              echo "real_time/threads:$threads"
-            done
+        for popularity in uniform zipf; do
+          for threads in 1 2; do
+            [[ $popularity == zipf && $sizes/$threads != k4v8/2 ]] && continue
+            [[ $popularity/$operation == zipf/lookup_miss ]] && continue
+            [[ $popularity/$operation == zipf/insert_delete ]] && continue
+            while read -r implementation clock; do
+              printf '%s/' "$map/$operation/$implementation/$sizes/n1024"
+              echo "$popularity/${clock#*/}/threads:$threads"
+            done < <(implementations $map $sizes)
           done
         done
       done
@@ -68,20 +79,25 @@ values() {
     "$tmp/rows.json"
 }
 
-run --benchmark_min_time=0 --benchmark_out="$tmp/rows.json" \
+with_peers=yes
+if [[ -n "${TSAN_OPTIONS:-}${ASAN_OPTIONS:-}" ]]; then
+  with_peers=no
+fi
+
+run --preset=smoke --benchmark_out="$tmp/rows.json" \
   --benchmark_out_format=json
 expect "the program ends with 0" 0 "$code"
 
-kernel=with_kernel
+with_kernel=yes
 if [[ "${REQUIRE_KERNEL:-}" != 1 ]] && grep -q "no rows of the kernel" \
   "$tmp/err"; then
-  kernel=without_kernel
+  with_kernel=no
   expect "that the kernel is missing is one line" 1 \
     "$(grep -c "no rows of the kernel" "$tmp/err")"
 fi
-echo "rows are expected $kernel"
+echo "rows are expected of the kernel: $with_kernel, of peers: $with_peers"
 
-rows=$(expected_rows $kernel)
+rows=$(expected_rows)
 count=$(wc -l <<<"$rows")
 expect "every row is there" "$rows" "$(values name | sort)"
 expect "no row has an error" "" "$(grep error_message "$tmp/rows.json")"
@@ -91,9 +107,28 @@ expect "every row has a time" "$count" \
 expect "every row counts its operations" "$count" \
   "$(values items_per_second | grep -c '[1-9]')"
 
-run --benchmark_list_tests --benchmark_filter=array/update
+expect "two threads have percentiles" \
+  "$(grep -c 'real_time/threads:2$' <<<"$rows")" "$(values p999 | wc -l)"
+grep -q "^row $count of $count, " "$tmp/err"
+expect "progress is shown" 0 $?
+expect "every row is in the table" "$count" \
+  "$(grep -cE '^  [a-z_]+/(program|user) +[0-9]' "$tmp/out")"
+
+run --preset=smoke --benchmark_list_tests --benchmark_filter=array/update
 expect "a filter selects" "$(grep ^array/update/ <<<"$rows")" \
   "$(sort <<<"$out")"
+
+for preset in goals full; do
+  run --preset=$preset --benchmark_list_tests
+  for entries in n1024 n65536 n1048576; do
+    grep -q "^hash/lookup_hit/cloud/program/k4v8/$entries/uniform/" "$tmp/out"
+    expect "the preset $preset has $entries" 0 $?
+  done
+done
+
+run --preset=none
+expect "an unknown preset is a failure" 1 "$code"
+expect "and that is said" "map_bench: not a preset: none; see --help" "$err"
 
 run --benchmark_filter=no_such_row
 expect "no row at all is a failure" 1 "$code"
@@ -107,8 +142,8 @@ expect "an unknown flag is a failure" 1 "$code"
 
 run --help
 expect "--help is no failure" 0 "$code"
-for word in "hash array" insert_delete embedded/user kernel/user --seed=N \
-  time_per_op --benchmark_repetitions; do
+for word in "hash array" insert_delete embedded/user kernel/user \
+  --seed=N --preset= time_per_op --benchmark_repetitions; do
   grep -q -e "$word" "$tmp/out"
   expect "--help tells of $word" 0 $?
 done

@@ -4,20 +4,24 @@
 //
 //   kName       As it stands in the names of rows.
 //   kKeys       The elements that it is given.
-//   kReplaces   Whether the elements that it is given have the new value
+//   kSkewed     Whether it has rows with Zipf keys: where some keys can be more
+//               popular than others.
+//   Replaces()  Whether the element that it is given at a turn has the new
+//   value
 //               afterwards. All others are as they were.
 //   Supports()  Whether maps of a type have this operation.
 //   Run()       Does it once. kOk if it went as its name says. It must consume
-//               what it finds, and allocate nothing.
+//               what it finds, and allocate nothing. `turn` counts the calls
+//               of a thread from 0.
 //
-// `view` is one of implementations.h. A further operation is a further struct,
+// `view` is one of implementation.h. A further operation is a further struct,
 // and an entry in the list at the end.
 
 #ifndef BPFMAP_BENCH_OPERATIONS_H_
 #define BPFMAP_BENCH_OPERATIONS_H_
 
+#include <atomic>
 #include <cstdint>
-#include <cstring>
 #include <tuple>
 
 #include "bench/workload.h"
@@ -29,41 +33,46 @@ namespace bpfmap::bench {
 
 struct LookupHit {
   static constexpr const char* kName = "lookup_hit";
+  static constexpr bool kSkewed = true;
   static constexpr KeySet kKeys = KeySet::kPresent;
-  static constexpr bool kReplaces = false;
+  static constexpr bool Replaces(uint64_t) { return false; }
   static bool Supports(MapType) { return true; }
 
   template <typename View>
-  static Errno Run(View& view, const void* key, const void*) {
+  static Errno Run(View& view, const void* key, const void*, uint64_t) {
     const void* const value = view.Lookup(key);
     if (value == nullptr) return Errno::kNoEnt;
-    uint64_t word;  // a program looks a value up in order to read it
-    std::memcpy(&word, value, sizeof word);
-    benchmark::DoNotOptimize(word);
+    // A program looks a value up in order to read it; and atomically, as
+    // another thread may update it.
+    auto& word = *static_cast<uint64_t*>(const_cast<void*>(value));
+    benchmark::DoNotOptimize(
+        std::atomic_ref<uint64_t>(word).load(std::memory_order_relaxed));
     return Errno::kOk;
   }
 };
 
 struct LookupMiss {
   static constexpr const char* kName = "lookup_miss";
+  static constexpr bool kSkewed = false;
   static constexpr KeySet kKeys = KeySet::kAbsent;
-  static constexpr bool kReplaces = false;
+  static constexpr bool Replaces(uint64_t) { return false; }
   static bool Supports(MapType) { return true; }
 
   template <typename View>
-  static Errno Run(View& view, const void* key, const void*) {
+  static Errno Run(View& view, const void* key, const void*, uint64_t) {
     return view.Lookup(key) == nullptr ? Errno::kOk : Errno::kExist;
   }
 };
 
 struct Update {
   static constexpr const char* kName = "update";
+  static constexpr bool kSkewed = true;
   static constexpr KeySet kKeys = KeySet::kPresent;
-  static constexpr bool kReplaces = true;
+  static constexpr bool Replaces(uint64_t) { return true; }
   static bool Supports(MapType) { return true; }
 
   template <typename View>
-  static Errno Run(View& view, const void* key, const void* value) {
+  static Errno Run(View& view, const void* key, const void* value, uint64_t) {
     return view.Update(key, value);
   }
 };
@@ -72,18 +81,37 @@ struct Update {
 // neither ever fails.
 struct InsertDelete {
   static constexpr const char* kName = "insert_delete";
+  static constexpr bool kSkewed = false;
   static constexpr KeySet kKeys = KeySet::kOwnAbsent;
-  static constexpr bool kReplaces = false;
+  static constexpr bool Replaces(uint64_t) { return false; }
   static bool Supports(MapType type) { return type != MapType::kArray; }
 
   template <typename View>
-  static Errno Run(View& view, const void* key, const void* value) {
+  static Errno Run(View& view, const void* key, const void* value, uint64_t) {
     const Errno error = view.Update(key, value);
     return error != Errno::kOk ? error : view.Delete(key);
   }
 };
 
-using Operations = std::tuple<LookupHit, LookupMiss, Update, InsertDelete>;
+// A lookup and an update in turns, of any element that is present. In turns,
+// and not by the toss of a coin, which would time the branch predictor.
+struct Mix50And50 {
+  static constexpr const char* kName = "mix50_50";
+  static constexpr bool kSkewed = true;
+  static constexpr KeySet kKeys = KeySet::kPresent;
+  static constexpr bool Replaces(uint64_t turn) { return turn % 2 != 0; }
+  static bool Supports(MapType) { return true; }
+
+  template <typename View>
+  static Errno Run(View& view, const void* key, const void* value,
+                   uint64_t turn) {
+    return Replaces(turn) ? Update::Run(view, key, value, turn)
+                          : LookupHit::Run(view, key, value, turn);
+  }
+};
+
+using Operations =
+    std::tuple<LookupHit, LookupMiss, Update, InsertDelete, Mix50And50>;
 
 }  // namespace bpfmap::bench
 

@@ -4,144 +4,129 @@
 #ifndef BPFMAP_BENCH_ROW_H_
 #define BPFMAP_BENCH_ROW_H_
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "bench/check.h"
-#include "bench/implementations.h"
+#include "bench/implementation.h"
+#include "bench/latency.h"
+#include "bench/pinned_thread.h"
+#include "bench/resident_memory.h"
+#include "bench/row_spec.h"
+#include "bench/session.h"
 #include "bench/workload.h"
 #include "benchmark/benchmark.h"
 #include "maps/errno.h"
-#include "maps/map_def.h"
 
 namespace bpfmap::bench {
-
-// What the rows of one run of the program share. Thread-safe.
-class Session {
- public:
-  explicit Session(uint32_t seed) : seed_(seed) {}
-
-  uint32_t seed() const { return seed_; }
-
-  // What make() returned for `row`, from the first call for it until one for
-  // another row. Google Benchmark calls a row again and again, in search of a
-  // number of iterations, and from all of its threads at once.
-  template <typename Make>
-  auto FixtureOf(const std::string& row, Make make) {
-    using Fixture = decltype(make());
-    std::lock_guard<std::mutex> lock(mutex_);
-    if (row != row_) {
-      fixture_.reset();  // two large maps at a time would be one too many
-      fixture_ = std::make_shared<Fixture>(make());
-      row_ = row;
-    }
-    return std::static_pointer_cast<const Fixture>(fixture_);
-  }
-
-  // Ends the row with an error.
-  void Fail(benchmark::State& state, const std::string& why) {
-    failed_ = true;
-    state.SkipWithError(why.c_str());
-  }
-  bool failed() const { return failed_; }
-
- private:
-  const uint32_t seed_;
-  std::atomic<bool> failed_{false};
-  std::mutex mutex_;
-  std::string row_;                // guarded by mutex_
-  std::shared_ptr<void> fixture_;  // guarded by mutex_
-};
 
 // All that a row needs, ready to be timed.
 template <typename View>
 struct Fixture {
   absl::Status status;  // where it is not OK, there is nothing to time
   std::shared_ptr<typename View::Map> map;
+  double bytes_per_entry = 0;  // 0: not known
   std::vector<std::byte> new_value;
   std::vector<std::vector<std::byte>> keys;  // of each thread
 };
 
+// Fewer elements than this are lost among the pages around them.
+inline constexpr uint32_t kMinEntriesToMeasure = 16384;
+
 template <typename Operation, typename View>
 Fixture<View> MakeFixture(const Implementation<View>& implementation,
-                          const MapDef& def, int threads, uint32_t seed) {
+                          const RowSpec& spec, uint32_t seed) {
   Fixture<View> fixture;
-  auto map = implementation.create(def);
+  const Workload workload(spec.def, seed);
+  const bool measure = spec.def.max_entries >= kMinEntriesToMeasure;
+  const int64_t resident_before = measure ? ResidentBytes() : 0;
+  auto map = implementation.create(spec.def);
   fixture.status = map.status();
   if (!map.ok()) return fixture;
   fixture.map = *map;
 
-  const Workload workload(def, seed);
-  View view(*fixture.map, def);
-  fixture.status = FillAndCheck<Operation>(view, workload);
+  View view(*fixture.map, spec.def);
+  fixture.status = Fill(view, workload);
+  if (!fixture.status.ok()) return fixture;
+  if (implementation.bytes) {
+    fixture.bytes_per_entry =
+        implementation.bytes(*fixture.map) / workload.present_count();
+  } else if (measure) {
+    fixture.bytes_per_entry =
+        static_cast<double>(ResidentBytes() - resident_before) /
+        workload.present_count();
+  }
+  fixture.status = Check<Operation>(view, workload);
   fixture.new_value = workload.new_value();
-  for (int thread = 0; thread < threads; ++thread) {
-    fixture.keys.push_back(
-        workload.RandomKeys(Operation::kKeys, thread, threads));
+  for (int thread = 0; thread < spec.threads; ++thread) {
+    fixture.keys.push_back(workload.RandomKeys(Operation::kKeys, thread,
+                                               spec.threads, spec.popularity));
   }
   return fixture;
 }
 
-// The clock runs in the loop here, and nowhere else.
+// The clock that counts runs in the first loop here, and nowhere else.
 template <typename Operation, typename View>
 void TimeRow(benchmark::State& state, const Fixture<View>& fixture,
-             const MapDef& def, Session& session) {
-  View view(*fixture.map, def);
-  KeyCursor keys(fixture.keys[state.thread_index()], def.key_size);
+             const RowSpec& spec, Session& session) {
+  const PinnedThread pinned(state.thread_index());
+  View view(*fixture.map, spec.def);
+  KeyCursor keys(fixture.keys[state.thread_index()], spec.def.key_size);
   const std::byte* const value = fixture.new_value.data();
+  uint64_t turn = 0;
+  const auto fail = [&](Errno error) {
+    session.Fail(state, absl::StrCat(Operation::kName, " failed with ",
+                                     ErrnoName(error), " while it was timed"));
+  };
   for (auto _ : state) {
-    const Errno error = Operation::Run(view, keys.Next(), value);
+    const Errno error = Operation::Run(view, keys.Next(), value, turn++);
     if (error != Errno::kOk) [[unlikely]] {
-      session.Fail(state,
-                   absl::StrCat(Operation::kName, " failed with ",
-                                ErrnoName(error), " while it was timed"));
-      break;
+      fail(error);
+      return;
     }
   }
-  state.SetItemsProcessed(state.iterations());
-  // What one operation takes one thread, in seconds. (The Time column of Google
-  // Benchmark is that divided by the number of threads.)
-  using Counter = benchmark::Counter;
-  state.counters["time_per_op"] = Counter(
-      1.0 / state.threads(), Counter::kIsIterationInvariantRate |
-                                 Counter::kAvgThreads | Counter::kInvert);
-}
-
-// "hash".
-inline std::string NameOf(MapType type) {
-  return absl::AsciiStrToLower(MapTypeName(type));
+  CountOperations(state);
+  if (fixture.bytes_per_entry > 0) {
+    state.counters["bytes_per_entry"] = benchmark::Counter(
+        fixture.bytes_per_entry, benchmark::Counter::kAvgThreads);
+  }
+  if (state.threads() == 1) return;
+  Errno error = Errno::kOk;
+  const Percentiles percentiles = SampleLatency([&] {
+    error = Operation::Run(view, keys.Next(), value, turn++);
+    return error == Errno::kOk;
+  });
+  if (error != Errno::kOk) return fail(error);
+  const auto average = benchmark::Counter::kAvgThreads;
+  state.counters["p50"] = {percentiles.p50, average};
+  state.counters["p99"] = {percentiles.p99, average};
+  state.counters["p999"] = {percentiles.p999, average};
 }
 
 // Adds a row to the benchmark. `session` must outlive the benchmark.
 template <typename Operation, typename View>
-void AddRow(const Implementation<View>& implementation, const MapDef& def,
-            int threads, Session& session) {
-  const std::string name = absl::StrCat(
-      NameOf(def.type), "/", Operation::kName, "/", implementation.name, "/k",
-      def.key_size, "v", def.value_size, "/n", def.max_entries);
+void AddRow(const Implementation<View>& implementation, const RowSpec& spec,
+            Session& session) {
+  const std::string name = RowName(spec, implementation.name);
   const auto run = [=, &session](benchmark::State& state) {
     const auto fixture =
-        session.FixtureOf(absl::StrCat(name, "/threads:", threads), [&] {
-          return MakeFixture<Operation>(implementation, def, threads,
-                                        session.seed());
+        session.FixtureOf(absl::StrCat(name, "/threads:", spec.threads), [&] {
+          return MakeFixture<Operation>(implementation, spec, session.seed());
         });
     if (!fixture->status.ok()) {
       session.Fail(state, std::string(fixture->status.message()));
       return;
     }
-    TimeRow<Operation, View>(state, *fixture, def, session);
+    TimeRow<Operation, View>(state, *fixture, spec, session);
   };
   benchmark::RegisterBenchmark(name.c_str(), run)
-      ->Threads(threads)
+      ->Threads(spec.threads)
       ->UseRealTime();
 }
 

@@ -11,7 +11,9 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "bench/check.h"
+#include "bench/implementation.h"
 #include "bench/operations.h"
+#include "bench/session.h"
 #include "bench/workload.h"
 #include "benchmark/benchmark.h"
 #include "gtest/gtest.h"
@@ -95,49 +97,52 @@ class FlawedView {
 };
 
 template <typename Operation>
-std::string Check(Flaw flaw) {
+std::string WhatCheckSays(Flaw flaw) {
   FlawedMap map(flaw);
   FlawedView view(map, kDef);
-  return std::string(
-      FillAndCheck<Operation>(view, Workload(kDef, 1)).message());
+  const Workload workload(kDef, 1);
+  absl::Status status = Fill(view, workload);
+  if (status.ok()) status = bench::Check<Operation>(view, workload);
+  return std::string(status.message());
 }
 
 TEST(CheckTest, AMapWithoutAFlawPasses) {
-  EXPECT_EQ(Check<LookupHit>(Flaw::kNone), "");
-  EXPECT_EQ(Check<LookupMiss>(Flaw::kNone), "");
-  EXPECT_EQ(Check<Update>(Flaw::kNone), "");
-  EXPECT_EQ(Check<InsertDelete>(Flaw::kNone), "");
+  EXPECT_EQ(WhatCheckSays<LookupHit>(Flaw::kNone), "");
+  EXPECT_EQ(WhatCheckSays<LookupMiss>(Flaw::kNone), "");
+  EXPECT_EQ(WhatCheckSays<Update>(Flaw::kNone), "");
+  EXPECT_EQ(WhatCheckSays<InsertDelete>(Flaw::kNone), "");
+  EXPECT_EQ(WhatCheckSays<Mix50And50>(Flaw::kNone), "");
 }
 
 TEST(CheckTest, AMapThatCannotBeFilledIsFound) {
-  EXPECT_EQ(Check<LookupHit>(Flaw::kHasNoRoom),
+  EXPECT_EQ(WhatCheckSays<LookupHit>(Flaw::kHasNoRoom),
             "the map cannot be filled: E2BIG with 50 of 75 elements in it");
 }
 
 TEST(CheckTest, AHitThatMissesIsFound) {
-  EXPECT_EQ(Check<LookupHit>(Flaw::kLosesAnInsert),
+  EXPECT_EQ(WhatCheckSays<LookupHit>(Flaw::kLosesAnInsert),
             "lookup_hit failed with ENOENT before it was timed");
 }
 
 TEST(CheckTest, AMissThatHitsIsFound) {
-  EXPECT_EQ(Check<LookupMiss>(Flaw::kFindsEverything),
+  EXPECT_EQ(WhatCheckSays<LookupMiss>(Flaw::kFindsEverything),
             "lookup_miss failed with EEXIST before it was timed");
 }
 
 TEST(CheckTest, AWrongValueIsFound) {
-  EXPECT_EQ(Check<LookupHit>(Flaw::kGarblesAValue),
+  EXPECT_EQ(WhatCheckSays<LookupHit>(Flaw::kGarblesAValue),
             "after lookup_hit, before it was timed, a key has another value "
             "than it should have");
 }
 
 TEST(CheckTest, AnUpdateWithoutEffectIsFound) {
-  EXPECT_EQ(Check<Update>(Flaw::kLosesEveryUpdate),
+  EXPECT_EQ(WhatCheckSays<Update>(Flaw::kLosesEveryUpdate),
             "after update, before it was timed, a key has another value than "
             "it should have");
 }
 
 TEST(CheckTest, ADeleteWithoutEffectIsFound) {
-  EXPECT_EQ(Check<InsertDelete>(Flaw::kKeepsTheDeleted),
+  EXPECT_EQ(WhatCheckSays<InsertDelete>(Flaw::kKeepsTheDeleted),
             "after insert_delete, before it was timed, a key is found that "
             "should be absent");
 }
@@ -150,7 +155,10 @@ std::string RunRow(Flaw flaw, int threads, Session& session) {
       [flaw](const MapDef&) -> absl::StatusOr<std::shared_ptr<FlawedMap>> {
         return std::make_shared<FlawedMap>(flaw);
       }};
-  AddRow<Operation>(implementation, kDef, threads, session);
+  AddRow<Operation>(
+      implementation,
+      {.operation = Operation::kName, .def = kDef, .threads = threads},
+      session);
   std::ostringstream printed;
   benchmark::ConsoleReporter reporter(benchmark::ConsoleReporter::OO_None);
   reporter.SetOutputStream(&printed);
@@ -163,7 +171,7 @@ std::string RunRow(Flaw flaw, int threads, Session& session) {
 TEST(RowTest, ARowWithoutAnErrorShowsATime) {
   Session session(1);
   const std::string printed = RunRow<LookupHit>(Flaw::kNone, 2, session);
-  EXPECT_NE(printed.find("hash/lookup_hit/flawed/k4v8/n100/"),
+  EXPECT_NE(printed.find("hash/lookup_hit/flawed/k4v8/n100/uniform/"),
             std::string::npos)
       << printed;
   EXPECT_NE(printed.find("time_per_op="), std::string::npos) << printed;

@@ -2,47 +2,13 @@
 
 #include <algorithm>
 #include <cstring>
+#include <optional>
+
+#include "bench/random.h"
+#include "bench/zipf.h"
 
 namespace bpfmap::bench {
 namespace {
-
-// What random bits are for, so that no two uses get the same ones.
-enum class Purpose : uint64_t { kKey, kValue, kOrder };
-
-// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number
-// generators", 2014). Small enough to start one for each element.
-class Random {
- public:
-  Random(uint32_t seed, Purpose purpose, uint64_t number)
-      : state_(Mix(Mix(uint64_t{seed} << 2 | static_cast<uint64_t>(purpose)) +
-                   number)) {}
-
-  uint64_t Next() { return Mix(state_ += 0x9e3779b97f4a7c15); }
-
-  // 0 to limit - 1. The bias is below 2^-32 * limit: nothing here.
-  uint32_t Below(uint32_t limit) {
-    return static_cast<uint32_t>(((Next() >> 32) * limit) >> 32);
-  }
-
-  void Fill(std::byte* bytes, size_t size) {
-    while (size > 0) {
-      const uint64_t word = Next();
-      const size_t step = std::min(size, sizeof word);
-      std::memcpy(bytes, &word, step);
-      bytes += step;
-      size -= step;
-    }
-  }
-
- private:
-  static uint64_t Mix(uint64_t x) {
-    x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9;
-    x = (x ^ (x >> 27)) * 0x94d049bb133111eb;
-    return x ^ (x >> 31);
-  }
-
-  uint64_t state_;
-};
 
 // 32 bits that look random, and are others for every other x: each step can be
 // undone. (The end of MurmurHash3.)
@@ -90,19 +56,23 @@ ElementRange Workload::Elements(KeySet set) const {
   return {present_count_, 2 * present_count_};
 }
 
-std::vector<std::byte> Workload::RandomKeys(KeySet set, int thread,
-                                            int threads) const {
+std::vector<std::byte> Workload::RandomKeys(KeySet set, int thread, int threads,
+                                            Popularity popularity) const {
   const auto [begin, end] = Elements(set);
   // A thread's own elements are every `step`th one.
   const uint32_t step = set == KeySet::kOwnAbsent ? threads : 1;
   const uint32_t first = set == KeySet::kOwnAbsent ? begin + thread : begin;
   const uint32_t choices = (end - begin) / step;
 
+  std::optional<Zipf> zipf;
+  if (popularity == Popularity::kZipf) zipf.emplace(choices);
+
   const uint32_t count = std::max(1U << 16, 2 * def_.max_entries);
   std::vector<std::byte> keys(size_t{count} * def_.key_size);
   Random random(seed_, Purpose::kOrder, thread);
   for (size_t at = 0; at < keys.size(); at += def_.key_size) {
-    const uint32_t element = first + random.Below(choices) * step;
+    const uint32_t choice = zipf ? zipf->Draw(random) : random.Below(choices);
+    const uint32_t element = first + choice * step;
     std::memcpy(&keys[at], Key(element), def_.key_size);
   }
   return keys;

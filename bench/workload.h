@@ -27,6 +27,17 @@ enum class KeySet {
   kOwnAbsent,  // as kAbsent, but each thread has its own
 };
 
+// How often an element is drawn.
+enum class Popularity {
+  kUniform,  // all are equally likely
+  kZipf,     // the nth of them in proportion to 1 / n^0.99
+};
+
+// "uniform", "zipf".
+constexpr const char* PopularityName(Popularity popularity) {
+  return popularity == Popularity::kUniform ? "uniform" : "zipf";
+}
+
 // Elements from `begin` to before `end`.
 struct ElementRange {
   uint32_t begin;
@@ -56,9 +67,13 @@ class Workload {
   const std::vector<std::byte>& new_value() const { return new_value_; }
 
   // Keys for one of `threads` threads, one behind the other: each drawn from
-  // `set` by itself, all equally likely. They are so many that nearly every
-  // element is among them, and that no branch predictor learns their order.
-  std::vector<std::byte> RandomKeys(KeySet set, int thread, int threads) const;
+  // `set` by itself, as likely as `popularity` says. They are so many that
+  // nearly every element is among them where all are equally likely, and that
+  // no branch predictor learns their order. Their number is even, and a power
+  // of two where max_entries is one.
+  std::vector<std::byte> RandomKeys(
+      KeySet set, int thread, int threads,
+      Popularity popularity = Popularity::kUniform) const;
 
  private:
   void MakeKey(uint32_t element, std::byte* key) const;

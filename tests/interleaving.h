@@ -2,7 +2,7 @@
 // the other one in. What a stress test meets by chance is tried here point by
 // point, and comes out the same in every run.
 //
-//   HashMap<Interleaved> map(def, &heap);
+//   HashMap<Interleaved<>> map(def, &heap);
 //   ForEachInterleaving([&] { ...; }, [&] { ...; }, [&] { ...; });
 //
 // The locks of the Interleaved profile are the points: what a thread does
@@ -20,6 +20,7 @@
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
+#include "gtest/gtest.h"
 #include "profiles/cloud.h"
 #include "profiles/heap.h"
 #include "profiles/profile.h"
@@ -56,17 +57,19 @@ class ABSL_LOCKABLE ObservedLock {
   std::atomic<int> writers_{0};  // inside
 };
 
+// `kLazy` chooses between the tables that hash maps have.
+template <bool kLazy = true>
 struct Interleaved {
   static constexpr const char* kName = "interleaved";
   static constexpr bool kResizable = true;
-  static constexpr bool kLazyMemory = true;
+  static constexpr bool kLazyMemory = kLazy;
   static constexpr uint32_t kLockStripes = 4;
   static constexpr std::size_t kCacheLineSize = 64;
   using Lock = ObservedLock;
   using Memory = Heap;
   static uint64_t RandomSeed() { return 1; }
 };
-static_assert(Profile<Interleaved>);
+static_assert(Profile<Interleaved<true>> && Profile<Interleaved<false>>);
 
 // Runs `first` up to its lock number `point`, counted from 0, then `second` in
 // another thread until it ends or must wait for `first`, then both to the end.
@@ -100,13 +103,14 @@ inline bool Interleave(int point, const std::function<void()>& first,
 }
 
 // Interleaves the two at every lock of `first`, one after the other. `fresh`
-// runs before each time, `check` behind it. Returns how many locks there were.
+// runs before each time, `check` behind it. Returns how many locks there were;
+// it ends where something failed.
 inline int ForEachInterleaving(const std::function<void()>& fresh,
                                const std::function<void()>& first,
                                const std::function<void()>& second,
                                const std::function<void()>& check) {
   int point = 0;
-  for (bool reached = true; reached; ++point) {
+  for (bool reached = true; reached && !testing::Test::HasFailure(); ++point) {
     fresh();
     reached = Interleave(point, first, second);
     check();

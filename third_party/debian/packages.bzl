@@ -46,6 +46,10 @@ def _library(rctx, name, module, apt_package, extra_linkopts = []):
 
 def _debian_libraries_impl(rctx):
     build = _BUILD_HEADER
+    for name, files in rctx.attr.without_pkg_config.items():
+        if not rctx.path(files[0]).exists:
+            _fail_missing(rctx, rctx.attr.apt_package)
+        build += _LIBRARY.format(name = name, linkopts = files[1:])
     for name, module in rctx.attr.pkg_config.items():
         extra = rctx.attr.extra_linkopts.get(name, [])
         build += _library(rctx, name, module, rctx.attr.apt_package, extra)
@@ -61,6 +65,9 @@ debian_libraries = repository_rule(
         ),
         "pkg_config": attr.string_dict(
             doc = "Target name to pkg-config module.",
+        ),
+        "without_pkg_config": attr.string_list_dict(
+            doc = "Target name to one of its headers, and its link options.",
         ),
     },
     # Look again whenever the Bazel server starts: an upgrade of the Debian

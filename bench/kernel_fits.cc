@@ -1,9 +1,11 @@
-#include "bench/implementations.h"
+#include "bench/kernel_fits.h"
 
 #include <cstdio>
-#include <utility>
+#include <fstream>
+#include <string>
 
-#include "maps/kernel_map.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 
 namespace bpfmap::bench {
 
@@ -19,10 +21,13 @@ bool KernelFits(const MapDef& def) {
   return allowed;
 }
 
-absl::StatusOr<std::shared_ptr<BpfMap>> CreateInKernel(const MapDef& def) {
-  absl::StatusOr<std::unique_ptr<KernelMap>> map = KernelMap::Create(def);
-  if (!map.ok()) return map.status();
-  return std::shared_ptr<BpfMap>(*std::move(map));
+double KernelBytes(const KernelMap& map) {
+  std::ifstream info(absl::StrCat("/proc/self/fdinfo/", map.fd()));
+  for (std::string name; info >> name;) {
+    double bytes = 0;
+    if (name == "memlock:" && info >> bytes) return bytes;
+  }
+  return 0;
 }
 
 }  // namespace bpfmap::bench

@@ -1,0 +1,48 @@
+// Contender: an implementation as the table of rows sees it. All that depends
+// on its types is behind add_row, so each can be compiled on its own.
+
+#ifndef BPFMAP_BENCH_CONTENDER_H_
+#define BPFMAP_BENCH_CONTENDER_H_
+
+#include <functional>
+#include <string>
+#include <tuple>
+
+#include "bench/implementation.h"
+#include "bench/operations.h"
+#include "bench/row.h"
+#include "bench/row_spec.h"
+#include "bench/session.h"
+#include "maps/map_def.h"
+
+namespace bpfmap::bench {
+
+struct Contender {
+  std::string name;                         // as Implementation::name
+  std::function<bool(const MapDef&)> fits;  // as Implementation::fits
+  std::function<void(const RowSpec&, Session&)> add_row;
+};
+
+// Calls visitor(Operation()) for the operation of that name.
+template <typename Visitor>
+void VisitOperation(const std::string& name, Visitor visitor) {
+  std::apply(
+      [&]<typename... Operation>(Operation... operation) {
+        ((name == Operation::kName ? visitor(operation) : void()), ...);
+      },
+      Operations());
+}
+
+template <typename View>
+Contender MakeContender(const Implementation<View>& implementation) {
+  const auto add_row = [implementation](const RowSpec& spec, Session& session) {
+    VisitOperation(spec.operation, [&]<typename Operation>(Operation) {
+      AddRow<Operation>(implementation, spec, session);
+    });
+  };
+  return {implementation.name, implementation.fits, add_row};
+}
+
+}  // namespace bpfmap::bench
+
+#endif  // BPFMAP_BENCH_CONTENDER_H_

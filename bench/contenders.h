@@ -1,0 +1,30 @@
+// All that take part: the one list of them. What each is stands in a file of
+// its own.
+
+#ifndef BPFMAP_BENCH_CONTENDERS_H_
+#define BPFMAP_BENCH_CONTENDERS_H_
+
+#include <vector>
+
+#include "bench/contender.h"
+#include "bench/peers/peers.h"
+
+namespace bpfmap::bench {
+
+std::vector<Contender> OurMaps();         // our_maps.cc
+std::vector<Contender> KernelMaps();      // kernel_system_call.cc
+std::vector<Contender> KernelPrograms();  // kernel_in_program.cc
+
+// The order is that of the rows.
+inline std::vector<Contender> Contenders() {
+  std::vector<Contender> all;
+  for (const auto& some :
+       {OurMaps(), KernelPrograms(), KernelMaps(), Peers()}) {
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  return all;
+}
+
+}  // namespace bpfmap::bench
+
+#endif  // BPFMAP_BENCH_CONTENDERS_H_

@@ -1,0 +1,48 @@
+// An implementation of maps that takes part in the comparison, and how the
+// benchmark talks to it.
+//
+// A view is what the operations call. Every thread has one of its own, and all
+// of them are on the same map:
+//
+//   using Map = ...;                     what create() makes
+//   View(Map& map, const MapDef& def);
+//   const void* Lookup(key);             the value, until the next call; or
+//   null Errno Update(key, value);            inserts or replaces Errno
+//   Delete(key);
+//
+// A map of another library needs less than a view: see peers/peer.h.
+
+#ifndef BPFMAP_BENCH_IMPLEMENTATION_H_
+#define BPFMAP_BENCH_IMPLEMENTATION_H_
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "maps/map_def.h"
+
+namespace bpfmap::bench {
+
+template <typename V>
+struct Implementation {
+  using View = V;
+
+  // As it stands in the names of rows: "tbb/user". What comes last is `program`
+  // where a lookup gives a pointer into the map, and `user` where it copies.
+  std::string name;
+
+  // Whether it can have such a map. Where it cannot, there is no row.
+  std::function<bool(const MapDef&)> fits;
+
+  std::function<absl::StatusOr<std::shared_ptr<typename V::Map>>(const MapDef&)>
+      create;
+
+  // The memory of a full map in bytes. Where there is no such function, what
+  // the process grew by is measured.
+  std::function<double(const typename V::Map&)> bytes = nullptr;
+};
+
+}  // namespace bpfmap::bench
+
+#endif  // BPFMAP_BENCH_IMPLEMENTATION_H_

@@ -1,0 +1,19 @@
+// Maps of the running kernel, for the contenders that need them.
+
+#ifndef BPFMAP_BENCH_KERNEL_FITS_H_
+#define BPFMAP_BENCH_KERNEL_FITS_H_
+
+#include "maps/kernel_map.h"
+#include "maps/map_def.h"
+
+namespace bpfmap::bench {
+
+// Whether bpf(2) may be used here. Says so on stderr, once, where it may not.
+bool KernelFits(const MapDef& def);
+
+// What the kernel says that the map takes, in bytes; 0 where it does not say.
+double KernelBytes(const KernelMap& map);
+
+}  // namespace bpfmap::bench
+
+#endif  // BPFMAP_BENCH_KERNEL_FITS_H_

@@ -1,0 +1,114 @@
+// The maps of this library: both profiles, both views, and once more without
+// the interface in between.
+
+#include <cstddef>
+#include <memory>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "bench/contender.h"
+#include "bench/contenders.h"
+#include "bench/user_view.h"
+#include "maps/array_map.h"
+#include "maps/errno.h"
+#include "maps/hash_map.h"
+#include "maps/local_map.h"
+#include "maps/map_def.h"
+#include "maps/map_types.h"
+#include "maps/status.h"
+#include "profiles/cloud.h"
+#include "profiles/embedded.h"
+#include "profiles/profile.h"
+
+namespace bpfmap::bench {
+namespace {
+
+// A map as a BPF program uses it: a lookup copies nothing. Where M is a class
+// of a map, and not the interface, calls of it can be inlined.
+template <typename M>
+class ProgramView {
+ public:
+  using Map = M;
+
+  ProgramView(Map& map, const MapDef&) : map_(map) {}
+
+  const void* Lookup(const void* key) { return map_.LookupElem(key); }
+  Errno Update(const void* key, const void* value) {
+    return map_.UpdateElem(key, value, kAny);
+  }
+  Errno Delete(const void* key) { return map_.DeleteElem(key); }
+
+ private:
+  Map& map_;
+};
+
+// Whether a map takes no more than the memory of a profile has.
+template <Profile P>
+bool Fits([[maybe_unused]] const MapDef& def) {
+  if constexpr (requires { P::Memory::kTotalSize; }) {
+    return MemoryNeeded<P>(def) <= P::Memory::kTotalSize;
+  }
+  return true;
+}
+
+// Creates a map in memory of its own. Map is its class, Seen what to make of
+// it.
+template <typename Seen, typename Map, Profile P>
+absl::StatusOr<std::shared_ptr<Seen>> CreateOne(const MapDef& def) {
+  struct MapAndMemory {
+    explicit MapAndMemory(const MapDef& def) : map(def, &memory) {}
+    typename P::Memory memory;
+    Map map;
+  };
+  auto owner = std::make_shared<MapAndMemory>(def);
+  const Errno error = owner->map.Init();
+  if (error == Errno::kOk) return std::shared_ptr<Seen>(owner, &owner->map);
+  return ToStatus(error, absl::StrCat(DescribeMap(def), " of the profile ",
+                                      P::kName, " was not created"));
+}
+
+template <typename Interface, Profile P>
+absl::StatusOr<std::shared_ptr<Interface>> Create(const MapDef& def) {
+  absl::StatusOr<std::shared_ptr<Interface>> created;
+  VisitMapType<P>(def.type, [&]<typename Map>(std::type_identity<Map>) {
+    created = CreateOne<Interface, Map, P>(def);
+  });
+  return created;
+}
+
+template <typename Map, MapType type>
+Contender Direct() {
+  return MakeContender(Implementation<ProgramView<Map>>{
+      "cloud_direct/program",
+      [](const MapDef& def) { return def.type == type; },
+      CreateOne<Map, Map, Cloud>});
+}
+
+template <Profile P>
+Contender ByProgram() {
+  return MakeContender(Implementation<ProgramView<LocalMap>>{
+      absl::StrCat(P::kName, "/program"), Fits<P>, Create<LocalMap, P>});
+}
+
+template <Profile P>
+Contender ByUser() {
+  return MakeContender(Implementation<UserView>{absl::StrCat(P::kName, "/user"),
+                                                Fits<P>, Create<BpfMap, P>});
+}
+
+}  // namespace
+
+std::vector<Contender> OurMaps() {
+  return {ByProgram<Cloud>(),
+          Direct<HashMap<Cloud>, MapType::kHash>(),
+          Direct<ArrayMap<Cloud>, MapType::kArray>(),
+          ByUser<Cloud>(),
+          ByProgram<Embedded>(),
+          ByUser<Embedded>()};
+}
+
+}  // namespace bpfmap::bench

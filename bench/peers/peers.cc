@@ -1,0 +1,19 @@
+#include "bench/peers/peers.h"
+
+#include <vector>
+
+#include "bench/contender.h"
+
+namespace bpfmap::bench {
+
+std::vector<Contender> Peers() {
+  std::vector<Contender> all;
+  for (const auto& some : {AbslFlatMutexPeers(), StdUnorderedSharedMutexPeers(),
+                           TbbPeers(), LibcuckooPeers(), UrcuLfhtPeers(),
+                           LibcdsFeldmanPeers(), CritnibPeers()}) {
+    all.insert(all.end(), some.begin(), some.end());
+  }
+  return all;
+}
+
+}  // namespace bpfmap::bench

@@ -1,0 +1,122 @@
+#include "bench/result_table.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <map>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/string_view.h"
+
+namespace bpfmap::bench {
+namespace {
+
+// A result whose name was taken apart.
+struct Line {
+  std::string implementation, view;
+  double seconds = 0;  // the median; 0 where there is none
+  const Result* result = nullptr;
+};
+
+struct Group {
+  std::string title;
+  std::vector<Line> lines;
+};
+
+double MedianOf(std::vector<double> values) {
+  if (values.empty()) return 0;
+  const auto middle =
+      values.begin() + static_cast<ptrdiff_t>(values.size() / 2);
+  std::nth_element(values.begin(), middle, values.end());
+  if (values.size() % 2 != 0) return *middle;
+  return (*middle + *std::max_element(values.begin(), middle)) / 2;
+}
+
+bool IsPeer(const Line& line) {
+  const absl::string_view name = line.implementation;
+  return name != "kernel" && name.substr(0, 5) != "cloud" &&
+         name.substr(0, 8) != "embedded";
+}
+
+std::vector<Group> GroupsOf(const std::vector<Result>& results) {
+  std::vector<Group> groups;
+  std::map<std::string, size_t> number_of;  // by title
+  for (const Result& result : results) {
+    std::vector<std::string> parts = absl::StrSplit(result.name, '/');
+    if (parts.size() < 4) continue;
+    const Line line = {parts[2], parts[3], MedianOf(result.seconds), &result};
+    std::erase_if(parts, [&](const std::string& part) {
+      return part == line.implementation || part == line.view ||
+             part == "real_time" || part == "manual_time";
+    });
+    const std::string title = absl::StrJoin(parts, " ");
+    const auto [found, is_new] = number_of.emplace(title, groups.size());
+    if (is_new) groups.push_back({title, {}});
+    groups[found->second].lines.push_back(line);
+  }
+  return groups;
+}
+
+const Line* KernelOf(const Group& group, const std::string& view) {
+  for (const Line& line : group.lines) {
+    if (line.implementation == "kernel" && line.view == view) return &line;
+  }
+  return nullptr;
+}
+
+const Line* BestPeerOf(const Group& group) {
+  const Line* best = nullptr;
+  for (const Line& line : group.lines) {
+    if (!IsPeer(line) || line.seconds <= 0) continue;
+    if (best == nullptr || line.seconds < best->seconds) best = &line;
+  }
+  return best;
+}
+
+std::string Number(double value, int digits) {
+  return value > 0 ? absl::StrFormat("%.*f", digits, value) : "";
+}
+
+std::string Ratio(const Line* reference, const Line& line) {
+  if (reference == nullptr || line.seconds <= 0) return "";
+  const std::string ratio = Number(reference->seconds / line.seconds, 2);
+  return ratio.empty() ? "" : absl::StrCat(ratio, "x");
+}
+
+constexpr char kFormat[] = "  %-34s %9s %9s %9s %9s %8s %9s %9s\n";
+
+void Append(const Group& group, std::string* out) {
+  const Line* const best_peer = BestPeerOf(group);
+  absl::StrAppend(out, "\n", group.title);
+  if (best_peer != nullptr) {
+    absl::StrAppend(out, "   (best peer: ", best_peer->implementation, ")");
+  }
+  absl::StrAppend(out, "\n");
+  for (const Line& line : group.lines) {
+    const Result& result = *line.result;
+    const std::string name = absl::StrCat(line.implementation, "/", line.view);
+    if (!result.error.empty()) {
+      absl::StrAppend(out, "  ", name, " ERROR: ", result.error, "\n");
+      continue;
+    }
+    absl::StrAppendFormat(
+        out, kFormat, name, Number(line.seconds * 1e9, 1),
+        Number(result.p50, 0), Number(result.p99, 0), Number(result.p999, 0),
+        Number(result.bytes_per_entry, 1),
+        Ratio(KernelOf(group, line.view), line), Ratio(best_peer, line));
+  }
+}
+
+}  // namespace
+
+std::string ResultTable(const std::vector<Result>& results) {
+  std::string out =
+      absl::StrFormat(kFormat, "implementation/view", "ns/op", "p50 ns",
+                      "p99 ns", "p99.9 ns", "B/entry", "kernel", "best peer");
+  for (const Group& group : GroupsOf(results)) Append(group, &out);
+  return out;
+}
+
+}  // namespace bpfmap::bench

@@ -1,0 +1,61 @@
+#include "bench/result_table.h"
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace bpfmap::bench {
+namespace {
+
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+std::string Name(const std::string& implementation,
+                 const std::string& clock = "real_time") {
+  return "hash/update/" + implementation + "/k4v8/n1024/uniform/" + clock +
+         "/threads:2";
+}
+
+TEST(ResultTableTest, ComparesEachViewWithTheKernelsOwn) {
+  const std::string table = ResultTable(
+      {{.name = Name("cloud/program"), .seconds = {10e-9}},
+       {.name = Name("cloud/user"), .seconds = {20e-9}},
+       {.name = Name("kernel/program", "manual_time"), .seconds = {50e-9}},
+       {.name = Name("kernel/user"), .seconds = {500e-9}}});
+  EXPECT_THAT(table, HasSubstr("\nhash update k4v8 n1024 uniform threads:2\n"));
+  EXPECT_THAT(table, ContainsRegex("cloud/program +10.0 +5.00x"));
+  EXPECT_THAT(table, ContainsRegex("cloud/user +20.0 +25.00x"));
+  EXPECT_THAT(table, ContainsRegex("kernel/program +50.0 +1.00x"));
+}
+
+TEST(ResultTableTest, ComparesWithTheFastestPeer) {
+  const std::string table =
+      ResultTable({{.name = Name("cloud_direct/program"), .seconds = {10e-9}},
+                   {.name = Name("slow/user"), .seconds = {90e-9}},
+                   {.name = Name("quick/user"), .seconds = {15e-9}},
+                   {.name = Name("broken/user"), .error = "it broke"}});
+  EXPECT_THAT(table, HasSubstr("threads:2   (best peer: quick)\n"));
+  EXPECT_THAT(table, ContainsRegex("cloud_direct/program +10.0 +1.50x"));
+  EXPECT_THAT(table, ContainsRegex("slow/user +90.0 +0.17x"));
+  EXPECT_THAT(table, HasSubstr("broken/user ERROR: it broke\n"));
+}
+
+TEST(ResultTableTest, RepetitionsCountByTheirMedian) {
+  EXPECT_THAT(ResultTable({{.name = Name("cloud/user"),
+                            .seconds = {9e-9, 1e-9, 5e-9}}}),
+              ContainsRegex("cloud/user +5.0"));
+  EXPECT_THAT(ResultTable({{.name = Name("cloud/user"),
+                            .seconds = {9e-9, 1e-9, 5e-9, 4e-9}}}),
+              ContainsRegex("cloud/user +4.5"));
+}
+
+TEST(ResultTableTest, WithoutAKernelThereAreNoRatios) {
+  const std::string table =
+      ResultTable({{.name = Name("cloud/user"), .seconds = {9e-9}}});
+  EXPECT_THAT(table, Not(ContainsRegex("[0-9]x")));
+}
+
+}  // namespace
+}  // namespace bpfmap::bench

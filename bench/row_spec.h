@@ -1,0 +1,39 @@
+// RowSpec: what a row of the benchmark is about, whoever's map it is.
+
+#ifndef BPFMAP_BENCH_ROW_SPEC_H_
+#define BPFMAP_BENCH_ROW_SPEC_H_
+
+#include <string>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/str_cat.h"
+#include "bench/workload.h"
+#include "maps/map_def.h"
+
+namespace bpfmap::bench {
+
+struct RowSpec {
+  std::string operation;  // its kName
+  MapDef def;
+  int threads = 1;
+  Popularity popularity = Popularity::kUniform;
+};
+
+// "hash".
+inline std::string NameOf(MapType type) {
+  return absl::AsciiStrToLower(MapTypeName(type));
+}
+
+// The name of a row, up to what Google Benchmark adds: whether it is the wall
+// clock that counts, and the threads. `implementation` is its name and view.
+inline std::string RowName(const RowSpec& spec,
+                           const std::string& implementation) {
+  return absl::StrCat(NameOf(spec.def.type), "/", spec.operation, "/",
+                      implementation, "/k", spec.def.key_size, "v",
+                      spec.def.value_size, "/n", spec.def.max_entries, "/",
+                      PopularityName(spec.popularity));
+}
+
+}  // namespace bpfmap::bench
+
+#endif  // BPFMAP_BENCH_ROW_SPEC_H_

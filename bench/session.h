@@ -1,0 +1,74 @@
+// Session: what the rows of one run of the program share.
+
+#ifndef BPFMAP_BENCH_SESSION_H_
+#define BPFMAP_BENCH_SESSION_H_
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+
+#include "benchmark/benchmark.h"
+
+namespace bpfmap::bench {
+
+// Thread-safe.
+class Session {
+ public:
+  explicit Session(uint32_t seed) : seed_(seed) {}
+
+  uint32_t seed() const { return seed_; }
+
+  // What make() returned for `row`, from the first call for it until one for
+  // another row. Google Benchmark calls a row again and again, in search of a
+  // number of iterations, and from all of its threads at once.
+  template <typename Make>
+  auto FixtureOf(const std::string& row, Make make) {
+    using Fixture = decltype(make());
+    std::lock_guard<std::mutex> lock(mutex_);
+    if (row != row_) {
+      fixture_.reset();  // two large maps at a time would be one too many
+      fixture_ = std::make_shared<Fixture>(make());
+      row_ = row;
+    }
+    return std::static_pointer_cast<const Fixture>(fixture_);
+  }
+
+  // Forgets the fixture. For the end of the run, as an implementation may need
+  // what does not outlive main().
+  void Clear() {
+    std::lock_guard<std::mutex> lock(mutex_);
+    fixture_.reset();
+    row_.clear();
+  }
+
+  // Ends the row with an error.
+  void Fail(benchmark::State& state, const std::string& why) {
+    failed_ = true;
+    state.SkipWithError(why.c_str());
+  }
+  bool failed() const { return failed_; }
+
+ private:
+  const uint32_t seed_;
+  std::atomic<bool> failed_{false};
+  std::mutex mutex_;
+  std::string row_;                // guarded by mutex_
+  std::shared_ptr<void> fixture_;  // guarded by mutex_
+};
+
+// Sets what every row has besides its time: how many operations it did, and
+// what one takes one thread, in seconds. (The Time column of Google Benchmark
+// is that divided by the number of threads.)
+inline void CountOperations(benchmark::State& state) {
+  state.SetItemsProcessed(state.iterations());
+  using Counter = benchmark::Counter;
+  state.counters["time_per_op"] = Counter(
+      1.0 / state.threads(), Counter::kIsIterationInvariantRate |
+                                 Counter::kAvgThreads | Counter::kInvert);
+}
+
+}  // namespace bpfmap::bench
+
+#endif  // BPFMAP_BENCH_SESSION_H_
