@@ -23,7 +23,6 @@ enum Register : uint8_t {
   kState = 6,  // the address of the state
   kStart,      // the number of the first turn: even
   kTurn,       // turns since then
-  kKey,        // the address of the key, where it is needed twice
 };
 
 enum Helper : int32_t { kLookup = 1, kUpdate = 2, kDelete = 3 };
@@ -109,12 +108,7 @@ class LoopWriter {
     to_.Load(kStart, kState, 0);
     to_.MoveValue(kTurn, 0);
     const size_t again = to_.size();
-    to_.Move(kR1, kStart);
-    to_.AddRegister(kR1, kTurn);
-    to_.AndValue(kR1, static_cast<int32_t>(loop_.key_count - 1));
-    to_.ShiftLeft(kR1, loop_.key_shift);
-    to_.LoadMapValue(kR2, loop_.keys, 0);
-    to_.AddRegister(kR2, kR1);
+    WriteKey(0);
     WriteStep();
     const size_t next = to_.size();
     to_.AddValue(kTurn, 1);
@@ -134,6 +128,17 @@ class LoopWriter {
   }
 
  private:
+  // Puts the key of `lag` turns ago into kR2.
+  void WriteKey(uint32_t lag) {
+    to_.Move(kR1, kStart);
+    to_.AddRegister(kR1, kTurn);
+    if (lag > 0) to_.AddValue(kR1, -static_cast<int32_t>(lag));
+    to_.AndValue(kR1, static_cast<int32_t>(loop_.key_count - 1));
+    to_.ShiftLeft(kR1, loop_.key_shift);
+    to_.LoadMapValue(kR2, loop_.keys, 0);
+    to_.AddRegister(kR2, kR1);
+  }
+
   // The key is in kR2.
   void WriteStep() {
     switch (loop_.step) {
@@ -149,10 +154,9 @@ class LoopWriter {
       case KernelStep::kUpdate:
         return WriteUpdate();
       case KernelStep::kInsertDelete:
-        to_.Move(kKey, kR2);
         WriteUpdate();
+        WriteKey(loop_.lag);
         to_.LoadMap(kR1, loop_.map);
-        to_.Move(kR2, kKey);
         to_.Call(kDelete);
         failures_.push_back(to_.JumpIfNotZero(kR0));
         return;

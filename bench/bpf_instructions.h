@@ -25,6 +25,7 @@ struct LoopProgram {
   uint32_t turns;      // even; a few thousand at most, see LoopInstructions()
   uint32_t key_count;  // a power of two
   int key_shift;       // a key has 1 << key_shift bytes
+  uint32_t lag;        // kInsertDelete: how many turns a key stays
 };
 
 // The loop is an ordinary one with a limit (Linux 5.3 and later). The verifier

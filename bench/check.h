@@ -12,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "bench/operations.h"
 #include "bench/workload.h"
 #include "maps/errno.h"
 
@@ -60,6 +61,24 @@ absl::Status Fill(View& view, const Workload& workload) {
   return absl::OkStatus();
 }
 
+// Inserts the own keys that a thread deletes first.
+template <typename View>
+absl::Status InsertOldKeys(View& view, const Workload& workload,
+                           KeyCursor cursor, uint32_t lag) {
+  for (uint32_t i = 0; i < lag; ++i) {
+    const Errno error =
+        view.Update(cursor.NextOld(), workload.new_value().data());
+    if (error != Errno::kOk) {
+      return absl::InternalError(absl::StrCat(
+          "the keys to delete cannot be inserted: ", ErrnoName(error)));
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Fewer elements than this are lost among the pages around them.
+inline constexpr uint32_t kMinEntriesToMeasure = 16384;
+
 // CheckContents(), which says when it looked.
 template <typename Operation, typename View>
 absl::Status CheckContentsAfter(View& view, const Workload& workload) {
@@ -76,9 +95,12 @@ template <typename Operation, typename View>
 absl::Status Check(View& view, const Workload& workload) {
   const auto [begin, end] = workload.Elements(Operation::kKeys);
   for (uint32_t element = begin; element < end; ++element) {
+    const std::byte* const key = workload.Key(element);
     const Errno error =
-        Operation::Run(view, workload.Key(element), workload.new_value().data(),
-                       element - begin);
+        Operation::Run(view, {.key = key,
+                              .old_key = key,
+                              .value = workload.new_value().data(),
+                              .number = element - begin});
     if (error != Errno::kOk) {
       return absl::InternalError(absl::StrCat(Operation::kName, " failed with ",
                                               ErrnoName(error),

@@ -108,6 +108,8 @@ absl::Status Prepare(const RowSpec& spec, uint32_t seed,
   if (!status.ok()) return status;
   fixture.bytes_per_entry =
       KernelBytes(*fixture.map) / workload.present_count();
+  const uint32_t lag =
+      Operation::kKeys == KeySet::kOwnAbsent ? workload.Lag(spec.threads) : 0;
   for (int thread = 0; thread < spec.threads; ++thread) {
     const std::vector<std::byte> keys = workload.RandomKeys(
         Operation::kKeys, thread, spec.threads, spec.popularity);
@@ -118,8 +120,11 @@ absl::Status Prepare(const RowSpec& spec, uint32_t seed,
       if (!nothing.ok()) return nothing.status();
       fixture.seconds_of_nothing = *nothing;
     }
+    status = InsertOldKeys(view, workload,
+                           KeyCursor(keys, spec.def.key_size, lag), lag);
+    if (!status.ok()) return status;
     auto loop = KernelLoop::Create(*fixture.map, StepOf(Operation()), keys,
-                                   workload.new_value());
+                                   workload.new_value(), lag);
     if (!loop.ok()) return loop.status();
     fixture.loops.push_back(*std::move(loop));
   }

@@ -67,7 +67,7 @@ absl::StatusOr<std::unique_ptr<KernelMap>> NewValueMap(
 
 absl::StatusOr<std::unique_ptr<KernelLoop>> KernelLoop::Create(
     const KernelMap& map, KernelStep step, const std::vector<std::byte>& keys,
-    const std::vector<std::byte>& value) {
+    const std::vector<std::byte>& value, uint32_t lag) {
   auto key_map = NewValueMap(keys);
   if (!key_map.ok()) return key_map.status();
   std::vector<std::byte> state(LoopProgram::kValueOffset);
@@ -78,7 +78,7 @@ absl::StatusOr<std::unique_ptr<KernelLoop>> KernelLoop::Create(
   std::unique_ptr<KernelLoop> loop(
       new KernelLoop(*std::move(key_map), *std::move(state_map)));
   const auto count = static_cast<uint32_t>(keys.size() / map.def().key_size);
-  const absl::Status status = loop->Load(map, step, count);
+  const absl::Status status = loop->Load(map, step, count, lag);
   if (!status.ok()) return status;
   return loop;
 }
@@ -88,7 +88,7 @@ KernelLoop::~KernelLoop() {
 }
 
 absl::Status KernelLoop::Load(const KernelMap& map, KernelStep step,
-                              uint32_t count) {
+                              uint32_t count, uint32_t lag) {
   const std::vector<uint64_t> instructions =
       LoopInstructions({.map = map.fd(),
                         .keys = keys_->fd(),
@@ -96,7 +96,8 @@ absl::Status KernelLoop::Load(const KernelMap& map, KernelStep step,
                         .step = step,
                         .turns = kTurnsOfProgram,
                         .key_count = count,
-                        .key_shift = std::countr_zero(map.def().key_size)});
+                        .key_shift = std::countr_zero(map.def().key_size),
+                        .lag = lag});
   std::string log(1 << 16, '\0');
   ProgLoadAttr attr = {};
   attr.prog_type = kSchedCls;

@@ -48,10 +48,12 @@ class KernelLoop {
 
   // A loop over `keys`, one behind the other, of the map `map`. The next Run()
   // goes on where one ended, and from the start again after the last key.
+  // kInsertDelete deletes the key that it inserted `lag` turns ago; the first
+  // ones to go are the last of `keys`.
   // REQUIRES: the number of keys is a power of two, as is the size of one.
   static absl::StatusOr<std::unique_ptr<KernelLoop>> Create(
       const KernelMap& map, KernelStep step, const std::vector<std::byte>& keys,
-      const std::vector<std::byte>& value);
+      const std::vector<std::byte>& value, uint32_t lag = 0);
 
   ~KernelLoop();
 
@@ -68,7 +70,8 @@ class KernelLoop {
   KernelLoop(std::unique_ptr<KernelMap> keys, std::unique_ptr<KernelMap> state)
       : keys_(std::move(keys)), state_(std::move(state)) {}
 
-  absl::Status Load(const KernelMap& map, KernelStep step, uint32_t count);
+  absl::Status Load(const KernelMap& map, KernelStep step, uint32_t count,
+                    uint32_t lag);
 
   const std::unique_ptr<KernelMap> keys_;
   const std::unique_ptr<KernelMap> state_;  // see LoopProgram

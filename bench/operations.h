@@ -7,12 +7,10 @@
 //   kSkewed     Whether it has rows with Zipf keys: where some keys can be more
 //               popular than others.
 //   Replaces()  Whether the element that it is given at a turn has the new
-//   value
-//               afterwards. All others are as they were.
+//               value afterwards. All others are as they were.
 //   Supports()  Whether maps of a type have this operation.
 //   Run()       Does it once. kOk if it went as its name says. It must consume
-//               what it finds, and allocate nothing. `turn` counts the calls
-//               of a thread from 0.
+//               what it finds, and allocate nothing.
 //
 // `view` is one of implementation.h. A further operation is a further struct,
 // and an entry in the list at the end.
@@ -21,6 +19,7 @@
 #define BPFMAP_BENCH_OPERATIONS_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <tuple>
 
@@ -31,6 +30,14 @@
 
 namespace bpfmap::bench {
 
+// What a call of Run() is given.
+struct Turn {
+  const std::byte* key;
+  const std::byte* old_key;  // with kOwnAbsent: see Workload::Lag
+  const void* value;
+  uint64_t number;  // of the call, from 0, in its thread
+};
+
 struct LookupHit {
   static constexpr const char* kName = "lookup_hit";
   static constexpr bool kSkewed = true;
@@ -39,8 +46,8 @@ struct LookupHit {
   static bool Supports(MapType) { return true; }
 
   template <typename View>
-  static Errno Run(View& view, const void* key, const void*, uint64_t) {
-    const void* const value = view.Lookup(key);
+  static Errno Run(View& view, const Turn& turn) {
+    const void* const value = view.Lookup(turn.key);
     if (value == nullptr) return Errno::kNoEnt;
     // A program looks a value up in order to read it; and atomically, as
     // another thread may update it.
@@ -59,8 +66,8 @@ struct LookupMiss {
   static bool Supports(MapType) { return true; }
 
   template <typename View>
-  static Errno Run(View& view, const void* key, const void*, uint64_t) {
-    return view.Lookup(key) == nullptr ? Errno::kOk : Errno::kExist;
+  static Errno Run(View& view, const Turn& turn) {
+    return view.Lookup(turn.key) == nullptr ? Errno::kOk : Errno::kExist;
   }
 };
 
@@ -72,13 +79,13 @@ struct Update {
   static bool Supports(MapType) { return true; }
 
   template <typename View>
-  static Errno Run(View& view, const void* key, const void* value, uint64_t) {
-    return view.Update(key, value);
+  static Errno Run(View& view, const Turn& turn) {
+    return view.Update(turn.key, turn.value);
   }
 };
 
-// Both together are one operation. Each thread has keys of its own, so that
-// neither ever fails.
+// Both together are one operation: a new key comes, and one that came long ago
+// goes. Each thread has keys of its own, so that neither ever fails.
 struct InsertDelete {
   static constexpr const char* kName = "insert_delete";
   static constexpr bool kSkewed = false;
@@ -87,9 +94,9 @@ struct InsertDelete {
   static bool Supports(MapType type) { return type != MapType::kArray; }
 
   template <typename View>
-  static Errno Run(View& view, const void* key, const void* value, uint64_t) {
-    const Errno error = view.Update(key, value);
-    return error != Errno::kOk ? error : view.Delete(key);
+  static Errno Run(View& view, const Turn& turn) {
+    const Errno error = view.Update(turn.key, turn.value);
+    return error != Errno::kOk ? error : view.Delete(turn.old_key);
   }
 };
 
@@ -103,10 +110,9 @@ struct Mix50And50 {
   static bool Supports(MapType) { return true; }
 
   template <typename View>
-  static Errno Run(View& view, const void* key, const void* value,
-                   uint64_t turn) {
-    return Replaces(turn) ? Update::Run(view, key, value, turn)
-                          : LookupHit::Run(view, key, value, turn);
+  static Errno Run(View& view, const Turn& turn) {
+    return Replaces(turn.number) ? Update::Run(view, turn)
+                                 : LookupHit::Run(view, turn);
   }
 };
 

@@ -34,10 +34,8 @@ struct Fixture {
   double bytes_per_entry = 0;  // 0: not known
   std::vector<std::byte> new_value;
   std::vector<std::vector<std::byte>> keys;  // of each thread
+  std::vector<KeyCursor> cursors;            // where each thread goes on
 };
-
-// Fewer elements than this are lost among the pages around them.
-inline constexpr uint32_t kMinEntriesToMeasure = 16384;
 
 template <typename Operation, typename View>
 Fixture<View> MakeFixture(const Implementation<View>& implementation,
@@ -64,28 +62,40 @@ Fixture<View> MakeFixture(const Implementation<View>& implementation,
   }
   fixture.status = Check<Operation>(view, workload);
   fixture.new_value = workload.new_value();
+  const uint32_t lag =
+      Operation::kKeys == KeySet::kOwnAbsent ? workload.Lag(spec.threads) : 0;
   for (int thread = 0; thread < spec.threads; ++thread) {
     fixture.keys.push_back(workload.RandomKeys(Operation::kKeys, thread,
                                                spec.threads, spec.popularity));
+    fixture.cursors.emplace_back(fixture.keys[thread], spec.def.key_size, lag);
+    if (!fixture.status.ok()) break;
+    fixture.status =
+        InsertOldKeys(view, workload, fixture.cursors[thread], lag);
   }
   return fixture;
 }
 
 // The clock that counts runs in the first loop here, and nowhere else.
 template <typename Operation, typename View>
-void TimeRow(benchmark::State& state, const Fixture<View>& fixture,
+void TimeRow(benchmark::State& state, Fixture<View>& fixture,
              const RowSpec& spec, Session& session) {
   const PinnedThread pinned(state.thread_index());
   View view(*fixture.map, spec.def);
-  KeyCursor keys(fixture.keys[state.thread_index()], spec.def.key_size);
-  const std::byte* const value = fixture.new_value.data();
-  uint64_t turn = 0;
+  KeyCursor keys = fixture.cursors[state.thread_index()];
+  uint64_t turns = 0;
+  constexpr bool kOwn = Operation::kKeys == KeySet::kOwnAbsent;
+  const auto run = [&] {
+    return Operation::Run(view, {.key = keys.Next(),
+                                 .old_key = kOwn ? keys.NextOld() : nullptr,
+                                 .value = fixture.new_value.data(),
+                                 .number = turns++});
+  };
   const auto fail = [&](Errno error) {
     session.Fail(state, absl::StrCat(Operation::kName, " failed with ",
                                      ErrnoName(error), " while it was timed"));
   };
   for (auto _ : state) {
-    const Errno error = Operation::Run(view, keys.Next(), value, turn++);
+    const Errno error = run();
     if (error != Errno::kOk) [[unlikely]] {
       fail(error);
       return;
@@ -96,12 +106,14 @@ void TimeRow(benchmark::State& state, const Fixture<View>& fixture,
     state.counters["bytes_per_entry"] = benchmark::Counter(
         fixture.bytes_per_entry, benchmark::Counter::kAvgThreads);
   }
+  fixture.cursors[state.thread_index()] = keys;
   if (state.threads() == 1) return;
   Errno error = Errno::kOk;
   const Percentiles percentiles = SampleLatency([&] {
-    error = Operation::Run(view, keys.Next(), value, turn++);
+    error = run();
     return error == Errno::kOk;
   });
+  fixture.cursors[state.thread_index()] = keys;
   if (error != Errno::kOk) return fail(error);
   const auto average = benchmark::Counter::kAvgThreads;
   state.counters["p50"] = {percentiles.p50, average};

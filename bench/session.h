@@ -32,7 +32,7 @@ class Session {
       fixture_ = std::make_shared<Fixture>(make());
       row_ = row;
     }
-    return std::static_pointer_cast<const Fixture>(fixture_);
+    return std::static_pointer_cast<Fixture>(fixture_);
   }
 
   // Forgets the fixture. For the end of the run, as an implementation may need

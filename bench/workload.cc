@@ -1,8 +1,8 @@
 #include "bench/workload.h"
 
-#include <algorithm>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 #include "bench/random.h"
 #include "bench/zipf.h"
@@ -58,22 +58,40 @@ ElementRange Workload::Elements(KeySet set) const {
 
 std::vector<std::byte> Workload::RandomKeys(KeySet set, int thread, int threads,
                                             Popularity popularity) const {
+  if (set == KeySet::kOwnAbsent) return OwnKeys(thread, threads);
   const auto [begin, end] = Elements(set);
-  // A thread's own elements are every `step`th one.
-  const uint32_t step = set == KeySet::kOwnAbsent ? threads : 1;
-  const uint32_t first = set == KeySet::kOwnAbsent ? begin + thread : begin;
-  const uint32_t choices = (end - begin) / step;
+  const uint32_t choices = end - begin;
 
   std::optional<Zipf> zipf;
   if (popularity == Popularity::kZipf) zipf.emplace(choices);
 
-  const uint32_t count = std::max(1U << 16, 2 * def_.max_entries);
-  std::vector<std::byte> keys(size_t{count} * def_.key_size);
+  std::vector<std::byte> keys(size_t{OrderLength()} * def_.key_size);
   Random random(seed_, Purpose::kOrder, thread);
   for (size_t at = 0; at < keys.size(); at += def_.key_size) {
     const uint32_t choice = zipf ? zipf->Draw(random) : random.Below(choices);
-    const uint32_t element = first + choice * step;
-    std::memcpy(&keys[at], Key(element), def_.key_size);
+    std::memcpy(&keys[at], Key(begin + choice), def_.key_size);
+  }
+  return keys;
+}
+
+std::vector<std::byte> Workload::OwnKeys(int thread, int threads) const {
+  // A thread's own elements are every `threads`th one.
+  std::vector<uint32_t> elements(OwnCount(threads));
+  for (uint32_t i = 0; i < elements.size(); ++i) {
+    elements[i] = Elements(KeySet::kAbsent).begin + thread + i * threads;
+  }
+  Random random(seed_, Purpose::kOrder, thread);
+  for (size_t left = elements.size(); left > 1; --left) {
+    std::swap(elements[left - 1],
+              elements[random.Below(static_cast<uint32_t>(left))]);
+  }
+  const size_t rounds = (OrderLength() + elements.size() - 1) / elements.size();
+  std::vector<std::byte> keys;
+  keys.reserve(rounds * elements.size() * def_.key_size);
+  for (size_t round = 0; round < rounds; ++round) {
+    for (const uint32_t element : elements) {
+      keys.insert(keys.end(), Key(element), Key(element) + def_.key_size);
+    }
   }
   return keys;
 }

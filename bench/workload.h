@@ -12,6 +12,8 @@
 #ifndef BPFMAP_BENCH_WORKLOAD_H_
 #define BPFMAP_BENCH_WORKLOAD_H_
 
+#include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -71,12 +73,27 @@ class Workload {
   // nearly every element is among them where all are equally likely, and that
   // no branch predictor learns their order. Their number is even, and a power
   // of two where max_entries is one.
+  //
+  // kOwnAbsent: the thread's own keys, or the most of them whose number is a
+  // power of two, in an order that has no pattern, again and again.
   std::vector<std::byte> RandomKeys(
       KeySet set, int thread, int threads,
       Popularity popularity = Popularity::kUniform) const;
 
+  // How many turns a thread leaves each of its own keys in the map: long enough
+  // to find it cold, short enough for all threads' to have room.
+  uint32_t Lag(int threads) const { return OwnCount(threads) / 4; }
+
  private:
   void MakeKey(uint32_t element, std::byte* key) const;
+  std::vector<std::byte> OwnKeys(int thread, int threads) const;
+  uint32_t OwnCount(int threads) const {
+    return std::bit_floor(present_count_ / threads);
+  }
+  // How many keys a thread goes through before it starts again.
+  uint32_t OrderLength() const {
+    return std::max(1U << 16, 2 * def_.max_entries);
+  }
 
   const MapDef def_;
   const uint32_t seed_;
@@ -85,27 +102,35 @@ class Workload {
   std::vector<std::byte> new_value_;
 };
 
-// Walks through a row of keys again and again.
+// Walks through a row of keys again and again, and a second time `lag` keys
+// behind.
 class KeyCursor {
  public:
-  KeyCursor(const std::vector<std::byte>& keys, uint32_t key_size)
+  // `keys` must outlive the cursor.
+  KeyCursor(const std::vector<std::byte>& keys, uint32_t key_size,
+            uint32_t lag = 0)
       : begin_(keys.data()),
         end_(keys.data() + keys.size()),
         key_size_(key_size),
-        next_(begin_) {}
+        next_(begin_),
+        old_(lag == 0 ? begin_ : end_ - size_t{lag} * key_size) {}
 
-  const std::byte* Next() {
-    const std::byte* const key = next_;
-    next_ += key_size_;
-    if (next_ == end_) next_ = begin_;
+  const std::byte* Next() { return Step(next_); }
+  const std::byte* NextOld() { return Step(old_); }
+
+ private:
+  const std::byte* Step(const std::byte*& at) {
+    const std::byte* const key = at;
+    at += key_size_;
+    if (at == end_) at = begin_;
     return key;
   }
 
- private:
   const std::byte* begin_;
   const std::byte* end_;
   uint32_t key_size_;
   const std::byte* next_;
+  const std::byte* old_;
 };
 
 }  // namespace bpfmap::bench

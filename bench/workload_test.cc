@@ -1,5 +1,6 @@
 #include "bench/workload.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <set>
@@ -119,8 +120,26 @@ TEST(WorkloadTest, OwnKeysBelongToOneThread) {
     sum += own.size();
     all.insert(own.begin(), own.end());
   }
-  EXPECT_EQ(sum, 750u);
-  EXPECT_EQ(all, KeysOf(workload, KeySet::kAbsent));
+  EXPECT_EQ(all.size(), sum);
+  EXPECT_EQ(sum, 3 * 128u);  // of 750
+  const auto absent = KeysOf(workload, KeySet::kAbsent);
+  EXPECT_TRUE(
+      std::includes(absent.begin(), absent.end(), all.begin(), all.end()));
+}
+
+TEST(WorkloadTest, AnOwnKeyComesAgainAfterAllOthers) {
+  const Workload workload(kHash, 1);
+  const auto keys = workload.RandomKeys(KeySet::kOwnAbsent, 0, 1);
+  const size_t round = 512 * kHash.key_size;
+  ASSERT_EQ(keys.size() % round, 0u);
+  for (size_t at = round; at < keys.size(); at += round) {
+    ASSERT_TRUE(
+        std::equal(keys.begin(), keys.begin() + round, keys.begin() + at));
+  }
+  // There is room for all that are present at a time.
+  EXPECT_EQ(workload.Lag(1), 128u);
+  EXPECT_LT(750 + workload.Lag(1), 1000u);
+  EXPECT_LT(750 + 3 * workload.Lag(3), 1000u);
 }
 
 TEST(KeyCursorTest, StartsAgainAtTheEnd) {
@@ -130,6 +149,16 @@ TEST(KeyCursorTest, StartsAgainAtTheEnd) {
   EXPECT_EQ(cursor.Next(), &keys[4]);
   EXPECT_EQ(cursor.Next(), &keys[8]);
   EXPECT_EQ(cursor.Next(), &keys[0]);
+}
+
+TEST(KeyCursorTest, OldKeysAreThoseOfSomeTurnsAgo) {
+  const std::vector<std::byte> keys(12);
+  KeyCursor cursor(keys, 4, /*lag=*/2);
+  EXPECT_EQ(cursor.NextOld(), &keys[4]);
+  EXPECT_EQ(cursor.NextOld(), &keys[8]);
+  EXPECT_EQ(cursor.NextOld(), &keys[0]);
+  KeyCursor together(keys, 4);
+  EXPECT_EQ(together.NextOld(), together.Next());
 }
 
 }  // namespace
