@@ -102,17 +102,15 @@ absl::Status Prepare(const RowSpec& spec, uint32_t seed,
   auto map = KernelMap::Create(spec.def);
   if (!map.ok()) return map.status();
   fixture.map = *std::move(map);
-  const Workload workload(spec.def, seed);
+  const Workload workload(spec.def, seed, spec.pattern);
   UserView view(*fixture.map, spec.def);
   absl::Status status = Fill(view, workload);
   if (!status.ok()) return status;
   fixture.bytes_per_entry =
       KernelBytes(*fixture.map) / workload.present_count();
-  const uint32_t lag =
-      Operation::kKeys == KeySet::kOwnAbsent ? workload.Lag(spec.threads) : 0;
   for (int thread = 0; thread < spec.threads; ++thread) {
-    const std::vector<std::byte> keys = workload.RandomKeys(
-        Operation::kKeys, thread, spec.threads, spec.popularity);
+    const auto [keys, lag] =
+        workload.RandomKeys(Operation::kKeys, thread, spec.threads);
     if (thread == 0) {
       status = CheckByProgram<Operation>(view, workload, fixture, keys.size());
       if (!status.ok()) return status;

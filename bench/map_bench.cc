@@ -3,8 +3,8 @@
 //
 //   ./bazelw run -c opt //bench:map_bench -- --preset=goals
 //
-// It is one table: map x operation x key and value size x entries x popularity
-// of keys x threads x implementation. The list of each is where that thing is:
+// It is one table: map x operation x key and value size x entries x pattern of
+// keys x threads x implementation. The list of each is where that thing is:
 //
 //   operations.h  what is timed
 //   contenders.h  whose maps are timed
@@ -39,7 +39,8 @@
 #include "benchmark/benchmark.h"
 
 ABSL_FLAG(uint32_t, seed, 1, "What keys, values and their order follow from");
-ABSL_FLAG(std::string, preset, "full", "Which rows: smoke, goals or full");
+ABSL_FLAG(std::string, preset, "full",
+          "Which rows: smoke, goals, attacks, full");
 
 namespace bpfmap::bench {
 namespace {
@@ -72,13 +73,14 @@ Usage: map_bench [--preset=PRESET] [--benchmark_filter=REGEX] [--seed=N]
                  [flags below]
 
 A row is named
-  MAP/OPERATION/IMPLEMENTATION/VIEW/kKEY_SIZEvVALUE_SIZE/nENTRIES/POPULARITY/
+  MAP/OPERATION/IMPLEMENTATION/VIEW/kKEY_SIZEvVALUE_SIZE/nENTRIES/KEYS/
   CLOCK/threads:N
 with
   MAP                  hash array
   OPERATION            %s
   IMPLEMENTATION/VIEW  %s
-  POPULARITY           uniform zipf
+  KEYS                 uniform zipf, or of the attacks sequential multiples
+                       same_low_bits one_hash_range one_shard
 --benchmark_filter takes any part of it:
   map_bench --benchmark_filter=hash/lookup
   map_bench --benchmark_filter='update/.*/k4v8/n65536/.*threads:1$'
@@ -95,8 +97,10 @@ Every row is checked before it is timed. The program ends with 1 if a row had an
 error, or if there was none. There are no rows of the kernel where bpf(2) is not
 permitted, and none of embedded where a map needs more memory than that has.
 
---preset=smoke|goals|full        Every contender on small maps for a moment;
-                                 what is compared with the kernel; all (full)
+--preset=smoke|goals|attacks|full
+                                 Every contender on small maps for a moment;
+                                 what is compared with the kernel; keys against
+                                 weak hash functions; all others (full)
 --seed=N                         Keys, values and their order follow from it (1)
 
 Flags of Google Benchmark:

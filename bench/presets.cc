@@ -19,17 +19,19 @@ constexpr MapType kMaps[] = {MapType::kHash, MapType::kArray};
 constexpr Sizes kSizes[] = {{4, 8}, {16, 64}};
 constexpr uint32_t kEntries[] = {1 << 10, 1 << 16, 1 << 20};
 constexpr int kThreads[] = {1, 2};
-constexpr Popularity kPopularities[] = {Popularity::kUniform,
-                                        Popularity::kZipf};
+constexpr KeyPattern kPatterns[] = {KeyPattern::kUniform, KeyPattern::kZipf};
+constexpr KeyPattern kAttacks[] = {
+    KeyPattern::kUniform,     KeyPattern::kSequential,   KeyPattern::kMultiples,
+    KeyPattern::kSameLowBits, KeyPattern::kOneHashRange, KeyPattern::kOneShard};
 
 bool IsSmoke(const RowSpec& row) {
   if (row.def.max_entries != kEntries[0]) return false;
-  return row.popularity == Popularity::kUniform ||
+  return row.pattern == KeyPattern::kUniform ||
          (row.def.value_size == 8 && row.threads == 2);
 }
 
 bool IsGoal(const RowSpec& row) {
-  if (row.popularity != Popularity::kUniform) return false;
+  if (row.pattern != KeyPattern::kUniform) return false;
   const std::string& operation = row.operation;
   if (row.def.type == MapType::kArray) {
     return row.threads == 1 && row.def.value_size == 8 &&
@@ -47,10 +49,32 @@ bool IsIn(Preset preset, const RowSpec& row) {
       return IsSmoke(row);
     case Preset::kGoals:
       return IsGoal(row);
+    case Preset::kAttacks:  // see AddAttacks
+      return false;
     case Preset::kFull:
       return true;
   }
   return false;
+}
+
+// 12,288 keys each.
+template <typename Operation>
+void AddAttacks(std::vector<RowSpec>& rows) {
+  for (const int threads : kThreads) {
+    for (const KeyPattern pattern : kAttacks) {
+      rows.push_back(
+          {.operation = Operation::kName,
+           .def = {.type = MapType::kHash,
+                   .key_size = 4,
+                   .value_size = 8,
+                   .max_entries = 1 << 14,
+                   .map_flags =
+                       pattern == KeyPattern::kOneShard ? kZeroSeed : 0,
+                   .name = "map_bench"},
+           .threads = threads,
+           .pattern = pattern});
+    }
+  }
 }
 
 template <typename Operation>
@@ -58,8 +82,8 @@ void AddRowsOf(MapType type, Preset preset, std::vector<RowSpec>& rows) {
   if (!Operation::Supports(type)) return;
   for (const Sizes& sizes : kSizes) {
     for (const uint32_t entries : kEntries) {
-      for (const Popularity popularity : kPopularities) {
-        if (popularity == Popularity::kZipf && !Operation::kSkewed) continue;
+      for (const KeyPattern pattern : kPatterns) {
+        if (pattern == KeyPattern::kZipf && !Operation::kSkewed) continue;
         for (const int threads : kThreads) {
           const RowSpec row = {
               .operation = Operation::kName,
@@ -69,7 +93,7 @@ void AddRowsOf(MapType type, Preset preset, std::vector<RowSpec>& rows) {
                       .max_entries = entries,
                       .name = "map_bench"},
               .threads = threads,
-              .popularity = popularity};
+              .pattern = pattern};
           if (IsIn(preset, row)) rows.push_back(row);
         }
       }
@@ -82,12 +106,19 @@ void AddRowsOf(MapType type, Preset preset, std::vector<RowSpec>& rows) {
 std::optional<Preset> PresetOf(const std::string& name) {
   if (name == "smoke") return Preset::kSmoke;
   if (name == "goals") return Preset::kGoals;
+  if (name == "attacks") return Preset::kAttacks;
   if (name == "full") return Preset::kFull;
   return std::nullopt;
 }
 
 std::vector<RowSpec> RowsOf(Preset preset) {
   std::vector<RowSpec> rows;
+  if (preset == Preset::kAttacks) {
+    std::apply([&]<typename... Operation>(
+                   Operation...) { (AddAttacks<Operation>(rows), ...); },
+               Operations());
+    return rows;
+  }
   for (const MapType type : kMaps) {
     std::apply(
         [&]<typename... Operation>(Operation...) {
@@ -99,6 +130,7 @@ std::vector<RowSpec> RowsOf(Preset preset) {
 }
 
 bool TakesPart(Preset preset, const std::string& contender) {
+  if (preset == Preset::kAttacks) return contender == "cloud/program";
   return preset != Preset::kGoals || !absl::StartsWith(contender, "embedded");
 }
 
@@ -107,6 +139,7 @@ std::string MinTimeOf(Preset preset) {
     case Preset::kSmoke:
       return "0";
     case Preset::kGoals:
+    case Preset::kAttacks:
       return "0.1";
     case Preset::kFull:
       return "";

@@ -13,9 +13,10 @@
 namespace bpfmap::bench {
 
 enum class Preset {
-  kSmoke,  // every contender and operation, on small maps, for a moment
-  kGoals,  // what is compared with the kernel: some minutes
-  kFull,   // all there is: hours
+  kSmoke,    // every contender and operation, on small maps, for a moment
+  kGoals,    // what is compared with the kernel: some minutes
+  kAttacks,  // this library's hash map, with keys against weak hash functions
+  kFull,     // all there is but the attacks: hours
 };
 
 std::optional<Preset> PresetOf(const std::string& name);

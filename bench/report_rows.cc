@@ -28,6 +28,15 @@ bool ParseSizes(absl::string_view text, ReportRowName& row) {
          absl::SimpleAtoi(sizes.second, &row.value_size);
 }
 
+// See PatternName().
+bool IsKeyPattern(absl::string_view text) {
+  for (const char* pattern : {"uniform", "zipf", "sequential", "multiples",
+                              "same_low_bits", "one_hash_range", "one_shard"}) {
+    if (text == pattern) return true;
+  }
+  return false;
+}
+
 // What Google Benchmark appends to the name of a row, other than threads:N.
 bool IsSuffix(absl::string_view text) {
   for (const char* exact : {"real_time", "process_time", "manual_time"}) {
@@ -208,8 +217,7 @@ std::optional<ReportRowName> ParseRowName(absl::string_view name) {
     absl::string_view part = parts[i];
     if (absl::ConsumePrefix(&part, "threads:")) {
       if (!absl::SimpleAtoi(part, &row.threads)) return std::nullopt;
-    } else if (i == 6 &&
-               (part == "uniform" || absl::StartsWith(part, "zipf"))) {
+    } else if (i == 6 && IsKeyPattern(part)) {
       row.keys = std::string(part);
     } else if (!IsSuffix(part)) {
       return std::nullopt;  // rows that differ there must not become one

@@ -26,7 +26,8 @@ struct ReportRowName {
   uint32_t key_size = 0;
   uint32_t value_size = 0;
   uint64_t entries = 0;
-  std::string keys;  // "uniform" or "zipf"; empty where the name does not say
+  std::string
+      keys;  // "uniform", "zipf", ...; empty where the name does not say
   int threads = 1;
 
   std::string Series() const { return implementation + "/" + view; }

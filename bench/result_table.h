@@ -18,7 +18,7 @@ struct Result {
   std::string error = {};
 };
 
-// The results in groups of the same map, operation, sizes, entries, popularity
+// The results in groups of the same map, operation, sizes, entries, keys
 // and threads. The time is the median in ns. A ratio above 1 says that the row
 // is so many times as fast as what it is compared with:
 //

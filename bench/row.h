@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -41,7 +42,7 @@ template <typename Operation, typename View>
 Fixture<View> MakeFixture(const Implementation<View>& implementation,
                           const RowSpec& spec, uint32_t seed) {
   Fixture<View> fixture;
-  const Workload workload(spec.def, seed);
+  const Workload workload(spec.def, seed, spec.pattern);
   const bool measure = spec.def.max_entries >= kMinEntriesToMeasure;
   const int64_t resident_before = measure ? ResidentBytes() : 0;
   auto map = implementation.create(spec.def);
@@ -62,15 +63,15 @@ Fixture<View> MakeFixture(const Implementation<View>& implementation,
   }
   fixture.status = Check<Operation>(view, workload);
   fixture.new_value = workload.new_value();
-  const uint32_t lag =
-      Operation::kKeys == KeySet::kOwnAbsent ? workload.Lag(spec.threads) : 0;
   for (int thread = 0; thread < spec.threads; ++thread) {
-    fixture.keys.push_back(workload.RandomKeys(Operation::kKeys, thread,
-                                               spec.threads, spec.popularity));
-    fixture.cursors.emplace_back(fixture.keys[thread], spec.def.key_size, lag);
+    KeyOrder order =
+        workload.RandomKeys(Operation::kKeys, thread, spec.threads);
+    fixture.keys.push_back(std::move(order.keys));
+    fixture.cursors.emplace_back(fixture.keys[thread], spec.def.key_size,
+                                 order.lag);
     if (!fixture.status.ok()) break;
     fixture.status =
-        InsertOldKeys(view, workload, fixture.cursors[thread], lag);
+        InsertOldKeys(view, workload, fixture.cursors[thread], order.lag);
   }
   return fixture;
 }

@@ -16,7 +16,7 @@ struct RowSpec {
   std::string operation;  // its kName
   MapDef def;
   int threads = 1;
-  Popularity popularity = Popularity::kUniform;
+  KeyPattern pattern = KeyPattern::kUniform;
 };
 
 // "hash".
@@ -31,7 +31,7 @@ inline std::string RowName(const RowSpec& spec,
   return absl::StrCat(NameOf(spec.def.type), "/", spec.operation, "/",
                       implementation, "/k", spec.def.key_size, "v",
                       spec.def.value_size, "/n", spec.def.max_entries, "/",
-                      PopularityName(spec.popularity));
+                      PatternName(spec.pattern));
 }
 
 }  // namespace bpfmap::bench

@@ -1,11 +1,14 @@
 #include "bench/workload.h"
 
+#include <bit>
 #include <cstring>
 #include <optional>
 #include <utility>
 
 #include "bench/random.h"
 #include "bench/zipf.h"
+#include "maps/internal/hash_function.h"
+#include "profiles/cloud.h"
 
 namespace bpfmap::bench {
 namespace {
@@ -23,26 +26,62 @@ uint32_t PresentCount(const MapDef& def) {
   return def.max_entries - def.max_entries / 4;
 }
 
-}  // namespace
-
-Workload::Workload(const MapDef& def, uint32_t seed)
-    : def_(def), seed_(seed), present_count_(PresentCount(def)) {
-  const uint32_t count = 2 * present_count_;
-  keys_.resize(size_t{count} * def_.key_size);
-  for (uint32_t element = 0; element < count; ++element) {
-    MakeKey(element, &keys_[size_t{element} * def_.key_size]);
-  }
-  new_value_ = Value(count);
+// The high half of the hash of a key in a map without a seed.
+uint32_t UnseededHash(const void* key, uint32_t size) {
+  return static_cast<uint32_t>(internal::HashFunction(0)(key, size) >> 32);
 }
 
-void Workload::MakeKey(uint32_t element, std::byte* key) const {
-  uint32_t head = element;
-  if (def_.type != MapType::kArray) {
-    head = Scramble(element ^ Scramble(seed_));
+// Which of so many equal parts of its range a hash is in.
+uint32_t RangeOf(uint32_t hash, uint32_t ranges) {
+  return static_cast<uint32_t>((uint64_t{hash} * ranges) >> 32);
+}
+
+constexpr uint32_t kHashRanges = 512;
+constexpr uint32_t kShards = Cloud::kLockStripes;
+
+}  // namespace
+
+Workload::Workload(const MapDef& def, uint32_t seed, KeyPattern pattern)
+    : def_(def),
+      seed_(seed),
+      pattern_(def.type == MapType::kArray ? KeyPattern::kSequential : pattern),
+      present_count_(PresentCount(def)) {
+  MakeKeys();
+  new_value_ = Value(2 * present_count_);
+}
+
+void Workload::MakeKeys() {
+  const uint32_t count = 2 * present_count_;
+  keys_.resize(size_t{count} * def_.key_size);
+  uint32_t number = 0;
+  for (uint32_t element = 0; element < count; ++number) {
+    uint32_t head = 0;
+    switch (pattern_) {
+      case KeyPattern::kSequential:
+        head = number;
+        break;
+      case KeyPattern::kMultiples:
+        head = number << 16;
+        break;
+      case KeyPattern::kSameLowBits:
+        head = number << 16 | 0xbeef;
+        break;
+      case KeyPattern::kUniform:
+      case KeyPattern::kZipf:
+      case KeyPattern::kOneHashRange:
+      case KeyPattern::kOneShard:
+        head = Scramble(number ^ Scramble(seed_));
+        break;
+    }
+    std::byte* const key = &keys_[size_t{element} * def_.key_size];
+    std::memcpy(key, &head, sizeof head);
+    Random(seed_, Purpose::kKey, element)
+        .Fill(key + sizeof head, def_.key_size - sizeof head);
+    if (pattern_ != KeyPattern::kOneHashRange ||
+        RangeOf(UnseededHash(key, def_.key_size), kHashRanges) == 0) {
+      ++element;
+    }
   }
-  std::memcpy(key, &head, sizeof head);
-  Random(seed_, Purpose::kKey, element)
-      .Fill(key + sizeof head, def_.key_size - sizeof head);
 }
 
 std::vector<std::byte> Workload::Value(uint32_t element) const {
@@ -56,44 +95,57 @@ ElementRange Workload::Elements(KeySet set) const {
   return {present_count_, 2 * present_count_};
 }
 
-std::vector<std::byte> Workload::RandomKeys(KeySet set, int thread, int threads,
-                                            Popularity popularity) const {
-  if (set == KeySet::kOwnAbsent) return OwnKeys(thread, threads);
+std::vector<uint32_t> Workload::Pool(KeySet set, int thread,
+                                     int threads) const {
   const auto [begin, end] = Elements(set);
-  const uint32_t choices = end - begin;
+  // A thread's own elements are every `threads`th one.
+  const uint32_t step = set == KeySet::kOwnAbsent ? threads : 1;
+  const uint32_t first = set == KeySet::kOwnAbsent ? begin + thread : begin;
+  std::vector<uint32_t> pool;
+  for (uint32_t element = first; element < end; element += step) {
+    if (pattern_ != KeyPattern::kOneShard ||
+        RangeOf(UnseededHash(Key(element), def_.key_size), kShards) == 0) {
+      pool.push_back(element);
+    }
+  }
+  return pool;
+}
+
+KeyOrder Workload::RandomKeys(KeySet set, int thread, int threads) const {
+  if (set == KeySet::kOwnAbsent) return OwnKeys(thread, threads);
+  const std::vector<uint32_t> pool = Pool(set, thread, threads);
+  const auto choices = static_cast<uint32_t>(pool.size());
 
   std::optional<Zipf> zipf;
-  if (popularity == Popularity::kZipf) zipf.emplace(choices);
+  if (pattern_ == KeyPattern::kZipf) zipf.emplace(choices);
 
   std::vector<std::byte> keys(size_t{OrderLength()} * def_.key_size);
   Random random(seed_, Purpose::kOrder, thread);
   for (size_t at = 0; at < keys.size(); at += def_.key_size) {
     const uint32_t choice = zipf ? zipf->Draw(random) : random.Below(choices);
-    std::memcpy(&keys[at], Key(begin + choice), def_.key_size);
+    std::memcpy(&keys[at], Key(pool[choice]), def_.key_size);
   }
-  return keys;
+  return {std::move(keys)};
 }
 
-std::vector<std::byte> Workload::OwnKeys(int thread, int threads) const {
-  // A thread's own elements are every `threads`th one.
-  std::vector<uint32_t> elements(OwnCount(threads));
-  for (uint32_t i = 0; i < elements.size(); ++i) {
-    elements[i] = Elements(KeySet::kAbsent).begin + thread + i * threads;
-  }
+KeyOrder Workload::OwnKeys(int thread, int threads) const {
+  std::vector<uint32_t> own = Pool(KeySet::kOwnAbsent, thread, threads);
+  own.resize(std::bit_floor(own.size()));
   Random random(seed_, Purpose::kOrder, thread);
-  for (size_t left = elements.size(); left > 1; --left) {
-    std::swap(elements[left - 1],
-              elements[random.Below(static_cast<uint32_t>(left))]);
+  for (size_t left = own.size(); left > 1; --left) {
+    std::swap(own[left - 1], own[random.Below(static_cast<uint32_t>(left))]);
   }
-  const size_t rounds = (OrderLength() + elements.size() - 1) / elements.size();
-  std::vector<std::byte> keys;
-  keys.reserve(rounds * elements.size() * def_.key_size);
+  KeyOrder order;
+  order.lag = static_cast<uint32_t>(own.size() / 4);
+  const size_t rounds = (OrderLength() + own.size() - 1) / own.size();
+  order.keys.reserve(rounds * own.size() * def_.key_size);
   for (size_t round = 0; round < rounds; ++round) {
-    for (const uint32_t element : elements) {
-      keys.insert(keys.end(), Key(element), Key(element) + def_.key_size);
+    for (const uint32_t element : own) {
+      order.keys.insert(order.keys.end(), Key(element),
+                        Key(element) + def_.key_size);
     }
   }
-  return keys;
+  return order;
 }
 
 }  // namespace bpfmap::bench

@@ -13,7 +13,6 @@
 #define BPFMAP_BENCH_WORKLOAD_H_
 
 #include <algorithm>
-#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -29,16 +28,50 @@ enum class KeySet {
   kOwnAbsent,  // as kAbsent, but each thread has its own
 };
 
-// How often an element is drawn.
-enum class Popularity {
-  kUniform,  // all are equally likely
-  kZipf,     // the nth of them in proportion to 1 / n^0.99
+// What the keys of elements look like, and which are drawn how often.
+enum class KeyPattern {
+  kUniform,  // random keys, all equally likely
+  kZipf,     // random keys, the nth of them in proportion to 1 / n^0.99
+
+  // Against weak hash functions; all equally likely. (Not for keys of an array;
+  // keys of more than 4 bytes begin like this.)
+  kSequential,    // 0, 1, 2, ...
+  kMultiples,     // of 65,536
+  kSameLowBits,   // 16 of them
+  kOneHashRange,  // keys that the hash function of this library, without a
+                  // seed, puts next to each other
+  kOneShard,      // as kUniform, but of the keys which belong to one lock if
+                  // the hash function has no seed
 };
 
-// "uniform", "zipf".
-constexpr const char* PopularityName(Popularity popularity) {
-  return popularity == Popularity::kUniform ? "uniform" : "zipf";
+// "uniform", "zipf", ...
+constexpr const char* PatternName(KeyPattern pattern) {
+  switch (pattern) {
+    case KeyPattern::kUniform:
+      return "uniform";
+    case KeyPattern::kZipf:
+      return "zipf";
+    case KeyPattern::kSequential:
+      return "sequential";
+    case KeyPattern::kMultiples:
+      return "multiples";
+    case KeyPattern::kSameLowBits:
+      return "same_low_bits";
+    case KeyPattern::kOneHashRange:
+      return "one_hash_range";
+    case KeyPattern::kOneShard:
+      return "one_shard";
+  }
+  return "?";
 }
+
+// The keys that a thread goes through, one behind the other.
+struct KeyOrder {
+  std::vector<std::byte> keys;
+  // kOwnAbsent: how many turns a thread leaves a key in the map. Long enough to
+  // find it cold, short enough for all threads' to have room. Otherwise 0.
+  uint32_t lag = 0;
+};
 
 // Elements from `begin` to before `end`.
 struct ElementRange {
@@ -49,7 +82,8 @@ struct ElementRange {
 class Workload {
  public:
   // REQUIRES: keys have 4 bytes or more, values 8 or more.
-  Workload(const MapDef& def, uint32_t seed);
+  Workload(const MapDef& def, uint32_t seed,
+           KeyPattern pattern = KeyPattern::kUniform);
 
   const MapDef& def() const { return def_; }
   uint32_t present_count() const { return present_count_; }
@@ -68,28 +102,21 @@ class Workload {
   // The value that updates and inserts write, which no element starts with.
   const std::vector<std::byte>& new_value() const { return new_value_; }
 
-  // Keys for one of `threads` threads, one behind the other: each drawn from
-  // `set` by itself, as likely as `popularity` says. They are so many that
-  // nearly every element is among them where all are equally likely, and that
-  // no branch predictor learns their order. Their number is even, and a power
-  // of two where max_entries is one.
+  // Keys for one of `threads` threads: each drawn from `set` by itself, as
+  // likely as the pattern says. They are so many that nearly every element is
+  // among them where all are equally likely, and that no branch predictor
+  // learns their order. Their number is even, and a power of two where
+  // max_entries is one.
   //
   // kOwnAbsent: the thread's own keys, or the most of them whose number is a
   // power of two, in an order that has no pattern, again and again.
-  std::vector<std::byte> RandomKeys(
-      KeySet set, int thread, int threads,
-      Popularity popularity = Popularity::kUniform) const;
-
-  // How many turns a thread leaves each of its own keys in the map: long enough
-  // to find it cold, short enough for all threads' to have room.
-  uint32_t Lag(int threads) const { return OwnCount(threads) / 4; }
+  KeyOrder RandomKeys(KeySet set, int thread, int threads) const;
 
  private:
-  void MakeKey(uint32_t element, std::byte* key) const;
-  std::vector<std::byte> OwnKeys(int thread, int threads) const;
-  uint32_t OwnCount(int threads) const {
-    return std::bit_floor(present_count_ / threads);
-  }
+  void MakeKeys();
+  // The elements that a thread may be given.
+  std::vector<uint32_t> Pool(KeySet set, int thread, int threads) const;
+  KeyOrder OwnKeys(int thread, int threads) const;
   // How many keys a thread goes through before it starts again.
   uint32_t OrderLength() const {
     return std::max(1U << 16, 2 * def_.max_entries);
@@ -97,6 +124,7 @@ class Workload {
 
   const MapDef def_;
   const uint32_t seed_;
+  const KeyPattern pattern_;
   const uint32_t present_count_;
   std::vector<std::byte> keys_;
   std::vector<std::byte> new_value_;

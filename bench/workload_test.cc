@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "maps/internal/hash_function.h"
 #include "maps/map_def.h"
 
 namespace bpfmap::bench {
@@ -43,7 +44,8 @@ std::set<std::string> KeysOf(const Workload& workload, KeySet set) {
 std::set<std::string> RandomKeysOf(const Workload& workload, KeySet set,
                                    int thread, int threads) {
   std::set<std::string> keys;
-  const std::vector<std::byte> row = workload.RandomKeys(set, thread, threads);
+  const std::vector<std::byte> row =
+      workload.RandomKeys(set, thread, threads).keys;
   const uint32_t size = workload.def().key_size;
   for (size_t at = 0; at < row.size(); at += size) {
     keys.emplace(reinterpret_cast<const char*>(&row[at]), size);
@@ -82,10 +84,10 @@ TEST(WorkloadTest, EverythingFollowsFromTheSeed) {
     EXPECT_NE(KeyOf(one, 7), KeyOf(other, 7));
     EXPECT_EQ(one.Value(7), same.Value(7));
     EXPECT_NE(one.Value(7), other.Value(7));
-    EXPECT_EQ(one.RandomKeys(KeySet::kPresent, 0, 1),
-              same.RandomKeys(KeySet::kPresent, 0, 1));
-    EXPECT_NE(one.RandomKeys(KeySet::kPresent, 0, 1),
-              other.RandomKeys(KeySet::kPresent, 0, 1));
+    EXPECT_EQ(one.RandomKeys(KeySet::kPresent, 0, 1).keys,
+              same.RandomKeys(KeySet::kPresent, 0, 1).keys);
+    EXPECT_NE(one.RandomKeys(KeySet::kPresent, 0, 1).keys,
+              other.RandomKeys(KeySet::kPresent, 0, 1).keys);
   }
 }
 
@@ -107,8 +109,8 @@ TEST(WorkloadTest, RandomKeysAreAllOfTheirSetAndNoOthers) {
 
 TEST(WorkloadTest, ThreadsHaveTheSameKeysInAnotherOrder) {
   const Workload workload(kHash, 1);
-  EXPECT_NE(workload.RandomKeys(KeySet::kPresent, 0, 2),
-            workload.RandomKeys(KeySet::kPresent, 1, 2));
+  EXPECT_NE(workload.RandomKeys(KeySet::kPresent, 0, 2).keys,
+            workload.RandomKeys(KeySet::kPresent, 1, 2).keys);
 }
 
 TEST(WorkloadTest, OwnKeysBelongToOneThread) {
@@ -129,7 +131,7 @@ TEST(WorkloadTest, OwnKeysBelongToOneThread) {
 
 TEST(WorkloadTest, AnOwnKeyComesAgainAfterAllOthers) {
   const Workload workload(kHash, 1);
-  const auto keys = workload.RandomKeys(KeySet::kOwnAbsent, 0, 1);
+  const auto [keys, lag] = workload.RandomKeys(KeySet::kOwnAbsent, 0, 1);
   const size_t round = 512 * kHash.key_size;
   ASSERT_EQ(keys.size() % round, 0u);
   for (size_t at = round; at < keys.size(); at += round) {
@@ -137,9 +139,48 @@ TEST(WorkloadTest, AnOwnKeyComesAgainAfterAllOthers) {
         std::equal(keys.begin(), keys.begin() + round, keys.begin() + at));
   }
   // There is room for all that are present at a time.
-  EXPECT_EQ(workload.Lag(1), 128u);
-  EXPECT_LT(750 + workload.Lag(1), 1000u);
-  EXPECT_LT(750 + 3 * workload.Lag(3), 1000u);
+  EXPECT_EQ(lag, 128u);
+  EXPECT_LT(750 + 3 * workload.RandomKeys(KeySet::kOwnAbsent, 0, 3).lag, 1000u);
+}
+
+uint32_t HeadOf(const Workload& workload, uint32_t element) {
+  uint32_t head;
+  std::memcpy(&head, workload.Key(element), sizeof head);
+  return head;
+}
+
+uint32_t UnseededHash(const void* key) {
+  return static_cast<uint32_t>(internal::HashFunction(0)(key, 4) >> 32);
+}
+
+TEST(WorkloadTest, PatternsAreWhatTheyAreCalled) {
+  const Workload sequential(kHash, 1, KeyPattern::kSequential);
+  const Workload multiples(kHash, 1, KeyPattern::kMultiples);
+  const Workload same(kHash, 1, KeyPattern::kSameLowBits);
+  const Workload range(kHash, 1, KeyPattern::kOneHashRange);
+  for (uint32_t element = 0; element < 1500; ++element) {
+    EXPECT_EQ(HeadOf(sequential, element), element);
+    EXPECT_EQ(HeadOf(multiples, element), element << 16);
+    EXPECT_EQ(HeadOf(same, element) & 0xffff, 0xbeefu);
+    EXPECT_LT(UnseededHash(range.Key(element)), 1U << 23);
+  }
+}
+
+TEST(WorkloadTest, OneShardIsAPartOfAllKeys) {
+  const MapDef large = {.type = MapType::kHash,
+                        .key_size = 4,
+                        .value_size = 8,
+                        .max_entries = 1 << 14};
+  const Workload workload(large, 1, KeyPattern::kOneShard);
+  const auto keys = workload.RandomKeys(KeySet::kPresent, 0, 1).keys;
+  std::set<uint32_t> different;
+  for (size_t at = 0; at < keys.size(); at += 4) {
+    ASSERT_LT(UnseededHash(&keys[at]), 1U << 26);
+    uint32_t key;
+    std::memcpy(&key, &keys[at], sizeof key);
+    different.insert(key);
+  }
+  EXPECT_GT(different.size(), 100u);  // of 12,288 / 64
 }
 
 TEST(KeyCursorTest, StartsAgainAtTheEnd) {

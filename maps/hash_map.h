@@ -30,6 +30,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include "absl/base/attributes.h"
+#include "absl/base/thread_annotations.h"
 #include "maps/def_check.h"
 #include "maps/errno.h"
 #include "maps/generic_batch.h"
@@ -90,9 +92,10 @@ class HashMap final : public LocalMap {
   }
 
   // Sets max_entries. Every element, and every pointer to one, stays as it is.
-  // A walk by LookupBatch that spans a Resize() misses no key, but may show some
-  // twice; one by GetNextKey may also miss some, if elements are large. Batches
-  // of a map that grew need more room: its buckets do not grow in number.
+  // A walk by LookupBatch that spans a Resize() misses no key, but may show
+  // some twice; one by GetNextKey may also miss some, if elements are large.
+  // Batches of a map that grew need more room: its buckets do not grow in
+  // number.
   //   EPERM   no right to write; the map is frozen
   //   EINVAL  max_entries is 0
   //   E2BIG   more elements than that are there, or more than 2^27 entries;
@@ -128,12 +131,12 @@ class HashMap final : public LocalMap {
                    uint64_t flags) override {
     if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
     if (key == nullptr || value == nullptr) return Errno::kFault;
-    return Put(View::kProgram, key, value, flags);
+    return Put<View::kProgram>(key, value, flags);
   }
   Errno DeleteElem(const void* key) override {
     if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
     if (key == nullptr) return Errno::kFault;
-    return Remove(View::kProgram, key);
+    return Remove<View::kProgram>(key);
   }
 
   // The user view.
@@ -152,12 +155,12 @@ class HashMap final : public LocalMap {
                uint64_t flags = kAny) override {
     const Errno error = rights_.CheckUpdate(key, value, flags);
     if (error != Errno::kOk) return error;
-    return Put(View::kUser, key, value, flags);
+    return Put<View::kUser>(key, value, flags);
   }
   Errno Delete(const void* key) override {
     const Errno error = rights_.CheckDelete(key);
     if (error != Errno::kOk) return error;
-    return Remove(View::kUser, key);
+    return Remove<View::kUser>(key);
   }
   Errno GetNextKey(const void* key, void* next_key) override {
     const Errno error = rights_.CheckGetNextKey();
@@ -201,25 +204,34 @@ class HashMap final : public LocalMap {
   enum class View { kProgram, kUser };
 
   // Calls visitor(table, key) with the table and the kind of key at hand.
+  // Always inlined, as the visitors are: what they capture stays in registers.
   template <typename Visitor>
-  auto With(const void* key, Visitor visitor) {
-    return table_.With([&](auto& table) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE auto With(const void* key, Visitor visitor) {
+    return table_.With([&](auto& table) ABSL_ATTRIBUTE_ALWAYS_INLINE {
       return internal::WithKey(key, def_.key_size,
-                               [&](auto k) { return visitor(table, k); });
+                               [&](auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+                                 return visitor(table, k);
+                               });
     });
   }
 
   void* Find(const void* key) {
-    return With(key, [](auto& table, auto k) { return table.Find(k); });
-  }
-  Errno Put(View view, const void* key, const void* value, uint64_t flags) {
-    return With(key, [&](auto& table, auto k) {
-      return PutIn(table, view, k, value, flags);
+    return With(key, [](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+      return table.Find(k);
     });
   }
-  Errno Remove(View view, const void* key) {
-    return With(
-        key, [&](auto& table, auto k) { return RemoveFrom(table, view, k); });
+  template <View view>
+  Errno Put(const void* key, const void* value, uint64_t flags) {
+    return With(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+      return flags == kAny ? PutPlain<view>(table, k, value)
+                           : PutIn<view>(table, k, value, flags);
+    });
+  }
+  template <View view>
+  Errno Remove(const void* key) {
+    return With(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+      return RemoveFrom<view>(table, k);
+    });
   }
   Errno Take(const void* key, void* value, bool value_lock) {
     return With(key, [&](auto& table, auto k) {
@@ -227,11 +239,26 @@ class HashMap final : public LocalMap {
     });
   }
 
+  // PutIn has all rules; PutPlain has those that are left without flags, and
+  // leaves what cannot be done quickly to PutIn.
+  template <View view, typename Table, typename Key>
+  ABSL_ATTRIBUTE_NOINLINE Errno PutPlain(Table& table, Key key,
+                                         const void* value);
+  template <View view, typename Table, typename Key>
+  ABSL_ATTRIBUTE_NOINLINE Errno PutIn(Table& table, Key key, const void* value,
+                                      uint64_t flags);
+  template <View view, typename Table, typename Key>
+  ABSL_ATTRIBUTE_NOINLINE Errno RemoveFrom(Table& table, Key key);
   template <typename Table, typename Key>
-  Errno PutIn(Table& table, View view, Key key, const void* value,
-              uint64_t flags);
-  template <typename Table, typename Key>
-  Errno RemoveFrom(Table& table, View view, Key key);
+  ABSL_ATTRIBUTE_NOINLINE static Errno EraseLocked(Table& table,
+                                                   typename Table::Shard& shard,
+                                                   uint64_t hash, Key key)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    const auto place = table.FindLocked(shard, hash, key);
+    if (!place) return Errno::kNoEnt;
+    table.EraseLocked(shard, place, hash);
+    return Errno::kOk;
+  }
   template <typename Table, typename Key>
   Errno TakeFrom(Table& table, Key key, void* value, bool value_lock);
 
@@ -289,8 +316,30 @@ constexpr DefCheck HashMap<P>::Check(const MapDef& def) {
 }
 
 template <Profile P>
-template <typename Table, typename Key>
-Errno HashMap<P>::PutIn(Table& table, View view, Key key, const void* value,
+template <typename HashMap<P>::View view, typename Table, typename Key>
+Errno HashMap<P>::PutPlain(Table& table, Key key, const void* value) {
+  const uint64_t hash = table.Hash(key);
+  auto& shard = table.ShardOf(hash);
+  {
+    WriterLock lock(shard);
+    if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
+    typename Table::Place place;
+    if (table.FindQuicklyLocked(shard, hash, key, &place)) [[likely]] {
+      if (place) {
+        table.ReplaceLocked(shard, place, hash, key, value);
+        return Errno::kOk;
+      }
+      if (table.InsertLocked(shard, place, hash, key, value)) {
+        return Errno::kOk;
+      }
+    }
+  }
+  return PutIn<view>(table, key, value, kAny);
+}
+
+template <Profile P>
+template <typename HashMap<P>::View view, typename Table, typename Key>
+Errno HashMap<P>::PutIn(Table& table, Key key, const void* value,
                         uint64_t flags) {
   if ((flags & ~kLock) > kExist) return Errno::kInval;
   const bool value_lock = (flags & kLock) != 0;
@@ -312,19 +361,22 @@ Errno HashMap<P>::PutIn(Table& table, View view, Key key, const void* value,
       table.ReplaceLocked(shard, old, hash, key, value);
       return Errno::kOk;
     }
-    if (table.InsertLocked(shard, hash, key, value)) return Errno::kOk;
+    if (table.InsertLocked(shard, old, hash, key, value)) return Errno::kOk;
   } while (table.MakeRoom(hash, key));
   return Errno::k2Big;
 }
 
 template <Profile P>
-template <typename Table, typename Key>
-Errno HashMap<P>::RemoveFrom(Table& table, View view, Key key) {
+template <typename HashMap<P>::View view, typename Table, typename Key>
+Errno HashMap<P>::RemoveFrom(Table& table, Key key) {
   const uint64_t hash = table.Hash(key);
   auto& shard = table.ShardOf(hash);
   WriterLock lock(shard);
   if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
-  const auto place = table.FindLocked(shard, hash, key);
+  typename Table::Place place;
+  if (!table.FindQuicklyLocked(shard, hash, key, &place)) [[unlikely]] {
+    return EraseLocked(table, shard, hash, key);
+  }
   if (!place) return Errno::kNoEnt;
   table.EraseLocked(shard, place, hash);
   return Errno::kOk;
@@ -425,8 +477,9 @@ Errno HashMap<P>::UpdateBatch(const void* keys, const void* values,
 
   return ForEachInBatch(count, [&](uint32_t i) {
     if (keys == nullptr || values == nullptr) return Errno::kFault;
-    return Put(View::kUser, ElementAt(keys, i, def_.key_size),
-               ElementAt(values, i, def_.value_size), flags.elem_flags);
+    return Put<View::kUser>(ElementAt(keys, i, def_.key_size),
+                            ElementAt(values, i, def_.value_size),
+                            flags.elem_flags);
   });
 }
 
@@ -441,7 +494,7 @@ Errno HashMap<P>::DeleteBatch(const void* keys, uint32_t* count,
 
   return ForEachInBatch(count, [&](uint32_t i) {
     if (keys == nullptr) return Errno::kFault;
-    return Remove(View::kUser, ElementAt(keys, i, def_.key_size));
+    return Remove<View::kUser>(ElementAt(keys, i, def_.key_size));
   });
 }
 

@@ -1,5 +1,6 @@
 // Heap: zeroed memory from the C library, which hands large blocks out as
-// untouched pages: what a map does not use costs address space only.
+// untouched pages: what a map does not use costs address space only. (Blocks of
+// 4 MiB and more come in huge pages, where the system has them.)
 //
 // Thread-safe.
 
@@ -10,6 +11,8 @@
 #include <cstdint>
 #include <cstdlib>
 #include <limits>
+
+#include "profiles/huge_pages.h"
 
 namespace bpfmap {
 
@@ -25,6 +28,7 @@ class Heap {
     void* const block = std::calloc(1, bytes + extra);
     if (block == nullptr) return nullptr;
     std::byte* const first = static_cast<std::byte*>(block) + sizeof(void*);
+    PreferHugePages(block, bytes + extra);
     const std::size_t misplaced =
         reinterpret_cast<uintptr_t>(first) & (alignment - 1);
     std::byte* const aligned =

@@ -25,6 +25,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
 
 namespace bpfmap {
@@ -36,8 +37,13 @@ class ABSL_LOCKABLE BasicRwLock {
   BasicRwLock(const BasicRwLock&) = delete;
   BasicRwLock& operator=(const BasicRwLock&) = delete;
 
-  void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
-    if (waiting_.load(std::memory_order_relaxed) != 0 || !TryEnterAlone()) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
+    // Enters first and asks later: a look at a line that another core changed
+    // fetches it once, and the change of it a second time.
+    if (!TryEnterAlone()) [[unlikely]] {
+      LockSlow();
+    } else if (ReaderWaits()) [[unlikely]] {
+      Unlock();
       LockSlow();
     }
   }
@@ -85,6 +91,10 @@ class ABSL_LOCKABLE BasicRwLock {
     return false;
   }
 
+  bool ReaderWaits() const {
+    return (waiting_.load(std::memory_order_relaxed) & kReaderWaits) != 0;
+  }
+
   void Announce(uint32_t who) {
     if ((waiting_.load(std::memory_order_relaxed) & who) == 0) {
       waiting_.fetch_or(who, std::memory_order_relaxed);
@@ -97,16 +107,15 @@ class ABSL_LOCKABLE BasicRwLock {
     }
   }
 
-  void LockSlow() {
+  ABSL_ATTRIBUTE_NOINLINE void LockSlow() {
     for (Wait wait;; wait.Once()) {
-      const uint32_t waiting = waiting_.load(std::memory_order_relaxed);
-      if ((waiting & kReaderWaits) == 0 && TryEnterAlone()) break;
+      if (!ReaderWaits() && TryEnterAlone()) break;
       Announce(kWriterWaits);
     }
     Withdraw(kWriterWaits);
   }
 
-  void ReaderLockSlow() {
+  ABSL_ATTRIBUTE_NOINLINE void ReaderLockSlow() {
     for (Wait wait;; wait.Once()) {
       const uint32_t waiting = waiting_.load(std::memory_order_relaxed);
       const bool our_turn = (waiting & kReaderWaits) != 0;

@@ -172,6 +172,13 @@ class ChainTable {
     return Walk(shard, shard.version(), hash, key);
   }
 
+  template <typename Key>
+  bool FindQuicklyLocked(Shard& shard, uint64_t hash, Key key,
+                         Place* place) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
+    *place = FindLocked(shard, hash, key);
+    return true;
+  }
+
   // Copies the value out; holding the value's own lock if `value_lock`.
   void CopyValueOut(void* value, const Place& place, bool value_lock) const {
     if (value_lock) {
@@ -195,8 +202,8 @@ class ChainTable {
 
   // Inserts a key that is absent. Returns false if the table is full.
   template <typename Key>
-  bool InsertLocked(Shard& shard, uint64_t hash, Key key, const void* value)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+  bool InsertLocked(Shard& shard, const Place&, uint64_t hash, Key key,
+                    const void* value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     const uint32_t fresh = allocator_.TakeForElement(*this);
     if (fresh == Allocator::kNone) return false;
     StripeWrite<P> write(shard);

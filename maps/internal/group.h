@@ -21,9 +21,13 @@
 #ifndef BPFMAP_MAPS_INTERNAL_GROUP_H_
 #define BPFMAP_MAPS_INTERNAL_GROUP_H_
 
+#include <array>
 #include <atomic>
-#include <bit>
 #include <cstdint>
+
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "absl/base/attributes.h"
 
@@ -32,31 +36,42 @@ namespace bpfmap::internal {
 // Some of the slots of a group, to be taken out one by one.
 class SlotSet {
  public:
-  // A byte for each slot whose top bit says whether the slot is in.
-  constexpr SlotSet(uint32_t first4, uint64_t last8)
-      : bits_(last8 | (first4 >> 1)) {}
+  // Bit kFirstBit + i says whether slot i is in; no other bit is set.
+  static constexpr int kFirstBit = 4;
+  constexpr explicit SlotSet(uint64_t bits) : bits_(bits) {}
 
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool empty() const { return bits_ == 0; }
   // REQUIRES: !empty().
   ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t Take() {
-    const uint32_t bit = std::countr_zero(bits_);
+    const uint32_t slot = __builtin_ctzll(bits_) - kFirstBit;
     bits_ &= bits_ - 1;
-    return bit / 8 + (bit & 1) * 4;
+    return slot;
   }
 
  private:
-  uint64_t bits_;  // bit 8 * i + 6 for slot i, bit 8 * i + 7 for slot i + 4
+  uint64_t bits_;
 };
 
 // What a group held when it was loaded.
 class GroupView {
  public:
   static constexpr uint32_t kSlots = 12;
-  // Tags are this or larger: 0 is an empty slot, and for why not 1 see WithTag.
-  static constexpr uint8_t kFirstTag = 2;
+
+  // A tag, in each of the 8 bytes. 0 is that of an empty slot, and no other's.
+  using Tag = uint64_t;
+  static constexpr Tag kNoTag = 0;
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static Tag TagOf(uint64_t hash) {
+    const uint64_t byte = hash & 0xff;
+    return kOnes * (byte + (byte == 0 ? 1 : 0));
+  }
 
   constexpr GroupView() = default;
   constexpr GroupView(uint64_t low, uint64_t high) : low_(low), high_(high) {}
+
+  // What no group is while its shard is locked and nobody changes it.
+  static constexpr GroupView Changing() { return GroupView(kChanging, 0); }
+
+  friend bool operator==(const GroupView&, const GroupView&) = default;
 
   uint32_t version() const { return static_cast<uint32_t>(low_); }
   bool changing() const { return (low_ & kChanging) != 0; }
@@ -64,39 +79,20 @@ class GroupView {
   bool has_tags() const { return ((low_ >> 32) | high_) != 0; }
 
   // Gives a tag to an empty slot, or takes it from a slot that has it.
-  // Without a branch: which half the slot is in cannot be predicted.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void Toggle(uint32_t slot, uint8_t tag) {
-    const uint32_t bit = 32 + 8 * slot;
-    const uint64_t shifted = uint64_t{tag} << (bit % 64);
-    const uint64_t in_high = -uint64_t{bit / 64};
-    high_ ^= shifted & in_high;
-    low_ ^= shifted & ~in_high;
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Toggle(uint32_t slot, Tag tag) {
+    low_ ^= tag & kByteOfSlot[slot].low;
+    high_ ^= tag & kByteOfSlot[slot].high;
   }
   void set_overflow(bool overflow) {
     low_ = overflow ? low_ | kOverflow : low_ & ~kOverflow;
   }
 
-  // The slots with this tag. Those with tag ^ 1 may be among them, behind the
-  // first one that is taken: look at the keys. (As 1 is no tag, an empty slot,
-  // in which an old key may lie, is not.)
-  ABSL_ATTRIBUTE_ALWAYS_INLINE SlotSet WithTag(uint8_t tag) const {
-    constexpr uint64_t kOnes = 0x0101010101010101;
-    constexpr uint64_t kTops = 0x8080808080808080;
-    const uint64_t all = kOnes * tag;
-    const uint32_t first4 = static_cast<uint32_t>((low_ ^ (all << 32)) >> 32);
-    const uint64_t last8 = high_ ^ all;
-    return SlotSet((first4 - static_cast<uint32_t>(kOnes)) & ~first4 &
-                       static_cast<uint32_t>(kTops),
-                   (last8 - kOnes) & ~last8 & kTops);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE SlotSet WithTag(Tag tag) const {
+    return SlotSet(BytesEqualTo(tag) & kAllSlots);
   }
-  ABSL_ATTRIBUTE_ALWAYS_INLINE SlotSet Empty() const { return WithTag(0); }
-  ABSL_ATTRIBUTE_ALWAYS_INLINE SlotSet Occupied() const {
-    constexpr uint64_t kTops = 0x8080808080808080;
-    constexpr uint64_t kRest = ~kTops;
-    const uint64_t first4 = low_ >> 32;
-    return SlotSet(
-        static_cast<uint32_t>((((first4 & kRest) + kRest) | first4) & kTops),
-        (((high_ & kRest) + kRest) | high_) & kTops);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE SlotSet Empty() const { return WithTag(kNoTag); }
+  SlotSet Occupied() const {
+    return SlotSet(~BytesEqualTo(kNoTag) & kAllSlots);
   }
 
  private:
@@ -104,6 +100,48 @@ class GroupView {
   static constexpr uint64_t kChanging = 1;
   static constexpr uint64_t kOverflow = 2;
   static constexpr uint64_t kOneVersion = 4;
+  static constexpr int kVersionBytes = 4;
+  static_assert(SlotSet::kFirstBit == kVersionBytes);
+  static constexpr uint32_t kAllSlots = ((1U << kSlots) - 1) << kVersionBytes;
+  static constexpr uint64_t kOnes = 0x0101010101010101;
+
+  // All bits of the byte in which the tag of a slot is.
+  struct SlotByte {
+    uint64_t low;
+    uint64_t high;
+  };
+  static constexpr std::array<SlotByte, kSlots> kByteOfSlot = [] {
+    std::array<SlotByte, kSlots> bytes{};
+    for (uint32_t slot = 0; slot < kSlots; ++slot) {
+      const uint32_t at = kVersionBytes + slot;
+      (at < 8 ? bytes[slot].low : bytes[slot].high) = uint64_t{0xff}
+                                                      << (at % 8 * 8);
+    }
+    return bytes;
+  }();
+
+  // Bit i says whether byte i of the group, counted from the low end, is `tag`.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t BytesEqualTo(Tag tag) const {
+#ifdef __SSE2__
+    const __m128i bytes =
+        _mm_set_epi64x(static_cast<int64_t>(high_), static_cast<int64_t>(low_));
+    const __m128i tags = _mm_set1_epi64x(static_cast<int64_t>(tag));
+    return static_cast<uint32_t>(
+        _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, tags)));
+#else
+    return ZeroBytes(low_ ^ tag) | ZeroBytes(high_ ^ tag) << 8;
+#endif
+  }
+
+  // Bit i says whether byte i of `word` is 0.
+  static uint32_t ZeroBytes(uint64_t word) {
+    constexpr uint64_t kTops = 0x80 * kOnes;
+    // No sum carries into the next byte.
+    const uint64_t not_zero = ((word & ~kTops) + ~kTops) | word;
+    // Moves the top bit of each byte to the last byte, each to its own place.
+    return static_cast<uint32_t>(
+        (((~not_zero & kTops) >> 7) * 0x0102040810204080) >> 56);
+  }
 
   uint64_t low_ = 0;   // version, tags 0 to 3
   uint64_t high_ = 0;  // tags 4 to 11

@@ -19,7 +19,8 @@
 //   3. Free slots and credits are not the same: a shard may insert as long as
 //      it has credit. The credits of all shards and the elements are
 //      max_entries together, so max_entries is exact. A shard without credit
-//      takes some from the others (MakeRoom) before the table counts as full.
+//      takes half of another's, in one step with both locked, and looks at all
+//      of them with all locked before the table counts as full (MakeRoom).
 //   4. Replacing a value fills a free slot and moves the tag: a pointer to the
 //      old value shows the old bytes until its slot is taken again.
 //   5. Growing leaves every slot where it is. It adds a generation, a second
@@ -69,7 +70,13 @@ template <Profile P>
 class GroupTable {
  public:
   struct Shard : Stripe<P> {
-    uint32_t credits ABSL_GUARDED_BY(this) = 0;
+    // Changed under the lock of the shard. Who looks without it, relaxed, sees
+    // a hint.
+    std::atomic<uint32_t> credits{0};
+    uint32_t Credits() const { return credits.load(std::memory_order_relaxed); }
+    void SetCredits(uint32_t count) {
+      credits.store(count, std::memory_order_relaxed);
+    }
   };
 
   // One table: groups, their slots and the heads of their chains. Never changes
@@ -82,15 +89,18 @@ class GroupTable {
   };
 
   // Where a key is: in a slot of a group, in an overflow slot of its chain, or
-  // nowhere. Small enough for two registers.
+  // nowhere; and what the group, where it is or would go, was like. Good until
+  // that changes. (It is large and lives in registers: pass it by reference to
+  // what is inlined, and not at all to what is not.)
   struct Place {
-    std::byte* element = nullptr;  // null: nowhere
-    uint32_t group = 0;
-    uint16_t slot = 0;  // kInChain: in an overflow slot
-    uint16_t generation = 0;
+    std::byte* element;  // null: nowhere
+    uint32_t slot;       // kInChain: in an overflow slot
+    uint32_t index;      // of the group
+    const Generation* generation;
+    Group* group;
+    GroupView view;
     explicit operator bool() const { return element != nullptr; }
   };
-  static_assert(sizeof(Place) <= 16);
 
   GroupTable(typename P::Memory& memory, uint32_t key_size, ValueLayout value,
              uint32_t max_entries, uint64_t seed)
@@ -151,11 +161,13 @@ class GroupTable {
   template <typename Key>
   std::byte* Find(Key key) const {
     const uint64_t hash = Hash(key);
-    std::byte* element = nullptr;
-    if (!TryFind(hash, key, &element, [](const std::byte*) {})) [[unlikely]] {
-      return FindContended(hash, key);
+    Place place = GroupFor(generations_[0], hash);
+    // As in TryFind, HasGrown() is asked after the group was loaded.
+    if (!MatchQuickly(place, hash, key) || place.view.changing() ||
+        HasGrown() || !place.group->Unchanged(place.view)) [[unlikely]] {
+      return FindWithCare(hash, key);
     }
-    return element == nullptr ? nullptr : element + value_offset_;
+    return place ? place.element + value_offset_ : nullptr;
   }
 
   // Copies the value of `key` to `value` as one whole; holding the value's own
@@ -183,8 +195,9 @@ class GroupTable {
     Shard& shard = ShardOf(hash);
     ReaderLock lock(shard);
     const Place place = FindLocked(shard, hash, key);
-    if (place) CopyValueOut(value, place, value_lock);
-    return static_cast<bool>(place);
+    if (!place) return false;
+    CopyValueOut(value, place, value_lock);
+    return true;
   }
 
   // Finding and changing under the lock of a shard.
@@ -194,99 +207,104 @@ class GroupTable {
     return key.Hash(hash_);
   }
   Shard& ShardOf(uint64_t hash) const {
-    return shards_.Of(((hash >> 32) * shards_.count()) >> 32);
+    return shards_.At(((hash >> 32) * shards_.count()) >> 32);
   }
 
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE Place FindLocked([[maybe_unused]] Shard& shard,
-                                                uint64_t hash, Key key) const
+  Place FindLocked([[maybe_unused]] Shard& shard, uint64_t hash, Key key) const
       ABSL_SHARED_LOCKS_REQUIRED(shard) {
-    if (generation_count() > 1) [[unlikely]] {
-      return FindInAll(hash, key);
-    }
-    return FindIn(0, hash, key);
+    return FindInAll(hash, key);
+  }
+
+  // FindLocked, as long as that is simple. Returns false if it is not.
+  template <typename Key>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool FindQuicklyLocked(
+      [[maybe_unused]] Shard& shard, uint64_t hash, Key key, Place* place) const
+      ABSL_SHARED_LOCKS_REQUIRED(shard) {
+    *place = GroupFor(generations_[0], hash);
+    return !HasGrown() && MatchQuickly(*place, hash, key);
   }
 
   // Puts a new element with `value` in the place of the old one.
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void ReplaceLocked(Shard& shard, Place old,
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void ReplaceLocked(Shard& shard,
+                                                  const Place& old,
                                                   uint64_t hash, Key key,
                                                   const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    if (old.generation != generation_count() - 1) [[unlikely]] {
-      return MoveLocked(shard, old, hash, key, value);
+    if (old.generation != &Newest()) [[unlikely]] {
+      return MoveLocked(shard, hash, key, value);
     }
-    const Generation& generation = generations_[old.generation];
-    Group& group = generation.groups[old.group];
-    GroupView view = group.Load();
-    group.Begin(view);
-    view = Add(generation, old.group, view, hash, key, value);
-    view = Drop(old, TagOf(hash), view);
-    group.End(view);
+    const GroupView::Tag tag = GroupView::TagOf(hash);
+    old.group->Begin(old.view);
+    GroupView view = Add(old, tag, key, value);
+    Drop(old, tag, view);
+    old.group->End(view);
   }
 
   // ReplaceLocked, into a newer generation.
   template <typename Key>
   ABSL_ATTRIBUTE_NOINLINE void MoveLocked([[maybe_unused]] Shard& shard,
-                                          Place old, uint64_t hash, Key key,
+                                          uint64_t hash, Key key,
                                           const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    const Generation& newest = Newest();
-    Group& group = GroupAt(old);
-    GroupView view = group.Load();
-    const uint32_t target = GroupOf(newest, hash);
-    Group& target_group = newest.groups[target];
-    GroupView target_view = target_group.Load();
-    target_group.Begin(target_view);
-    group.Begin(view);
-    target_view = Add(newest, target, target_view, hash, key, value);
-    view = Drop(old, TagOf(hash), view);
-    target_group.End(target_view);
-    group.End(view);
+    const Place old = FindInAll(hash, key);
+    const Place target = GroupFor(Newest(), hash);
+    target.group->Begin(target.view);
+    old.group->Begin(old.view);
+    const GroupView::Tag tag = GroupView::TagOf(hash);
+    const GroupView target_view = Add(target, tag, key, value);
+    GroupView view = old.view;
+    Drop(old, tag, view);
+    target.group->End(target_view);
+    old.group->End(view);
   }
 
   // Writes `value` over the present one, holding the value's own lock.
   // REQUIRES: values have a lock.
-  void OverwriteLocked([[maybe_unused]] Shard& shard, Place place,
-                       const void* value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    Group& group = GroupAt(place);
-    const GroupView view = group.Load();
-    group.Begin(view);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void OverwriteLocked(
+      [[maybe_unused]] Shard& shard, const Place& place, const void* value)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    place.group->Begin(place.view);
     value_.CopyInLocked(place.element + value_offset_, value);
-    group.End(view);
+    place.group->End(place.view);
   }
 
   // Inserts a key that is absent. Returns false if the shard has no credit:
   // unlock it, MakeRoom(), and look again.
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool InsertLocked(Shard& shard, uint64_t hash,
-                                                 Key key, const void* value)
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool InsertLocked(Shard& shard,
+                                                 const Place& place,
+                                                 uint64_t hash, Key key,
+                                                 const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    if (shard.credits == 0) return false;
-    --shard.credits;
-    const Generation& newest = Newest();
-    const uint32_t index = GroupOf(newest, hash);
-    Group& group = newest.groups[index];
-    const GroupView view = group.Load();
-    group.Begin(view);
-    group.End(Add(newest, index, view, hash, key, value));
+    const uint32_t credits = shard.Credits();
+    if (credits == 0) [[unlikely]] {
+      return false;
+    }
+    shard.SetCredits(credits - 1);
+    place.group->Begin(place.view);
+    place.group->End(Add(place, GroupView::TagOf(hash), key, value));
     return true;
   }
 
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void EraseLocked(Shard& shard, Place place,
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void EraseLocked(Shard& shard,
+                                                const Place& place,
                                                 uint64_t hash)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    ++shard.credits;
-    Group& group = GroupAt(place);
-    const GroupView view = group.Load();
-    group.Begin(view);
-    group.End(Drop(place, TagOf(hash), view));
+    shard.SetCredits(shard.Credits() + 1);
+    place.group->Begin(place.view);
+    GroupView view = place.view;
+    Drop(place, GroupView::TagOf(hash), view);
+    place.group->End(view);
   }
 
-  // Shares the credit of all shards out anew. Returns false if there is none,
-  // and the key is absent: the table is full.
+  // Finds credit for the shard of `hash`. Returns false if there is none, and
+  // the key is absent: the table is full.
   template <typename Key>
-  bool MakeRoom(uint64_t hash, Key key) {
+  ABSL_ATTRIBUTE_NOINLINE bool MakeRoom(uint64_t hash, Key key) {
+    if (TakeCredit(ShardOf(hash))) return true;
+    // It may be on its way from shard to shard. Nothing is, in here.
     bool room = false;
     shards_.WithAllLocked([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
       const uint64_t credits = TotalCredits();
@@ -299,10 +317,12 @@ class GroupTable {
 
   // Copying out.
 
-  void CopyKeyOut(void* key, Place place) const {
+  void CopyKeyOut(void* key, const Place& place) const {
     LoadBytes(key, place.element, key_size_);
   }
-  void CopyValueOut(void* value, Place place, bool value_lock) const {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void CopyValueOut(void* value,
+                                                 const Place& place,
+                                                 bool value_lock) const {
     if (value_lock) {
       value_.CopyOutLocked(value, place.element + value_offset_);
     } else {
@@ -320,10 +340,10 @@ class GroupTable {
 
   // False means that there is nothing in `bucket`, for sure.
   bool MayHaveElements(uint64_t bucket) const {
-    const int count = generation_count();
+    const Generation* const newest = &Newest();
     bool may = false;
-    ForEachGroup(bucket, [&](int generation, uint32_t group) {
-      const Group& looked_at = generations_[generation].groups[group];
+    ForEachGroup(bucket, [&](const Generation& generation, uint32_t group) {
+      const Group& looked_at = generation.groups[group];
       const GroupView view = looked_at.Load();
       // A tag on its way from one half to the other is seen in neither.
       may = may || view.has_tags() || view.has_overflow() || view.changing() ||
@@ -331,15 +351,15 @@ class GroupTable {
     });
     // Keys move to newer generations, which are looked at last; but a new one
     // may have come meanwhile.
-    return may || generation_count() != count;
+    return may || &Newest() != newest;
   }
 
   // Calls visitor(place) for each element of `bucket`.
   template <typename Visitor>
   void VisitLocked([[maybe_unused]] Shard& shard, uint64_t bucket,
                    Visitor visitor) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
-    ForEachGroup(bucket, [&](int generation, uint32_t group) {
-      VisitGroup(generation, group, [&](Place place) {
+    ForEachGroup(bucket, [&](const Generation& generation, uint32_t group) {
+      VisitGroup(generation, group, [&](const Place& place) {
         if (BucketOf(HashOf(place)) == bucket) visitor(place);
       });
     });
@@ -407,7 +427,7 @@ class GroupTable {
   using OverflowSlots = SlotAllocator<P, GroupTable>;
 
   static constexpr uint32_t kElementsPerGroup = 8;  // when the table is full
-  static constexpr uint32_t kElementsPerShard = 16;
+  static constexpr uint32_t kElementsPerShard = 32;
   static constexpr uint32_t kInChain = GroupView::kSlots;
   static constexpr uint32_t kHeader = 8;  // of an overflow slot
   static constexpr uint32_t kStepsBetweenChecks = 64;
@@ -442,10 +462,6 @@ class GroupTable {
            Block<P>::PartSize(groups * sizeof(uint32_t));
   }
 
-  static uint8_t TagOf(uint64_t hash) {
-    const uint8_t tag = static_cast<uint8_t>(hash);
-    return tag < GroupView::kFirstTag ? tag + GroupView::kFirstTag : tag;
-  }
   static uint32_t GroupOf(const Generation& generation, uint64_t hash) {
     return static_cast<uint32_t>(((hash >> 32) * generation.group_count) >> 32);
   }
@@ -455,15 +471,19 @@ class GroupTable {
   uint64_t FirstHash(uint64_t bucket) const {
     return (bucket << (32 - bucket_bits_)) << 32;
   }
-  uint64_t HashOf(Place place) const { return hash_(place.element, key_size_); }
-
-  static Place MakePlace(std::byte* element, int generation, uint32_t group,
-                         uint32_t slot) {
-    return {element, group, static_cast<uint16_t>(slot),
-            static_cast<uint16_t>(generation)};
+  uint64_t HashOf(const Place& place) const {
+    return hash_(place.element, key_size_);
   }
-  Group& GroupAt(Place place) const {
-    return generations_[place.generation].groups[place.group];
+
+  // Where a key that is not in its group, or not looked for yet, would go.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static Place GroupFor(
+      const Generation& generation, uint64_t hash) {
+    return GroupNumber(generation, GroupOf(generation, hash));
+  }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static Place GroupNumber(
+      const Generation& generation, uint32_t index) {
+    Group* const group = &generation.groups[index];
+    return {nullptr, 0, index, &generation, group, group->Load()};
   }
 
   static uint32_t LoadLink(const uint32_t* link) {
@@ -484,13 +504,11 @@ class GroupTable {
            (uint64_t{group} * GroupView::kSlots + slot) * slot_size_;
   }
 
-  int generation_count() const {
-    // Acquire pairs with the release in AddGeneration.
-    return generation_count_.load(std::memory_order_acquire);
-  }
   const Generation& Newest() const {
-    return generations_[generation_count() - 1];
+    // Acquire pairs with the release in AddGeneration.
+    return *newest_.load(std::memory_order_acquire);
   }
+  bool HasGrown() const { return &Newest() != generations_; }
 
   // Looks for `key` without a lock, and runs use(element) on it if it is there.
   // Returns whether all that was seen was there at once; *element is null if
@@ -499,21 +517,18 @@ class GroupTable {
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryFind(uint64_t hash, Key key,
                                             std::byte** element,
                                             Use use) const {
-    const Generation& generation = generations_[0];
-    const uint32_t index = GroupOf(generation, hash);
-    const Group& group = generation.groups[index];
-    const GroupView view = group.Load();
-    if (view.changing()) [[unlikely]] {
+    Place place = GroupFor(generations_[0], hash);
+    if (place.view.changing()) [[unlikely]] {
       return false;
     }
     // Asked after Load(), whose acquire pairs with the End() of a writer that
     // moved the key away: who misses it here sees the generation it went to.
-    if (generation_count() > 1) [[unlikely]] {
+    if (HasGrown() || !MatchQuickly(place, hash, key)) [[unlikely]] {
       return TryFindInAll(hash, key, element, use);
     }
-    *element = Match(0, index, view, hash, key).element;
+    *element = place.element;
     if (*element != nullptr) use(*element);
-    return group.Unchanged(view);
+    return place.group->Unchanged(place.view);
   }
 
   // A key moves from one generation to a newer one, and both groups change:
@@ -522,32 +537,29 @@ class GroupTable {
   ABSL_ATTRIBUTE_NOINLINE bool TryFindInAll(uint64_t hash, Key key,
                                             std::byte** element,
                                             Use use) const {
-    GroupView views[kMaxGenerations];
+    Place places[kMaxGenerations];
+    const Generation& newest = Newest();
+    const Generation* generation = &newest + 1;
+    int seen = 0;
     *element = nullptr;
-    const int count = generation_count();
-    int seen = count;
-    while (seen > 0 && *element == nullptr) {
-      const Generation& generation = generations_[--seen];
-      const uint32_t index = GroupOf(generation, hash);
-      views[seen] = generation.groups[index].Load();
-      if (views[seen].changing()) return false;
-      *element = Match(seen, index, views[seen], hash, key).element;
+    while (generation-- != generations_ && *element == nullptr) {
+      Place& place = places[seen++] = GroupFor(*generation, hash);
+      if (place.view.changing()) return false;
+      Match(place, hash, key);
+      *element = place.element;
     }
     if (*element != nullptr) use(*element);
-    for (int i = seen; i < count; ++i) {
-      const Generation& generation = generations_[i];
-      if (!generation.groups[GroupOf(generation, hash)].Unchanged(views[i])) {
-        return false;
-      }
+    for (int i = 0; i < seen; ++i) {
+      if (!places[i].group->Unchanged(places[i].view)) return false;
     }
     // A key may also have moved to a generation that was not there yet.
-    return generation_count() == count;
+    return &Newest() == &newest;
   }
 
-  // Find, where a writer was in the way.
+  // Find, for all cases.
   template <typename Key>
-  ABSL_ATTRIBUTE_NOINLINE std::byte* FindContended(uint64_t hash,
-                                                   Key key) const {
+  ABSL_ATTRIBUTE_NOINLINE std::byte* FindWithCare(uint64_t hash,
+                                                  Key key) const {
     std::byte* element = nullptr;
     for (int i = 0; i < kTries; ++i) {
       if (TryFind(hash, key, &element, [](const std::byte*) {})) {
@@ -560,40 +572,56 @@ class GroupTable {
     return place ? place.element + value_offset_ : nullptr;
   }
 
-  template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE Place FindIn(int generation, uint64_t hash,
-                                            Key key) const {
-    const uint32_t group = GroupOf(generations_[generation], hash);
-    return Match(generation, group,
-                 generations_[generation].groups[group].Load(), hash, key);
-  }
-
+  // The key's place in any generation; or else where it would go, in the
+  // newest.
   template <typename Key>
   ABSL_ATTRIBUTE_NOINLINE Place FindInAll(uint64_t hash, Key key) const {
-    Place place;
-    for (int i = generation_count(); !place && i-- > 0;) {
-      place = FindIn(i, hash, key);
+    const Generation* const newest = &Newest();
+    for (const Generation* generation = newest; generation >= generations_;
+         --generation) {
+      Place place = GroupFor(*generation, hash);
+      Match(place, hash, key);
+      if (place) return place;
     }
-    return place;
+    return GroupFor(*newest, hash);
   }
 
+  // Looks for `key` in the group of `place` and in its chain, and sets the
+  // element and its slot.
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE Place Match(int generation, uint32_t group,
-                                           GroupView view, uint64_t hash,
-                                           Key key) const {
-    for (SlotSet slots = view.WithTag(TagOf(hash)); !slots.empty();) {
-      const uint32_t slot = slots.Take();
+  void Match(Place& place, uint64_t hash, Key key) const {
+    SlotSet slots = place.view.WithTag(GroupView::TagOf(hash));
+    while (!slots.empty()) {
+      place.slot = slots.Take();
       std::byte* const element =
-          ElementOf(generations_[generation], group, slot);
-      if (key.Equals(element)) [[likely]] {
-        return MakePlace(element, generation, group, slot);
+          ElementOf(*place.generation, place.index, place.slot);
+      if (key.Equals(element)) {
+        place.element = element;
+        return;
       }
     }
-    if (view.has_overflow()) [[unlikely]] {
-      return MakePlace(MatchChain(generations_[generation], group, view, key),
-                       generation, group, kInChain);
+    if (place.view.has_overflow()) {
+      place.slot = kInChain;
+      place.element =
+          MatchChain(*place.generation, place.index, place.view, key);
     }
-    return {};
+  }
+
+  // Match, as far as one slot decides. Returns false if it does not: another
+  // key has the same tag, or there is a chain.
+  template <typename Key>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool MatchQuickly(Place& place, uint64_t hash,
+                                                 Key key) const {
+    SlotSet slots = place.view.WithTag(GroupView::TagOf(hash));
+    if (slots.empty()) return !place.view.has_overflow();
+    place.slot = slots.Take();
+    std::byte* const element =
+        ElementOf(*place.generation, place.index, place.slot);
+    if (!key.Equals(element)) [[unlikely]] {
+      return false;
+    }
+    place.element = element;
+    return true;
   }
 
   template <typename Key>
@@ -613,23 +641,23 @@ class GroupTable {
     return nullptr;
   }
 
-  // Puts the key into an empty slot of the group, or into its chain. Returns
-  // what the group is then.
+  // Puts the key into an empty slot of the group of `place`, or into its chain.
+  // Returns what the group is then.
   // REQUIRES: the shard is locked, between Begin and End of the group.
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE GroupView Add(const Generation& generation,
-                                             uint32_t group, GroupView view,
-                                             uint64_t hash, Key key,
+  ABSL_ATTRIBUTE_ALWAYS_INLINE GroupView Add(const Place& place,
+                                             GroupView::Tag tag, Key key,
                                              const void* value) {
+    GroupView view = place.view;
     SlotSet empty = view.Empty();
     if (empty.empty()) [[unlikely]] {
-      AddToChain(&generation.chains[group], key, value);
+      AddToChain(&place.generation->chains[place.index], key, value);
       view.set_overflow(true);
       return view;
     }
     const uint32_t slot = empty.Take();
-    Fill(ElementOf(generation, group, slot), key, value);
-    view.Toggle(slot, TagOf(hash));
+    Fill(ElementOf(*place.generation, place.index, slot), key, value);
+    view.Toggle(slot, tag);
     return view;
   }
 
@@ -642,23 +670,23 @@ class GroupTable {
     StoreLink(chain, slot);
   }
 
-  // Takes an element out of its group or chain. Returns what the group is then.
-  // REQUIRES: as Add.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE GroupView Drop(Place place, uint8_t tag,
-                                              GroupView view) {
+  // Takes an element out of its group, which is `view` before and after, or out
+  // of its chain. REQUIRES: as Add.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Drop(const Place& place, GroupView::Tag tag,
+                                         GroupView& view) {
     if (place.slot == kInChain) [[unlikely]] {
-      view.set_overflow(DropFromChain(place));
+      view.set_overflow(
+          DropFromChain(&place.generation->chains[place.index], place.element));
     } else {
       view.Toggle(place.slot, tag);
     }
-    return view;
   }
 
   // Returns whether the chain has others.
-  ABSL_ATTRIBUTE_NOINLINE bool DropFromChain(Place place) {
-    uint32_t* const chain = &generations_[place.generation].chains[place.group];
+  ABSL_ATTRIBUTE_NOINLINE bool DropFromChain(uint32_t* chain,
+                                             const std::byte* element) {
     uint32_t* link = chain;
-    while (ElementOf(LoadLink(link)) != place.element) {
+    while (ElementOf(LoadLink(link)) != element) {
       link = LinkOf(LoadLink(link));
     }
     const uint32_t slot = LoadLink(link);
@@ -678,13 +706,13 @@ class GroupTable {
   // be in.
   template <typename Visitor>
   void ForEachGroup(uint64_t bucket, Visitor visitor) const {
-    const int count = generation_count();
-    for (int i = 0; i < count; ++i) {
-      const Generation& generation = generations_[i];
-      const uint32_t first = GroupOf(generation, FirstHash(bucket));
-      const uint32_t last = GroupOf(generation, FirstHash(bucket + 1) - 1);
+    const Generation* const newest = &Newest();
+    for (const Generation* generation = generations_; generation <= newest;
+         ++generation) {
+      const uint32_t first = GroupOf(*generation, FirstHash(bucket));
+      const uint32_t last = GroupOf(*generation, FirstHash(bucket + 1) - 1);
       for (uint32_t group = first; group <= last; ++group) {
-        visitor(i, group);
+        visitor(*generation, group);
       }
     }
   }
@@ -692,16 +720,20 @@ class GroupTable {
   // Calls visitor(place) for each element of a group and its chain.
   // REQUIRES: the shard is locked.
   template <typename Visitor>
-  void VisitGroup(int generation, uint32_t group, Visitor visitor) const {
-    const Generation& in = generations_[generation];
-    const GroupView view = in.groups[group].Load();
-    for (SlotSet slots = view.Occupied(); !slots.empty();) {
-      const uint32_t slot = slots.Take();
-      visitor(MakePlace(ElementOf(in, group, slot), generation, group, slot));
+  void VisitGroup(const Generation& generation, uint32_t group,
+                  Visitor visitor) const {
+    Place place = GroupNumber(generation, group);
+    for (SlotSet slots = place.view.Occupied(); !slots.empty();) {
+      place.slot = slots.Take();
+      place.element = ElementOf(generation, group, place.slot);
+      visitor(place);
     }
-    uint32_t slot = view.has_overflow() ? LoadLink(&in.chains[group]) : 0;
-    for (; slot != 0; slot = LoadLink(LinkOf(slot))) {
-      visitor(MakePlace(ElementOf(slot), generation, group, kInChain));
+    if (!place.view.has_overflow()) return;
+    place.slot = kInChain;
+    for (uint32_t slot = LoadLink(&generation.chains[group]); slot != 0;
+         slot = LoadLink(LinkOf(slot))) {
+      place.element = ElementOf(slot);
+      visitor(place);
     }
   }
 
@@ -709,14 +741,14 @@ class GroupTable {
   // `key` is null. REQUIRES: the shard is locked.
   Place FirstBehind(Shard& shard, uint64_t bucket, uint64_t hash,
                     const void* key) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
-    Place first;
+    Place first{};
     uint64_t first_hash = 0;
     const auto before = [&](uint64_t a_hash, const void* a, uint64_t b_hash,
                             const void* b) {
       return a_hash != b_hash ? a_hash < b_hash
                               : std::memcmp(a, b, key_size_) < 0;
     };
-    VisitLocked(shard, bucket, [&](Place place) {
+    VisitLocked(shard, bucket, [&](const Place& place) {
       const uint64_t place_hash = HashOf(place);
       if (key != nullptr && !before(hash, key, place_hash, place.element)) {
         return;
@@ -730,23 +762,41 @@ class GroupTable {
     return first;
   }
 
-  uint64_t TotalCredits() const ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  // Gives `shard` half the credit of another one. Returns false if none has
+  // any.
+  bool TakeCredit(Shard& shard) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    const uint64_t start = &shard - &shards_.At(0);
+    for (uint32_t i = 1; i < shards_.count(); ++i) {
+      Shard& other = shards_.Of(start + i);
+      if (other.Credits() == 0) continue;
+      // All who hold two locks take them in this order.
+      WriterLock first(*std::min(&shard, &other));
+      WriterLock second(*std::max(&shard, &other));
+      const uint32_t taken = other.Credits() - other.Credits() / 2;
+      other.SetCredits(other.Credits() - taken);
+      shard.SetCredits(shard.Credits() + taken);
+      if (taken > 0) return true;
+    }
+    return false;
+  }
+
+  // REQUIRES: all shards are locked.
+  uint64_t TotalCredits() const {
     uint64_t credits = 0;
     for (uint32_t i = 0; i < shards_.count(); ++i) {
-      credits += shards_.Of(i).credits;
+      credits += shards_.At(i).Credits();
     }
     return credits;
   }
 
   // Gives every shard the same credit; what remains goes to `first` and those
   // behind it. REQUIRES: all shards are locked.
-  void ShareOut(uint64_t credits,
-                const Shard* first = nullptr) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  void ShareOut(uint64_t credits, const Shard* first = nullptr) {
     const uint32_t count = shards_.count();
-    const uint64_t start = first == nullptr ? 0 : first - &shards_.Of(0);
+    const uint64_t start = first == nullptr ? 0 : first - &shards_.At(0);
     for (uint32_t i = 0; i < count; ++i) {
-      shards_.Of(start + i).credits =
-          credits / count + (i < credits % count ? 1 : 0);
+      shards_.Of(start + i).SetCredits(static_cast<uint32_t>(
+          credits / count + (i < credits % count ? 1 : 0)));
     }
   }
 
@@ -768,9 +818,9 @@ class GroupTable {
     // Writers look for the newest generation under the lock of their shard, and
     // readers would not find what goes there before they see it.
     shards_.WithAllLocked([&] {
-      const int count = generation_count_.load(std::memory_order_relaxed);
-      generations_[count] = added;
-      generation_count_.store(count + 1, std::memory_order_release);
+      Generation* const slot = &generations_[generation_count_++];
+      *slot = added;
+      newest_.store(slot, std::memory_order_release);
     });
     return true;
   }
@@ -780,8 +830,9 @@ class GroupTable {
   const uint64_t value_offset_;
   const uint64_t slot_size_;
   const HashFunction hash_;
-  std::atomic<int> generation_count_{0};
+  std::atomic<const Generation*> newest_{generations_};
   Generation generations_[kMaxGenerations];
+  int generation_count_ = 0;
 
   typename P::Memory& memory_;
   Block<P> block_;  // of shards_ and overflow_

@@ -17,6 +17,7 @@
 #include <memory>
 #include <type_traits>
 
+#include "absl/base/attributes.h"
 #include "maps/internal/atomic_bytes.h"
 #include "maps/internal/chain_table.h"
 #include "maps/internal/group_table.h"
@@ -57,7 +58,7 @@ class HashTable {
   HashTable& operator=(const HashTable&) = delete;
 
   template <typename Visitor>
-  decltype(auto) With(Visitor visitor) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE decltype(auto) With(Visitor visitor) {
     if constexpr (P::kLazyMemory) {
       if (is_grouped_) [[likely]]
         return visitor(tables_.groups);

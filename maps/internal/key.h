@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "absl/base/attributes.h"
 #include "maps/internal/atomic_bytes.h"
 #include "maps/internal/hash_function.h"
 
@@ -83,7 +84,8 @@ class TwoWordKey {
 
 // Calls visitor(key) with the kind of key that suits `size`.
 template <typename Visitor>
-auto WithKey(const void* key, uint32_t size, Visitor visitor) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline auto WithKey(const void* key, uint32_t size,
+                                                 Visitor visitor) {
   // A compiler that knows the caller's key would warn that it is too small for
   // the branches that are for other sizes. This makes it forget.
   asm("" : "+r"(key));

@@ -28,6 +28,7 @@
 #include <new>
 #include <type_traits>
 
+#include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
 #include "profiles/profile.h"
 #include "profiles/reader_writer_lock.h"
@@ -41,7 +42,9 @@ class ABSL_LOCKABLE alignas(P::kCacheLineSize) Stripe {
   Stripe(const Stripe&) = delete;
   Stripe& operator=(const Stripe&) = delete;
 
-  void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { lock_.Lock(); }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
+    lock_.Lock();
+  }
   void Unlock() ABSL_UNLOCK_FUNCTION() { lock_.Unlock(); }
   void ReaderLock() ABSL_SHARED_LOCK_FUNCTION() { lock_.ReaderLock(); }
   void ReaderUnlock() ABSL_UNLOCK_FUNCTION() { lock_.ReaderUnlock(); }
@@ -132,13 +135,16 @@ class StripeSet {
     const uint32_t count = CountFor(entries);
     stripes_ = reinterpret_cast<S*>(block);
     for (uint32_t i = 0; i < count; ++i) new (&stripes_[i]) S();
-    mask_ = count - 1;
+    count_ = count;
   }
 
-  uint32_t count() const { return mask_ + 1; }
+  uint32_t count() const { return count_; }
+
+  // Stripe `i`. REQUIRES: i < count().
+  S& At(uint64_t i) const { return stripes_[i]; }
 
   // The stripe of anything numbered `number`.
-  S& Of(uint64_t number) const { return stripes_[number & mask_]; }
+  S& Of(uint64_t number) const { return stripes_[number & (count_ - 1)]; }
 
   // Runs `change` while no other thread holds any stripe's lock. A loop over
   // locks is beyond the thread-safety analysis.
@@ -164,7 +170,7 @@ class StripeSet {
   static_assert(std::is_trivially_destructible_v<S>, "they are only forgotten");
 
   S* stripes_ = nullptr;
-  uint32_t mask_ = 0;
+  uint32_t count_ = 0;
 };
 
 }  // namespace bpfmap::internal

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "absl/base/attributes.h"
 #include "maps/internal/atomic_bytes.h"
 #include "maps/internal/value_lock.h"
 
@@ -32,13 +33,15 @@ class ValueLayout {
            (size_ == 1 || size_ == 4 || (kHasAtomic8 && size_ == 8));
   }
 
-  void CopyIn(std::byte* shared, const void* own) const {
-    if (!has_lock()) {
-      StoreBytes(shared, own, size_);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void CopyIn(std::byte* shared,
+                                           const void* own) const {
+    if (kHasAtomic8 && size_ == 8 && !has_lock()) {  // most values
+      uint64_t word;
+      std::memcpy(&word, own, sizeof word);
+      StoreWord(shared, word);
       return;
     }
-    StoreBytes(shared, own, lock_offset_);
-    StoreBytes(shared, own, size_, lock_offset_ + kValueLockSize);
+    CopyInOther(shared, own);
   }
 
   void CopyOut(void* own, const std::byte* shared) const {
@@ -74,6 +77,16 @@ class ValueLayout {
   }
 
  private:
+  ABSL_ATTRIBUTE_NOINLINE void CopyInOther(std::byte* shared,
+                                           const void* own) const {
+    if (!has_lock()) {
+      StoreBytes(shared, own, size_);
+      return;
+    }
+    StoreBytes(shared, own, lock_offset_);
+    StoreBytes(shared, own, size_, lock_offset_ + kValueLockSize);
+  }
+
   bool has_lock() const { return lock_offset_ != kNoLock; }
 
   uint32_t size_;
