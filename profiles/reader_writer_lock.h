@@ -1,8 +1,8 @@
 // BasicRwLock: a reader-writer lock, and its scoped guards.
 //
 // Readers share it, a writer has it alone. Neither side starves:
-//   - A writer that has to wait sets kWriterWaits, which stops new readers; so
-//     it waits for the readers inside, and no longer.
+//   - A writer that has to wait sets kWriterWaits after a few looks, which
+//     stops new readers; so it waits for the readers inside, and no longer.
 //   - A reader that finds a writer inside sets kReaderWaits, which stops the
 //     next writer until one waiting reader went in; so readers get a turn
 //     after every writer, however many writers queue.
@@ -33,6 +33,10 @@ namespace bpfmap {
 template <typename Wait>
 class ABSL_LOCKABLE BasicRwLock {
  public:
+  // How often a writer looks before it announces that it waits. Sections are
+  // short, and a look does not take the line away from who is inside.
+  static constexpr int kLooks = 16;
+
   constexpr BasicRwLock() = default;
   BasicRwLock(const BasicRwLock&) = delete;
   BasicRwLock& operator=(const BasicRwLock&) = delete;
@@ -108,9 +112,13 @@ class ABSL_LOCKABLE BasicRwLock {
   }
 
   ABSL_ATTRIBUTE_NOINLINE void LockSlow() {
+    int looks = 0;
     for (Wait wait;; wait.Once()) {
-      if (!ReaderWaits() && TryEnterAlone()) break;
-      Announce(kWriterWaits);
+      if (inside_.load(std::memory_order_relaxed) == 0 && !ReaderWaits() &&
+          TryEnterAlone()) {
+        break;
+      }
+      if (++looks > kLooks) Announce(kWriterWaits);
     }
     Withdraw(kWriterWaits);
   }

@@ -1,8 +1,8 @@
 // The contract of reader_writer_lock.h, step by step: who waits for whom, and
 // who goes first.
 //
-// The lock under test has a Wait that reports: once a thread waits, it has left
-// its mark in the lock. So every step is awaited, and none depends on chance.
+// The lock under test has a Wait that reports: once a thread has waited some
+// times, it has left its mark in the lock. So every step is awaited, and none depends on chance.
 
 #include <atomic>
 #include <memory>
@@ -45,7 +45,9 @@ class Visitor {
             Visit<WriterLock<ReportingLock>>(lock);
           }
         }) {
-    Await([this] { return inside_.load() || waits_.load() > 0; });
+    Await([this] {
+      return inside_.load() || waits_.load() > ReportingLock::kLooks;
+    });
   }
 
   bool inside() const { return inside_.load(); }
