@@ -25,6 +25,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "absl/base/attributes.h"
 #include "maps/def_check.h"
 #include "maps/errno.h"
 #include "maps/generic_batch.h"
@@ -48,7 +49,8 @@ class ArrayMap final : public LocalMap {
       : def_(def),
         rights_(def),
         slots_(*memory,
-               internal::ValueLayout(def.value_size, def.spin_lock_offset)) {}
+               internal::ValueLayout(def.value_size, def.spin_lock_offset)),
+        stores_(slots_.IsOneStore() && (def.map_flags & kRdOnlyProg) == 0) {}
   explicit ArrayMap(const MapDef& def) requires requires {
     P::DefaultMemory();
   } : ArrayMap(def, &P::DefaultMemory()) {
@@ -104,9 +106,14 @@ class ArrayMap final : public LocalMap {
   }
   Errno UpdateElem(const void* key, const void* value,
                    uint64_t flags) override {
-    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
-    if (key == nullptr || value == nullptr) return Errno::kFault;
-    return Put(View::kProgram, key, value, flags);
+    if (stores_ && flags == kAny && key != nullptr && value != nullptr)
+        [[likely]] {
+      const uint32_t index = IndexOf(key);
+      if (index >= slots_.size()) return Errno::k2Big;
+      slots_.Store(index, value);
+      return Errno::kOk;
+    }
+    return UpdateWithCare(key, value, flags);
   }
   Errno DeleteElem(const void*) override {
     if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
@@ -183,6 +190,15 @@ class ArrayMap final : public LocalMap {
     return true;
   }
 
+  // UpdateElem, for all cases.
+  ABSL_ATTRIBUTE_NOINLINE Errno UpdateWithCare(const void* key,
+                                               const void* value,
+                                               uint64_t flags) {
+    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+    if (key == nullptr || value == nullptr) return Errno::kFault;
+    return Put(View::kProgram, key, value, flags);
+  }
+
   Errno Put(View view, const void* key, const void* value, uint64_t flags) {
     const uint32_t index = IndexOf(key);
     if ((flags & ~kLock) > kExist) return Errno::kInval;
@@ -212,6 +228,8 @@ class ArrayMap final : public LocalMap {
   const MapDef def_;
   UserRights rights_;
   internal::ArraySlots<P> slots_;
+  // Whether an update by a program without flags is one store and nothing else.
+  const bool stores_;
   typename P::Lock resize_lock_;  // one Resize or Freeze at a time
 };
 
