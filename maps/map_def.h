@@ -15,6 +15,8 @@ namespace bpfmap {
 enum class MapType : uint32_t {
   kHash = 1,
   kArray = 2,
+  kQueue = 22,
+  kStack = 23,
 };
 
 // "HASH" for kHash, as in BPF_MAP_TYPE_HASH; "?" for a number not listed.
@@ -24,6 +26,10 @@ constexpr const char* MapTypeName(MapType type) {
       return "HASH";
     case MapType::kArray:
       return "ARRAY";
+    case MapType::kQueue:
+      return "QUEUE";
+    case MapType::kStack:
+      return "STACK";
   }
   return "?";
 }
@@ -59,7 +65,7 @@ inline constexpr uint32_t kNoSpinLock = 0xffffffff;
 
 struct MapDef {
   MapType type{};
-  uint32_t key_size = 0;     // bytes
+  uint32_t key_size = 0;     // bytes; 0 for a type without keys
   uint32_t value_size = 0;   // bytes
   uint32_t max_entries = 0;  // elements
   uint32_t map_flags = 0;    // BPF_F_* above

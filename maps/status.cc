@@ -47,8 +47,10 @@ std::string DescribeKey(const void* key, uint32_t key_size) {
 }
 
 std::string Explain(Errno error, const MapDef& def) {
+  const bool has_keys = def.key_size != 0;
   switch (error) {
     case Errno::kNoEnt:
+      if (!has_keys) return "the map is empty";
       return def.type == MapType::kArray
                  ? absl::StrCat("there is no such index; max_entries is ",
                                 def.max_entries)
