@@ -17,6 +17,7 @@ enum class MapType : uint32_t {
   kArray = 2,
   kQueue = 22,
   kStack = 23,
+  kBloomFilter = 30,
 };
 
 // "HASH" for kHash, as in BPF_MAP_TYPE_HASH; "?" for a number not listed.
@@ -30,6 +31,8 @@ constexpr const char* MapTypeName(MapType type) {
       return "QUEUE";
     case MapType::kStack:
       return "STACK";
+    case MapType::kBloomFilter:
+      return "BLOOM_FILTER";
   }
   return "?";
 }
@@ -78,7 +81,8 @@ struct MapDef {
   // asked: 0 and, for "none", 0xffffffff.
   uint32_t numa_node = 0;
 
-  // The number of hash functions of a bloom filter; 0 for every other type.
+  // The number of hash functions of a bloom filter, up to 15; 0 stands for 5.
+  // 0 for every other type.
   uint64_t map_extra = 0;
 
   // Where the value keeps its `struct bpf_spin_lock` (4 bytes, aligned to 4),

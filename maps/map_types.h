@@ -10,6 +10,7 @@
 #include <type_traits>
 
 #include "maps/array_map.h"
+#include "maps/bloom_filter_map.h"
 #include "maps/def_check.h"
 #include "maps/errno.h"
 #include "maps/hash_map.h"
@@ -35,6 +36,9 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
       return true;
     case MapType::kStack:
       visitor(std::type_identity<StackMap<P>>{});
+      return true;
+    case MapType::kBloomFilter:
+      visitor(std::type_identity<BloomFilterMap<P>>{});
       return true;
   }
   return false;

@@ -225,7 +225,8 @@ TEST_P(EmbeddedNoHeapTest, ASpentPoolDoesNotTurnToTheHeap) {
 // Their values hold no lock.
 INSTANTIATE_TEST_SUITE_P(
     KeylessMaps, EmbeddedNoHeapTest,
-    testing::Combine(testing::Values(MapType::kQueue, MapType::kStack),
+    testing::Combine(testing::Values(MapType::kQueue, MapType::kStack,
+                                     MapType::kBloomFilter),
                      testing::Values(false)),
     [](const auto& info) {
       return std::string(MapTypeName(std::get<0>(info.param)));

@@ -31,7 +31,8 @@ constexpr MapDef EveryMethodDef(MapType type, bool value_has_lock) {
                 .key_size = sizeof(EveryMethodKey),
                 .value_size = sizeof(EveryMethodValue),
                 .max_entries = kEveryMethodEntries};
-  if (type == MapType::kQueue || type == MapType::kStack) {
+  if (type == MapType::kQueue || type == MapType::kStack ||
+      type == MapType::kBloomFilter) {
     def.key_size = 0;
     def.max_entries = 1;
   }

@@ -17,7 +17,8 @@ namespace {
 constexpr uint32_t kMaxEntries = 4;
 
 MapDef BaseDef(MapType type) {
-  const bool has_keys = type != MapType::kQueue && type != MapType::kStack;
+  const bool has_keys = type != MapType::kQueue && type != MapType::kStack &&
+                        type != MapType::kBloomFilter;
   return {.type = type,
           .key_size = has_keys ? 4U : 0U,
           .value_size = 8,
@@ -48,6 +49,7 @@ std::vector<std::string> GoldenProbe::Run() {
     KeylessWalks();
     KeylessPointers();
     QueueOrder();
+    BloomHashes();
   }
   Batches();
   BatchWalks();
@@ -507,6 +509,7 @@ void GoldenProbe::Rights() {
       EXPECT_EQ(map->Update(Key(&key), &value), Errno::kOk);
       Row("freeze", "first time", map->Freeze());
       Row("freeze", "second time", map->Freeze());
+      value = 6;  // for a bloom filter: one that is not there
     }
     Row("update", name, map->Update(Key(&key), &value));
     Row("update", absl::StrCat(name, " and flags=99"),

@@ -24,6 +24,11 @@ const PushPopBackend& PushPopModelBackend() {
 }
 
 Errno PushPopModel::Put(const void* value, uint64_t flags) {
+  if (is_bloom()) {
+    if (flags != kAny) return Errno::kInval;
+    set_.emplace(static_cast<const char*>(value), def_.value_size);
+    return Errno::kOk;
+  }
   if (flags != kAny && flags != kExist) return Errno::kInval;
   if (values_.size() == def_.max_entries) {
     if (flags == kAny) return Errno::k2Big;
@@ -34,6 +39,12 @@ Errno PushPopModel::Put(const void* value, uint64_t flags) {
 }
 
 Errno PushPopModel::Take(void* value, bool removes) {
+  if (is_bloom()) {
+    if (value == nullptr) return Errno::kFault;
+    return set_.contains({static_cast<const char*>(value), def_.value_size})
+               ? Errno::kOk
+               : Errno::kNoEnt;
+  }
   if (values_.empty()) return Errno::kNoEnt;
   const bool oldest = def_.type == MapType::kQueue;
   const std::string taken = oldest ? values_.front() : values_.back();
@@ -51,6 +62,7 @@ Errno PushPopModel::Push(const void* value, uint64_t flags) {
 
 Errno PushPopModel::Pop(void* value) {
   if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+  if (is_bloom()) return Errno::kInval;
   const Errno error = Take(value, true);
   if (error != Errno::kOk) std::memset(value, 0, def_.value_size);
   return error;
@@ -58,7 +70,8 @@ Errno PushPopModel::Pop(void* value) {
 
 Errno PushPopModel::Peek(void* value) {
   const Errno error = Take(value, false);
-  if (error != Errno::kOk) std::memset(value, 0, def_.value_size);
+  if (error != Errno::kOk && !is_bloom())
+    std::memset(value, 0, def_.value_size);
   return error;
 }
 
@@ -76,12 +89,14 @@ Errno PushPopModel::Update(const void* key, const void* value, uint64_t flags) {
   return Put(value, flags);
 }
 
-Errno PushPopModel::Delete(const void*) {
-  return may_write() ? Errno::kInval : Errno::kPerm;
+Errno PushPopModel::Delete(const void* key) {
+  if (!may_write()) return Errno::kPerm;
+  return is_bloom() && key == nullptr ? Errno::kOpNotSupp : Errno::kInval;
 }
 
-Errno PushPopModel::GetNextKey(const void*, void*) {
-  return may_read() ? Errno::kInval : Errno::kPerm;
+Errno PushPopModel::GetNextKey(const void* key, void*) {
+  if (!may_read()) return Errno::kPerm;
+  return is_bloom() && key == nullptr ? Errno::kOpNotSupp : Errno::kInval;
 }
 
 Errno PushPopModel::LookupAndDelete(const void* key, void* value,
@@ -89,6 +104,7 @@ Errno PushPopModel::LookupAndDelete(const void* key, void* value,
   if ((flags & ~kLock) != 0) return Errno::kInval;
   if (!may_read() || !may_write()) return Errno::kPerm;
   if (flags != 0 || key != nullptr) return Errno::kInval;
+  if (is_bloom()) return Errno::kNotSupp;
   return Take(value, true);
 }
 

@@ -1,5 +1,6 @@
-// PushPopModel: the rules of maps without keys over a std::deque, as plainly as
-// they can be said. What the maps are compared with where there is no kernel.
+// PushPopModel: the rules of maps without keys over a std::deque or a
+// std::set, as plainly as they can be said. What the maps are compared with
+// where there is no kernel.
 //
 // For one thread.
 
@@ -8,6 +9,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <set>
 #include <string>
 
 #include "maps/bpf_map.h"
@@ -58,6 +60,7 @@ class PushPopModel final : public PushPopView, public BpfMap {
   Errno Freeze() override;
 
  private:
+  bool is_bloom() const { return def_.type == MapType::kBloomFilter; }
   bool may_read() const { return (def_.map_flags & kWrOnly) == 0; }
   bool may_write() const { return (def_.map_flags & kRdOnly) == 0 && !frozen_; }
   Errno Put(const void* value, uint64_t flags);
@@ -67,6 +70,7 @@ class PushPopModel final : public PushPopView, public BpfMap {
   const MapDef def_;
   bool frozen_ = false;
   std::deque<std::string> values_;  // the oldest one first
+  std::set<std::string> set_;       // of a bloom filter without false answers
 };
 
 }  // namespace bpfmap

@@ -35,7 +35,15 @@ class LocalView final : public PushPopView {
   Errno Push(const void* value, uint64_t flags) override {
     return map_.Push(value, flags);
   }
-  Errno Pop(void* value) override { return map_.Pop(value); }
+  Errno Pop(void* value) override {
+    if constexpr (requires { map_.Pop(value); }) {
+      return map_.Pop(value);
+    } else {
+      // What the verifier says.
+      const bool read_only = (map_.def().map_flags & kRdOnlyProg) != 0;
+      return read_only ? Errno::kAcces : Errno::kInval;
+    }
+  }
   Errno Peek(void* value) override { return map_.Peek(value); }
   Errno LookupElem() override {
     const uint32_t key = 0;
