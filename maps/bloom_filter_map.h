@@ -34,7 +34,6 @@
 #include "maps/map_def.h"
 #include "maps/user_rights.h"
 #include "profiles/profile.h"
-#include "profiles/reader_writer_lock.h"
 
 namespace bpfmap {
 
@@ -92,7 +91,7 @@ class BloomFilterMap final : public LocalMap {
     if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
     if (value == nullptr) return Errno::kFault;
     if (flags != kAny) return Errno::kInval;
-    bits_.Add(value);
+    bits_.Add(value, [] { return true; });
     return Errno::kOk;
   }
 
@@ -120,10 +119,8 @@ class BloomFilterMap final : public LocalMap {
     const Errno error = rights_.CheckUpdate(key, value, flags);
     if (error != Errno::kOk) return error;
     if (flags != kAny) return Errno::kInval;
-    ReaderLock lock(freeze_lock_);
-    if (rights_.frozen()) return Errno::kPerm;
-    bits_.Add(value);
-    return Errno::kOk;
+    const bool added = bits_.Add(value, [&] { return !rights_.frozen(); });
+    return added ? Errno::kOk : Errno::kPerm;
   }
   Errno Delete(const void* key) override {
     const Errno error = rights_.CheckDelete(key);
@@ -154,10 +151,7 @@ class BloomFilterMap final : public LocalMap {
     return rights_.RefuseBatch(count, /*reads=*/false, /*writes=*/true);
   }
   Errno Freeze() override {
-    return rights_.Freeze([&](auto change) {
-      WriterLock lock(freeze_lock_);
-      change();
-    });
+    return rights_.Freeze([&](auto change) { bits_.WithLocked(change); });
   }
 
  private:
@@ -172,7 +166,6 @@ class BloomFilterMap final : public LocalMap {
   const MapDef def_;
   UserRights rights_;
   internal::BloomBits<P> bits_;
-  typename P::Lock freeze_lock_;  // pushes of the user view share it
 };
 
 template <Profile P>

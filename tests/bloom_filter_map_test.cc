@@ -7,6 +7,7 @@
 
 #include "maps/bloom_filter_map.h"
 
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <memory>
@@ -245,18 +246,23 @@ TEST(BloomBitsTest, ThereAreAsManyBitsAsOnLinux) {
 
 TEST_P(BloomFilterTest, WhatOneThreadPushedItFindsWhileOthersPush) {
   if (GetParam().is_kernel) GTEST_SKIP() << "one program at a time";
-  Make(1000);
+  Make(50'000);
   ThreadTeam team;
-  for (uint64_t thread = 0; thread < 4; ++thread) {
+  constexpr uint64_t kThreads = 4;
+  uint64_t counts[kThreads] = {};
+  // Every other value is one that the other threads push as well.
+  const auto value_of = [](uint64_t thread, uint64_t number) {
+    return number / 2 + (number % 2) * (thread << 32);
+  };
+  for (uint64_t thread = 0; thread < kThreads; ++thread) {
     team.AddWorker([&, thread]() -> testing::AssertionResult {
-      uint64_t pushed = 0;
+      uint64_t& pushed = counts[thread];
       for (Steps steps(20'000); steps.Next(); ++pushed) {
-        // Threads push the same values, and so set the same bits.
-        const uint64_t value = pushed / 2 + (pushed % 2) * (thread << 32);
+        const uint64_t value = value_of(thread, pushed);
         if ((thread % 2 == 0 ? Push(value) : Update(value)) != Errno::kOk) {
           return testing::AssertionFailure() << "push";
         }
-        if (Peek(value) != Errno::kOk || Peek(pushed / 4) != Errno::kOk) {
+        if (Peek(value) != Errno::kOk) {
           return testing::AssertionFailure() << "lost " << value;
         }
       }
@@ -264,6 +270,51 @@ TEST_P(BloomFilterTest, WhatOneThreadPushedItFindsWhileOthersPush) {
     });
   }
   team.Run();
+  for (uint64_t thread = 0; thread < kThreads; ++thread) {
+    for (uint64_t number = 0; number < counts[thread]; ++number) {
+      ASSERT_EQ(Peek(value_of(thread, number)), Errno::kOk);
+    }
+  }
+}
+
+// Small filters, so that both threads set bits of the same word.
+TEST(BloomFilterRaceTest, PushesAtTheSameTimeLoseNoBit) {
+  constexpr uint32_t kRounds = 5000;
+  constexpr uint64_t kValues = 3;  // of each thread
+  std::vector<std::unique_ptr<BloomFilterMap<Cloud>>> maps(kRounds);
+  for (auto& map : maps) {
+    map = std::make_unique<BloomFilterMap<Cloud>>(
+        MapDef{.type = MapType::kBloomFilter,
+               .value_size = sizeof(uint64_t),
+               .max_entries = 8});
+    ASSERT_EQ(map->Init(), Errno::kOk);
+  }
+  std::vector<std::atomic<int>> arrived(kRounds);
+  ThreadTeam team;
+  for (uint64_t thread = 0; thread < 2; ++thread) {
+    team.AddWorker([&, thread]() -> testing::AssertionResult {
+      for (uint32_t round = 0; round < kRounds; ++round) {
+        arrived[round].fetch_add(1, std::memory_order_relaxed);
+        while (arrived[round].load(std::memory_order_relaxed) < 2) {
+          if (team.failed()) return testing::AssertionSuccess();
+        }
+        for (uint64_t i = 0; i < kValues; ++i) {
+          const uint64_t value = thread * kValues + i;
+          const Errno error = maps[round]->Push(&value, kAny);
+          if (error != Errno::kOk) {
+            return testing::AssertionFailure() << ErrnoName(error);
+          }
+        }
+      }
+      return testing::AssertionSuccess();
+    });
+  }
+  team.Run();
+  for (auto& map : maps) {
+    for (uint64_t value = 0; value < 2 * kValues; ++value) {
+      ASSERT_EQ(map->Peek(&value), Errno::kOk) << value;
+    }
+  }
 }
 
 }  // namespace

@@ -7,17 +7,22 @@
 // not there with a probability of about (1 - exp(-k * n / m)) ^ k.
 //
 // Which bits these are: with kLinux what Linux computes with the seed 0, so
-// that even the false answers are Linux's. Otherwise two halves of one hash,
-// combined, which is faster (Kirsch and Mitzenmacher, "Less Hashing, Same
-// Performance", 2006).
+// that even the false answers are Linux's. Otherwise one hash, multiplied by as
+// many constants, which is faster. (To take the sum of one half and multiples
+// of the other would be faster still, but in a small filter two values then
+// share all of their bits too often.)
 //
-// Thread-safe, without locks. Bits are only ever set, and each access is an
-// atomic one. They are relaxed: a Test() that anything else orders behind an
-// Add() sees its bits, and no other data hangs on them.
+// Thread-safe. Bits are only ever set. Test() takes no lock, nor does Add() of
+// a value whose bits are all set, as most are in a filter that is in use.
+// Others are set under a lock by loads and stores, which together cost as much
+// as one atomic addition does, of which there would be one for each bit.
+// Accesses are relaxed: a Test() that anything orders behind an Add() sees its
+// bits, and no other data hangs on them.
 
 #ifndef BPFMAP_MAPS_INTERNAL_BLOOM_BITS_H_
 #define BPFMAP_MAPS_INTERNAL_BLOOM_BITS_H_
 
+#include <array>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -28,6 +33,7 @@
 #include "maps/internal/jhash.h"
 #include "maps/internal/key.h"
 #include "profiles/profile.h"
+#include "profiles/reader_writer_lock.h"
 
 namespace bpfmap::internal {
 
@@ -70,48 +76,78 @@ class BloomBits {
     return true;
   }
 
-  // Makes `value` one that may be there.
-  void Add(const void* value) {
-    ForEachBit(value, [](uint32_t* word, uint32_t bit) {
-      // A filter that is in use has most bits already. To look first leaves the
-      // line with all who read it.
-      if ((__atomic_load_n(word, __ATOMIC_RELAXED) & bit) == 0) {
-        __atomic_fetch_or(word, bit, __ATOMIC_RELAXED);
-      }
-      return true;
-    });
+  // Makes `value` one that may be there. Where bits of it are missing,
+  // may_add() is asked with the lock held; returns false if it says no.
+  template <typename MayAdd>
+  bool Add(const void* value, MayAdd may_add) {
+    uint32_t positions[kMaxHashes];
+    Find(value, positions);
+    if (AreSet(positions)) return true;
+    WriterLock lock(mutex_);
+    if (!may_add()) return false;
+    for (uint32_t i = 0; i < hashes_; ++i) {
+      uint32_t* const word = &words_[positions[i] / 32];
+      const uint32_t bit = uint32_t{1} << positions[i] % 32;
+      // Nobody else stores meanwhile.
+      __atomic_store_n(word, __atomic_load_n(word, __ATOMIC_RELAXED) | bit,
+                       __ATOMIC_RELAXED);
+    }
+    return true;
   }
 
   // Whether `value` may be there.
   bool Test(const void* value) const {
-    return ForEachBit(value, [](const uint32_t* word, uint32_t bit) {
-      return (__atomic_load_n(word, __ATOMIC_RELAXED) & bit) != 0;
-    });
+    uint32_t positions[kMaxHashes];
+    Find(value, positions);
+    return AreSet(positions);
+  }
+
+  // Runs `change` while no other thread sets bits.
+  template <typename Change>
+  void WithLocked(Change change) {
+    WriterLock lock(mutex_);
+    change();
   }
 
  private:
-  // Calls visit(word, bit) for the bits of `value` until it returns false.
-  template <typename Visitor>
-  bool ForEachBit(const void* value, Visitor visit) const {
-    const auto at = [&](uint32_t number) {
-      number &= mask_;
-      return visit(&words_[number / 32], uint32_t{1} << number % 32);
-    };
+  static constexpr uint32_t kMaxHashes = 15;
+
+  // Odd numbers without a pattern.
+  static constexpr std::array<uint64_t, kMaxHashes> kMultipliers = [] {
+    std::array<uint64_t, kMaxHashes> multipliers{};
+    for (uint64_t i = 0; i < kMaxHashes; ++i) {
+      multipliers[i] = HashFunction::Finish(i) | 1;
+    }
+    return multipliers;
+  }();
+
+  // Where the bits of `value` are.
+  void Find(const void* value, uint32_t (&positions)[kMaxHashes]) const {
     if (kind_ == BloomHash::kLinux) {
       for (uint32_t i = 0; i < hashes_; ++i) {
-        if (!at(Jhash(value, value_size_, i))) return false;
+        positions[i] = Jhash(value, value_size_, i) & mask_;
       }
-      return true;
+      return;
     }
     const uint64_t hash = value_size_ == 8   ? WordHash<uint64_t>(value)
                           : value_size_ == 4 ? WordHash<uint32_t>(value)
                                              : hash_(value, value_size_);
-    uint32_t number = static_cast<uint32_t>(hash);
-    const uint32_t step = static_cast<uint32_t>(hash >> 32) | 1;
-    for (uint32_t i = 0; i < hashes_; ++i, number += step) {
-      if (!at(number)) return false;
+    for (uint32_t i = 0; i < hashes_; ++i) {
+      positions[i] =
+          static_cast<uint32_t>(hash * kMultipliers[i] >> 32) & mask_;
     }
-    return true;
+  }
+
+  // Looks at all of them: to stop at the first that is missing would be a jump
+  // that no processor can foresee.
+  bool AreSet(const uint32_t (&positions)[kMaxHashes]) const {
+    uint32_t set = 1;
+    for (uint32_t i = 0; i < hashes_; ++i) {
+      const uint32_t word =
+          __atomic_load_n(&words_[positions[i] / 32], __ATOMIC_RELAXED);
+      set &= word >> positions[i] % 32;
+    }
+    return set != 0;
   }
 
   template <typename Word>
@@ -126,6 +162,9 @@ class BloomBits {
   const HashFunction hash_;
   uint32_t* words_ = nullptr;
   Block<P> block_;
+
+  // Away from what readers read.
+  alignas(P::kCacheLineSize) typename P::Mutex mutex_;
 };
 
 }  // namespace bpfmap::internal

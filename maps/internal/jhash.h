@@ -31,9 +31,17 @@ inline uint32_t Jhash(const void* key, uint32_t size, uint32_t seed) {
     b -= a, b ^= std::rotl(a, 19), a += c;
     c -= b, c ^= std::rotl(b, 4), b += a;
   }
-  std::memset(words, 0, 12);
-  std::memcpy(words, at, size);
-  a += words[0], b += words[1], c += words[2];
+  // What is left; bytes that are missing count as zero.
+  const auto word = [&](uint32_t offset) {
+    uint32_t value = 0;
+    if (size >= offset + 4) {
+      std::memcpy(&value, at + offset, 4);
+    } else if (size > offset) {
+      std::memcpy(&value, at + offset, size - offset);
+    }
+    return value;
+  };
+  a += word(0), b += word(4), c += word(8);
   c ^= b, c -= std::rotl(b, 14);
   a ^= c, a -= std::rotl(c, 11);
   b ^= a, b -= std::rotl(a, 25);
