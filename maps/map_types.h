@@ -13,6 +13,7 @@
 #include "maps/def_check.h"
 #include "maps/errno.h"
 #include "maps/hash_map.h"
+#include "maps/lpm_trie_map.h"
 #include "maps/map_def.h"
 #include "profiles/profile.h"
 
@@ -29,6 +30,9 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
     case MapType::kArray:
       visitor(std::type_identity<ArrayMap<P>>{});
       return true;
+    case MapType::kLpmTrie:
+      visitor(std::type_identity<LpmTrieMap<P>>{});
+      return true;
   }
   return false;
 }
@@ -38,7 +42,8 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
 template <Profile P>
 constexpr DefCheck CheckDef(const MapDef& def) {
   if (DefCheck check = CheckCommon(def)) return check;
-  DefCheck check{Errno::kInval, "type must be HASH (1) or ARRAY (2)"};
+  DefCheck check{Errno::kInval,
+                 "type must be HASH (1), ARRAY (2) or LPM_TRIE (11)"};
   VisitMapType<P>(def.type, [&]<typename Map>(std::type_identity<Map>) {
     check = Map::Check(def);
   });
