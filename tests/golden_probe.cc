@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "tests/numbered_trie.h"
 
 namespace bpfmap {
 namespace {
@@ -17,8 +18,13 @@ namespace {
 constexpr uint32_t kMaxEntries = 4;
 
 MapDef BaseDef(MapType type) {
-  return {
+  MapDef def = {
       .type = type, .key_size = 4, .value_size = 8, .max_entries = kMaxEntries};
+  if (type == MapType::kLpmTrie) {
+    def.key_size = kNumberedTrieKeySize;
+    def.map_flags = kNoPrealloc;
+  }
+  return def;
 }
 
 // Flags as the file shows them: a signed number.
@@ -45,6 +51,8 @@ std::vector<std::string> GoldenProbe::Run() {
   Rights();
   SpinLocks();
   HashCapacity();
+  Prefixes();
+  Forks();
   return rows_;
 }
 
@@ -55,9 +63,16 @@ void GoldenProbe::Row(const std::string& op, const std::string& condition,
                                detail.empty() ? "" : ":", detail));
 }
 
+// Keys of all types are numbers of 4 bytes from here on, but in
+// golden_probe_lpm.cc.
+Errno GoldenProbe::CreateMap(const MapDef& def, TestMap* map) {
+  return is_trie() ? CreateNumberedTrie(backend_, def, map)
+                   : backend_.create(def, map);
+}
+
 void GoldenProbe::CreateRow(const MapDef& def, const std::string& condition) {
   TestMap map;
-  Errno error = backend_.create(def, &map);
+  Errno error = CreateMap(def, &map);
   // A map that does not fit a backend's memory is right in all else.
   if (error == Errno::kNoMem && backend_.is_too_large(def)) error = Errno::kOk;
   Row("create", condition, error);
@@ -66,9 +81,9 @@ void GoldenProbe::CreateRow(const MapDef& def, const std::string& condition) {
 // A map with keys 0 to count - 1 and values 100 + key.
 TestMap GoldenProbe::Filled(int count, uint32_t map_flags) {
   MapDef def = base_;
-  def.map_flags = map_flags;
+  def.map_flags |= map_flags;
   TestMap map;
-  EXPECT_EQ(backend_.create(def, &map), Errno::kOk);
+  EXPECT_EQ(CreateMap(def, &map), Errno::kOk);
   for (uint32_t key = 0; key < static_cast<uint32_t>(count); ++key) {
     const uint64_t value = 100 + key;
     EXPECT_EQ(map->Update(&key, &value), Errno::kOk);
@@ -77,7 +92,9 @@ TestMap GoldenProbe::Filled(int count, uint32_t map_flags) {
 }
 
 void GoldenProbe::Create() {
-  CreateRow(base_, "base: key_size=4 value_size=8 max_entries=4 flags=0x0");
+  CreateRow(base_, absl::StrCat("base: key_size=", base_.key_size,
+                                " value_size=8 max_entries=4 flags=0x",
+                                absl::Hex(base_.map_flags)));
   const auto vary = [&](const char* what, uint32_t MapDef::*member,
                         const std::vector<uint32_t>& values) {
     for (const uint32_t value : values) {
@@ -146,12 +163,16 @@ void GoldenProbe::CreateWithFlags() {
   constexpr int kUnknownBits = 20;
   const auto with_flags = [&](uint32_t map_flags) {
     MapDef def = base_;
-    def.map_flags = map_flags;
+    def.map_flags |= map_flags;
     return def;
   };
   for (int bit = 0; bit < kUnknownBits; ++bit) {
     if (kNames[bit] == nullptr) continue;  // TOKEN_FD: a MapDef has no token
-    CreateRow(with_flags(1U << bit), absl::StrCat("flags with ", kNames[bit]));
+    MapDef def = base_;
+    def.map_flags ^= 1U << bit;
+    const bool is_set = (def.map_flags & 1U << bit) != 0;
+    CreateRow(def,
+              absl::StrCat("flags with", is_set ? " " : "out ", kNames[bit]));
   }
   Errno unknown = Errno::kOk;
   bool same = true;
@@ -303,7 +324,7 @@ void GoldenProbe::NullPointers() {
   Row("lookup", "bad value pointer", map->Lookup(&key, nullptr));
   Row("lookup_and_delete", "bad value pointer",
       map->LookupAndDelete(&key, nullptr));
-  if (is_array()) return;
+  if (!is_hash()) return;
   Row("lookup_and_delete", "lookup after the one with a bad value pointer",
       map->Lookup(&key, &value));
 }
@@ -374,7 +395,7 @@ void GoldenProbe::RunBatch(const Batch& batch) {
 
   const auto run = [&](const char* op, const auto& command) {
     // Seed 0: who shares a bucket is then the same in every run.
-    const TestMap map = Filled(batch.entries, is_array() ? 0 : kZeroSeed);
+    const TestMap map = Filled(batch.entries, is_hash() ? kZeroSeed : 0);
     for (uint32_t i = 0; i < keys.size(); ++i) keys[i] = i, values[i] = 500 + i;
     if (batch.second_key_missing) keys[1] = 200;
     count = batch.count;
@@ -405,7 +426,7 @@ void GoldenProbe::RunBatch(const Batch& batch) {
 
 void GoldenProbe::BatchWalks() {
   const auto walk = [&](const char* op, bool deletes) {
-    const TestMap map = Filled(3, is_array() ? 0 : kZeroSeed);
+    const TestMap map = Filled(3, is_hash() ? kZeroSeed : 0);
     std::array<uint32_t, 8> keys;
     std::array<uint64_t, 8> values;
     uint32_t position = 0;
@@ -434,7 +455,7 @@ void GoldenProbe::BatchWalks() {
 }
 
 void GoldenProbe::HashBatches() {
-  if (is_array()) return;
+  if (!is_hash()) return;
   constexpr uint32_t kEntries = 1024;
   MapDef def = base_;
   def.max_entries = kEntries;
@@ -518,6 +539,7 @@ void GoldenProbe::Rights() {
 }
 
 void GoldenProbe::SpinLocks() {
+  if (is_trie()) return;
   struct Value {
     uint32_t count;
     uint32_t lock;
@@ -577,7 +599,7 @@ void GoldenProbe::SpinLocks() {
 }
 
 void GoldenProbe::HashCapacity() {
-  if (is_array()) return;
+  if (!is_hash()) return;
   for (const auto& [name, map_flags] :
        {std::pair("preallocated", 0U), std::pair("NO_PREALLOC", kNoPrealloc)}) {
     const TestMap map = Filled(0, map_flags);

@@ -44,12 +44,19 @@ class GoldenProbe {
   void Rights();
   void SpinLocks();
   void HashCapacity();
+  // In golden_probe_lpm.cc.
+  void Prefixes();
+  void Forks();
 
   void Row(const std::string& op, const std::string& condition, Errno error,
            const std::string& detail = "");
   void CreateRow(const MapDef& def, const std::string& condition);
+  Errno CreateMap(const MapDef& def, TestMap* map);
   TestMap Filled(int count, uint32_t map_flags = 0);
+  TestMap NewTrie(uint32_t max_entries);
   bool is_array() const { return base_.type == MapType::kArray; }
+  bool is_hash() const { return base_.type == MapType::kHash; }
+  bool is_trie() const { return base_.type == MapType::kLpmTrie; }
 
   const Backend& backend_;
   const MapDef base_;
