@@ -10,11 +10,15 @@
 #include <type_traits>
 
 #include "maps/array_map.h"
+#include "maps/array_of_maps.h"
 #include "maps/def_check.h"
 #include "maps/errno.h"
 #include "maps/hash_map.h"
+#include "maps/hash_of_maps.h"
+#include "maps/inner_maps.h"
 #include "maps/lpm_trie_map.h"
 #include "maps/map_def.h"
+#include "maps/prog_array.h"
 #include "profiles/profile.h"
 
 namespace bpfmap {
@@ -30,9 +34,24 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
     case MapType::kArray:
       visitor(std::type_identity<ArrayMap<P>>{});
       return true;
+    case MapType::kProgArray:
+      visitor(std::type_identity<ProgArray<P>>{});
+      return true;
     case MapType::kLpmTrie:
       visitor(std::type_identity<LpmTrieMap<P>>{});
       return true;
+    case MapType::kArrayOfMaps:
+      if constexpr (kHasMapsOfMaps<P>) {
+        visitor(std::type_identity<ArrayOfMaps<P>>{});
+        return true;
+      }
+      return false;
+    case MapType::kHashOfMaps:
+      if constexpr (kHasMapsOfMaps<P>) {
+        visitor(std::type_identity<HashOfMaps<P>>{});
+        return true;
+      }
+      return false;
   }
   return false;
 }
@@ -43,7 +62,7 @@ template <Profile P>
 constexpr DefCheck CheckDef(const MapDef& def) {
   if (DefCheck check = CheckCommon(def)) return check;
   DefCheck check{Errno::kInval,
-                 "type must be HASH (1), ARRAY (2) or LPM_TRIE (11)"};
+                 "type must be one of those in MapType"};
   VisitMapType<P>(def.type, [&]<typename Map>(std::type_identity<Map>) {
     check = Map::Check(def);
   });
