@@ -56,11 +56,14 @@ class BpfMap {
   // Sets the value of `key`. `flags`: kAny, kNoExist or kExist, with or
   // without kLock.
   //   EPERM   no right to write; the map is frozen
-  //   EINVAL  other flags; kLock and the value has no lock
+  //   EINVAL  other flags; kLock and the value has no lock; trie: a prefix
+  //           longer than the data
   //   EFAULT  key or value is null
   //   EEXIST  kNoExist and the key is there; array: every index is there
   //   ENOENT  hash: kExist and the key is not there
   //   E2BIG   hash: a new key, and the map is full; array: index past the end
+  //   ENOSPC  trie: a new key, and the map is full
+  //   ENOMEM  trie: a new key, and there is no memory
   virtual Errno Update(const void* key, const void* value,
                        uint64_t flags = kAny) = 0;
 
@@ -68,12 +71,13 @@ class BpfMap {
   //   EPERM   no right to write; the map is frozen
   //   EFAULT  key is null
   //   ENOENT  no such key
-  //   EINVAL  array: always
+  //   EINVAL  array: always; trie: a prefix longer than the data
   virtual Errno Delete(const void* key) = 0;
 
   // Copies the key that follows `key` to `next_key`; the first one where key
-  // is null or is not in the map. A hash map has no order that means anything,
-  // but while nothing changes the walk shows every key once.
+  // is null or is not in the map. A hash map has no order that means anything
+  // (a trie has, see lpm_trie_map.h), but while nothing changes the walk shows
+  // every key once.
   //   EPERM   no right to read
   //   ENOENT  `key` was the last one; the map is empty
   //   EFAULT  next_key is null and there is a next key
@@ -85,7 +89,7 @@ class BpfMap {
   //   EPERM     no right to read or to write; the map is frozen
   //   EFAULT    key is null; value is null (the key is gone all the same, as
   //             on Linux)
-  //   ENOTSUPP  array
+  //   ENOTSUPP  array, trie
   //   ENOENT    no such key
   virtual Errno LookupAndDelete(const void* key, void* value,
                                 uint64_t flags = 0) = 0;

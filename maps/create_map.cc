@@ -26,11 +26,18 @@ absl::StatusOr<std::shared_ptr<LocalMap>> CreateMap(const MapDef& def) {
     error = map->Init();
     created = std::move(map);
   });
-  if (error != Errno::kOk) {
+  if (error == Errno::kNoMem) {
     return ToStatus(error, absl::StrCat(DescribeMap(def),
                                         ": create: no memory "
                                         "for ",
                                         MemoryNeeded<Cloud>(def), " bytes"));
+  }
+  if (error != Errno::kOk) {
+    return ToStatus(error,
+                    absl::StrCat(DescribeMap(def), ": create: inner_map_fd ",
+                                 def.inner_map_fd,
+                                 " must be open, and no map of maps or array "
+                                 "of programs"));
   }
   return created;
 }

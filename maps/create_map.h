@@ -28,6 +28,7 @@ namespace bpfmap {
 //   EINVAL  a size, a flag or a name that the type does not take
 //   E2BIG   a size too large for the type
 //   EACCES  a value with a lock in a map with rights of programs taken away
+//   EBADF   a map of maps whose inner_map_fd is not open
 //   ENOMEM  no memory
 absl::StatusOr<std::shared_ptr<LocalMap>> CreateMap(const MapDef& def);
 

@@ -11,17 +11,18 @@ namespace bpfmap {
 
 enum class [[nodiscard]] Errno : int{
     kOk = 0,
-    kPerm = 1,    // EPERM: no right, or the map is frozen
-    kNoEnt = 2,   // ENOENT: no such key; nothing left to walk
-    k2Big = 7,    // E2BIG: the map is full; a size or an index is too large
-    kBadF = 9,    // EBADF: a file descriptor that is not open
-    kNoMem = 12,  // ENOMEM: memory is spent
-    kAcces = 13,  // EACCES: what the verifier would refuse
-    kFault = 14,  // EFAULT: a pointer that cannot be used
-    kBusy = 16,   // EBUSY: in use
-    kExist = 17,  // EEXIST: the key is there already
-    kInval = 22,  // EINVAL: an argument no map of this type takes
-    kNoSpc = 28,  // ENOSPC: the caller's buffer is too small for the next step
+    kPerm = 1,        // EPERM: no right, or the map is frozen
+    kNoEnt = 2,       // ENOENT: no such key; nothing left to walk
+    k2Big = 7,        // E2BIG: the map is full; a size or an index is too large
+    kBadF = 9,        // EBADF: a file descriptor that is not open
+    kNoMem = 12,      // ENOMEM: memory is spent
+    kAcces = 13,      // EACCES: what the verifier would refuse
+    kFault = 14,      // EFAULT: a pointer that cannot be used
+    kBusy = 16,       // EBUSY: in use
+    kExist = 17,      // EEXIST: the key is there already
+    kInval = 22,      // EINVAL: an argument no map of this type takes
+    kNoSpc = 28,      // ENOSPC: the caller's buffer is too small for the next
+                      // step; an LPM trie is full
     kOpNotSupp = 95,  // EOPNOTSUPP: as ENOTSUPP; which of them is the type's
     kNotSupp = 524,   // ENOTSUPP: this type has no such operation
 };

@@ -188,6 +188,7 @@ Errno KernelMap::Create(const MapDef& def, std::unique_ptr<KernelMap>* map) {
   attr.map_flags = def.map_flags;
   attr.numa_node = def.numa_node;
   attr.map_extra = def.map_extra;
+  attr.inner_map_fd = def.inner_map_fd;
   static_assert(sizeof(attr.map_name) == sizeof(def.name));
   std::memcpy(attr.map_name, def.name, sizeof(def.name));
 

@@ -15,6 +15,10 @@ namespace bpfmap {
 enum class MapType : uint32_t {
   kHash = 1,
   kArray = 2,
+  kProgArray = 3,
+  kLpmTrie = 11,
+  kArrayOfMaps = 12,
+  kHashOfMaps = 13,
   kQueue = 22,
   kStack = 23,
   kBloomFilter = 30,
@@ -27,6 +31,14 @@ constexpr const char* MapTypeName(MapType type) {
       return "HASH";
     case MapType::kArray:
       return "ARRAY";
+    case MapType::kProgArray:
+      return "PROG_ARRAY";
+    case MapType::kLpmTrie:
+      return "LPM_TRIE";
+    case MapType::kArrayOfMaps:
+      return "ARRAY_OF_MAPS";
+    case MapType::kHashOfMaps:
+      return "HASH_OF_MAPS";
     case MapType::kQueue:
       return "QUEUE";
     case MapType::kStack:
@@ -89,6 +101,10 @@ struct MapDef {
   // in bytes from the start of the value. Linux reads this from the value's
   // BTF. The lock is never copied in or out: it reads as 0.
   uint32_t spin_lock_offset = kNoSpinLock;
+
+  // What the inner maps of a map of maps are like: a descriptor (open_maps.h).
+  // Not looked at by other types.
+  uint32_t inner_map_fd = 0;
 
   friend bool operator==(const MapDef&, const MapDef&) = default;
 };

@@ -10,11 +10,16 @@
 #include <type_traits>
 
 #include "maps/array_map.h"
+#include "maps/array_of_maps.h"
 #include "maps/bloom_filter_map.h"
 #include "maps/def_check.h"
 #include "maps/errno.h"
 #include "maps/hash_map.h"
+#include "maps/hash_of_maps.h"
+#include "maps/inner_maps.h"
+#include "maps/lpm_trie_map.h"
 #include "maps/map_def.h"
+#include "maps/prog_array.h"
 #include "maps/queue_stack_map.h"
 #include "profiles/profile.h"
 
@@ -31,6 +36,24 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
     case MapType::kArray:
       visitor(std::type_identity<ArrayMap<P>>{});
       return true;
+    case MapType::kProgArray:
+      visitor(std::type_identity<ProgArray<P>>{});
+      return true;
+    case MapType::kLpmTrie:
+      visitor(std::type_identity<LpmTrieMap<P>>{});
+      return true;
+    case MapType::kArrayOfMaps:
+      if constexpr (kHasMapsOfMaps<P>) {
+        visitor(std::type_identity<ArrayOfMaps<P>>{});
+        return true;
+      }
+      return false;
+    case MapType::kHashOfMaps:
+      if constexpr (kHasMapsOfMaps<P>) {
+        visitor(std::type_identity<HashOfMaps<P>>{});
+        return true;
+      }
+      return false;
     case MapType::kQueue:
       visitor(std::type_identity<QueueMap<P>>{});
       return true;

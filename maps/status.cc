@@ -76,7 +76,11 @@ std::string Explain(Errno error, const MapDef& def) {
     case Errno::kNotSupp:
       return "this type of map has no such operation";
     case Errno::kNoSpc:
-      return "the buffers are too small for the next elements; give more room";
+      return def.type == MapType::kLpmTrie
+                 ? absl::StrCat("the map is full; max_entries is ",
+                                def.max_entries)
+                 : "the buffers are too small for the next elements; give more "
+                   "room";
     case Errno::kOk:
     case Errno::kBadF:
     case Errno::kNoMem:

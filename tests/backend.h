@@ -30,6 +30,8 @@ class TestMap {
   BpfMap* operator->() const { return map_; }
   BpfMap* get() const { return map_; }
   LocalMap* local() const { return local_; }
+  // The map and its memory, as long as anybody holds it.
+  std::shared_ptr<LocalMap> shared_local() const { return {owner_, local_}; }
   explicit operator bool() const { return map_ != nullptr; }
 
  private:

@@ -52,8 +52,12 @@ std::map<std::vector<uint8_t>, std::vector<uint8_t>> Contents(
 }  // namespace
 
 Differential::Differential(const Backend& left, const Backend& right,
-                           uint64_t seed)
-    : left_backend_(left), right_backend_(right), seed_(seed), random_(seed) {
+                           uint64_t seed, std::vector<MapType> types)
+    : left_backend_(left),
+      right_backend_(right),
+      seed_(seed),
+      types_(std::move(types)),
+      random_(seed) {
   SeedLocalMaps(seed);
 }
 
@@ -101,16 +105,24 @@ void Differential::RunCommands(uint64_t steps) {
 
 MapDef Differential::RandomDef() {
   MapDef def{};
-  def.type = OneIn(2) ? MapType::kArray : MapType::kHash;
+  def.type = types_[RandomBelow(types_.size())];
   const bool hash = def.type == MapType::kHash;
+  const bool trie = def.type == MapType::kLpmTrie;
   // Sizes of programs are mostly small; others must be right all the same.
   def.key_size = !hash ? 4 : 1 + RandomBelow(OneIn(3) ? 512 : 17);
   def.value_size = 1 + RandomBelow(OneIn(3) ? 300 : 17);
   def.max_entries = 1 + RandomBelow(OneIn(3) ? 200 : 20);
+  if (trie) {
+    def.key_size = 5 + RandomBelow(OneIn(3) ? 256 : 17);
+    def.map_flags = kNoPrealloc;
+  }
   const std::vector<uint32_t> choices =
       hash
           ? std::vector<uint32_t>{kNoPrealloc, kZeroSeed,   kNumaNode,  kRdOnly,
                                   kWrOnly,     kRdOnlyProg, kWrOnlyProg}
+      : trie
+          ? std::vector<uint32_t>{kNumaNode, kRdOnly, kWrOnly, kRdOnlyProg,
+                                  kWrOnlyProg}
           : std::vector<uint32_t>{kMmapable, kInnerMap,   kNumaNode,  kRdOnly,
                                   kWrOnly,   kRdOnlyProg, kWrOnlyProg};
   for (const uint32_t flag : choices) {
@@ -118,10 +130,10 @@ MapDef Differential::RandomDef() {
   }
   // Linux counts the elements of large maps without prealloc per CPU and
   // roughly, and then lets a few too many in.
-  if ((def.map_flags & kNoPrealloc) != 0) {
+  if (hash && (def.map_flags & kNoPrealloc) != 0) {
     def.max_entries = std::min(def.max_entries, 32U);
   }
-  if (OneIn(6) && def.value_size >= 4) {
+  if (OneIn(trie ? 60 : 6) && def.value_size >= 4) {
     def.spin_lock_offset = RandomBelow(def.value_size / 4) * 4;
     if (OneIn(16)) def.spin_lock_offset = RandomBelow(def.value_size + 8);
   }
@@ -176,7 +188,30 @@ MapDef Differential::OddDef() {
   return def;
 }
 
+// Prefixes that begin with each other, end on and around the words of an
+// implementation, and are as many as make a map full now and then.
+Differential::Bytes Differential::RandomPrefix() {
+  Bytes key(def_.key_size);
+  const uint32_t bits = 8 * (def_.key_size - 4);
+  uint32_t length = RandomBelow(bits + 1);
+  if (OneIn(4)) length = bits;
+  if (OneIn(4)) length = std::min<uint64_t>(bits, RandomBelow(5) * 32);
+  if (OneIn(4)) length = std::min<uint64_t>(bits, RandomBelow(8));
+  if (OneIn(32)) length = OneIn(2) ? bits + 1 + RandomBelow(70) : random_();
+  std::memcpy(key.data(), &length, sizeof length);
+  // One long run of bits that all share, up to a bit where they part.
+  for (std::size_t i = 4; i < key.size(); ++i) key[i] = 0x5a;
+  for (int parts = RandomBelow(4); parts > 0; --parts) {
+    const uint32_t bit =
+        OneIn(2) ? RandomBelow(std::min(bits, 10U)) : RandomBelow(bits);
+    key[4 + bit / 8] ^= 0x80 >> bit % 8;
+  }
+  if (OneIn(8)) key.back() = static_cast<uint8_t>(random_());  // host bits
+  return key;
+}
+
 Differential::Bytes Differential::RandomKey() {
+  if (def_.type == MapType::kLpmTrie) return RandomPrefix();
   Bytes key(def_.key_size);
   // As many keys as make a map full now and then.
   uint32_t number = RandomBelow(def_.max_entries + def_.max_entries / 2 + 2);
@@ -229,9 +264,9 @@ void Differential::Step() {
   if (choice < 86) return LookupAndDelete();
   if (choice < 90) return UpdateBatch();
   if (choice < 93) return DeleteBatch();
-  if (choice < 96) return is_array() ? ArrayBatch() : HashBatchWalk(false);
-  if (choice < 98) return is_array() ? ArrayBatch() : HashBatchRefused();
-  if (OneIn(8)) return HashBatchWalk(true);
+  if (choice < 96) return is_ordered() ? OrderedBatch() : HashBatchWalk(false);
+  if (choice < 98) return is_ordered() ? OrderedBatch() : HashBatchRefused();
+  if (OneIn(8) && def_.type != MapType::kLpmTrie) return HashBatchWalk(true);
   if (OneIn(32)) return Freeze();
 }
 
@@ -276,7 +311,7 @@ void Differential::NextKey() {
       left_->GetNextKey(k, no_next ? nullptr : left.data());
   const Errno right_result =
       right_->GetNextKey(k, no_next ? nullptr : right.data());
-  if (is_array()) {
+  if (is_ordered()) {
     Compare(left_result, right_result);
     CompareBytes("next key", left, right);
     return;
@@ -351,8 +386,8 @@ void Differential::DeleteBatch() {
   if (left != right) Differ(absl::StrCat("count ", left, " and ", right));
 }
 
-// The lookup batches of an array, to the byte.
-void Differential::ArrayBatch() {
+// The lookup batches of a map with an order, to the byte.
+void Differential::OrderedBatch() {
   const bool deletes = OneIn(4);
   const uint32_t count = RandomBelow(MaxBatch());
   const BatchFlags flags = {OneIn(6) ? RandomFlags() : 0,

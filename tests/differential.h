@@ -29,7 +29,9 @@ namespace bpfmap {
 
 class Differential {
  public:
-  Differential(const Backend& left, const Backend& right, uint64_t seed);
+  // Maps are of `types`.
+  Differential(const Backend& left, const Backend& right, uint64_t seed,
+               std::vector<MapType> types = {MapType::kArray, MapType::kHash});
 
   // Runs `steps` commands. Returns what the first difference is, with all that
   // is needed to see it again; "" if there is none.
@@ -53,7 +55,7 @@ class Differential {
   void LookupAndDelete();
   void UpdateBatch();
   void DeleteBatch();
-  void ArrayBatch();
+  void OrderedBatch();
   void HashBatchWalk(bool deletes);
   void HashBatchRefused();
   void Freeze();
@@ -65,6 +67,7 @@ class Differential {
   MapDef RandomDef();
   MapDef OddDef();
   Bytes RandomKey();
+  Bytes RandomPrefix();
   Bytes RandomValue();
   uint64_t RandomFlags();
   uint64_t RandomBelow(uint64_t end) { return random_() % end; }
@@ -81,11 +84,14 @@ class Differential {
   void Differ(const std::string& what);
 
   bool is_array() const { return def_.type == MapType::kArray; }
+  // Whether walks go in an order that is Linux's.
+  bool is_ordered() const { return def_.type != MapType::kHash; }
   uint32_t MaxBatch() const { return 2 * def_.max_entries + 3; }
 
   const Backend& left_backend_;
   const Backend& right_backend_;
   const uint64_t seed_;
+  const std::vector<MapType> types_;
   std::mt19937_64 random_;
 
   MapDef def_;

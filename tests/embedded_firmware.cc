@@ -8,11 +8,13 @@
 #include "maps/errno.h"
 #include "maps/hash_map.h"
 #include "maps/local_map.h"
+#include "maps/lpm_trie_map.h"
 #include "maps/map_def.h"
 #include "maps/map_types.h"
 #include "maps/queue_stack_map.h"
 #include "profiles/embedded.h"
 #include "tests/every_method.h"
+#include "tests/every_trie_method.h"
 
 namespace bpfmap {
 
@@ -35,6 +37,13 @@ int UseMap(MapType type, bool value_has_lock) {
   return CallEveryMethod(map) + CallThroughInterface(other);
 }
 
+int UseTrie(uint32_t data_size) {
+  const MapDef def = EveryTrieMethodDef(data_size);
+  if (MemoryNeeded<Embedded>(def) > firmware_pool.remaining()) return -1;
+  LpmTrieMap<Embedded> map(def, &firmware_pool);
+  return map.Init() == Errno::kOk ? CallEveryTrieMethod(map) : -1;
+}
+
 }  // namespace bpfmap
 
 // 0 if all is well.
@@ -45,6 +54,7 @@ extern "C" int FirmwareMain() {
          bpfmap::UseMap<ArrayMap<Embedded>>(MapType::kArray, true) |
          bpfmap::UseMap<HashMap<Embedded>>(MapType::kHash, false) |
          bpfmap::UseMap<HashMap<Embedded>>(MapType::kHash, true) |
+         bpfmap::UseTrie(4) | bpfmap::UseTrie(24) |
          bpfmap::UseMap<QueueMap<Embedded>>(MapType::kQueue, false) |
          bpfmap::UseMap<StackMap<Embedded>>(MapType::kStack, false) |
          bpfmap::UseMap<BloomFilterMap<Embedded>>(MapType::kBloomFilter, false);

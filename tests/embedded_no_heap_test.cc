@@ -18,11 +18,13 @@
 #include "maps/errno.h"
 #include "maps/hash_map.h"
 #include "maps/local_map.h"
+#include "maps/lpm_trie_map.h"
 #include "maps/map_def.h"
 #include "maps/map_types.h"
 #include "profiles/cloud.h"
 #include "profiles/embedded.h"
 #include "tests/every_method.h"
+#include "tests/every_trie_method.h"
 
 namespace {
 
@@ -170,6 +172,12 @@ class EmbeddedNoHeapTest
 };
 constinit Embedded::Memory EmbeddedNoHeapTest::pool_;
 
+class EmbeddedNoHeapTrieTest : public testing::Test {
+ protected:
+  static constinit Embedded::Memory pool_;
+};
+constinit Embedded::Memory EmbeddedNoHeapTrieTest::pool_;
+
 TEST_P(EmbeddedNoHeapTest, NoMethodOfAMapUsesTheHeap) {
   const MapDef def = Def();
   Errno error = Errno::kInval;
@@ -222,6 +230,24 @@ TEST_P(EmbeddedNoHeapTest, ASpentPoolDoesNotTurnToTheHeap) {
   EXPECT_EQ(error, Errno::kNoMem);
 }
 
+TEST_F(EmbeddedNoHeapTrieTest, NoMethodUsesTheHeapOrMoreThanItSaid) {
+  for (const uint32_t data_size : kEveryTrieDataSizes) {
+    pool_.Reset();
+    const MapDef def = EveryTrieMethodDef(data_size);
+    Errno error = Errno::kInval;
+    int surprises = -1;
+    EXPECT_EQ(CountHeapCalls([&] {
+                LpmTrieMap<Embedded> map(def, &pool_);
+                error = map.Init();
+                if (error == Errno::kOk) surprises = CallEveryTrieMethod(map);
+              }),
+              0);
+    EXPECT_EQ(error, Errno::kOk);
+    EXPECT_EQ(surprises, 0);
+    EXPECT_EQ(Embedded::Memory::kTotalSize - pool_.remaining(),
+              MemoryNeeded<Embedded>(def));
+  }
+}
 // Their values hold no lock.
 INSTANTIATE_TEST_SUITE_P(
     KeylessMaps, EmbeddedNoHeapTest,

@@ -11,12 +11,15 @@
 #define BPFMAP_TESTS_GOLDEN_PROBE_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "maps/errno.h"
 #include "maps/map_def.h"
 #include "tests/backend.h"
+#include "tests/descriptor.h"
+#include "tests/kernel_program.h"
 
 namespace bpfmap {
 
@@ -44,28 +47,58 @@ class GoldenProbe {
   void Rights();
   void SpinLocks();
   void HashCapacity();
-  // Types without keys, in golden_probe_keyless.cc.
+  // In golden_probe_keyless.cc, types without keys.
   void KeylessElements();
   void KeylessWalks();
   void KeylessPointers();
   void QueueOrder();
   void BloomHashes();
+  // In golden_probe_inner.cc.
+  void InnerMaps();
+  void Programs();
+  // In golden_probe_lpm.cc.
+  void Prefixes();
+  void Forks();
 
   void Row(const std::string& op, const std::string& condition, Errno error,
            const std::string& detail = "");
   void CreateRow(const MapDef& def, const std::string& condition);
+  Errno CreateMap(const MapDef& def, TestMap* map);
   TestMap Filled(int count, uint32_t map_flags = 0);
-  bool is_array() const { return base_.type == MapType::kArray; }
+  TestMap NewTrie(uint32_t max_entries);
+  // Descriptors of inner maps, and maps of one of them.
+  uint32_t OpenInner(const MapDef& def);
+  uint32_t OpenTemplate();
+  uint32_t OpenProgram();
+  Errno CreateOfOneValue(const MapDef& def, TestMap* map);
+  bool is_array() const {
+    return base_.type == MapType::kArray ||
+           base_.type == MapType::kArrayOfMaps || is_prog_array();
+  }
   bool is_bloom() const { return base_.type == MapType::kBloomFilter; }
   bool is_hash() const { return base_.type == MapType::kHash; }
+  bool has_seed() const {
+    return is_hash() || base_.type == MapType::kHashOfMaps;
+  }
+  bool is_trie() const { return base_.type == MapType::kLpmTrie; }
+  bool is_prog_array() const { return base_.type == MapType::kProgArray; }
   bool has_keys() const { return base_.key_size != 0; }
   // `key`, or null for a type without keys.
   const void* Key(const uint32_t* key) const {
     return has_keys() ? key : nullptr;
   }
+  // Whether values are numbers for other things.
+  bool has_descriptors() const { return is_map_of_maps() || is_prog_array(); }
+  bool is_map_of_maps() const {
+    return base_.type == MapType::kArrayOfMaps ||
+           base_.type == MapType::kHashOfMaps;
+  }
 
   const Backend& backend_;
-  const MapDef base_;
+  std::vector<std::unique_ptr<Descriptor>> inner_;
+  std::unique_ptr<KernelProgram> program_;
+  uint32_t one_value_ = 0;  // for maps with descriptors
+  MapDef base_;
   std::vector<std::string> rows_;
 };
 

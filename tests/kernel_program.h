@@ -129,6 +129,9 @@ class KernelProgram {
   //   EINVAL  the verifier refuses something else
   Errno load_error() const { return load_error_; }
 
+  // The file descriptor of a program that was loaded. Owned by this object.
+  int fd() const { return fd_; }
+
   // What the verifier said where it refused; empty where it did not.
   const std::string& verifier_log() const { return verifier_log_; }
 

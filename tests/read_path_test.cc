@@ -21,6 +21,7 @@
 #include "maps/errno.h"
 #include "maps/hash_map.h"
 #include "maps/local_map.h"
+#include "maps/lpm_trie_map.h"
 #include "maps/map_def.h"
 #include "profiles/cloud.h"
 #include "profiles/embedded.h"
@@ -87,6 +88,9 @@ class ReadPathTest : public ::testing::Test {
  protected:
   static constexpr uint32_t kEntries = 512;
   static constexpr uint32_t kFilled = 384;
+  static constexpr bool kIsTrie =
+      std::is_same_v<M, LpmTrieMap<InPages<Cloud>>> ||
+      std::is_same_v<M, LpmTrieMap<InPages<Embedded>>>;
 
   // A map of values of `value_size` bytes, filled to three quarters.
   void Make(uint32_t value_size) {
@@ -94,26 +98,42 @@ class ReadPathTest : public ::testing::Test {
                               std::is_same_v<M, ArrayMap<InPages<Embedded>>>;
     value_.assign(value_size, 'v');
     map_ = new (pages_.Allocate(sizeof(M), alignof(M)))
-        M({.type = kIsArray ? MapType::kArray : MapType::kHash,
-           .key_size = 4,
+        M({.type = kIsTrie    ? MapType::kLpmTrie
+                   : kIsArray ? MapType::kArray
+                              : MapType::kHash,
+           .key_size = kIsTrie ? 8 : 4,
            .value_size = value_size,
-           .max_entries = kEntries},
+           .max_entries = kEntries,
+           .map_flags = kIsTrie ? kNoPrealloc : 0},
           &pages_);
     ASSERT_EQ(map_->Init(), Errno::kOk);
     for (uint32_t key = 0; key < kFilled; ++key) {
-      ASSERT_EQ(map_->Update(&key, value_.data()), Errno::kOk);
+      ASSERT_EQ(map_->Update(Key(key), value_.data()), Errno::kOk);
     }
+  }
+
+  // Key number `number`, until the next call.
+  const void* Key(uint32_t number) {
+    if (!kIsTrie) {
+      key_[0] = number;
+    } else {
+      key_[0] = 32;  // bits
+      key_[1] = number * 0x9e3779b9;
+    }
+    return key_;
   }
 
   // Not destroyed: it has nothing but the pages.
   M* map_ = nullptr;
   Pages pages_;
   std::string value_;
+  uint32_t key_[2];
 };
 
 using Maps =
     ::testing::Types<HashMap<InPages<Cloud>>, HashMap<InPages<Embedded>>,
-                     ArrayMap<InPages<Cloud>>, ArrayMap<InPages<Embedded>>>;
+                     ArrayMap<InPages<Cloud>>, ArrayMap<InPages<Embedded>>,
+                     LpmTrieMap<InPages<Cloud>>, LpmTrieMap<InPages<Embedded>>>;
 TYPED_TEST_SUITE(ReadPathTest, Maps);
 
 TYPED_TEST(ReadPathTest, ALookupWritesNothing) {
@@ -122,8 +142,8 @@ TYPED_TEST(ReadPathTest, ALookupWritesNothing) {
     std::string copy(value_size, '\0');
     this->pages_.SetWritable(false);
     for (uint32_t key = 0; key < 2 * this->kEntries; ++key) {
-      const bool found = this->map_->LookupElem(&key) != nullptr;
-      EXPECT_EQ(this->map_->Lookup(&key, copy.data()),
+      const bool found = this->map_->LookupElem(this->Key(key)) != nullptr;
+      EXPECT_EQ(this->map_->Lookup(this->Key(key), copy.data()),
                 found ? Errno::kOk : Errno::kNoEnt);
       if (key < this->kFilled) {
         EXPECT_TRUE(found);
@@ -156,7 +176,8 @@ TYPED_TEST(ReadPathTest, AnUpdateChangesAFewLinesHoweverLargeTheMap) {
     // The version and tags of a group, or the version and spare of a shard and
     // a link; and the element, which may lie across two lines as the link's.
     EXPECT_LE(this->pages_.LinesChangedBy([&] {
-      EXPECT_EQ(this->map_->UpdateElem(&key, value.data(), kExist), Errno::kOk);
+      EXPECT_EQ(this->map_->UpdateElem(this->Key(key), value.data(), kExist),
+                Errno::kOk);
     }),
               6);
   }

@@ -19,6 +19,7 @@ constexpr Errno kAll[] = {
     Errno::kPerm,  Errno::kNoEnt, Errno::k2Big,  Errno::kBadF,
     Errno::kNoMem, Errno::kAcces, Errno::kFault, Errno::kBusy,
     Errno::kExist, Errno::kInval, Errno::kNoSpc, Errno::kNotSupp,
+    Errno::kOpNotSupp,
 };
 
 TEST(StatusTest, EveryErrnoHasACodeOfItsOwnAndComesBack) {
@@ -46,6 +47,7 @@ TEST(StatusTest, ANumberThatIsNotListedIsShown) {
 TEST(StatusTest, TheNumbersAreLinuxs) {
   EXPECT_EQ(static_cast<int>(Errno::k2Big), 7);
   EXPECT_EQ(static_cast<int>(Errno::kExist), 17);
+  EXPECT_EQ(static_cast<int>(Errno::kOpNotSupp), 95);
   EXPECT_EQ(static_cast<int>(Errno::kNotSupp), 524);
 }
 

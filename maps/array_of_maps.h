@@ -1,0 +1,325 @@
+// ArrayOfMaps: BPF_MAP_TYPE_ARRAY_OF_MAPS. Maps by index; slots start empty.
+//
+// User space puts a map into a slot by a descriptor (open_maps.h), 4 bytes, and
+// reads the map's id, 4 bytes, back. The map must be like the template, which
+// is the map of MapDef::inner_map_fd at the time of Init(). An inner map lives
+// as long as anything refers to it: a descriptor, a slot, a shared_ptr.
+//
+// Program view: LookupElem gives the inner map itself, as a LocalMap*;
+// LookupMap is the same with its type. Such a pointer may be used until the
+// outer map is destroyed, also when another map has taken the slot, so replaced
+// maps are kept: call ReleaseReplaced() when no program has an old pointer.
+// Programs cannot update or delete.
+//
+// Not on profiles without a heap: who refers to an inner map is counted.
+//
+// Source: Documentation/bpf/map_of_maps.rst; answers of Linux 6.18 in
+// tests/golden/. Thread-safe, see bpf_map.h and local_map.h.
+
+#ifndef BPFMAP_MAPS_ARRAY_OF_MAPS_H_
+#define BPFMAP_MAPS_ARRAY_OF_MAPS_H_
+
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "maps/def_check.h"
+#include "maps/errno.h"
+#include "maps/generic_batch.h"
+#include "maps/inner_maps.h"
+#include "maps/internal/block.h"
+#include "maps/local_map.h"
+#include "maps/map_def.h"
+#include "maps/open_maps.h"
+#include "maps/user_rights.h"
+#include "profiles/profile.h"
+#include "profiles/reader_writer_lock.h"
+
+namespace bpfmap {
+
+template <Profile P>
+class ArrayOfMaps final : public LocalMap {
+  static_assert(kHasMapsOfMaps<P>, "maps of maps need a heap");
+
+ public:
+  using Memory = typename P::Memory;
+
+  // `memory` and `open_maps` must outlive the map.
+  ArrayOfMaps(const MapDef& def, Memory* memory,
+              OpenMaps* open_maps = &OpenMaps::OfProcess())
+      : def_(def), rights_(def), inner_maps_(*open_maps), block_(*memory) {}
+  explicit ArrayOfMaps(const MapDef& def)
+      : ArrayOfMaps(def, &P::DefaultMemory()) {}
+  ArrayOfMaps(const ArrayOfMaps&) = delete;
+  ArrayOfMaps& operator=(const ArrayOfMaps&) = delete;
+
+  // What Linux would say to `def`, but for its template.
+  //   EINVAL      max_entries of 0; a key or a value that is not 4 bytes; a
+  //               flag that arrays of maps do not have; what DefCheck lists
+  //   EOPNOTSUPP  a lock in the value
+  static constexpr DefCheck Check(const MapDef& def);
+
+  // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
+  static constexpr uint64_t MemoryNeeded(const MapDef& def) {
+    return internal::Block<P>::PartSize(uint64_t{def.max_entries} *
+                                        sizeof(Slot));
+  }
+
+  // Makes the map usable. Errors of Check(), and these; the map may then only
+  // be destroyed. REQUIRES: called once, before any other method.
+  //   EBADF     inner_map_fd is not open
+  //   EINVAL    it is a map of maps
+  //   ENOTSUPP  it is an array of programs
+  //   ENOMEM    no memory
+  Errno Init() {
+    const DefCheck check = Check(def_);
+    if (check) return check.error;
+    const Errno error = inner_maps_.SetTemplate(def_.inner_map_fd);
+    if (error != Errno::kOk) return error;
+    if (!block_.Allocate(MemoryNeeded(def_))) return Errno::kNoMem;
+    slots_ = reinterpret_cast<Slot*>(
+        block_.Carve(uint64_t{def_.max_entries} * sizeof(Slot)));
+    return Errno::kOk;
+  }
+
+  MapDef def() const override { return def_; }
+
+  // The program view.
+
+  // The map at `index`, or null where there is none.
+  LocalMap* LookupMap(uint32_t index) const {
+    if (index >= def_.max_entries) return nullptr;
+    // Acquire pairs with the release in SetSlot: the map is seen whole.
+    return __atomic_load_n(&slots_[index].map, __ATOMIC_ACQUIRE);
+  }
+  void* LookupElem(const void* key) override {
+    return key == nullptr ? nullptr : LookupMap(IndexOf(key));
+  }
+  // EINVAL: what the verifier says of such a program.
+  Errno UpdateElem(const void*, const void*, uint64_t) override {
+    return Errno::kInval;
+  }
+  Errno DeleteElem(const void*) override { return Errno::kInval; }
+
+  // Drops the references to maps that are in no slot any more.
+  // REQUIRES: nobody uses a pointer that a lookup gave before they were
+  // replaced or deleted.
+  void ReleaseReplaced() { inner_maps_.ReleaseReplaced(); }
+
+  // The user view. Values are descriptors in Update, and ids in Lookup.
+  Errno Lookup(const void* key, void* value, uint64_t flags = 0) override {
+    const Errno error = rights_.CheckLookup(key, flags);
+    if (error != Errno::kOk) return error;
+    const uint32_t id = IdAt(IndexOf(key));
+    if (id == 0) return Errno::kNoEnt;
+    if (value == nullptr) return Errno::kFault;
+    std::memcpy(value, &id, sizeof id);
+    return Errno::kOk;
+  }
+  // Checks: the right to write (EPERM), kLock (EINVAL), null pointers (EFAULT),
+  // flags other than kAny (EINVAL), index (E2BIG), the descriptor (EBADF,
+  // EINVAL: see InnerMaps::Take).
+  Errno Update(const void* key, const void* value,
+               uint64_t flags = kAny) override {
+    const Errno error = rights_.CheckUpdate(key, value, flags);
+    if (error != Errno::kOk) return error;
+    return Put(IndexOf(key), value, flags);
+  }
+  //   E2BIG   index past the end
+  //   ENOENT  the slot is empty
+  Errno Delete(const void* key) override {
+    const Errno error = rights_.CheckDelete(key);
+    if (error != Errno::kOk) return error;
+    const uint32_t index = IndexOf(key);
+    if (index >= def_.max_entries) return Errno::k2Big;
+    WriterLock lock(lock_);
+    if (rights_.frozen()) return Errno::kPerm;
+    if (IdAt(index) == 0) return Errno::kNoEnt;
+    SetSlot(index, {});
+    return Errno::kOk;
+  }
+  Errno GetNextKey(const void* key, void* next_key) override {
+    const Errno error = rights_.CheckGetNextKey();
+    if (error != Errno::kOk) return error;
+    uint32_t next;
+    if (!NextIndex(key, &next)) return Errno::kNoEnt;
+    if (next_key == nullptr) return Errno::kFault;
+    std::memcpy(next_key, &next, sizeof next);
+    return Errno::kOk;
+  }
+  Errno LookupAndDelete(const void* key, void*, uint64_t flags = 0) override {
+    const Errno error = rights_.CheckLookupAndDelete(key, flags);
+    return error != Errno::kOk ? error : Errno::kNotSupp;
+  }
+  // As of an array; empty slots are skipped.
+  Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
+                    void* values, uint32_t* count,
+                    BatchFlags flags = {}) override;
+  Errno LookupAndDeleteBatch(const void*, void*, void*, void*, uint32_t* count,
+                             BatchFlags = {}) override {
+    return RefuseBatch(count, /*reads=*/true);
+  }
+  Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
+                    BatchFlags flags = {}) override;
+  Errno DeleteBatch(const void*, uint32_t* count, BatchFlags = {}) override {
+    return RefuseBatch(count, /*reads=*/false);
+  }
+  Errno Freeze() override {
+    return rights_.Freeze([&](auto change) {
+      WriterLock lock(lock_);
+      change();
+    });
+  }
+
+ private:
+  // Touched with atomics: readers take no lock. All zero where it is empty.
+  struct Slot {
+    LocalMap* map;
+    uint32_t id;
+  };
+
+  static uint32_t IndexOf(const void* key) {
+    uint32_t index;
+    std::memcpy(&index, key, sizeof index);
+    return index;
+  }
+
+  // The index behind `key`'s; 0 if key is null or past the end. False at the
+  // end.
+  bool NextIndex(const void* key, uint32_t* next) const {
+    const uint32_t size = def_.max_entries;
+    const uint32_t index = key == nullptr ? size : IndexOf(key);
+    if (index < size && index == size - 1) return false;
+    *next = index < size ? index + 1 : 0;
+    return true;
+  }
+
+  // 0 if there is no map at `index`.
+  uint32_t IdAt(uint32_t index) const {
+    if (index >= def_.max_entries) return 0;
+    return __atomic_load_n(&slots_[index].id, __ATOMIC_RELAXED);
+  }
+
+  // Puts a map into a slot, or none; the one that was there is kept.
+  void SetSlot(uint32_t index, NumberedMap taken)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
+    __atomic_store_n(&slots_[index].map, taken.map.get(), __ATOMIC_RELEASE);
+    __atomic_store_n(&slots_[index].id, taken.id, __ATOMIC_RELAXED);
+    std::shared_ptr<LocalMap>& reference = references_[index];
+    std::swap(reference, taken.map);
+    if (taken.map != nullptr) inner_maps_.Retire(std::move(taken.map));
+    if (reference == nullptr) references_.erase(index);
+  }
+
+  Errno Put(uint32_t index, const void* value, uint64_t flags) {
+    if (flags != kAny) return Errno::kInval;
+    if (index >= def_.max_entries) return Errno::k2Big;
+    uint32_t fd;
+    std::memcpy(&fd, value, sizeof fd);
+    NumberedMap taken;
+    const Errno error = inner_maps_.Take(fd, &taken);
+    if (error != Errno::kOk) return error;
+    WriterLock lock(lock_);
+    if (rights_.frozen()) return Errno::kPerm;
+    SetSlot(index, std::move(taken));
+    return Errno::kOk;
+  }
+
+  Errno RefuseBatch(const uint32_t* count, bool reads) const {
+    if (count == nullptr) return Errno::kFault;
+    const Errno error = rights_.CheckBatchRights(reads, /*writes=*/true);
+    return error != Errno::kOk ? error : Errno::kNotSupp;
+  }
+
+  const MapDef def_;
+  UserRights rights_;
+  InnerMaps inner_maps_;
+  internal::Block<P> block_;
+  Slot* slots_ = nullptr;
+  typename P::Lock lock_;  // of writers
+  std::unordered_map<uint32_t, std::shared_ptr<LocalMap>> references_
+      ABSL_GUARDED_BY(lock_);
+};
+
+template <Profile P>
+constexpr DefCheck ArrayOfMaps<P>::Check(const MapDef& def) {
+  constexpr uint32_t kFlags = kNumaNode | kRdOnly | kWrOnly | kTokenFd;
+  if (DefCheck check = CheckCommon(def)) return check;
+  if (def.type != MapType::kArrayOfMaps) {
+    return {Errno::kInval, "type must be ARRAY_OF_MAPS"};
+  }
+  if (def.value_size != sizeof(uint32_t)) {
+    return {Errno::kInval, "value_size must be 4: the value is a number"};
+  }
+  if ((def.map_flags & ~kFlags) != 0) {
+    return {Errno::kInval,
+            "map_flags has a flag that ARRAY_OF_MAPS does not take"};
+  }
+  if (def.max_entries == 0) {
+    return {Errno::kInval, "max_entries must be 1 or more"};
+  }
+  if (def.key_size != sizeof(uint32_t)) {
+    return {Errno::kInval, "key_size must be 4: the key is an index"};
+  }
+  if (DefCheck check = CheckToken(def)) return check;
+  if (DefCheck check = CheckNameAndLock(def)) return check;
+  if (def.spin_lock_offset != kNoSpinLock) {
+    return {Errno::kOpNotSupp, "a value of ARRAY_OF_MAPS may not have a lock"};
+  }
+  return {};
+}
+
+template <Profile P>
+Errno ArrayOfMaps<P>::LookupBatch(const void* in_batch, void* out_batch,
+                                  void* keys, void* values, uint32_t* count,
+                                  BatchFlags flags) {
+  if (count == nullptr) return Errno::kFault;
+  Errno error = rights_.CheckBatchRights(/*reads=*/true, /*writes=*/false);
+  if (error != Errno::kOk) return error;
+  error = rights_.CheckElemFlags(flags.elem_flags);
+  if (error != Errno::kOk) return error;
+
+  uint32_t index = 0;
+  uint32_t last = 0;  // that was looked at
+  const void* from = in_batch;
+  error = ForEachInBatch(count, [&](uint32_t i) {
+    uint32_t id = 0;
+    while (id == 0) {
+      if (!NextIndex(from, &index)) return Errno::kNoEnt;
+      id = IdAt(index);
+      last = index;
+      from = &last;
+    }
+    if (keys == nullptr || values == nullptr) return Errno::kFault;
+    std::memcpy(ElementAt(keys, i, sizeof index), &index, sizeof index);
+    std::memcpy(ElementAt(values, i, sizeof id), &id, sizeof id);
+    return Errno::kOk;
+  });
+  if (error == Errno::kFault || *count == 0) return error;
+  if (out_batch == nullptr) return Errno::kFault;
+  std::memcpy(out_batch, &last, sizeof last);
+  return error;
+}
+
+template <Profile P>
+Errno ArrayOfMaps<P>::UpdateBatch(const void* keys, const void* values,
+                                  uint32_t* count, BatchFlags flags) {
+  if (count == nullptr) return Errno::kFault;
+  Errno error = rights_.CheckBatchRights(/*reads=*/false, /*writes=*/true);
+  if (error != Errno::kOk) return error;
+  error = rights_.CheckElemFlags(flags.elem_flags);
+  if (error != Errno::kOk) return error;
+
+  return ForEachInBatch(count, [&](uint32_t i) {
+    if (keys == nullptr || values == nullptr) return Errno::kFault;
+    return Put(IndexOf(ElementAt(keys, i, def_.key_size)),
+               ElementAt(values, i, def_.value_size), flags.elem_flags);
+  });
+}
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_MAPS_ARRAY_OF_MAPS_H_

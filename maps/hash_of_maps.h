@@ -1,0 +1,359 @@
+// HashOfMaps: BPF_MAP_TYPE_HASH_OF_MAPS. Maps by key, up to max_entries.
+//
+// Values, templates, the life of inner maps and the program view are as in
+// array_of_maps.h; keys, max_entries, BPF_F_NO_PREALLOC, BPF_F_ZERO_SEED and
+// the batches as in hash_map.h.
+//
+// Not on profiles without a heap: who refers to an inner map is counted.
+//
+// Source: Documentation/bpf/map_of_maps.rst; answers of Linux 6.18 in
+// tests/golden/. Thread-safe, see bpf_map.h and local_map.h. Writers take
+// turns.
+
+#ifndef BPFMAP_MAPS_HASH_OF_MAPS_H_
+#define BPFMAP_MAPS_HASH_OF_MAPS_H_
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "maps/def_check.h"
+#include "maps/errno.h"
+#include "maps/generic_batch.h"
+#include "maps/hash_map.h"
+#include "maps/inner_maps.h"
+#include "maps/local_map.h"
+#include "maps/map_def.h"
+#include "maps/open_maps.h"
+#include "maps/user_rights.h"
+#include "profiles/profile.h"
+#include "profiles/reader_writer_lock.h"
+
+namespace bpfmap {
+
+template <Profile P>
+class HashOfMaps final : public LocalMap {
+  static_assert(kHasMapsOfMaps<P>, "maps of maps need a heap");
+
+ public:
+  using Memory = typename P::Memory;
+
+  // `memory` and `open_maps` must outlive the map.
+  HashOfMaps(const MapDef& def, Memory* memory,
+             OpenMaps* open_maps = &OpenMaps::OfProcess())
+      : def_(def),
+        rights_(def),
+        inner_maps_(*open_maps),
+        elements_(ElementsDef(def), memory) {}
+  explicit HashOfMaps(const MapDef& def)
+      : HashOfMaps(def, &P::DefaultMemory()) {}
+  HashOfMaps(const HashOfMaps&) = delete;
+  HashOfMaps& operator=(const HashOfMaps&) = delete;
+
+  // What Linux would say to `def`, but for its template.
+  //   EINVAL      a key or max_entries of 0; a value that is not 4 bytes; a
+  //               flag that hashes of maps do not have; what DefCheck lists
+  //   E2BIG       a key of more than 4194239 bytes (Linux: 4194251); more than
+  //               2^27 entries
+  //   EOPNOTSUPP  a lock in the value
+  static constexpr DefCheck Check(const MapDef& def);
+
+  // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
+  static constexpr uint64_t MemoryNeeded(const MapDef& def) {
+    return HashMap<P>::MemoryNeeded(ElementsDef(def));
+  }
+
+  // Makes the map usable. Errors of Check(), and these; the map may then only
+  // be destroyed. REQUIRES: called once, before any other method.
+  //   EBADF     inner_map_fd is not open
+  //   EINVAL    it is a map of maps
+  //   ENOTSUPP  it is an array of programs
+  //   ENOMEM    no memory
+  Errno Init() {
+    const DefCheck check = Check(def_);
+    if (check) return check.error;
+    const Errno error = inner_maps_.SetTemplate(def_.inner_map_fd);
+    return error != Errno::kOk ? error : elements_.Init();
+  }
+
+  MapDef def() const override { return def_; }
+
+  // The program view: see array_of_maps.h.
+  LocalMap* LookupMap(const void* key) {
+    Element element;
+    return Find(key, &element) ? element.map : nullptr;
+  }
+  void* LookupElem(const void* key) override {
+    return key == nullptr ? nullptr : LookupMap(key);
+  }
+  Errno UpdateElem(const void*, const void*, uint64_t) override {
+    return Errno::kInval;
+  }
+  Errno DeleteElem(const void*) override { return Errno::kInval; }
+  void ReleaseReplaced() { inner_maps_.ReleaseReplaced(); }
+
+  // The user view. Values are descriptors in Update, and ids in Lookup.
+  Errno Lookup(const void* key, void* value, uint64_t flags = 0) override {
+    const Errno error = rights_.CheckLookup(key, flags);
+    if (error != Errno::kOk) return error;
+    Element element;
+    if (!Find(key, &element)) return Errno::kNoEnt;
+    if (value == nullptr) return Errno::kFault;
+    std::memcpy(value, &element.id, sizeof element.id);
+    return Errno::kOk;
+  }
+  // Checks: the right to write (EPERM), kLock (EINVAL), null pointers (EFAULT),
+  // the descriptor (EBADF, EINVAL: see InnerMaps::Take), and then as HashMap.
+  Errno Update(const void* key, const void* value,
+               uint64_t flags = kAny) override {
+    const Errno error = rights_.CheckUpdate(key, value, flags);
+    if (error != Errno::kOk) return error;
+    return Put(key, value, flags);
+  }
+  Errno Delete(const void* key) override {
+    const Errno error = rights_.CheckDelete(key);
+    if (error != Errno::kOk) return error;
+    return Remove(key);
+  }
+  Errno GetNextKey(const void* key, void* next_key) override {
+    const Errno error = rights_.CheckGetNextKey();
+    return error != Errno::kOk ? error : elements_.GetNextKey(key, next_key);
+  }
+  Errno LookupAndDelete(const void* key, void*, uint64_t flags = 0) override {
+    const Errno error = rights_.CheckLookupAndDelete(key, flags);
+    return error != Errno::kOk ? error : Errno::kNotSupp;
+  }
+  Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
+                    void* values, uint32_t* count,
+                    BatchFlags flags = {}) override;
+  Errno LookupAndDeleteBatch(const void* in_batch, void* out_batch, void* keys,
+                             void* values, uint32_t* count,
+                             BatchFlags flags = {}) override;
+  Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
+                    BatchFlags flags = {}) override;
+  Errno DeleteBatch(const void* keys, uint32_t* count,
+                    BatchFlags flags = {}) override;
+  Errno Freeze() override {
+    return rights_.Freeze([&](auto change) {
+      WriterLock lock(lock_);
+      change();
+    });
+  }
+
+ private:
+  // The value of a key.
+  struct Element {
+    LocalMap* map = nullptr;
+    uint32_t id = 0;
+  };
+  struct Reference {
+    std::shared_ptr<LocalMap> map;
+    uint32_t elements = 0;  // with this map
+  };
+
+  static constexpr MapDef ElementsDef(const MapDef& def) {
+    return {.type = MapType::kHash,
+            .key_size = def.key_size,
+            .value_size = sizeof(Element),
+            .max_entries = def.max_entries,
+            .map_flags = def.map_flags & (kNoPrealloc | kZeroSeed)};
+  }
+
+  // A whole element, as some update left it: the map's own user view.
+  bool Find(const void* key, Element* element) {
+    return elements_.Lookup(key, element) == Errno::kOk;
+  }
+
+  Errno Put(const void* key, const void* value, uint64_t flags) {
+    uint32_t fd;
+    std::memcpy(&fd, value, sizeof fd);
+    NumberedMap taken;
+    Errno error = inner_maps_.Take(fd, &taken);
+    if (error != Errno::kOk) return error;
+    WriterLock lock(lock_);
+    if (rights_.frozen()) return Errno::kPerm;
+    Element old;
+    const bool replaces = Find(key, &old);
+    const Element fresh = {taken.map.get(), taken.id};
+    error = elements_.Update(key, &fresh, flags);
+    if (error != Errno::kOk) return error;
+    Reference& reference = references_[fresh.map];
+    reference.map = std::move(taken.map);
+    ++reference.elements;
+    if (replaces) Drop(old);
+    return Errno::kOk;
+  }
+  Errno Remove(const void* key) {
+    WriterLock lock(lock_);
+    if (rights_.frozen()) return Errno::kPerm;
+    Element old;
+    if (!Find(key, &old)) return Errno::kNoEnt;
+    const Errno error = elements_.Delete(key);
+    if (error == Errno::kOk) Drop(old);
+    return error;
+  }
+
+  // `element` is no longer there.
+  void Drop(const Element& element) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
+    const auto reference = references_.find(element.map);
+    if (--reference->second.elements > 0) return;
+    inner_maps_.Retire(std::move(reference->second.map));
+    references_.erase(reference);
+  }
+
+  // Room for the elements of one batch: there are no more than max_entries.
+  uint32_t RoomFor(uint32_t count) const {
+    return std::min(count, def_.max_entries);
+  }
+  static void CopyIds(const std::vector<Element>& elements, uint32_t count,
+                      void* values) {
+    for (uint32_t i = 0; i < count; ++i) {
+      std::memcpy(ElementAt(values, i, sizeof(uint32_t)), &elements[i].id,
+                  sizeof(uint32_t));
+    }
+  }
+
+  const MapDef def_;
+  UserRights rights_;
+  InnerMaps inner_maps_;
+  HashMap<P> elements_;
+  typename P::Lock lock_;  // of writers
+  std::unordered_map<LocalMap*, Reference> references_ ABSL_GUARDED_BY(lock_);
+};
+
+template <Profile P>
+constexpr DefCheck HashOfMaps<P>::Check(const MapDef& def) {
+  constexpr uint32_t kFlags = kNoPrealloc | kNumaNode | kRdOnly | kWrOnly |
+                              kZeroSeed | kRdOnlyProg | kWrOnlyProg | kTokenFd;
+  if (DefCheck check = CheckCommon(def)) return check;
+  if (def.type != MapType::kHashOfMaps) {
+    return {Errno::kInval, "type must be HASH_OF_MAPS"};
+  }
+  if (def.value_size != sizeof(uint32_t)) {
+    return {Errno::kInval, "value_size must be 4: the value is a number"};
+  }
+  if ((def.map_flags & ~kFlags) != 0) {
+    return {Errno::kInval,
+            "map_flags has a flag that HASH_OF_MAPS does not take"};
+  }
+  if (HasBoth(def.map_flags, kRdOnlyProg, kWrOnlyProg)) {
+    return {Errno::kInval,
+            "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other"};
+  }
+  if (DefCheck check = HashMap<P>::Check(ElementsDef(def))) return check;
+  if (DefCheck check = CheckToken(def)) return check;
+  if (DefCheck check = CheckNameAndLock(def)) return check;
+  if (def.spin_lock_offset != kNoSpinLock) {
+    return {Errno::kOpNotSupp, "a value of HASH_OF_MAPS may not have a lock"};
+  }
+  return {};
+}
+
+template <Profile P>
+Errno HashOfMaps<P>::LookupBatch(const void* in_batch, void* out_batch,
+                                 void* keys, void* values, uint32_t* count,
+                                 BatchFlags flags) {
+  if (count == nullptr) return Errno::kFault;
+  Errno error = rights_.CheckBatchRights(/*reads=*/true, /*writes=*/false);
+  if (error != Errno::kOk) return error;
+  error = rights_.CheckElemFlags(flags.elem_flags);
+  if (error != Errno::kOk) return error;
+
+  uint32_t done = RoomFor(*count);
+  std::vector<Element> elements(done);
+  error = elements_.LookupBatch(in_batch, out_batch, keys,
+                                values == nullptr ? nullptr : elements.data(),
+                                &done, flags);
+  if (error == Errno::kInval) return error;
+  *count = done;
+  if (values != nullptr) CopyIds(elements, done, values);
+  return error;
+}
+
+template <Profile P>
+Errno HashOfMaps<P>::LookupAndDeleteBatch(const void* in_batch, void* out_batch,
+                                          void* keys, void* values,
+                                          uint32_t* count, BatchFlags flags) {
+  if (count == nullptr) return Errno::kFault;
+  Errno error = rights_.CheckBatchRights(/*reads=*/true, /*writes=*/true);
+  if (error != Errno::kOk) return error;
+  error = rights_.CheckElemFlags(flags.elem_flags);
+  if (error != Errno::kOk) return error;
+
+  // What is removed is wanted here, also where it cannot be handed over: then
+  // it is one bucket, as of a hash map.
+  const bool can_copy = keys != nullptr && values != nullptr;
+  const uint32_t room = RoomFor(*count);
+  std::vector<Element> elements(room);
+  std::vector<std::byte> key_buffer(std::size_t{room} * def_.key_size);
+  uint32_t position = 0;
+  uint32_t done = can_copy ? room : std::min(room, 1U);
+  WriterLock lock(lock_);
+  if (rights_.frozen()) return Errno::kPerm;
+  while (true) {
+    const uint32_t tried = done;
+    error = elements_.LookupAndDeleteBatch(
+        in_batch, &position, key_buffer.data(), elements.data(), &done, flags);
+    if (can_copy || error != Errno::kNoSpc || tried == room) break;
+    done = tried + 1;
+  }
+  if (error == Errno::kInval) return error;
+  for (uint32_t i = 0; i < done; ++i) Drop(elements[i]);
+  if (room > 0 && (error == Errno::kOk || error == Errno::kNoEnt)) {
+    const bool is_behind_the_end = error == Errno::kNoEnt && done == 0;
+    if ((!can_copy && done > 0) ||
+        (out_batch == nullptr && !is_behind_the_end)) {
+      *count = 0;
+      return Errno::kFault;
+    }
+    if (out_batch != nullptr)
+      std::memcpy(out_batch, &position, sizeof position);
+  }
+  *count = done;
+  if (can_copy) {
+    std::memcpy(keys, key_buffer.data(), std::size_t{done} * def_.key_size);
+    CopyIds(elements, done, values);
+  }
+  return error;
+}
+
+template <Profile P>
+Errno HashOfMaps<P>::UpdateBatch(const void* keys, const void* values,
+                                 uint32_t* count, BatchFlags flags) {
+  if (count == nullptr) return Errno::kFault;
+  Errno error = rights_.CheckBatchRights(/*reads=*/false, /*writes=*/true);
+  if (error != Errno::kOk) return error;
+  error = rights_.CheckElemFlags(flags.elem_flags);
+  if (error != Errno::kOk) return error;
+
+  return ForEachInBatch(count, [&](uint32_t i) {
+    if (keys == nullptr || values == nullptr) return Errno::kFault;
+    return Put(ElementAt(keys, i, def_.key_size),
+               ElementAt(values, i, def_.value_size), flags.elem_flags);
+  });
+}
+
+template <Profile P>
+Errno HashOfMaps<P>::DeleteBatch(const void* keys, uint32_t* count,
+                                 BatchFlags flags) {
+  if (count == nullptr) return Errno::kFault;
+  Errno error = rights_.CheckBatchRights(/*reads=*/false, /*writes=*/true);
+  if (error != Errno::kOk) return error;
+  error = rights_.CheckElemFlags(flags.elem_flags);
+  if (error != Errno::kOk) return error;
+
+  return ForEachInBatch(count, [&](uint32_t i) {
+    if (keys == nullptr) return Errno::kFault;
+    return Remove(ElementAt(keys, i, def_.key_size));
+  });
+}
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_MAPS_HASH_OF_MAPS_H_

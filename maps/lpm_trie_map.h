@@ -1,0 +1,348 @@
+// LpmTrieMap: BPF_MAP_TYPE_LPM_TRIE. Values by prefix; the longest one counts.
+//
+// A key is a uint32_t prefix length in bits, in the byte order of the machine,
+// and 1 to 256 bytes of data, as struct bpf_lpm_trie_key: bit 0 is the top bit
+// of the first byte. A lookup gives the value of the longest prefix in the map
+// that the key begins with and that is no longer than the key. Updates and
+// deletes mean the exact prefix. Bits behind the length count for nothing, but
+// are kept: a walk shows those of the last update.
+//
+// max_entries is exact and counts prefixes. BPF_F_NO_PREALLOC is required, as
+// in Linux. On a profile that can be resized a map takes memory for up to a
+// million prefixes or so at first, touches none of it before it is needed, and
+// asks for more as it grows; on others it takes in Init() all that it can ever
+// need: up to two nodes and one value for each prefix. There is no Resize().
+//
+// Program view: a pointer shows the element that it was given for until that
+// prefix is replaced or deleted. An update of a present prefix puts a new value
+// in place (a pointer to the old one keeps showing the old value). A replaced
+// or deleted value keeps its bytes until its memory serves another one.
+//
+// UpdateElem checks: the rights of programs (EACCES), null pointers (EFAULT),
+// flags beyond BPF_EXIST (EINVAL), a prefix longer than the data (EINVAL),
+// BPF_NOEXIST and present (EEXIST), BPF_EXIST and absent (ENOENT), absent and
+// full (ENOSPC), no memory (ENOMEM). DeleteElem: a prefix longer than the data
+// (EINVAL), absent (ENOENT). LookupElem of such a prefix is null.
+//
+// GetNextKey has an order: prefixes before the ones that they begin with, and
+// 0 bits before 1 bits. From a key that is not in the map, or whose prefix is
+// longer than the data, it starts again. Batches walk in that order; a position
+// is a key.
+//
+// Source: Documentation/bpf/map_lpm_trie.rst; answers of Linux 6.18 in
+// tests/golden/. Thread-safe, see bpf_map.h and local_map.h. Writers take
+// turns, readers do not wait for each other.
+
+#ifndef BPFMAP_MAPS_LPM_TRIE_MAP_H_
+#define BPFMAP_MAPS_LPM_TRIE_MAP_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "maps/def_check.h"
+#include "maps/errno.h"
+#include "maps/generic_batch.h"
+#include "maps/internal/prefix.h"
+#include "maps/internal/prefix_trie.h"
+#include "maps/internal/value_layout.h"
+#include "maps/local_map.h"
+#include "maps/map_def.h"
+#include "maps/user_rights.h"
+#include "profiles/profile.h"
+#include "profiles/reader_writer_lock.h"
+
+namespace bpfmap {
+
+template <Profile P>
+class LpmTrieMap final : public LocalMap {
+ public:
+  using Memory = typename P::Memory;
+
+  // `memory` must outlive the map.
+  LpmTrieMap(const MapDef& def, Memory* memory)
+      : def_(def),
+        rights_(def),
+        trie_(*memory, DataSize(def),
+              internal::ValueLayout(def.value_size,
+                                    internal::ValueLayout::kNoLock),
+              def.max_entries) {}
+  explicit LpmTrieMap(const MapDef& def) requires requires {
+    P::DefaultMemory();
+  } : LpmTrieMap(def, &P::DefaultMemory()) {
+  }
+  LpmTrieMap(const LpmTrieMap&) = delete;
+  LpmTrieMap& operator=(const LpmTrieMap&) = delete;
+
+  // What Linux would say to `def`.
+  //   EINVAL      a key of less than 5 or more than 260 bytes; a value of 0 or
+  //               more than 4194024 bytes; max_entries of 0; no
+  //               BPF_F_NO_PREALLOC; a flag that tries do not have; what
+  //               DefCheck lists
+  //   EFAULT      a lock that is not at a multiple of 4 in the value
+  //   EACCES      a lock in a value that programs may not read and write
+  //   EOPNOTSUPP  a lock in the value
+  static constexpr DefCheck Check(const MapDef& def);
+
+  // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
+  static constexpr uint64_t MemoryNeeded(const MapDef& def) {
+    return internal::PrefixTrie<P>::MemoryNeeded(DataSize(def), def.value_size,
+                                                 def.max_entries);
+  }
+
+  // Makes the map usable. Errors of Check(), and ENOMEM; the map may then only
+  // be destroyed. REQUIRES: called once, before any other method.
+  Errno Init() {
+    const DefCheck check = Check(def_);
+    if (check) return check.error;
+    return trie_.Init() ? Errno::kOk : Errno::kNoMem;
+  }
+
+  MapDef def() const override { return def_; }
+
+  // The program view.
+  void* LookupElem(const void* key) override {
+    if (key == nullptr || IsTooLong(key)) return nullptr;
+    return Find(key);
+  }
+  Errno UpdateElem(const void* key, const void* value,
+                   uint64_t flags) override {
+    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+    if (key == nullptr || value == nullptr) return Errno::kFault;
+    return Put(View::kProgram, key, value, flags);
+  }
+  Errno DeleteElem(const void* key) override {
+    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+    if (key == nullptr) return Errno::kFault;
+    return Remove(View::kProgram, key);
+  }
+
+  // The user view.
+  Errno Lookup(const void* key, void* value, uint64_t flags = 0) override {
+    const Errno error = rights_.CheckLookup(key, flags);
+    if (error != Errno::kOk) return error;
+    if (IsTooLong(key)) return Errno::kNoEnt;
+    if (value == nullptr) {
+      return Find(key) != nullptr ? Errno::kFault : Errno::kNoEnt;
+    }
+    const bool found =
+        With(key, [&](auto prefix) { return trie_.Read(prefix, value); });
+    return found ? Errno::kOk : Errno::kNoEnt;
+  }
+  Errno Update(const void* key, const void* value,
+               uint64_t flags = kAny) override {
+    const Errno error = rights_.CheckUpdate(key, value, flags);
+    if (error != Errno::kOk) return error;
+    return Put(View::kUser, key, value, flags);
+  }
+  Errno Delete(const void* key) override {
+    const Errno error = rights_.CheckDelete(key);
+    if (error != Errno::kOk) return error;
+    return Remove(View::kUser, key);
+  }
+  Errno GetNextKey(const void* key, void* next_key) override {
+    const Errno error = rights_.CheckGetNextKey();
+    if (error != Errno::kOk) return error;
+    if (!trie_.NextKey(key, next_key)) return Errno::kNoEnt;
+    return next_key == nullptr ? Errno::kFault : Errno::kOk;
+  }
+  Errno LookupAndDelete(const void* key, void*, uint64_t flags = 0) override {
+    const Errno error = rights_.CheckLookupAndDelete(key, flags);
+    return error != Errno::kOk ? error : Errno::kNotSupp;
+  }
+  Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
+                    void* values, uint32_t* count,
+                    BatchFlags flags = {}) override;
+  Errno LookupAndDeleteBatch(const void*, void*, void*, void*, uint32_t* count,
+                             BatchFlags = {}) override {
+    if (count == nullptr) return Errno::kFault;
+    const Errno error =
+        rights_.CheckBatchRights(/*reads=*/true, /*writes=*/true);
+    return error != Errno::kOk ? error : Errno::kNotSupp;
+  }
+  Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
+                    BatchFlags flags = {}) override;
+  Errno DeleteBatch(const void* keys, uint32_t* count,
+                    BatchFlags flags = {}) override;
+  Errno Freeze() override {
+    return rights_.Freeze([&](auto change) {
+      WriterLock lock(trie_.stripe());
+      change();
+    });
+  }
+
+ private:
+  enum class View { kProgram, kUser };
+  static constexpr uint32_t kMinKeySize = internal::kPrefixLengthSize + 1;
+  static constexpr uint32_t kMaxKeySize = internal::PrefixTrie<P>::kMaxKeySize;
+
+  // Of a definition that is wrong, anything that is safe.
+  static constexpr uint32_t DataSize(const MapDef& def) {
+    return def.key_size < kMinKeySize
+               ? 1
+               : def.key_size - internal::kPrefixLengthSize;
+  }
+
+  bool IsTooLong(const void* key) const {
+    return internal::PrefixLengthOf(key) > DataSize(def_) * 8;
+  }
+
+  template <typename Visitor>
+  auto With(const void* key, Visitor visitor) const {
+    return internal::WithPrefix(key, DataSize(def_), visitor);
+  }
+
+  void* Find(const void* key) const {
+    return With(key, [&](auto prefix) { return trie_.Find(prefix); });
+  }
+  Errno Put(View view, const void* key, const void* value, uint64_t flags) {
+    if (flags > kExist) return Errno::kInval;
+    if (IsTooLong(key)) return Errno::kInval;
+    return With(key, [&](auto prefix) {
+      return PutPrefix(view, prefix, value, flags);
+    });
+  }
+  Errno Remove(View view, const void* key) {
+    if (IsTooLong(key)) return Errno::kInval;
+    return With(key, [&](auto prefix) { return RemovePrefix(view, prefix); });
+  }
+
+  template <typename Prefix>
+  Errno PutPrefix(View view, Prefix prefix, const void* value, uint64_t flags) {
+    WriterLock lock(trie_.stripe());
+    if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
+    const auto place = trie_.FindLocked(prefix);
+    const bool present = trie_.HasValue(place, prefix);
+    if (present && flags == kNoExist) return Errno::kExist;
+    if (!present && flags == kExist) return Errno::kNoEnt;
+    if (!present && trie_.IsFullLocked()) return Errno::kNoSpc;
+    return trie_.PutLocked(place, prefix, value) ? Errno::kOk : Errno::kNoMem;
+  }
+  template <typename Prefix>
+  Errno RemovePrefix(View view, Prefix prefix) {
+    WriterLock lock(trie_.stripe());
+    if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
+    const auto place = trie_.FindLocked(prefix);
+    if (!trie_.HasValue(place, prefix)) return Errno::kNoEnt;
+    trie_.EraseLocked(place);
+    return Errno::kOk;
+  }
+
+  // Copies the element behind that of `key` to `next_key`, which may be the
+  // same memory, and `value`. ENOENT at the end.
+  Errno CopyNext(const void* key, void* next_key, void* value) const {
+    ReaderLock lock(trie_.stripe());
+    const uint32_t node = trie_.NextNodeLocked(key);
+    if (node == 0) return Errno::kNoEnt;
+    if (value == nullptr) return Errno::kFault;
+    trie_.CopyKeyOut(next_key, node);
+    trie_.CopyValueOutLocked(value, node);
+    return Errno::kOk;
+  }
+
+  const MapDef def_;
+  UserRights rights_;
+  internal::PrefixTrie<P> trie_;
+};
+
+template <Profile P>
+constexpr DefCheck LpmTrieMap<P>::Check(const MapDef& def) {
+  constexpr uint32_t kFlags =
+      kNoPrealloc | kNumaNode | kRdOnly | kWrOnly | kRdOnlyProg | kWrOnlyProg;
+  // Linux: a block of 4 MiB at most, with the largest key and 24 of its own.
+  constexpr uint32_t kMaxValueSize = (4U << 20) - 256 - 24;
+  if (DefCheck check = CheckCommon(def)) return check;
+  if (def.type != MapType::kLpmTrie) {
+    return {Errno::kInval, "type must be LPM_TRIE"};
+  }
+  if (DefCheck check = CheckToken(def)) return check;
+  if (def.max_entries == 0) {
+    return {Errno::kInval, "max_entries must be 1 or more"};
+  }
+  if ((def.map_flags & kNoPrealloc) == 0) {
+    return {Errno::kInval, "map_flags must have BPF_F_NO_PREALLOC"};
+  }
+  if ((def.map_flags & ~kFlags) != 0) {
+    return {Errno::kInval, "map_flags has a flag that LPM_TRIE does not take"};
+  }
+  if (HasBoth(def.map_flags, kRdOnlyProg, kWrOnlyProg)) {
+    return {Errno::kInval,
+            "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other"};
+  }
+  if (def.key_size < kMinKeySize || def.key_size > kMaxKeySize) {
+    return {Errno::kInval,
+            "key_size must be 5 to 260: a prefix length of 4 bytes and data of "
+            "1 to 256"};
+  }
+  if (def.value_size == 0 || def.value_size > kMaxValueSize) {
+    return {Errno::kInval, "value_size must be 1 to 4194024"};
+  }
+  if (DefCheck check = CheckNameAndLock(def)) return check;
+  if (def.spin_lock_offset != kNoSpinLock) {
+    return {Errno::kOpNotSupp, "a value of LPM_TRIE may not have a lock"};
+  }
+  return {};
+}
+
+template <Profile P>
+Errno LpmTrieMap<P>::LookupBatch(const void* in_batch, void* out_batch,
+                                 void* keys, void* values, uint32_t* count,
+                                 BatchFlags flags) {
+  if (count == nullptr) return Errno::kFault;
+  Errno error = rights_.CheckBatchRights(/*reads=*/true, /*writes=*/false);
+  if (error != Errno::kOk) return error;
+  error = rights_.CheckElemFlags(flags.elem_flags);
+  if (error != Errno::kOk) return error;
+
+  // The key that was copied last: the position, whatever becomes of `keys`.
+  std::byte last[kMaxKeySize];
+  const void* from = in_batch;
+  error = ForEachInBatch(count, [&](uint32_t i) {
+    const Errno step =
+        CopyNext(from, last, ElementAt(values, i, def_.value_size));
+    if (step != Errno::kOk) return step;
+    if (keys == nullptr) return Errno::kFault;
+    std::memcpy(ElementAt(keys, i, def_.key_size), last, def_.key_size);
+    from = last;
+    return Errno::kOk;
+  });
+  if (error == Errno::kFault || *count == 0) return error;
+  if (out_batch == nullptr) return Errno::kFault;
+  std::memcpy(out_batch, last, def_.key_size);
+  return error;
+}
+
+template <Profile P>
+Errno LpmTrieMap<P>::UpdateBatch(const void* keys, const void* values,
+                                 uint32_t* count, BatchFlags flags) {
+  if (count == nullptr) return Errno::kFault;
+  Errno error = rights_.CheckBatchRights(/*reads=*/false, /*writes=*/true);
+  if (error != Errno::kOk) return error;
+  error = rights_.CheckElemFlags(flags.elem_flags);
+  if (error != Errno::kOk) return error;
+
+  return ForEachInBatch(count, [&](uint32_t i) {
+    if (keys == nullptr || values == nullptr) return Errno::kFault;
+    return Put(View::kUser, ElementAt(keys, i, def_.key_size),
+               ElementAt(values, i, def_.value_size), flags.elem_flags);
+  });
+}
+
+template <Profile P>
+Errno LpmTrieMap<P>::DeleteBatch(const void* keys, uint32_t* count,
+                                 BatchFlags flags) {
+  if (count == nullptr) return Errno::kFault;
+  Errno error = rights_.CheckBatchRights(/*reads=*/false, /*writes=*/true);
+  if (error != Errno::kOk) return error;
+  error = rights_.CheckElemFlags(flags.elem_flags);
+  if (error != Errno::kOk) return error;
+
+  return ForEachInBatch(count, [&](uint32_t i) {
+    if (keys == nullptr) return Errno::kFault;
+    return Remove(View::kUser, ElementAt(keys, i, def_.key_size));
+  });
+}
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_MAPS_LPM_TRIE_MAP_H_

@@ -1,0 +1,62 @@
+#include "maps/open_maps.h"
+
+#include <utility>
+
+#include "profiles/reader_writer_lock.h"
+
+namespace bpfmap {
+
+OpenMaps& OpenMaps::OfProcess() {
+  static auto& open_maps = *new OpenMaps;
+  return open_maps;
+}
+
+uint32_t OpenMaps::Open(std::shared_ptr<LocalMap> map) {
+  WriterLock lock(lock_);
+  uint32_t id = 0;
+  for (auto known = by_id_.begin(); known != by_id_.end();) {
+    if (known->second.expired()) {
+      known = by_id_.erase(known);
+      continue;
+    }
+    if (known->second.lock() == map) id = known->first;
+    ++known;
+  }
+  if (id == 0) {
+    id = ++last_id_;
+    by_id_[id] = map;
+  }
+  uint32_t fd = kFirst;
+  for (auto open = by_fd_.begin(); open != by_fd_.end() && open->first == fd;
+       ++open) {
+    ++fd;
+  }
+  by_fd_[fd] = {std::move(map), id};
+  return fd;
+}
+
+Errno OpenMaps::Close(uint32_t fd) {
+  NumberedMap closed;  // destroyed behind the lock
+  WriterLock lock(lock_);
+  const auto open = by_fd_.find(fd);
+  if (open == by_fd_.end()) return Errno::kBadF;
+  closed = std::move(open->second);
+  by_fd_.erase(open);
+  return Errno::kOk;
+}
+
+Errno OpenMaps::Find(uint32_t fd, NumberedMap* found) const {
+  ReaderLock lock(lock_);
+  const auto open = by_fd_.find(fd);
+  if (open == by_fd_.end()) return Errno::kBadF;
+  *found = open->second;
+  return Errno::kOk;
+}
+
+std::shared_ptr<LocalMap> OpenMaps::FindById(uint32_t id) const {
+  ReaderLock lock(lock_);
+  const auto known = by_id_.find(id);
+  return known == by_id_.end() ? nullptr : known->second.lock();
+}
+
+}  // namespace bpfmap

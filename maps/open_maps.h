@@ -1,0 +1,72 @@
+// OpenMaps: the numbers that user space has for maps.
+//
+// A map of maps is given its inner maps by number, as by bpf(2): by a
+// descriptor, which keeps the map alive while it is open. What it shows to user
+// space is another number, the map's id: it is never used again, and the map
+// has it from the first time it is opened until nothing refers to it.
+//
+//   OpenMaps& open_maps = OpenMaps::OfProcess();
+//   const uint32_t fd = open_maps.Open(CreateMap(inner_def).value());
+//   auto outer = CreateMap({.type = MapType::kArrayOfMaps, .key_size = 4,
+//                           .value_size = 4, .max_entries = 8,
+//                           .inner_map_fd = fd});
+//   outer.value()->Update(&index, &fd);
+//
+// Thread-safe.
+
+#ifndef BPFMAP_MAPS_OPEN_MAPS_H_
+#define BPFMAP_MAPS_OPEN_MAPS_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+
+#include "absl/base/thread_annotations.h"
+#include "maps/errno.h"
+#include "maps/local_map.h"
+#include "profiles/cloud.h"
+
+namespace bpfmap {
+
+// A map and its id.
+struct NumberedMap {
+  std::shared_ptr<LocalMap> map;
+  uint32_t id = 0;
+};
+
+class OpenMaps {
+ public:
+  // What a process has one of. Maps use it if they are given no other.
+  static OpenMaps& OfProcess();
+
+  OpenMaps() = default;
+  OpenMaps(const OpenMaps&) = delete;
+  OpenMaps& operator=(const OpenMaps&) = delete;
+
+  // A new descriptor of `map`: the lowest that is free, from 3 on.
+  // REQUIRES: `map` is not null, and is always opened here.
+  uint32_t Open(std::shared_ptr<LocalMap> map);
+
+  //   EBADF  `fd` is not open
+  Errno Close(uint32_t fd);
+
+  // The map of `fd`, and a reference to it.
+  //   EBADF  `fd` is not open
+  Errno Find(uint32_t fd, NumberedMap* found) const;
+
+  // The map of `id`, and a reference to it; null if nothing refers to it.
+  std::shared_ptr<LocalMap> FindById(uint32_t id) const;
+
+ private:
+  static constexpr uint32_t kFirst = 3;  // the others are never maps
+
+  mutable Cloud::Lock lock_;
+  std::map<uint32_t, NumberedMap> by_fd_ ABSL_GUARDED_BY(lock_);
+  // All that have an id, and some that had one.
+  std::map<uint32_t, std::weak_ptr<LocalMap>> by_id_ ABSL_GUARDED_BY(lock_);
+  uint32_t last_id_ ABSL_GUARDED_BY(lock_) = 0;
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_MAPS_OPEN_MAPS_H_

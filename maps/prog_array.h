@@ -1,0 +1,218 @@
+// ProgArray: BPF_MAP_TYPE_PROG_ARRAY. Programs by index, for tail calls; slots
+// start empty.
+//
+// A program is a handle of 4 bytes that is not 0. What it stands for is not
+// this map's to know: any such number can be put in, and is shown again as it
+// is. (In Linux user space puts in a descriptor, and is shown an id.)
+//
+// Program view: a tail call jumps to LookupProgram(index), or goes on behind
+// the call where that is 0. Programs can neither look up, update nor delete:
+// the verifier refuses them with EINVAL.
+//
+// Source: bpf(2) and the answers of Linux 6.18 in tests/golden/. Thread-safe,
+// see bpf_map.h and local_map.h.
+
+#ifndef BPFMAP_MAPS_PROG_ARRAY_H_
+#define BPFMAP_MAPS_PROG_ARRAY_H_
+
+#include <cstdint>
+#include <cstring>
+
+#include "maps/def_check.h"
+#include "maps/errno.h"
+#include "maps/internal/block.h"
+#include "maps/local_map.h"
+#include "maps/map_def.h"
+#include "maps/user_rights.h"
+#include "profiles/profile.h"
+#include "profiles/reader_writer_lock.h"
+
+namespace bpfmap {
+
+template <Profile P>
+class ProgArray final : public LocalMap {
+ public:
+  using Memory = typename P::Memory;
+
+  // `memory` must outlive the map.
+  ProgArray(const MapDef &def, Memory *memory)
+      : def_(def), rights_(def), block_(*memory) {}
+  explicit ProgArray(const MapDef &def) requires requires {
+    P::DefaultMemory();
+  } : ProgArray(def, &P::DefaultMemory()) {
+  }
+  ProgArray(const ProgArray &) = delete;
+  ProgArray &operator=(const ProgArray &) = delete;
+
+  // What Linux would say to `def`.
+  //   EINVAL      max_entries of 0; a key or a value that is not 4 bytes; a
+  //               flag that arrays of programs do not have; what DefCheck lists
+  //   EOPNOTSUPP  a lock in the value
+  static constexpr DefCheck Check(const MapDef &def);
+
+  // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
+  static constexpr uint64_t MemoryNeeded(const MapDef &def) {
+    return internal::Block<P>::PartSize(SlotsSize(def));
+  }
+
+  // Makes the map usable. Errors of Check(), and ENOMEM; the map may then only
+  // be destroyed. REQUIRES: called once, before any other method.
+  Errno Init() {
+    const DefCheck check = Check(def_);
+    if (check) return check.error;
+    if (!block_.Allocate(MemoryNeeded(def_))) return Errno::kNoMem;
+    slots_ = reinterpret_cast<uint32_t *>(block_.Carve(SlotsSize(def_)));
+    return Errno::kOk;
+  }
+
+  MapDef def() const override { return def_; }
+
+  // The program view.
+
+  // The handle of the program at `index`, or 0 where a tail call falls through:
+  // the slot is empty, or the index past the end.
+  uint32_t LookupProgram(uint32_t index) const {
+    if (index >= def_.max_entries) return 0;
+    // Acquire pairs with the release in SetSlot: who put the program in did so
+    // after it was ready.
+    return __atomic_load_n(&slots_[index], __ATOMIC_ACQUIRE);
+  }
+  void *LookupElem(const void *) override { return nullptr; }
+  Errno UpdateElem(const void *, const void *, uint64_t) override {
+    return Errno::kInval;
+  }
+  Errno DeleteElem(const void *) override { return Errno::kInval; }
+
+  // The user view.
+  Errno Lookup(const void *key, void *value, uint64_t flags = 0) override {
+    const Errno error = rights_.CheckLookup(key, flags);
+    if (error != Errno::kOk) return error;
+    const uint32_t program = LookupProgram(IndexOf(key));
+    if (program == 0) return Errno::kNoEnt;
+    if (value == nullptr) return Errno::kFault;
+    std::memcpy(value, &program, sizeof program);
+    return Errno::kOk;
+  }
+  // Checks: the right to write (EPERM), kLock (EINVAL), null pointers (EFAULT),
+  // flags other than kAny (EINVAL), index (E2BIG), a program of 0 (EBADF).
+  Errno Update(const void *key, const void *value,
+               uint64_t flags = kAny) override {
+    const Errno error = rights_.CheckUpdate(key, value, flags);
+    if (error != Errno::kOk) return error;
+    if (flags != kAny) return Errno::kInval;
+    if (IndexOf(key) >= def_.max_entries) return Errno::k2Big;
+    uint32_t program;
+    std::memcpy(&program, value, sizeof program);
+    if (program == 0) return Errno::kBadF;
+    return SetSlot(IndexOf(key), program);
+  }
+  //   E2BIG   index past the end
+  //   ENOENT  the slot is empty
+  Errno Delete(const void *key) override {
+    const Errno error = rights_.CheckDelete(key);
+    if (error != Errno::kOk) return error;
+    if (IndexOf(key) >= def_.max_entries) return Errno::k2Big;
+    return SetSlot(IndexOf(key), 0);
+  }
+  Errno GetNextKey(const void *key, void *next_key) override {
+    const Errno error = rights_.CheckGetNextKey();
+    if (error != Errno::kOk) return error;
+    const uint32_t size = def_.max_entries;
+    const uint32_t index = key == nullptr ? size : IndexOf(key);
+    if (index < size && index == size - 1) return Errno::kNoEnt;
+    if (next_key == nullptr) return Errno::kFault;
+    const uint32_t next = index < size ? index + 1 : 0;
+    std::memcpy(next_key, &next, sizeof next);
+    return Errno::kOk;
+  }
+  Errno LookupAndDelete(const void *key, void *, uint64_t flags = 0) override {
+    const Errno error = rights_.CheckLookupAndDelete(key, flags);
+    return error != Errno::kOk ? error : Errno::kNotSupp;
+  }
+  Errno LookupBatch(const void *, void *, void *, void *, uint32_t *count,
+                    BatchFlags = {}) override {
+    return RefuseBatch(count, /*reads=*/true, /*writes=*/false);
+  }
+  Errno LookupAndDeleteBatch(const void *, void *, void *, void *,
+                             uint32_t *count, BatchFlags = {}) override {
+    return RefuseBatch(count, /*reads=*/true, /*writes=*/true);
+  }
+  Errno UpdateBatch(const void *, const void *, uint32_t *count,
+                    BatchFlags = {}) override {
+    return RefuseBatch(count, /*reads=*/false, /*writes=*/true);
+  }
+  Errno DeleteBatch(const void *, uint32_t *count, BatchFlags = {}) override {
+    return RefuseBatch(count, /*reads=*/false, /*writes=*/true);
+  }
+  Errno Freeze() override {
+    return rights_.Freeze([&](auto change) {
+      WriterLock lock(lock_);
+      change();
+    });
+  }
+
+ private:
+  static constexpr uint64_t SlotsSize(const MapDef &def) {
+    return uint64_t{def.max_entries} * sizeof(uint32_t);
+  }
+
+  static uint32_t IndexOf(const void *key) {
+    uint32_t index;
+    std::memcpy(&index, key, sizeof index);
+    return index;
+  }
+
+  // Puts a program into a slot, or with 0 takes it out: ENOENT if there is
+  // none.
+  Errno SetSlot(uint32_t index, uint32_t program) {
+    WriterLock lock(lock_);
+    if (rights_.frozen()) return Errno::kPerm;
+    if (program == 0 && LookupProgram(index) == 0) return Errno::kNoEnt;
+    __atomic_store_n(&slots_[index], program, __ATOMIC_RELEASE);
+    return Errno::kOk;
+  }
+
+  Errno RefuseBatch(const uint32_t *count, bool reads, bool writes) const {
+    if (count == nullptr) return Errno::kFault;
+    const Errno error = rights_.CheckBatchRights(reads, writes);
+    return error != Errno::kOk ? error : Errno::kNotSupp;
+  }
+
+  const MapDef def_;
+  UserRights rights_;
+  internal::Block<P> block_;
+  uint32_t *slots_ = nullptr;  // touched with atomics: readers take no lock
+  typename P::Lock lock_;      // of writers
+};
+
+template <Profile P>
+constexpr DefCheck ProgArray<P>::Check(const MapDef &def) {
+  constexpr uint32_t kFlags = kNumaNode | kRdOnly | kWrOnly | kTokenFd;
+  if (DefCheck check = CheckCommon(def)) return check;
+  if (def.type != MapType::kProgArray) {
+    return {Errno::kInval, "type must be PROG_ARRAY"};
+  }
+  if (def.value_size != sizeof(uint32_t)) {
+    return {Errno::kInval, "value_size must be 4: the value is a handle"};
+  }
+  if ((def.map_flags & ~kFlags) != 0) {
+    return {Errno::kInval,
+            "map_flags has a flag that PROG_ARRAY does not take"};
+  }
+  if (def.max_entries == 0) {
+    return {Errno::kInval, "max_entries must be 1 or more"};
+  }
+  if (def.key_size != sizeof(uint32_t)) {
+    return {Errno::kInval, "key_size must be 4: the key is an index"};
+  }
+  if (DefCheck check = CheckToken(def)) return check;
+  if (DefCheck check = CheckNameAndLock(def)) return check;
+  if (def.spin_lock_offset != kNoSpinLock) {
+    return {Errno::kOpNotSupp, "a value of PROG_ARRAY may not have a lock"};
+  }
+  return {};
+}
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_MAPS_PROG_ARRAY_H_
