@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "profiles/event.h"
 #include "profiles/heap.h"
 #include "profiles/profile.h"
 #include "profiles/reader_writer_lock.h"
@@ -30,6 +31,7 @@ struct Cloud {
   static constexpr std::size_t kCacheLineSize = 64;
   using Lock = RwLock;
   using Memory = Heap;
+  using Event = bpfmap::Event;
 
   // From the operating system's source of randomness.
   static uint64_t RandomSeed();
