@@ -14,6 +14,7 @@
 #include "maps/errno.h"
 #include "maps/hash_map.h"
 #include "maps/map_def.h"
+#include "maps/ring_buffer.h"
 #include "profiles/profile.h"
 
 namespace bpfmap {
@@ -29,6 +30,9 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
     case MapType::kArray:
       visitor(std::type_identity<ArrayMap<P>>{});
       return true;
+    case MapType::kRingBuf:
+      visitor(std::type_identity<RingBuffer<P>>{});
+      return true;
   }
   return false;
 }
@@ -38,7 +42,8 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
 template <Profile P>
 constexpr DefCheck CheckDef(const MapDef& def) {
   if (DefCheck check = CheckCommon(def)) return check;
-  DefCheck check{Errno::kInval, "type must be HASH (1) or ARRAY (2)"};
+  DefCheck check{Errno::kInval,
+                 "type must be HASH (1), ARRAY (2) or RINGBUF (27)"};
   VisitMapType<P>(def.type, [&]<typename Map>(std::type_identity<Map>) {
     check = Map::Check(def);
   });

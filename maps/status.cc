@@ -75,6 +75,7 @@ std::string Explain(Errno error, const MapDef& def) {
       return "the buffers are too small for the next elements; give more room";
     case Errno::kOk:
     case Errno::kBadF:
+    case Errno::kAgain:
     case Errno::kNoMem:
     case Errno::kAcces:
     case Errno::kBusy:

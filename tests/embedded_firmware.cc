@@ -9,8 +9,10 @@
 #include "maps/local_map.h"
 #include "maps/map_def.h"
 #include "maps/map_types.h"
+#include "maps/ring_buffer.h"
 #include "profiles/embedded.h"
 #include "tests/every_method.h"
+#include "tests/every_ring_method.h"
 
 namespace bpfmap {
 
@@ -33,6 +35,12 @@ int UseMap(MapType type, bool value_has_lock) {
   return CallEveryMethod(map) + CallThroughInterface(other);
 }
 
+int UseRing() {
+  RingBuffer<Embedded> ring(kEveryRingMethodDef, &firmware_pool);
+  if (ring.Init() != Errno::kOk) return -1;
+  return CallEveryRingMethod(ring);
+}
+
 }  // namespace bpfmap
 
 // 0 if all is well.
@@ -41,5 +49,6 @@ extern "C" int FirmwareMain() {
   return bpfmap::UseMap<ArrayMap<Embedded>>(MapType::kArray, false) |
          bpfmap::UseMap<ArrayMap<Embedded>>(MapType::kArray, true) |
          bpfmap::UseMap<HashMap<Embedded>>(MapType::kHash, false) |
-         bpfmap::UseMap<HashMap<Embedded>>(MapType::kHash, true);
+         bpfmap::UseMap<HashMap<Embedded>>(MapType::kHash, true) |
+         bpfmap::UseRing();
 }

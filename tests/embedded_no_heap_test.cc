@@ -20,9 +20,11 @@
 #include "maps/local_map.h"
 #include "maps/map_def.h"
 #include "maps/map_types.h"
+#include "maps/ring_buffer.h"
 #include "profiles/cloud.h"
 #include "profiles/embedded.h"
 #include "tests/every_method.h"
+#include "tests/every_ring_method.h"
 
 namespace {
 
@@ -201,6 +203,20 @@ TEST_P(EmbeddedNoHeapTest, NoMethodOfTheInterfaceUsesTheHeap) {
                     if (error == Errno::kOk)
                       surprises = CallEveryMethod(*local);
                   });
+            }),
+            0);
+  EXPECT_EQ(error, Errno::kOk);
+  EXPECT_EQ(surprises, 0);
+}
+
+TEST(EmbeddedRingNoHeapTest, NoMethodOfARingUsesTheHeap) {
+  static constinit Embedded::Memory pool;
+  Errno error = Errno::kInval;
+  int surprises = -1;
+  EXPECT_EQ(CountHeapCalls([&] {
+              RingBuffer<Embedded> ring(kEveryRingMethodDef, &pool);
+              error = ring.Init();
+              if (error == Errno::kOk) surprises = CallEveryRingMethod(ring);
             }),
             0);
   EXPECT_EQ(error, Errno::kOk);

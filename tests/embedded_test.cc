@@ -108,7 +108,7 @@ class EmbeddedTest : public testing::Test {
       std::vector<std::byte> value(def.value_size, std::byte{0x5a});
       ASSERT_EQ(map.Update(key.data(), value.data()), Errno::kOk);
       const void* const element = map.LookupElem(key.data());
-      ASSERT_NE(element, nullptr);
+      if (element == nullptr) FAIL() << "the element is not there";
       EXPECT_EQ(std::memcmp(element, value.data(), value.size()), 0);
     });
   }

@@ -17,6 +17,7 @@ namespace {
 constexpr uint32_t kMaxEntries = 4;
 
 MapDef BaseDef(MapType type) {
+  if (type == MapType::kRingBuf) return {.type = type, .max_entries = 4096};
   return {
       .type = type, .key_size = 4, .value_size = 8, .max_entries = kMaxEntries};
 }
@@ -35,6 +36,10 @@ std::vector<std::string> GoldenProbe::Run() {
   rows_.clear();
   Create();
   CreateWithFlags();
+  if (is_ring()) {
+    RefusedCommands();
+    return rows_;
+  }
   LargestSizes();
   Elements();
   Walks();
@@ -77,7 +82,10 @@ TestMap GoldenProbe::Filled(int count, uint32_t map_flags) {
 }
 
 void GoldenProbe::Create() {
-  CreateRow(base_, "base: key_size=4 value_size=8 max_entries=4 flags=0x0");
+  CreateRow(base_,
+            absl::StrCat("base: key_size=", base_.key_size,
+                         " value_size=", base_.value_size,
+                         " max_entries=", base_.max_entries, " flags=0x0"));
   const auto vary = [&](const char* what, uint32_t MapDef::*member,
                         const std::vector<uint32_t>& values) {
     for (const uint32_t value : values) {
@@ -94,8 +102,11 @@ void GoldenProbe::Create() {
         0x400001, 0x80000000, 0xffffffff});
   vary("max_entries", &MapDef::max_entries,
        {0, 1, 3, 5, 100, 4095, 4097, 6144, 8192, 12288, 65536});
-  // Arrays would allocate these.
-  if (!is_array()) {
+  if (is_ring()) {
+    MapDef def = base_;
+    def.max_entries = 0x10000000;
+    CreateRow(def, "max_entries=0x10000000");
+  } else if (!is_array()) {  // arrays would allocate these
     for (const uint32_t value : {0x80000000, 0x80000001, 0xffffffff}) {
       MapDef def = base_;
       def.max_entries = value;
