@@ -16,6 +16,7 @@ enum class MapType : uint32_t {
   kHash = 1,
   kArray = 2,
   kRingBuf = 27,
+  kUserRingBuf = 31,
 };
 
 // "HASH" for kHash, as in BPF_MAP_TYPE_HASH; "?" for a number not listed.
@@ -27,6 +28,8 @@ constexpr const char* MapTypeName(MapType type) {
       return "ARRAY";
     case MapType::kRingBuf:
       return "RINGBUF";
+    case MapType::kUserRingBuf:
+      return "USER_RINGBUF";
   }
   return "?";
 }

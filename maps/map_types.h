@@ -15,6 +15,7 @@
 #include "maps/hash_map.h"
 #include "maps/map_def.h"
 #include "maps/ring_buffer.h"
+#include "maps/user_ring_buffer.h"
 #include "profiles/profile.h"
 
 namespace bpfmap {
@@ -33,6 +34,9 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
     case MapType::kRingBuf:
       visitor(std::type_identity<RingBuffer<P>>{});
       return true;
+    case MapType::kUserRingBuf:
+      visitor(std::type_identity<UserRingBuffer<P>>{});
+      return true;
   }
   return false;
 }
@@ -42,8 +46,9 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
 template <Profile P>
 constexpr DefCheck CheckDef(const MapDef& def) {
   if (DefCheck check = CheckCommon(def)) return check;
-  DefCheck check{Errno::kInval,
-                 "type must be HASH (1), ARRAY (2) or RINGBUF (27)"};
+  DefCheck check{
+      Errno::kInval,
+      "type must be HASH (1), ARRAY (2), RINGBUF (27) or USER_RINGBUF (31)"};
   VisitMapType<P>(def.type, [&]<typename Map>(std::type_identity<Map>) {
     check = Map::Check(def);
   });

@@ -46,7 +46,6 @@
 #define BPFMAP_MAPS_RING_BUFFER_H_
 
 #include <atomic>
-#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -62,20 +61,6 @@
 #include "profiles/profile.h"
 
 namespace bpfmap {
-
-// What the consumer calls with each record: below 0 stops it.
-template <typename F>
-concept RingCallback = requires(F& callback, void* data, uint32_t size) {
-  { callback(data, size) } -> std::convertible_to<int>;
-};
-
-// What a consumer sleeps on, where threads can sleep.
-template <typename P>
-struct RingReadable {};
-template <HasEvent P>
-struct RingReadable<P> {
-  typename P::Event event;
-};
 
 template <Profile P>
 class RingBuffer final : public LocalMap {
@@ -274,7 +259,7 @@ class RingBuffer final : public LocalMap {
   internal::Ring<P> ring_;
   // Set while the consumer need not sleep: it was woken, and has not found the
   // ring empty since. Read by producers, but seldom written.
-  alignas(P::kCacheLineSize) [[no_unique_address]] RingReadable<P> readable_;
+  alignas(P::kCacheLineSize) [[no_unique_address]] RingEvent<P> readable_;
   alignas(P::kCacheLineSize) std::atomic<std::size_t> dropped_{0};
 };
 

@@ -1,5 +1,5 @@
 // What BPF_MAP_TYPE_RINGBUF and BPF_MAP_TYPE_USER_RINGBUF share: the flags of
-// their helpers, and the sizes that they come in.
+// their helpers, the sizes that they come in, and what a callback is.
 //
 // Numbers are Linux's. Source: Documentation/bpf/ringbuf.rst, bpf-helpers(7).
 
@@ -7,12 +7,14 @@
 #define BPFMAP_MAPS_RING_DEF_H_
 
 #include <bit>
+#include <concepts>
 #include <cstdint>
 
 #include "maps/def_check.h"
 #include "maps/errno.h"
-#include "maps/internal/ring.h"
+#include "maps/internal/ring_memory.h"
 #include "maps/map_def.h"
+#include "profiles/profile.h"
 
 namespace bpfmap {
 
@@ -60,6 +62,20 @@ constexpr DefCheck CheckRingDef(const MapDef& def, MapType type,
   if (DefCheck check = CheckToken(def)) return check;
   return CheckNameAndLock(def);
 }
+
+// What is called with each record. What it returns is said where it is passed.
+template <typename F>
+concept RingCallback = requires(F& callback, void* data, uint32_t size) {
+  { callback(data, size) } -> std::convertible_to<int>;
+};
+
+// What the user side of a ring sleeps on, where threads can sleep.
+template <typename P>
+struct RingEvent {};
+template <HasEvent P>
+struct RingEvent<P> {
+  typename P::Event event;
+};
 
 }  // namespace bpfmap
 

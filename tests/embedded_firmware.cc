@@ -10,6 +10,7 @@
 #include "maps/map_def.h"
 #include "maps/map_types.h"
 #include "maps/ring_buffer.h"
+#include "maps/user_ring_buffer.h"
 #include "profiles/embedded.h"
 #include "tests/every_method.h"
 #include "tests/every_ring_method.h"
@@ -35,10 +36,12 @@ int UseMap(MapType type, bool value_has_lock) {
   return CallEveryMethod(map) + CallThroughInterface(other);
 }
 
-int UseRing() {
+int UseRings() {
   RingBuffer<Embedded> ring(kEveryRingMethodDef, &firmware_pool);
   if (ring.Init() != Errno::kOk) return -1;
-  return CallEveryRingMethod(ring);
+  UserRingBuffer<Embedded> user_ring(kEveryUserRingMethodDef, &firmware_pool);
+  if (user_ring.Init() != Errno::kOk) return -1;
+  return CallEveryRingMethod(ring) + CallEveryUserRingMethod(user_ring);
 }
 
 }  // namespace bpfmap
@@ -50,5 +53,5 @@ extern "C" int FirmwareMain() {
          bpfmap::UseMap<ArrayMap<Embedded>>(MapType::kArray, true) |
          bpfmap::UseMap<HashMap<Embedded>>(MapType::kHash, false) |
          bpfmap::UseMap<HashMap<Embedded>>(MapType::kHash, true) |
-         bpfmap::UseRing();
+         bpfmap::UseRings();
 }

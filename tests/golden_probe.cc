@@ -17,7 +17,9 @@ namespace {
 constexpr uint32_t kMaxEntries = 4;
 
 MapDef BaseDef(MapType type) {
-  if (type == MapType::kRingBuf) return {.type = type, .max_entries = 4096};
+  if (type == MapType::kRingBuf || type == MapType::kUserRingBuf) {
+    return {.type = type, .max_entries = 4096};
+  }
   return {
       .type = type, .key_size = 4, .value_size = 8, .max_entries = kMaxEntries};
 }

@@ -51,7 +51,10 @@ class GoldenProbe {
   void CreateRow(const MapDef& def, const std::string& condition);
   TestMap Filled(int count, uint32_t map_flags = 0);
   bool is_array() const { return base_.type == MapType::kArray; }
-  bool is_ring() const { return base_.type == MapType::kRingBuf; }
+  bool is_ring() const {
+    return base_.type == MapType::kRingBuf ||
+           base_.type == MapType::kUserRingBuf;
+  }
 
   const Backend& backend_;
   const MapDef base_;

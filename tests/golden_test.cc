@@ -22,7 +22,7 @@ namespace bpfmap {
 namespace {
 
 constexpr MapType kTypes[] = {MapType::kHash, MapType::kArray,
-                              MapType::kRingBuf};
+                              MapType::kRingBuf, MapType::kUserRingBuf};
 
 // The lines of a file beside this test, without comments.
 std::vector<std::string> Lines(const std::string& name) {
