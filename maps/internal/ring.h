@@ -35,7 +35,6 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <type_traits>
 
 #include "absl/base/thread_annotations.h"
 #include "maps/internal/ring_memory.h"
@@ -83,7 +82,7 @@ class Ring {
     WriterLock lock(lock_);
     const Position start = position_;
     const Position end = start + static_cast<Position>(length);
-    if (!ConsumerLeavesRoomTo(end) || !BusyLeaveRoomTo(end)) return nullptr;
+    if (!BusyLeaveRoomTo(end) || !ConsumerLeavesRoomTo(end)) return nullptr;
     std::byte* const record = memory_.At(start);
     RingLength(record).store(static_cast<uint32_t>(size) | kRingBusy,
                              std::memory_order_relaxed);
@@ -149,14 +148,10 @@ class Ring {
     return 3 + static_cast<uint32_t>((start & memory_.mask()) / kRingPageSize);
   }
 
-  // Whether a record up to `end` reaches no busy one.
+  // Whether a record up to `end` reaches no busy one. What was committed lately
+  // is looked at each time, while its header is still in the cache.
   bool BusyLeaveRoomTo(Position end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
-    if (end - pending_ <= memory_.mask()) return true;
-    // Up to a page more than it takes, so that it need not be done each time;
-    // but no further, since others wait for the lock.
-    const Position far = end - memory_.mask() + kRingPageSize;
-    while (pending_ != position_ &&
-           static_cast<std::make_signed_t<Position>>(far - pending_) > 0) {
+    while (pending_ != position_) {
       const uint32_t length =
           RingLength(memory_.At(pending_)).load(std::memory_order_relaxed);
       if ((length & kRingBusy) != 0) break;
