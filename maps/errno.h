@@ -15,6 +15,7 @@ enum class [[nodiscard]] Errno : int{
     kNoEnt = 2,       // ENOENT: no such key; nothing left to walk
     k2Big = 7,        // E2BIG: the map is full; a size or an index is too large
     kBadF = 9,        // EBADF: a file descriptor that is not open
+    kAgain = 11,      // EAGAIN: no room in a ring now
     kNoMem = 12,      // ENOMEM: memory is spent
     kAcces = 13,      // EACCES: what the verifier would refuse
     kFault = 14,      // EFAULT: a pointer that cannot be used
@@ -41,6 +42,8 @@ constexpr const char* ErrnoName(Errno error) {
       return "E2BIG";
     case Errno::kBadF:
       return "EBADF";
+    case Errno::kAgain:
+      return "EAGAIN";
     case Errno::kNoMem:
       return "ENOMEM";
     case Errno::kAcces:

@@ -21,7 +21,9 @@ enum class MapType : uint32_t {
   kHashOfMaps = 13,
   kQueue = 22,
   kStack = 23,
+  kRingBuf = 27,
   kBloomFilter = 30,
+  kUserRingBuf = 31,
 };
 
 // "HASH" for kHash, as in BPF_MAP_TYPE_HASH; "?" for a number not listed.
@@ -43,8 +45,12 @@ constexpr const char* MapTypeName(MapType type) {
       return "QUEUE";
     case MapType::kStack:
       return "STACK";
+    case MapType::kRingBuf:
+      return "RINGBUF";
     case MapType::kBloomFilter:
       return "BLOOM_FILTER";
+    case MapType::kUserRingBuf:
+      return "USER_RINGBUF";
   }
   return "?";
 }

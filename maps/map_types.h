@@ -21,6 +21,8 @@
 #include "maps/map_def.h"
 #include "maps/prog_array.h"
 #include "maps/queue_stack_map.h"
+#include "maps/ring_buffer.h"
+#include "maps/user_ring_buffer.h"
 #include "profiles/profile.h"
 
 namespace bpfmap {
@@ -60,8 +62,14 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
     case MapType::kStack:
       visitor(std::type_identity<StackMap<P>>{});
       return true;
+    case MapType::kRingBuf:
+      visitor(std::type_identity<RingBuffer<P>>{});
+      return true;
     case MapType::kBloomFilter:
       visitor(std::type_identity<BloomFilterMap<P>>{});
+      return true;
+    case MapType::kUserRingBuf:
+      visitor(std::type_identity<UserRingBuffer<P>>{});
       return true;
   }
   return false;

@@ -83,6 +83,7 @@ std::string Explain(Errno error, const MapDef& def) {
                    "room";
     case Errno::kOk:
     case Errno::kBadF:
+    case Errno::kAgain:
     case Errno::kNoMem:
     case Errno::kAcces:
     case Errno::kBusy:

@@ -1,9 +1,9 @@
 // absl::Status for an Errno: a view for people, at the edge of the library.
 //
-// Every errno has a status code of its own, so nothing is lost on the way and
-// StatusToErrno() leads back. (absl::ErrnoToStatus folds several into one:
-// E2BIG into InvalidArgument, for one.) An errno that is not listed in errno.h
-// becomes Unknown.
+// Every errno of a command has a status code of its own, so nothing is lost on
+// the way and StatusToErrno() leads back. (absl::ErrnoToStatus folds several
+// into one: E2BIG into InvalidArgument, for one.) An errno that is not listed
+// here, as those that only helpers of programs give, becomes Unknown.
 //
 //   EPERM   PermissionDenied     EFAULT    Internal
 //   ENOENT  NotFound             EBUSY     Unavailable

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "profiles/event.h"
 #include "profiles/heap.h"
 #include "profiles/mutex.h"
 #include "profiles/profile.h"
@@ -32,6 +33,7 @@ struct Cloud {
   using Lock = RwLock;
   using Mutex = BasicMutex<SpinThenYield>;
   using Memory = Heap;
+  using Event = bpfmap::Event;
 
   // From the operating system's source of randomness.
   static uint64_t RandomSeed();

@@ -20,6 +20,9 @@
 //   Memory           Where maps live. Thread-safe.
 //     Allocate(bytes, alignment): zeroed memory, or null when spent.
 //     Deallocate(p): gives it back, or does nothing.
+//   Event            Optional: how a thread sleeps until another wakes it, with
+//                    the methods of event.h. Without it no map has a method
+//                    that waits.
 //   DefaultMemory()  Optional: the Memory that maps use when given none.
 //   RandomSeed()     64 bits for a map's hash function; best if an attacker
 //                    cannot know them.
@@ -51,6 +54,15 @@ concept Profile = requires(typename P::Lock& lock, typename P::Mutex& mutex,
   { memory.Allocate(size, size) } -> std::same_as<void*>;
   memory.Deallocate(block);
   { P::RandomSeed() } -> std::same_as<uint64_t>;
+};
+
+// Whether threads can sleep in profile P.
+template <typename P>
+concept HasEvent = requires(typename P::Event& event) {
+  { event.is_set() } -> std::same_as<bool>;
+  event.Set();
+  event.Clear();
+  { event.WaitUntil(P::Event::In(0)) } -> std::same_as<bool>;
 };
 
 }  // namespace bpfmap

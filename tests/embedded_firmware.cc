@@ -12,8 +12,11 @@
 #include "maps/map_def.h"
 #include "maps/map_types.h"
 #include "maps/queue_stack_map.h"
+#include "maps/ring_buffer.h"
+#include "maps/user_ring_buffer.h"
 #include "profiles/embedded.h"
 #include "tests/every_method.h"
+#include "tests/every_ring_method.h"
 #include "tests/every_trie_method.h"
 
 namespace bpfmap {
@@ -44,6 +47,14 @@ int UseTrie(uint32_t data_size) {
   return map.Init() == Errno::kOk ? CallEveryTrieMethod(map) : -1;
 }
 
+int UseRings() {
+  RingBuffer<Embedded> ring(kEveryRingMethodDef, &firmware_pool);
+  if (ring.Init() != Errno::kOk) return -1;
+  UserRingBuffer<Embedded> user_ring(kEveryUserRingMethodDef, &firmware_pool);
+  if (user_ring.Init() != Errno::kOk) return -1;
+  return CallEveryRingMethod(ring) + CallEveryUserRingMethod(user_ring);
+}
+
 }  // namespace bpfmap
 
 // 0 if all is well.
@@ -57,5 +68,7 @@ extern "C" int FirmwareMain() {
          bpfmap::UseTrie(4) | bpfmap::UseTrie(24) |
          bpfmap::UseMap<QueueMap<Embedded>>(MapType::kQueue, false) |
          bpfmap::UseMap<StackMap<Embedded>>(MapType::kStack, false) |
-         bpfmap::UseMap<BloomFilterMap<Embedded>>(MapType::kBloomFilter, false);
+         bpfmap::UseMap<BloomFilterMap<Embedded>>(MapType::kBloomFilter,
+                                                  false) |
+         bpfmap::UseRings();
 }

@@ -21,9 +21,12 @@
 #include "maps/lpm_trie_map.h"
 #include "maps/map_def.h"
 #include "maps/map_types.h"
+#include "maps/ring_buffer.h"
+#include "maps/user_ring_buffer.h"
 #include "profiles/cloud.h"
 #include "profiles/embedded.h"
 #include "tests/every_method.h"
+#include "tests/every_ring_method.h"
 #include "tests/every_trie_method.h"
 
 namespace {
@@ -209,6 +212,35 @@ TEST_P(EmbeddedNoHeapTest, NoMethodOfTheInterfaceUsesTheHeap) {
                     if (error == Errno::kOk)
                       surprises = CallEveryMethod(*local);
                   });
+            }),
+            0);
+  EXPECT_EQ(error, Errno::kOk);
+  EXPECT_EQ(surprises, 0);
+}
+
+TEST(EmbeddedRingNoHeapTest, NoMethodOfARingUsesTheHeap) {
+  static constinit Embedded::Memory pool;
+  Errno error = Errno::kInval;
+  int surprises = -1;
+  EXPECT_EQ(CountHeapCalls([&] {
+              RingBuffer<Embedded> ring(kEveryRingMethodDef, &pool);
+              error = ring.Init();
+              if (error == Errno::kOk) surprises = CallEveryRingMethod(ring);
+            }),
+            0);
+  EXPECT_EQ(error, Errno::kOk);
+  EXPECT_EQ(surprises, 0);
+}
+
+TEST(EmbeddedRingNoHeapTest, NoMethodOfAUserRingUsesTheHeap) {
+  static constinit Embedded::Memory pool;
+  Errno error = Errno::kInval;
+  int surprises = -1;
+  EXPECT_EQ(CountHeapCalls([&] {
+              UserRingBuffer<Embedded> ring(kEveryUserRingMethodDef, &pool);
+              error = ring.Init();
+              if (error == Errno::kOk)
+                surprises = CallEveryUserRingMethod(ring);
             }),
             0);
   EXPECT_EQ(error, Errno::kOk);

@@ -18,6 +18,9 @@ namespace {
 constexpr uint32_t kMaxEntries = 4;
 
 MapDef BaseDef(MapType type) {
+  if (type == MapType::kRingBuf || type == MapType::kUserRingBuf) {
+    return {.type = type, .max_entries = 4096};
+  }
   const bool has_keys = type != MapType::kQueue && type != MapType::kStack &&
                         type != MapType::kBloomFilter;
   MapDef def = {.type = type,
@@ -52,6 +55,10 @@ std::vector<std::string> GoldenProbe::Run() {
   rows_.clear();
   Create();
   CreateWithFlags();
+  if (is_ring()) {
+    RefusedCommands();
+    return rows_;
+  }
   LargestSizes();
   if (has_keys()) {
     Elements();
@@ -117,7 +124,7 @@ TestMap GoldenProbe::Filled(int count, uint32_t map_flags) {
 void GoldenProbe::Create() {
   CreateRow(base_, absl::StrCat("base: key_size=", base_.key_size,
                                 " value_size=", base_.value_size,
-                                " max_entries=4 flags=0x",
+                                " max_entries=", base_.max_entries, " flags=0x",
                                 absl::Hex(base_.map_flags)));
   const auto vary = [&](const char* what, uint32_t MapDef::*member,
                         const std::vector<uint32_t>& values) {
@@ -135,6 +142,11 @@ void GoldenProbe::Create() {
         0x400001, 0x80000000, 0xffffffff});
   vary("max_entries", &MapDef::max_entries,
        {0, 1, 3, 5, 100, 4095, 4097, 6144, 8192, 12288, 65536});
+  if (is_ring()) {
+    MapDef def = base_;
+    def.max_entries = 0x10000000;
+    CreateRow(def, "max_entries=0x10000000");
+  }
   // Others would allocate these.
   if (has_seed() || is_trie()) {
     for (const uint32_t value : {0x80000000, 0x80000001, 0xffffffff}) {

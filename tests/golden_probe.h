@@ -59,6 +59,8 @@ class GoldenProbe {
   // In golden_probe_lpm.cc.
   void Prefixes();
   void Forks();
+  // In golden_probe_ring.cc.
+  void RefusedCommands();
 
   void Row(const std::string& op, const std::string& condition, Errno error,
            const std::string& detail = "");
@@ -79,6 +81,10 @@ class GoldenProbe {
   bool is_hash() const { return base_.type == MapType::kHash; }
   bool has_seed() const {
     return is_hash() || base_.type == MapType::kHashOfMaps;
+  }
+  bool is_ring() const {
+    return base_.type == MapType::kRingBuf ||
+           base_.type == MapType::kUserRingBuf;
   }
   bool is_trie() const { return base_.type == MapType::kLpmTrie; }
   bool is_prog_array() const { return base_.type == MapType::kProgArray; }

@@ -70,6 +70,28 @@ class OfOneValue final : public BpfMap {
 constexpr MapDef kTemplate = {
     .type = MapType::kArray, .key_size = 4, .value_size = 8, .max_entries = 4};
 
+MapDef InnerDef(MapType type) {
+  MapDef def = kTemplate;
+  def.type = type;
+  switch (type) {
+    case MapType::kLpmTrie:
+      def.key_size = 8;
+      def.map_flags = kNoPrealloc;
+      break;
+    case MapType::kQueue:
+    case MapType::kStack:
+    case MapType::kBloomFilter:
+      def.key_size = 0;
+      break;
+    case MapType::kRingBuf:
+    case MapType::kUserRingBuf:
+      return {.type = type, .max_entries = 4096};
+    default:
+      break;
+  }
+  return def;
+}
+
 }  // namespace
 
 uint32_t GoldenProbe::OpenInner(const MapDef& def) {
@@ -153,26 +175,19 @@ void GoldenProbe::InnerMaps() {
   }
   Row("update", "good inner map", put(base_.inner_map_fd));
 
-  for (const auto& [type, flags] :
-       {std::pair(MapType::kHash, 0U), std::pair(MapType::kArray, 0U),
-        std::pair(MapType::kLpmTrie, kNoPrealloc),
-        std::pair(MapType::kQueue, 0U), std::pair(MapType::kStack, 0U),
-        std::pair(MapType::kBloomFilter, 0U)}) {
-    MapDef inner = kTemplate;
-    inner.type = type;
-    inner.map_flags = flags;
-    if (type == MapType::kLpmTrie) inner.key_size = 8;
-    if (type == MapType::kQueue || type == MapType::kStack ||
-        type == MapType::kBloomFilter) {
-      inner.key_size = 0;
-    }
+  for (const MapType type :
+       {MapType::kHash, MapType::kArray, MapType::kLpmTrie, MapType::kQueue,
+        MapType::kStack, MapType::kRingBuf, MapType::kBloomFilter,
+        MapType::kUserRingBuf}) {
+    const MapDef inner = InnerDef(type);
     MapDef def = base_;
     def.inner_map_fd = OpenInner(inner);
     const std::string name = MapTypeName(type);
     Row("create", absl::StrCat("inner map type ", name),
         backend_.create(def, &outer));
-    inner.max_entries *= 2;
-    const uint32_t larger = OpenInner(inner);
+    MapDef larger_inner = inner;
+    larger_inner.max_entries *= 2;
+    const uint32_t larger = OpenInner(larger_inner);
     Row("update",
         absl::StrCat("inner ", name,
                      " with twice the max_entries of the template"),

@@ -22,9 +22,10 @@ namespace bpfmap {
 namespace {
 
 constexpr MapType kTypes[] = {
-    MapType::kHash,    MapType::kArray,       MapType::kProgArray,
-    MapType::kLpmTrie, MapType::kArrayOfMaps, MapType::kHashOfMaps,
-    MapType::kQueue,   MapType::kStack,       MapType::kBloomFilter};
+    MapType::kHash,        MapType::kArray,       MapType::kProgArray,
+    MapType::kLpmTrie,     MapType::kArrayOfMaps, MapType::kHashOfMaps,
+    MapType::kQueue,       MapType::kStack,       MapType::kRingBuf,
+    MapType::kBloomFilter, MapType::kUserRingBuf};
 
 // The lines of a file beside this test, without comments.
 std::vector<std::string> Lines(const std::string& name) {

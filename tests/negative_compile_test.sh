@@ -43,6 +43,7 @@ refuses() {
 # them.
 export LC_ALL=C
 not_resizable="kResizable.* evaluated to '?false"
+no_event='Event'
 no_default='P::DefaultMemory\(\)'
 
 refuses resize_snippet.cc '-DMAP=ArrayMap -DPROFILE=Embedded' \
@@ -53,5 +54,7 @@ refuses default_memory_snippet.cc '-DMAP=ArrayMap -DPROFILE=Embedded' \
   "$no_default" '-DMAP=ArrayMap -DPROFILE=Cloud'
 refuses default_memory_snippet.cc '-DMAP=HashMap -DPROFILE=Embedded' \
   "$no_default" '-DMAP=HashMap -DPROFILE=Cloud'
+refuses poll_snippet.cc '-DMAP=RingBuffer -DPROFILE=Embedded' \
+  "$no_event" '-DMAP=RingBuffer -DPROFILE=Cloud'
 
 exit $((failures > 0))

@@ -1,0 +1,268 @@
+// RingBuffer: BPF_MAP_TYPE_RINGBUF. Records from programs to user space.
+//
+// max_entries is the size of the ring in bytes: a power of two, and a multiple
+// of 4096 (see RoundUpRingSize() in ring_def.h). A record takes 8 bytes and its
+// own, rounded up to 8; one byte of the ring always stays free. So a ring of
+// 4,096 bytes holds 255 records of 8 bytes, or one of 4,080.
+//
+// Programs write, on as many threads as they like:
+//
+//   if (auto* event = static_cast<Event*>(ring.Reserve(sizeof(Event), 0))) {
+//     *event = ...;
+//     ring.Submit(event, 0);
+//   }
+//
+// One thread of user space reads, in the order of the calls to Reserve:
+//
+//   ring.Poll(100, [](void* data, uint32_t size) { ...; return 0; });
+//
+// A record that is not submitted yet holds up all that are behind it. Discarded
+// records take room until the consumer has passed them, and are not shown.
+//
+// Who is woken: a consumer that waits in Poll() is woken as one that waits in
+// epoll_wait(2), which is what ring_buffer__poll() of libbpf does.
+//   - kRbForceWakeup wakes it.
+//   - kRbNoWakeup does not: it sleeps on, even if it starts to wait later.
+//   - Neither: it is woken if it has seen all that was before this record. So
+//     one that has to catch up is not woken for each record, and not at all if
+//     all that it has to catch up on came with kRbNoWakeup.
+// Consume() looks without asking whether anybody was woken.
+//
+// Embedded: Poll() does not exist there, since there is no operating system to
+// sleep in; the flags are checked and mean nothing. A ring of 16,384 bytes is
+// the largest that fits a pool of 64 KiB, for it takes twice its size.
+//
+// The user view has no elements: each command is refused, see no_elements.h.
+// A program that passes a ring to the helpers for elements does not load.
+//
+// Source: Documentation/bpf/ringbuf.rst, bpf-helpers(7), libbpf; answers of
+// Linux 6.18 in tests/golden/.
+//
+// Thread-safe, see bpf_map.h and local_map.h; but only one thread at a time may
+// be in Consume(), ConsumeN() or Poll(). A record is its producer's from
+// Reserve() to Submit(), and then the consumer's during its callback.
+
+#ifndef BPFMAP_MAPS_RING_BUFFER_H_
+#define BPFMAP_MAPS_RING_BUFFER_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+#include "maps/def_check.h"
+#include "maps/errno.h"
+#include "maps/internal/ring.h"
+#include "maps/local_map.h"
+#include "maps/map_def.h"
+#include "maps/no_elements.h"
+#include "maps/ring_def.h"
+#include "profiles/profile.h"
+
+namespace bpfmap {
+
+template <Profile P>
+class RingBuffer final : public LocalMap {
+ public:
+  using Memory = typename P::Memory;
+
+  // `memory` must outlive the map.
+  RingBuffer(const MapDef& def, Memory* memory)
+      : def_(def), no_elements_(def), ring_(*memory) {}
+  explicit RingBuffer(const MapDef& def) requires requires {
+    P::DefaultMemory();
+  } : RingBuffer(def, &P::DefaultMemory()) {
+  }
+  RingBuffer(const RingBuffer&) = delete;
+  RingBuffer& operator=(const RingBuffer&) = delete;
+
+  // What Linux would say to `def`.
+  //   EINVAL  a max_entries that IsRingSize() does not hold for; a key or a
+  //           value; a flag other than kNumaNode; what DefCheck lists
+  static constexpr DefCheck Check(const MapDef& def) {
+    return CheckRingDef(def, MapType::kRingBuf, "type must be RINGBUF");
+  }
+
+  // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
+  static constexpr uint64_t MemoryNeeded(const MapDef& def) {
+    return internal::Ring<P>::MemoryNeeded(def.max_entries);
+  }
+
+  // Makes the map usable. Errors of Check(), and ENOMEM; the map may then only
+  // be destroyed. REQUIRES: called once, before any other method.
+  Errno Init() {
+    const DefCheck check = Check(def_);
+    if (check) return check.error;
+    return ring_.Init(def_.max_entries) ? Errno::kOk : Errno::kNoMem;
+  }
+
+  MapDef def() const override { return def_; }
+
+  // The program view.
+
+  // bpf_ringbuf_reserve(): room for a record of `size` bytes, aligned to 8,
+  // with whatever was there before; null if flags is not 0, if there is no
+  // room, and if there can be none. Must be followed by Submit() or Discard().
+  void* Reserve(uint64_t size, uint64_t flags) {
+    if (flags != 0) return nullptr;
+    return ReserveRecord(size);
+  }
+
+  // bpf_ringbuf_submit(): hands over what Reserve() gave. Only kRbNoWakeup and
+  // kRbForceWakeup of `flags` mean anything; both are kRbForceWakeup.
+  void Submit(void* data, uint64_t flags) { Commit(data, flags, false); }
+
+  // bpf_ringbuf_discard(): drops what Reserve() gave. `flags` as for Submit():
+  // the consumer has something to pass.
+  void Discard(void* data, uint64_t flags) { Commit(data, flags, true); }
+
+  // bpf_ringbuf_output(): a record with a copy of `size` bytes at `data`.
+  //   EINVAL  flags other than kRbNoWakeup and kRbForceWakeup
+  //   EFAULT  data is null and size is not 0
+  //   EAGAIN  no room, now or ever
+  Errno Output(const void* data, uint64_t size, uint64_t flags) {
+    if ((flags & ~(kRbNoWakeup | kRbForceWakeup)) != 0) return Errno::kInval;
+    if (data == nullptr && size != 0) return Errno::kFault;
+    std::byte* const record = ReserveRecord(size);
+    if (record == nullptr) return Errno::kAgain;
+    if (size != 0) std::memcpy(record, data, static_cast<std::size_t>(size));
+    Commit(record, flags, false);
+    return Errno::kOk;
+  }
+
+  // bpf_ringbuf_query(): see kRbAvailData and the others; 0 for anything else.
+  // Headers, and records that are not submitted yet, count as data.
+  uint64_t Query(uint64_t flags) const {
+    switch (flags) {
+      case kRbAvailData:
+        return ring_.available();
+      case kRbRingSize:
+        return ring_.size();
+      case kRbConsPos:
+        return ring_.consumer_position();
+      case kRbProdPos:
+        return ring_.producer_position();
+    }
+    return 0;
+  }
+
+  // The verifier says EACCES to programs with such calls.
+  void* LookupElem(const void*) override { return nullptr; }
+  Errno UpdateElem(const void*, const void*, uint64_t) override {
+    return Errno::kAcces;
+  }
+  Errno DeleteElem(const void*) override { return Errno::kAcces; }
+
+  // The consumer: user space, with the names of libbpf.
+
+  // ring_buffer__consume(): calls callback(data, size) for each record that is
+  // ready, in order. Returns how many; or what the callback returned, if that
+  // was below 0 and so ended it. The record of that call counts as consumed.
+  template <RingCallback F>
+  int64_t Consume(F callback) {
+    return ConsumeN(std::numeric_limits<std::size_t>::max(), callback);
+  }
+
+  // ring_buffer__consume_n(): the same for `most` records at most.
+  template <RingCallback F>
+  int64_t ConsumeN(std::size_t most, F callback) {
+    int64_t count = 0;
+    int64_t error = 0;
+    if (most == 0) return 0;
+    ring_.Consume([&](std::byte* data, uint32_t size) {
+      error = callback(static_cast<void*>(data), size);
+      return error >= 0 && static_cast<std::size_t>(++count) < most;
+    });
+    return error < 0 ? error : count;
+  }
+
+  // ring_buffer__poll(): waits until it is woken, for `timeout_ms` milliseconds
+  // at most (below 0: without limit), and consumes what is ready. Once woken,
+  // it does not wait again before it has found the ring empty. 0 if the time
+  // was over, and if the first record is not submitted yet.
+  template <RingCallback F>
+  int64_t Poll(int timeout_ms, F callback) requires HasEvent<P> {
+    // As epoll: who was woken once looks again until the ring is empty.
+    const auto deadline = P::Event::In(timeout_ms);
+    while (readable_.event.WaitUntil(deadline)) {
+      if (ring_.available() != 0) return Consume(callback);
+      readable_.event.Clear();
+      // Pairs with the fence in Commit(): either its record is seen here, or
+      // the event is seen as clear there, and set.
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+      if (ring_.available() != 0) readable_.event.Set();
+    }
+    return 0;
+  }
+
+  // How many records found no room, in Reserve() or Output(). Linux has no such
+  // counter.
+  uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
+
+  // The user view.
+  Errno Lookup(const void* key, void*, uint64_t flags = 0) override {
+    return no_elements_.Lookup(key, flags);
+  }
+  Errno Update(const void* key, const void*, uint64_t flags = kAny) override {
+    return no_elements_.Update(key, flags);
+  }
+  Errno Delete(const void* key) override { return no_elements_.Delete(key); }
+  Errno GetNextKey(const void* key, void*) override {
+    return no_elements_.GetNextKey(key);
+  }
+  Errno LookupAndDelete(const void* key, void*, uint64_t flags = 0) override {
+    return no_elements_.LookupAndDelete(key, flags);
+  }
+  Errno LookupBatch(const void*, void*, void*, void*, uint32_t* count,
+                    BatchFlags = {}) override {
+    return no_elements_.ReadingBatch(count);
+  }
+  Errno LookupAndDeleteBatch(const void*, void*, void*, void*, uint32_t* count,
+                             BatchFlags = {}) override {
+    return no_elements_.WritingBatch(count);
+  }
+  Errno UpdateBatch(const void*, const void*, uint32_t* count,
+                    BatchFlags = {}) override {
+    return no_elements_.WritingBatch(count);
+  }
+  Errno DeleteBatch(const void*, uint32_t* count, BatchFlags = {}) override {
+    return no_elements_.WritingBatch(count);
+  }
+  Errno Freeze() override { return no_elements_.Freeze(); }
+
+ private:
+  std::byte* ReserveRecord(uint64_t size) {
+    std::byte* const record = ring_.Reserve(size);
+    if (record == nullptr) dropped_.fetch_add(1, std::memory_order_relaxed);
+    return record;
+  }
+
+  void Commit(void* data, uint64_t flags, bool discard) {
+    std::byte* const record = static_cast<std::byte*>(data);
+    ring_.Commit(record, discard);
+    if constexpr (HasEvent<P>) {
+      if ((flags & kRbForceWakeup) != 0) {
+        readable_.event.Set();
+      } else if ((flags & kRbNoWakeup) == 0) {
+        // Pairs with the fence in Poll().
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+        if (!readable_.event.is_set() && ring_.IsNext(record)) {
+          readable_.event.Set();
+        }
+      }
+    }
+  }
+
+  const MapDef def_;
+  NoElements no_elements_;
+  internal::Ring<P> ring_;
+  // Set while the consumer need not sleep: it was woken, and has not found the
+  // ring empty since. Read by producers, but seldom written.
+  alignas(P::kCacheLineSize) [[no_unique_address]] RingEvent<P> readable_;
+  alignas(P::kCacheLineSize) std::atomic<std::size_t> dropped_{0};
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_MAPS_RING_BUFFER_H_

@@ -1,0 +1,82 @@
+// What BPF_MAP_TYPE_RINGBUF and BPF_MAP_TYPE_USER_RINGBUF share: the flags of
+// their helpers, the sizes that they come in, and what a callback is.
+//
+// Numbers are Linux's. Source: Documentation/bpf/ringbuf.rst, bpf-helpers(7).
+
+#ifndef BPFMAP_MAPS_RING_DEF_H_
+#define BPFMAP_MAPS_RING_DEF_H_
+
+#include <bit>
+#include <concepts>
+#include <cstdint>
+
+#include "maps/def_check.h"
+#include "maps/errno.h"
+#include "maps/internal/ring_memory.h"
+#include "maps/map_def.h"
+#include "profiles/profile.h"
+
+namespace bpfmap {
+
+// Who is told of a record, BPF_RB_*. Without either flag Linux decides.
+inline constexpr uint64_t kRbNoWakeup = 1;     // nobody
+inline constexpr uint64_t kRbForceWakeup = 2;  // everybody who waits
+
+// What Query() is asked, BPF_RB_*.
+inline constexpr uint64_t kRbAvailData = 0;  // bytes not consumed yet
+inline constexpr uint64_t kRbRingSize = 1;   // bytes of the ring
+inline constexpr uint64_t kRbConsPos = 2;    // the consumer position
+inline constexpr uint64_t kRbProdPos = 3;    // the producer position
+
+// The max_entries of a ring: bytes, a power of two, and whole pages.
+constexpr bool IsRingSize(uint32_t bytes) {
+  return bytes != 0 && (bytes & (bytes - 1)) == 0 &&
+         bytes % internal::kRingPageSize == 0;
+}
+
+// The size that libbpf picks where a program asks for a ring of `bytes`: the
+// smallest that IsRingSize() and is no less. 0, and what is more than 2^31,
+// stay as they are, for the map to refuse.
+constexpr uint32_t RoundUpRingSize(uint32_t bytes) {
+  if (bytes == 0 || bytes > 1U << 31) return bytes;
+  const uint32_t size = std::bit_ceil(bytes);
+  return size < internal::kRingPageSize ? internal::kRingPageSize : size;
+}
+
+// What Linux would say to `def` as a ring of `type`.
+constexpr DefCheck CheckRingDef(const MapDef& def, MapType type,
+                                const char* wrong_type) {
+  if (DefCheck check = CheckCommon(def)) return check;
+  if (def.type != type) return {Errno::kInval, wrong_type};
+  if ((def.map_flags & ~(kNumaNode | kTokenFd)) != 0) {
+    return {Errno::kInval, "map_flags has a flag that rings do not take"};
+  }
+  if (def.key_size != 0 || def.value_size != 0) {
+    return {Errno::kInval, "key_size and value_size must be 0"};
+  }
+  if (!IsRingSize(def.max_entries)) {
+    return {Errno::kInval,
+            "max_entries must be a power of two and a multiple of 4096; see "
+            "RoundUpRingSize()"};
+  }
+  if (DefCheck check = CheckToken(def)) return check;
+  return CheckNameAndLock(def);
+}
+
+// What is called with each record. What it returns is said where it is passed.
+template <typename F>
+concept RingCallback = requires(F& callback, void* data, uint32_t size) {
+  { callback(data, size) } -> std::convertible_to<int>;
+};
+
+// What the user side of a ring sleeps on, where threads can sleep.
+template <typename P>
+struct RingEvent {};
+template <HasEvent P>
+struct RingEvent<P> {
+  typename P::Event event;
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_MAPS_RING_DEF_H_

@@ -1,0 +1,238 @@
+// UserRingBuffer: BPF_MAP_TYPE_USER_RINGBUF. Records from user space to
+// programs.
+//
+// max_entries is the size of the ring in bytes: a power of two, and a multiple
+// of 4096 (see RoundUpRingSize() in ring_def.h). A record takes 8 bytes and its
+// own, rounded up to 8.
+//
+// One thread of user space writes:
+//
+//   void* data;
+//   if (ring.Reserve(sizeof(Command), &data) == Errno::kOk) {
+//     ...
+//     ring.Submit(data);
+//   }
+//
+// A program reads, in the order of the calls to Reserve:
+//
+//   int64_t drained = ring.Drain([](void* data, uint32_t size) { ... }, 0);
+//
+// A record that is not submitted yet holds up all that are behind it.
+//
+// Embedded: ReserveBlocking() does not exist there, since there is no operating
+// system to sleep in.
+//
+// The user view has no elements: each command is refused, see no_elements.h.
+// A program that passes a ring to the helpers for elements does not load.
+//
+// Source: bpf-helpers(7), libbpf; answers of Linux 6.18, in tests/golden/ and
+// to programs with bpf_user_ringbuf_drain().
+//
+// Thread-safe, see bpf_map.h and local_map.h; but only one thread at a time may
+// write, with Reserve(), ReserveBlocking(), Submit() and Discard(). Programs
+// that drain at the same time refuse each other.
+
+#ifndef BPFMAP_MAPS_USER_RING_BUFFER_H_
+#define BPFMAP_MAPS_USER_RING_BUFFER_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "maps/def_check.h"
+#include "maps/errno.h"
+#include "maps/internal/ring_memory.h"
+#include "maps/internal/user_ring.h"
+#include "maps/local_map.h"
+#include "maps/map_def.h"
+#include "maps/no_elements.h"
+#include "maps/ring_def.h"
+#include "profiles/profile.h"
+
+namespace bpfmap {
+
+// How many records one Drain() looks at (BPF_MAX_USER_RINGBUF_SAMPLES).
+inline constexpr int64_t kMaxUserRingSamples = 128 * 1024;
+
+template <Profile P>
+class UserRingBuffer final : public LocalMap {
+ public:
+  using Memory = typename P::Memory;
+
+  // `memory` must outlive the map.
+  UserRingBuffer(const MapDef& def, Memory* memory)
+      : def_(def), no_elements_(def), ring_(*memory) {}
+  explicit UserRingBuffer(const MapDef& def) requires requires {
+    P::DefaultMemory();
+  } : UserRingBuffer(def, &P::DefaultMemory()) {
+  }
+  UserRingBuffer(const UserRingBuffer&) = delete;
+  UserRingBuffer& operator=(const UserRingBuffer&) = delete;
+
+  // What Linux would say to `def`.
+  //   EINVAL  a max_entries that IsRingSize() does not hold for; a key or a
+  //           value; a flag other than kNumaNode; what DefCheck lists
+  static constexpr DefCheck Check(const MapDef& def) {
+    return CheckRingDef(def, MapType::kUserRingBuf,
+                        "type must be USER_RINGBUF");
+  }
+
+  // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
+  static constexpr uint64_t MemoryNeeded(const MapDef& def) {
+    return internal::UserRing<P>::MemoryNeeded(def.max_entries);
+  }
+
+  // Makes the map usable. Errors of Check(), and ENOMEM; the map may then only
+  // be destroyed. REQUIRES: called once, before any other method.
+  Errno Init() {
+    const DefCheck check = Check(def_);
+    if (check) return check.error;
+    return ring_.Init(def_.max_entries) ? Errno::kOk : Errno::kNoMem;
+  }
+
+  MapDef def() const override { return def_; }
+
+  // The producer: user space, with the names of libbpf.
+
+  // user_ring_buffer__reserve(): sets *data to room for a record of `size`
+  // bytes, aligned to 8. Must be followed by Submit() or Discard().
+  //   E2BIG   a record that the ring can never hold
+  //   ENOSPC  no room now
+  Errno Reserve(uint32_t size, void** data) {
+    // Length and flags share a word.
+    if (size > internal::kRingMaxRecord ||
+        internal::RingRecordLength(size) > ring_.size()) {
+      return Errno::k2Big;
+    }
+    std::byte* const record = ring_.Reserve(size);
+    if (record == nullptr) return Errno::kNoSpc;
+    *data = record;
+    return Errno::kOk;
+  }
+
+  // user_ring_buffer__reserve_blocking(): waits for room, for `timeout_ms`
+  // milliseconds at most (-1: without limit). A Drain() with kRbNoWakeup does
+  // not wake it; what that left free is found when the time is over.
+  //   EINVAL  timeout_ms is below -1
+  //   E2BIG   a record that the ring can never hold
+  //   ENOSPC  no room within that time
+  Errno ReserveBlocking(uint32_t size, int timeout_ms,
+                        void** data) requires HasEvent<P> {
+    if (timeout_ms < -1) return Errno::kInval;
+    const auto deadline = P::Event::In(timeout_ms);
+    for (bool in_time = true;;) {
+      drained_.event.Clear();
+      // Pairs with the fence in Drain(): either its room is seen here, or the
+      // event is set after it was cleared.
+      std::atomic_thread_fence(std::memory_order_seq_cst);
+      const Errno error = Reserve(size, data);
+      if (error != Errno::kNoSpc || !in_time) return error;
+      in_time = drained_.event.WaitUntil(deadline);
+    }
+  }
+
+  // user_ring_buffer__submit() and user_ring_buffer__discard(): hand over what
+  // Reserve() gave, or drop it.
+  void Submit(void* data) {
+    ring_.Commit(static_cast<std::byte*>(data), false);
+  }
+  void Discard(void* data) {
+    ring_.Commit(static_cast<std::byte*>(data), true);
+  }
+
+  // The program view.
+
+  // bpf_user_ringbuf_drain(): calls callback(data, size) for one record after
+  // the other, until it returns another number than 0, nothing more is ready,
+  // or kMaxUserRingSamples records were looked at, discarded ones included.
+  // Returns the number of calls, or minus an errno. `flags`: kRbForceWakeup
+  // wakes who waits for room; without kRbNoWakeup, so does a record that was
+  // looked at.
+  //   EINVAL  other flags
+  //   EBUSY   somebody drains already, maybe the caller
+  template <RingCallback F>
+  int64_t Drain(F callback, uint64_t flags) {
+    if ((flags & ~(kRbNoWakeup | kRbForceWakeup)) != 0) {
+      return -static_cast<int64_t>(Errno::kInval);
+    }
+    // Acquire pairs with the release below.
+    if (busy_.exchange(true, std::memory_order_acquire)) {
+      return -static_cast<int64_t>(Errno::kBusy);
+    }
+    int64_t seen = 0;
+    int64_t discarded = 0;
+    for (bool stop = false; !stop && seen < kMaxUserRingSamples; ++seen) {
+      using Next = typename internal::UserRing<P>::Next;
+      std::byte* data;
+      uint32_t size;
+      const Next next = ring_.Peek(&data, &size);
+      if (next == Next::kNone) break;
+      if (next == Next::kRecord) {
+        stop = callback(static_cast<void*>(data), size) != 0;
+      } else {
+        ++discarded;
+      }
+      ring_.Release(size);
+    }
+    busy_.store(false, std::memory_order_release);
+    if constexpr (HasEvent<P>) {
+      if ((flags & kRbForceWakeup) != 0 ||
+          ((flags & kRbNoWakeup) == 0 && seen > 0)) {
+        // Pairs with the fence in ReserveBlocking().
+        std::atomic_thread_fence(std::memory_order_seq_cst);
+        if (!drained_.event.is_set()) drained_.event.Set();
+      }
+    }
+    return seen - discarded;
+  }
+
+  // The verifier says EACCES to programs with such calls.
+  void* LookupElem(const void*) override { return nullptr; }
+  Errno UpdateElem(const void*, const void*, uint64_t) override {
+    return Errno::kAcces;
+  }
+  Errno DeleteElem(const void*) override { return Errno::kAcces; }
+
+  // The user view.
+  Errno Lookup(const void* key, void*, uint64_t flags = 0) override {
+    return no_elements_.Lookup(key, flags);
+  }
+  Errno Update(const void* key, const void*, uint64_t flags = kAny) override {
+    return no_elements_.Update(key, flags);
+  }
+  Errno Delete(const void* key) override { return no_elements_.Delete(key); }
+  Errno GetNextKey(const void* key, void*) override {
+    return no_elements_.GetNextKey(key);
+  }
+  Errno LookupAndDelete(const void* key, void*, uint64_t flags = 0) override {
+    return no_elements_.LookupAndDelete(key, flags);
+  }
+  Errno LookupBatch(const void*, void*, void*, void*, uint32_t* count,
+                    BatchFlags = {}) override {
+    return no_elements_.ReadingBatch(count);
+  }
+  Errno LookupAndDeleteBatch(const void*, void*, void*, void*, uint32_t* count,
+                             BatchFlags = {}) override {
+    return no_elements_.WritingBatch(count);
+  }
+  Errno UpdateBatch(const void*, const void*, uint32_t* count,
+                    BatchFlags = {}) override {
+    return no_elements_.WritingBatch(count);
+  }
+  Errno DeleteBatch(const void*, uint32_t* count, BatchFlags = {}) override {
+    return no_elements_.WritingBatch(count);
+  }
+  Errno Freeze() override { return no_elements_.Freeze(); }
+
+ private:
+  const MapDef def_;
+  NoElements no_elements_;
+  internal::UserRing<P> ring_;
+  std::atomic<bool> busy_{false};
+  // Set when room was made since the producer last looked.
+  [[no_unique_address]] RingEvent<P> drained_;
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_MAPS_USER_RING_BUFFER_H_

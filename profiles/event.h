@@ -1,0 +1,45 @@
+// Event: how a thread sleeps until another one has something for it.
+//
+// It is set or not, and stays as it is until somebody changes it; what it says
+// is the user's. Whoever waits looks for a moment before it sleeps: to be woken
+// costs more than what most waits are for.
+//
+// Thread-safe. Needs an operating system.
+
+#ifndef BPFMAP_PROFILES_EVENT_H_
+#define BPFMAP_PROFILES_EVENT_H_
+
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+
+namespace bpfmap {
+
+class Event {
+ public:
+  using Deadline = std::chrono::steady_clock::time_point;
+
+  // `timeout_ms` milliseconds from now; below 0, never.
+  static Deadline In(int timeout_ms);
+
+  // Whether it is set. No more than a hint: it orders nothing.
+  bool is_set() const { return set_.load(std::memory_order_relaxed); }
+
+  // Wakes all who wait. What was done before is seen by who finds it set.
+  void Set();
+
+  void Clear();
+
+  // Waits until it is set, or until the deadline. Returns whether it is set.
+  bool WaitUntil(Deadline deadline);
+
+ private:
+  std::atomic<bool> set_{false};
+  std::mutex mutex_;  // held while set_ becomes true
+  std::condition_variable changed_;
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_PROFILES_EVENT_H_
