@@ -90,9 +90,9 @@ class HashMap final : public LocalMap {
   }
 
   // Sets max_entries. Every element, and every pointer to one, stays as it is.
-  // A walk by LookupBatch that spans a Resize() misses no key, but may show some
-  // twice; one by GetNextKey may also miss some, if elements are large. Batches
-  // of a map that grew need more room: its buckets do not grow in number.
+  // A walk that spans it, by GetNextKey or by LookupBatch, misses no key and
+  // shows none twice. Batches of a map that grew need more room: its buckets do
+  // not grow in number.
   //   EPERM   no right to write; the map is frozen
   //   EINVAL  max_entries is 0
   //   E2BIG   more elements than that are there, or more than 2^27 entries;
