@@ -19,6 +19,11 @@
 //     Allocate(bytes, alignment): zeroed memory, or null when spent.
 //     Deallocate(p): gives it back, or does nothing.
 //   DefaultMemory()  Optional: the Memory that maps use when given none.
+//   PossibleCpus(), CurrentCpu()
+//                    Optional: how many CPUs per-CPU maps have parts for, the
+//                    same for as long as one of them exists; and which one the
+//                    calling thread is on, see cpu.h. Without them there is
+//                    one.
 //   RandomSeed()     64 bits for a map's hash function; best if an attacker
 //                    cannot know them.
 
@@ -47,6 +52,24 @@ concept Profile = requires(typename P::Lock& lock, typename P::Memory& memory,
   memory.Deallocate(block);
   { P::RandomSeed() } -> std::same_as<uint64_t>;
 };
+
+// What a map asks: PossibleCpus() and CurrentCpu() of P, or 1 and 0.
+template <Profile P>
+constexpr int PossibleCpusOf() {
+  if constexpr (requires { P::PossibleCpus(); }) {
+    return P::PossibleCpus();
+  } else {
+    return 1;
+  }
+}
+template <Profile P>
+int CurrentCpuOf() {
+  if constexpr (requires { P::CurrentCpu(); }) {
+    return P::CurrentCpu();
+  } else {
+    return 0;
+  }
+}
 
 }  // namespace bpfmap
 
