@@ -15,6 +15,8 @@ namespace bpfmap {
 enum class MapType : uint32_t {
   kHash = 1,
   kArray = 2,
+  kPerCpuHash = 5,
+  kPerCpuArray = 6,
 };
 
 // "HASH" for kHash, as in BPF_MAP_TYPE_HASH; "?" for a number not listed.
@@ -24,8 +26,18 @@ constexpr const char* MapTypeName(MapType type) {
       return "HASH";
     case MapType::kArray:
       return "ARRAY";
+    case MapType::kPerCpuHash:
+      return "PERCPU_HASH";
+    case MapType::kPerCpuArray:
+      return "PERCPU_ARRAY";
   }
   return "?";
+}
+
+// Whether a value has a part for each CPU. In the user view it is then
+// round_up(value_size, 8) * possible CPUs bytes, the parts in order.
+constexpr bool IsPerCpu(MapType type) {
+  return type == MapType::kPerCpuHash || type == MapType::kPerCpuArray;
 }
 
 // Flags of one update (the `flags` of Update and UpdateElem).

@@ -14,6 +14,8 @@
 #include "maps/errno.h"
 #include "maps/hash_map.h"
 #include "maps/map_def.h"
+#include "maps/per_cpu_array_map.h"
+#include "maps/per_cpu_hash_map.h"
 #include "profiles/profile.h"
 
 namespace bpfmap {
@@ -29,6 +31,12 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
     case MapType::kArray:
       visitor(std::type_identity<ArrayMap<P>>{});
       return true;
+    case MapType::kPerCpuHash:
+      visitor(std::type_identity<PerCpuHashMap<P>>{});
+      return true;
+    case MapType::kPerCpuArray:
+      visitor(std::type_identity<PerCpuArrayMap<P>>{});
+      return true;
   }
   return false;
 }
@@ -38,7 +46,9 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
 template <Profile P>
 constexpr DefCheck CheckDef(const MapDef& def) {
   if (DefCheck check = CheckCommon(def)) return check;
-  DefCheck check{Errno::kInval, "type must be HASH (1) or ARRAY (2)"};
+  DefCheck check{Errno::kInval,
+                 "type must be HASH (1), ARRAY (2), "
+                 "PERCPU_HASH (5) or PERCPU_ARRAY (6)"};
   VisitMapType<P>(def.type, [&]<typename Map>(std::type_identity<Map>) {
     check = Map::Check(def);
   });

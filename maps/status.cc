@@ -28,6 +28,7 @@ constexpr Row kTable[] = {
     {Errno::kExist, absl::StatusCode::kAlreadyExists},
     {Errno::kInval, absl::StatusCode::kInvalidArgument},
     {Errno::kNoSpc, absl::StatusCode::kOutOfRange},
+    {Errno::kOpNotSupp, absl::StatusCode::kCancelled},
     {Errno::kNotSupp, absl::StatusCode::kUnimplemented},
 };
 
@@ -46,17 +47,21 @@ std::string DescribeKey(const void* key, uint32_t key_size) {
                       key_size > kShown ? "..." : "");
 }
 
+bool IsArray(MapType type) {
+  return type == MapType::kArray || type == MapType::kPerCpuArray;
+}
+
 std::string Explain(Errno error, const MapDef& def) {
   switch (error) {
     case Errno::kNoEnt:
-      return def.type == MapType::kArray
+      return IsArray(def.type)
                  ? absl::StrCat("there is no such index; max_entries is ",
                                 def.max_entries)
                  : "there is no such key";
     case Errno::kExist:
       return "the key is there already, and BPF_NOEXIST was given";
     case Errno::k2Big:
-      return def.type == MapType::kArray
+      return IsArray(def.type)
                  ? absl::StrCat("the index is past the end; max_entries is ",
                                 def.max_entries)
                  : absl::StrCat("the map is full; max_entries is ",
@@ -78,6 +83,7 @@ std::string Explain(Errno error, const MapDef& def) {
     case Errno::kNoMem:
     case Errno::kAcces:
     case Errno::kBusy:
+    case Errno::kOpNotSupp:
       break;
   }
   return "failed";

@@ -29,7 +29,9 @@ namespace bpfmap {
 
 class Differential {
  public:
-  Differential(const Backend& left, const Backend& right, uint64_t seed);
+  // Maps are of `types`.
+  Differential(const Backend& left, const Backend& right, uint64_t seed,
+               std::vector<MapType> types = {MapType::kArray, MapType::kHash});
 
   // Runs `steps` commands. Returns what the first difference is, with all that
   // is needed to see it again; "" if there is none.
@@ -80,15 +82,19 @@ class Differential {
                     const Bytes& right);
   void Differ(const std::string& what);
 
-  bool is_array() const { return def_.type == MapType::kArray; }
+  bool is_array() const {
+    return def_.type == MapType::kArray || def_.type == MapType::kPerCpuArray;
+  }
   uint32_t MaxBatch() const { return 2 * def_.max_entries + 3; }
 
   const Backend& left_backend_;
   const Backend& right_backend_;
   const uint64_t seed_;
+  const std::vector<MapType> types_;
   std::mt19937_64 random_;
 
   MapDef def_;
+  uint32_t value_size_ = 0;  // in the user view
   TestMap left_;
   TestMap right_;
   uint64_t maps_ = 0;

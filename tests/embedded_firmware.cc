@@ -9,6 +9,8 @@
 #include "maps/local_map.h"
 #include "maps/map_def.h"
 #include "maps/map_types.h"
+#include "maps/per_cpu_array_map.h"
+#include "maps/per_cpu_hash_map.h"
 #include "profiles/embedded.h"
 #include "tests/every_method.h"
 
@@ -38,8 +40,12 @@ int UseMap(MapType type, bool value_has_lock) {
 // 0 if all is well.
 extern "C" int FirmwareMain() {
   using bpfmap::ArrayMap, bpfmap::Embedded, bpfmap::HashMap, bpfmap::MapType;
+  using bpfmap::PerCpuArrayMap, bpfmap::PerCpuHashMap;
   return bpfmap::UseMap<ArrayMap<Embedded>>(MapType::kArray, false) |
          bpfmap::UseMap<ArrayMap<Embedded>>(MapType::kArray, true) |
          bpfmap::UseMap<HashMap<Embedded>>(MapType::kHash, false) |
-         bpfmap::UseMap<HashMap<Embedded>>(MapType::kHash, true);
+         bpfmap::UseMap<HashMap<Embedded>>(MapType::kHash, true) |
+         bpfmap::UseMap<PerCpuArrayMap<Embedded>>(MapType::kPerCpuArray,
+                                                  false) |
+         bpfmap::UseMap<PerCpuHashMap<Embedded>>(MapType::kPerCpuHash, false);
 }

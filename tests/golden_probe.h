@@ -44,12 +44,16 @@ class GoldenProbe {
   void Rights();
   void SpinLocks();
   void HashCapacity();
+  void PerCpuLayout();
 
   void Row(const std::string& op, const std::string& condition, Errno error,
            const std::string& detail = "");
   void CreateRow(const MapDef& def, const std::string& condition);
   TestMap Filled(int count, uint32_t map_flags = 0);
-  bool is_array() const { return base_.type == MapType::kArray; }
+  bool is_array() const {
+    return base_.type == MapType::kArray || base_.type == MapType::kPerCpuArray;
+  }
+  bool is_per_cpu() const { return IsPerCpu(base_.type); }
 
   const Backend& backend_;
   const MapDef base_;

@@ -19,6 +19,7 @@ constexpr Errno kAll[] = {
     Errno::kPerm,  Errno::kNoEnt, Errno::k2Big,  Errno::kBadF,
     Errno::kNoMem, Errno::kAcces, Errno::kFault, Errno::kBusy,
     Errno::kExist, Errno::kInval, Errno::kNoSpc, Errno::kNotSupp,
+    Errno::kOpNotSupp,
 };
 
 TEST(StatusTest, EveryErrnoHasACodeOfItsOwnAndComesBack) {

@@ -107,14 +107,17 @@ class ChainTable {
                SlotsSize(SlotSize(key_size, value_size), max_entries));
   }
 
-  // Returns false if there is no memory; nothing is then taken.
-  // REQUIRES: called once, with the max_entries of the constructor, before
-  // anything else.
-  bool Init(uint32_t max_entries) {
+  // Returns false if there is no memory; nothing is then taken. With
+  // `attached`, as many bytes more, a part of a Block, are taken for the
+  // caller's own use. REQUIRES: called once, with the max_entries of the
+  // constructor, before anything else.
+  bool Init(uint32_t max_entries, uint64_t attached = 0) {
     const uint64_t slot_size = SlotSize(key_size_, value_.size());
-    if (!block_.Allocate(MemoryNeeded(key_size_, value_.size(), max_entries))) {
+    if (!block_.Allocate(MemoryNeeded(key_size_, value_.size(), max_entries) +
+                         attached)) {
       return false;
     }
+    attached_ = block_.Carve(attached);
     shards_.Init(block_.Carve(Shards::MemoryNeeded(max_entries)), max_entries);
     chains_[0].bits = BitsFor(max_entries);
     chains_[0].heads =
@@ -124,6 +127,9 @@ class ChainTable {
                 SlotsFor(max_entries, shards_.count()));
     return true;
   }
+
+  // The attached bytes, zero at first.
+  std::byte* attached() const { return attached_; }
 
   template <typename Key>
   uint64_t Hash(Key key) const {
@@ -489,6 +495,7 @@ class ChainTable {
   const HashFunction hash_;
 
   Block<P> block_;
+  std::byte* attached_ = nullptr;
   Shards shards_;
   Slab<P> slots_;
   std::atomic<const Chains*> current_{nullptr};
