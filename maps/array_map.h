@@ -26,6 +26,7 @@
 #include <cstring>
 
 #include "absl/base/attributes.h"
+#include "maps/array_index.h"
 #include "maps/def_check.h"
 #include "maps/errno.h"
 #include "maps/generic_batch.h"
@@ -144,7 +145,7 @@ class ArrayMap final : public LocalMap {
     const Errno error = rights_.CheckGetNextKey();
     if (error != Errno::kOk) return error;
     uint32_t next;
-    if (!NextIndex(key, &next)) return Errno::kNoEnt;
+    if (!NextIndex(key, slots_.size(), &next)) return Errno::kNoEnt;
     if (next_key == nullptr) return Errno::kFault;
     std::memcpy(next_key, &next, sizeof next);
     return Errno::kOk;
@@ -173,22 +174,6 @@ class ArrayMap final : public LocalMap {
  private:
   static_assert(internal::ValueLayout::kNoLock == kNoSpinLock);
   enum class View { kProgram, kUser };
-
-  static uint32_t IndexOf(const void* key) {
-    uint32_t index;
-    std::memcpy(&index, key, sizeof index);
-    return index;
-  }
-
-  // The index behind `key`'s; 0 if key is null or past the end. False at the
-  // end.
-  bool NextIndex(const void* key, uint32_t* next) const {
-    const uint32_t size = slots_.size();
-    const uint32_t index = key == nullptr ? size : IndexOf(key);
-    if (index < size && index == size - 1) return false;
-    *next = index < size ? index + 1 : 0;
-    return true;
-  }
 
   // UpdateElem, for all cases.
   ABSL_ATTRIBUTE_NOINLINE Errno UpdateWithCare(const void* key,
@@ -269,24 +254,12 @@ Errno ArrayMap<P>::LookupBatch(const void* in_batch, void* out_batch,
   if (error != Errno::kOk) return error;
 
   const bool value_lock = (flags.elem_flags & kLock) != 0;
-  uint32_t index = 0;
-  const uint32_t wanted = *count;
-  error = ForEachInBatch(count, [&](uint32_t i) {
-    // Behind the position; then one by one to the end, which a Resize may move.
-    if (i == 0 ? !NextIndex(in_batch, &index) : ++index >= slots_.size()) {
-      return Errno::kNoEnt;
-    }
-    if (keys == nullptr || values == nullptr) return Errno::kFault;
-    slots_.Read(index, ElementAt(values, i, def_.value_size), value_lock);
-    std::memcpy(ElementAt(keys, i, sizeof index), &index, sizeof index);
-    return Errno::kOk;
-  });
-  if (error == Errno::kNoEnt && *count > 0) --index;
-  if (wanted == 0 || error == Errno::kFault || *count == 0) return error;
-  if (out_batch == nullptr) return Errno::kFault;
-  // The position: the key that was copied last.
-  std::memcpy(out_batch, &index, sizeof index);
-  return error;
+  return LookupIndexBatch(
+      in_batch, out_batch, keys, values, def_.value_size, count,
+      [&] { return slots_.size(); },
+      [&](uint32_t index, void* value) {
+        slots_.Read(index, value, value_lock);
+      });
 }
 
 template <Profile P>

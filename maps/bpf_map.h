@@ -6,7 +6,8 @@
 // local_map.h. Implementations: ArrayMap, HashMap, ... (local), and KernelMap
 // (a map of the running kernel).
 //
-// Keys are `key_size` bytes and values `value_size` bytes, as `def()` says;
+// Keys are `key_size` bytes and values `value_size` bytes, as `def()` says (for
+// per-CPU types, see IsPerCpu() in map_def.h);
 // neither needs any alignment. A null pointer where bytes are needed is
 // EFAULT, as a bad address is on Linux; any other pointer must be good. Types
 // without keys (queue, stack, bloom filter) take a null pointer for the key, and answer any

@@ -102,6 +102,31 @@ constexpr DefCheck CheckNameAndLock(const MapDef& def) {
   return {};
 }
 
+// The same for types whose values cannot hold a lock.
+constexpr DefCheck CheckNameAndNoLock(const MapDef& def) {
+  if (DefCheck check = CheckNameAndLock(def)) return check;
+  if (def.spin_lock_offset != kNoSpinLock) {
+    return {Errno::kOpNotSupp, "values of this type cannot hold a lock"};
+  }
+  return {};
+}
+
+// What per-CPU types refuse: memory of a node of its own, and more than a
+// block of per-CPU memory for one value.
+constexpr DefCheck CheckNoNumaNode(const MapDef& def) {
+  if ((def.map_flags & kNumaNode) != 0 && def.numa_node != 0xffffffff) {
+    return {Errno::kInval,
+            "numa_node must be 0xffffffff, for none: the memory is each CPU's"};
+  }
+  return {};
+}
+constexpr DefCheck CheckPerCpuValueSize(const MapDef& def) {
+  if (def.value_size > 32768) {
+    return {Errno::k2Big, "value_size must be 32768 or less"};
+  }
+  return {};
+}
+
 }  // namespace bpfmap
 
 #endif  // BPFMAP_MAPS_DEF_CHECK_H_

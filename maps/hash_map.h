@@ -28,13 +28,13 @@
 #define BPFMAP_MAPS_HASH_MAP_H_
 
 #include <cstdint>
-#include <cstring>
 
 #include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
 #include "maps/def_check.h"
 #include "maps/errno.h"
 #include "maps/generic_batch.h"
+#include "maps/hash_batch.h"
 #include "maps/internal/hash_table.h"
 #include "maps/internal/key.h"
 #include "maps/internal/value_layout.h"
@@ -92,10 +92,9 @@ class HashMap final : public LocalMap {
   }
 
   // Sets max_entries. Every element, and every pointer to one, stays as it is.
-  // A walk by LookupBatch that spans a Resize() misses no key, but may show
-  // some twice; one by GetNextKey may also miss some, if elements are large.
-  // Batches of a map that grew need more room: its buckets do not grow in
-  // number.
+  // A walk that spans it, by GetNextKey or by LookupBatch, misses no key and
+  // shows none twice. Batches of a map that grew need more room: its buckets do
+  // not grow in number.
   //   EPERM   no right to write; the map is frozen
   //   EINVAL  max_entries is 0
   //   E2BIG   more elements than that are there, or more than 2^27 entries;
@@ -179,14 +178,14 @@ class HashMap final : public LocalMap {
   Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
                     void* values, uint32_t* count,
                     BatchFlags flags = {}) override {
-    return WalkBuckets(/*deletes=*/false, in_batch, out_batch, keys, values,
-                       count, flags);
+    return RunBatch(
+        {/*deletes=*/false, in_batch, out_batch, keys, values, count, flags});
   }
   Errno LookupAndDeleteBatch(const void* in_batch, void* out_batch, void* keys,
                              void* values, uint32_t* count,
                              BatchFlags flags = {}) override {
-    return WalkBuckets(/*deletes=*/true, in_batch, out_batch, keys, values,
-                       count, flags);
+    return RunBatch(
+        {/*deletes=*/true, in_batch, out_batch, keys, values, count, flags});
   }
   Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
                     BatchFlags flags = {}) override;
@@ -262,13 +261,7 @@ class HashMap final : public LocalMap {
   template <typename Table, typename Key>
   Errno TakeFrom(Table& table, Key key, void* value, bool value_lock);
 
-  Errno WalkBuckets(bool deletes, const void* in_batch, void* out_batch,
-                    void* keys, void* values, uint32_t* count,
-                    BatchFlags flags);
-  template <typename Table>
-  Errno CopyBucket(Table& table, bool deletes, uint64_t bucket, void* keys,
-                   void* values, uint32_t room, bool value_lock,
-                   uint32_t* copied);
+  Errno RunBatch(const HashBatch& batch);
 
   const MapDef def_;
   UserRights rights_;
@@ -398,72 +391,18 @@ Errno HashMap<P>::TakeFrom(Table& table, Key key, void* value,
 }
 
 template <Profile P>
-Errno HashMap<P>::WalkBuckets(bool deletes, const void* in_batch,
-                              void* out_batch, void* keys, void* values,
-                              uint32_t* count, BatchFlags flags) {
-  if (count == nullptr) return Errno::kFault;
-  Errno error = rights_.CheckBatchRights(/*reads=*/true, /*writes=*/deletes);
-  if (error != Errno::kOk) return error;
-  error = rights_.CheckElemFlags(flags.elem_flags);
-  if (error != Errno::kOk) return error;
-  if (flags.flags != 0) return Errno::kInval;
-  const uint32_t room = *count;
-  if (room == 0) return Errno::kOk;
-  *count = 0;
-  uint32_t bucket = 0;
-  if (in_batch != nullptr) std::memcpy(&bucket, in_batch, sizeof bucket);
-
+Errno HashMap<P>::RunBatch(const HashBatch& batch) {
+  const Errno error = CheckHashBatch(rights_, batch);
+  if (error != Errno::kOk || *batch.count == 0) return error;
   return table_.With([&](auto& table) {
-    if (bucket >= table.bucket_count()) return Errno::kNoEnt;
-    uint32_t done = 0;
-    Errno error = Errno::kNoEnt;  // what the end is called
-    for (; bucket < table.bucket_count(); ++bucket) {
-      uint32_t copied = 0;
-      const Errno step = CopyBucket(
-          table, deletes, bucket, ElementAt(keys, done, def_.key_size),
-          ElementAt(values, done, def_.value_size), room - done,
-          (flags.elem_flags & kLock) != 0, &copied);
-      if (step == Errno::kFault) return step;
-      if (step != Errno::kOk) {
-        error = step == Errno::kNoSpc && done > 0 ? Errno::kOk : step;
-        break;
-      }
-      done += copied;
-    }
-    if (out_batch == nullptr) return Errno::kFault;
-    std::memcpy(out_batch, &bucket, sizeof bucket);
-    *count = done;
-    return error;
+    const HashBatchElements elements(
+        def_.key_size, def_.value_size,
+        [&](void* value, const auto& place) {
+          table.CopyValueOut(value, place, batch.value_lock());
+        },
+        [](const auto&) {});
+    return RunHashBatch(table, rights_, elements, batch);
   });
-}
-
-// Copies the elements of one bucket, and deletes them if it `deletes`. ENOSPC,
-// and nothing is done, if there are more than `room`.
-template <Profile P>
-template <typename Table>
-Errno HashMap<P>::CopyBucket(Table& table, bool deletes, uint64_t bucket,
-                             void* keys, void* values, uint32_t room,
-                             bool value_lock, uint32_t* copied) {
-  if (!table.MayHaveElements(bucket)) return Errno::kOk;
-  auto& shard = table.ShardOfBucket(bucket);
-  WriterLock lock(shard);
-  if (deletes && rights_.frozen()) return Errno::kPerm;
-  uint32_t size = 0;
-  table.VisitLocked(shard, bucket, [&](const auto&) { ++size; });
-  if (size > room) return Errno::kNoSpc;
-  const bool can_copy = keys != nullptr && values != nullptr;
-  uint32_t i = 0;
-  if (can_copy) {
-    table.VisitLocked(shard, bucket, [&](const auto& place) {
-      table.CopyKeyOut(ElementAt(keys, i, def_.key_size), place);
-      table.CopyValueOut(ElementAt(values, i, def_.value_size), place,
-                         value_lock);
-      ++i;
-    });
-  }
-  if (deletes) table.EraseBucketLocked(shard, bucket);
-  *copied = size;
-  return can_copy || size == 0 ? Errno::kOk : Errno::kFault;
 }
 
 template <Profile P>

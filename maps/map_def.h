@@ -16,6 +16,8 @@ enum class MapType : uint32_t {
   kHash = 1,
   kArray = 2,
   kProgArray = 3,
+  kPerCpuHash = 5,
+  kPerCpuArray = 6,
   kLpmTrie = 11,
   kArrayOfMaps = 12,
   kHashOfMaps = 13,
@@ -35,6 +37,10 @@ constexpr const char* MapTypeName(MapType type) {
       return "ARRAY";
     case MapType::kProgArray:
       return "PROG_ARRAY";
+    case MapType::kPerCpuHash:
+      return "PERCPU_HASH";
+    case MapType::kPerCpuArray:
+      return "PERCPU_ARRAY";
     case MapType::kLpmTrie:
       return "LPM_TRIE";
     case MapType::kArrayOfMaps:
@@ -53,6 +59,12 @@ constexpr const char* MapTypeName(MapType type) {
       return "USER_RINGBUF";
   }
   return "?";
+}
+
+// Whether a value has a part for each CPU. In the user view it is then
+// round_up(value_size, 8) * possible CPUs bytes, the parts in order.
+constexpr bool IsPerCpu(MapType type) {
+  return type == MapType::kPerCpuHash || type == MapType::kPerCpuArray;
 }
 
 // Flags of one update (the `flags` of Update and UpdateElem).

@@ -19,6 +19,8 @@
 #include "maps/inner_maps.h"
 #include "maps/lpm_trie_map.h"
 #include "maps/map_def.h"
+#include "maps/per_cpu_array_map.h"
+#include "maps/per_cpu_hash_map.h"
 #include "maps/prog_array.h"
 #include "maps/queue_stack_map.h"
 #include "maps/ring_buffer.h"
@@ -40,6 +42,12 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
       return true;
     case MapType::kProgArray:
       visitor(std::type_identity<ProgArray<P>>{});
+      return true;
+    case MapType::kPerCpuHash:
+      visitor(std::type_identity<PerCpuHashMap<P>>{});
+      return true;
+    case MapType::kPerCpuArray:
+      visitor(std::type_identity<PerCpuArrayMap<P>>{});
       return true;
     case MapType::kLpmTrie:
       visitor(std::type_identity<LpmTrieMap<P>>{});

@@ -47,19 +47,23 @@ std::string DescribeKey(const void* key, uint32_t key_size) {
                       key_size > kShown ? "..." : "");
 }
 
+bool IsArray(MapType type) {
+  return type == MapType::kArray || type == MapType::kPerCpuArray;
+}
+
 std::string Explain(Errno error, const MapDef& def) {
   const bool has_keys = def.key_size != 0;
   switch (error) {
     case Errno::kNoEnt:
       if (!has_keys) return "the map is empty, or has no such value";
-      return def.type == MapType::kArray
+      return IsArray(def.type)
                  ? absl::StrCat("there is no such index; max_entries is ",
                                 def.max_entries)
                  : "there is no such key";
     case Errno::kExist:
       return "the key is there already, and BPF_NOEXIST was given";
     case Errno::k2Big:
-      return def.type == MapType::kArray
+      return IsArray(def.type)
                  ? absl::StrCat("the index is past the end; max_entries is ",
                                 def.max_entries)
                  : absl::StrCat("the map is full; max_entries is ",

@@ -77,10 +77,17 @@ class TypedMap {
 
   class EntryRange;
 
-  // INVALID_ARGUMENT unless the map's key and value sizes are those of K and V.
+  // INVALID_ARGUMENT unless the map's key and value sizes are those of K and V;
+  // for a per-CPU map, always.
   // `map` must outlive the TypedMap and its copies.
   static absl::StatusOr<TypedMap> Create(BpfMap* map) {
     const MapDef def = map->def();
+    if (IsPerCpu(def.type)) {
+      return ToStatus(Errno::kInval,
+                      absl::StrCat(DescribeMap(def),
+                                   ": values have a part for each CPU, which "
+                                   "no one type is"));
+    }
     if (def.key_size != sizeof(K) || def.value_size != sizeof(V)) {
       return ToStatus(
           Errno::kInval,

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "profiles/cpu.h"
 #include "profiles/event.h"
 #include "profiles/heap.h"
 #include "profiles/mutex.h"
@@ -37,6 +38,10 @@ struct Cloud {
 
   // From the operating system's source of randomness.
   static uint64_t RandomSeed();
+
+  // Virtual CPUs: see cpu.h.
+  static int PossibleCpus() { return bpfmap::PossibleCpus(); }
+  static int CurrentCpu() { return bpfmap::CurrentCpu(); }
 
   // The heap that maps use when they are given none.
   static Heap& DefaultMemory();

@@ -5,13 +5,18 @@
 #include <thread>
 
 namespace bpfmap {
+namespace internal {
+
+constinit thread_local unsigned thread_cpu = ~0U;
+constinit std::atomic<int> possible_cpus{0};
+
+}  // namespace internal
+
 namespace {
 
 constexpr int kNotSet = -1;
 
-// 0: the machine's number. Relaxed throughout: SetPossibleCpus is called while
-// no other thread is here, and numbers given out need only differ.
-constinit std::atomic<int> possible_cpus{0};
+// Relaxed: the numbers given out need only differ.
 constinit std::atomic<unsigned> threads_seen{0};
 
 constinit thread_local int scoped_cpu = kNotSet;
@@ -25,33 +30,45 @@ int MachineCpus() {
   return cpus;
 }
 
+// Makes CurrentCpu() find its answer anew.
+void ForgetCurrentCpu() { internal::thread_cpu = ~0U; }
+
 }  // namespace
 
 int PossibleCpus() {
-  const int set = possible_cpus.load(std::memory_order_relaxed);
-  return set != 0 ? set : MachineCpus();
+  const int known = internal::possible_cpus.load(std::memory_order_relaxed);
+  if (known != 0) return known;
+  // Threads that are here at once store the same.
+  internal::possible_cpus.store(MachineCpus(), std::memory_order_relaxed);
+  return MachineCpus();
 }
 
 bool SetPossibleCpus(int count) {
   if (count < 0 || count > kMaxCpus) return false;
-  possible_cpus.store(count, std::memory_order_relaxed);
+  internal::possible_cpus.store(count, std::memory_order_relaxed);
   return true;
 }
 
-int CurrentCpu() {
-  if (scoped_cpu != kNotSet) return scoped_cpu;
-  if (thread_number == kNotSet) {
+int internal::FindCurrentCpu() {
+  const int possible = PossibleCpus();
+  if (scoped_cpu == kNotSet && thread_number == kNotSet) {
     thread_number = static_cast<int>(
         threads_seen.fetch_add(1, std::memory_order_relaxed) % 0x7fffffff);
   }
-  return thread_number % PossibleCpus();
+  thread_cpu = static_cast<unsigned>(
+      scoped_cpu != kNotSet ? scoped_cpu : thread_number % possible);
+  return static_cast<int>(thread_cpu);
 }
 
 ScopedCpu::ScopedCpu(int cpu) : previous_(scoped_cpu) {
   assert(cpu >= 0 && cpu < PossibleCpus());
   scoped_cpu = cpu;
+  ForgetCurrentCpu();
 }
 
-ScopedCpu::~ScopedCpu() { scoped_cpu = previous_; }
+ScopedCpu::~ScopedCpu() {
+  scoped_cpu = previous_;
+  ForgetCurrentCpu();
+}
 
 }  // namespace bpfmap

@@ -15,13 +15,16 @@
 #ifndef BPFMAP_PROFILES_CPU_H_
 #define BPFMAP_PROFILES_CPU_H_
 
+#include <atomic>
+
 namespace bpfmap {
 
 // The largest number of CPUs, as on Linux (CONFIG_NR_CPUS with MAXSMP).
 inline constexpr int kMaxCpus = 8192;
 
 // How many CPUs there can be: as many as std::thread::hardware_concurrency()
-// says when first asked, unless it was set. Per-CPU values are this many slices wide.
+// says when first asked, unless it was set. Per-CPU values are this many slices
+// wide.
 int PossibleCpus();
 
 // Sets PossibleCpus() to `count`, or back to the machine's number with 0.
@@ -29,8 +32,25 @@ int PossibleCpus();
 // REQUIRES: no map exists, and no other thread uses one of these functions.
 bool SetPossibleCpus(int count);
 
+namespace internal {
+
+// The CPU of this thread; one that there is not, until it was found.
+extern constinit thread_local unsigned thread_cpu;
+// What PossibleCpus() is, once it was asked for; 0 before. Relaxed throughout:
+// it changes while no other thread is here.
+extern constinit std::atomic<int> possible_cpus;
+int FindCurrentCpu();
+
+}  // namespace internal
+
 // The CPU of the calling thread: 0 to PossibleCpus() - 1.
-int CurrentCpu();
+inline int CurrentCpu() {
+  const unsigned cpu = internal::thread_cpu;
+  const int possible = internal::possible_cpus.load(std::memory_order_relaxed);
+  // Not so where SetPossibleCpus() took this CPU away, too.
+  if (cpu < static_cast<unsigned>(possible)) return static_cast<int>(cpu);
+  return internal::FindCurrentCpu();
+}
 
 // Puts the calling thread on `cpu` while it lives. They may be nested.
 // REQUIRES: 0 <= cpu < PossibleCpus(); created and destroyed by one thread.

@@ -24,6 +24,11 @@
 //                    the methods of event.h. Without it no map has a method
 //                    that waits.
 //   DefaultMemory()  Optional: the Memory that maps use when given none.
+//   PossibleCpus(), CurrentCpu()
+//                    Optional: how many CPUs per-CPU maps have parts for, the
+//                    same for as long as one of them exists; and which one the
+//                    calling thread is on, see cpu.h. Without them there is
+//                    one.
 //   RandomSeed()     64 bits for a map's hash function; best if an attacker
 //                    cannot know them.
 
@@ -64,6 +69,24 @@ concept HasEvent = requires(typename P::Event& event) {
   event.Clear();
   { event.WaitUntil(P::Event::In(0)) } -> std::same_as<bool>;
 };
+
+// What a map asks: PossibleCpus() and CurrentCpu() of P, or 1 and 0.
+template <Profile P>
+constexpr int PossibleCpusOf() {
+  if constexpr (requires { P::PossibleCpus(); }) {
+    return P::PossibleCpus();
+  } else {
+    return 1;
+  }
+}
+template <Profile P>
+int CurrentCpuOf() {
+  if constexpr (requires { P::CurrentCpu(); }) {
+    return P::CurrentCpu();
+  } else {
+    return 0;
+  }
+}
 
 }  // namespace bpfmap
 

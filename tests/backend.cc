@@ -12,6 +12,7 @@
 #include "maps/kernel_map.h"
 #include "maps/map_types.h"
 #include "profiles/cloud.h"
+#include "profiles/cpu.h"
 #include "profiles/embedded.h"
 #include "tests/kernel_support.h"
 
@@ -20,9 +21,12 @@ namespace {
 
 constinit std::atomic<uint64_t> next_map_seed{0};
 
-// Profile P, but that its maps do the same thing again.
+// Profile P, but that its maps do the same thing again, and have values for the
+// CPUs of the test.
 template <typename P>
 struct Seeded : P {
+  static int PossibleCpus() { return bpfmap::PossibleCpus(); }
+  static int CurrentCpu() { return bpfmap::CurrentCpu(); }
   static uint64_t RandomSeed() {
     return next_map_seed.fetch_add(0x9e3779b97f4a7c15,
                                    std::memory_order_relaxed);
@@ -62,12 +66,15 @@ Errno CreateKernel(const MapDef& def, TestMap* map) {
 
 bool NeverTooLarge(const MapDef&) { return false; }
 bool TooLargeForPool(const MapDef& def) {
-  return MemoryNeeded<Embedded>(def) > Embedded::Memory::kTotalSize;
+  return MemoryNeeded<Seeded<Embedded>>(def) > Embedded::Memory::kTotalSize;
 }
 
 }  // namespace
 
 const std::vector<Backend>& LocalBackends() {
+  // Values for each CPU are as wide as the kernel's.
+  [[maybe_unused]] static const bool set =
+      SetPossibleCpus(KernelPossibleCpus());
   static const auto& backends = *new std::vector<Backend>{
       {"cloud", false, NeverTooLarge, CreateLocal<Seeded<Cloud>>},
       {"embedded", false, TooLargeForPool, CreateLocal<Seeded<Embedded>>},

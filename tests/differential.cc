@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "maps/map_types.h"
 #include "profiles/cloud.h"
+#include "tests/user_value_size.h"
 
 namespace bpfmap {
 namespace {
@@ -38,7 +39,7 @@ std::map<std::vector<uint8_t>, std::vector<uint8_t>> Contents(
     BpfMap& map, const MapDef& def) {
   std::map<std::vector<uint8_t>, std::vector<uint8_t>> contents;
   std::vector<uint8_t> key(def.key_size);
-  std::vector<uint8_t> value(def.value_size);
+  std::vector<uint8_t> value(UserValueSize(def));
   const void* previous = nullptr;
   while (map.GetNextKey(previous, key.data()) == Errno::kOk) {
     if (map.Lookup(key.data(), value.data()) == Errno::kOk) {
@@ -76,6 +77,7 @@ bool Differential::CreateMaps(const MapDef& def) {
   ++maps_;
   ++step_;
   def_ = def;
+  value_size_ = UserValueSize(def);
   // Large maps would only take time and memory; Linux allocates them even if
   // the name or the lock is wrong.
   MapDef allocated = def_;
@@ -106,7 +108,8 @@ void Differential::RunCommands(uint64_t steps) {
 MapDef Differential::RandomDef() {
   MapDef def{};
   def.type = types_[RandomBelow(types_.size())];
-  const bool hash = def.type == MapType::kHash;
+  const bool hash =
+      def.type == MapType::kHash || def.type == MapType::kPerCpuHash;
   const bool trie = def.type == MapType::kLpmTrie;
   // Sizes of programs are mostly small; others must be right all the same.
   def.key_size = !hash ? 4 : 1 + RandomBelow(OneIn(3) ? 512 : 17);
@@ -133,7 +136,7 @@ MapDef Differential::RandomDef() {
   if (hash && (def.map_flags & kNoPrealloc) != 0) {
     def.max_entries = std::min(def.max_entries, 32U);
   }
-  if (OneIn(trie ? 60 : 6) && def.value_size >= 4) {
+  if (OneIn(trie || IsPerCpu(def.type) ? 60 : 6) && def.value_size >= 4) {
     def.spin_lock_offset = RandomBelow(def.value_size / 4) * 4;
     if (OneIn(16)) def.spin_lock_offset = RandomBelow(def.value_size + 8);
   }
@@ -225,7 +228,7 @@ Differential::Bytes Differential::RandomKey() {
 }
 
 Differential::Bytes Differential::RandomValue() {
-  Bytes value(def_.value_size);
+  Bytes value(value_size_);
   for (uint8_t& byte : value) byte = static_cast<uint8_t>(random_());
   return value;
 }
@@ -273,7 +276,7 @@ void Differential::Step() {
 void Differential::Lookup() {
   const Bytes key = RandomKey();
   const uint64_t flags = OneIn(4) ? RandomFlags() : 0;
-  Bytes left(def_.value_size, kUntouched), right = left;
+  Bytes left(value_size_, kUntouched), right = left;
   const void* const k = MaybeNull(key.data());
   const bool no_value = OneIn(64);
   command_ = absl::StrCat("lookup ", k == nullptr ? "null" : Hex(key),
@@ -322,7 +325,7 @@ void Differential::NextKey() {
        left_result == Errno::kFault) &&
       (right_result == Errno::kOk || right_result == Errno::kNoEnt ||
        right_result == Errno::kFault);
-  Bytes value(def_.value_size);
+  Bytes value(value_size_);
   const bool present =
       k != nullptr && left_->Lookup(k, value.data()) == Errno::kOk;
   if (!both_walk || !present) Compare(left_result, right_result);
@@ -331,7 +334,7 @@ void Differential::NextKey() {
 void Differential::LookupAndDelete() {
   const Bytes key = RandomKey();
   const uint64_t flags = OneIn(4) ? RandomFlags() : 0;
-  Bytes left(def_.value_size, kUntouched), right = left;
+  Bytes left(value_size_, kUntouched), right = left;
   const void* const k = MaybeNull(key.data());
   const bool no_value = OneIn(64);
   command_ =
@@ -403,7 +406,7 @@ void Differential::OrderedBatch() {
   const auto run = [&](BpfMap& map) {
     Side side{Bytes(def_.key_size, kUntouched),
               Bytes(def_.key_size * MaxBatch(), kUntouched),
-              Bytes(def_.value_size * MaxBatch(), kUntouched),
+              Bytes(value_size_ * MaxBatch(), kUntouched),
               count,
               {}};
     void* const out = no_out ? nullptr : side.out.data();
@@ -442,8 +445,7 @@ void Differential::HashBatchWalk(bool deletes) {
   };
   const auto run = [&](BpfMap& map) {
     Side side;
-    Bytes keys(def_.key_size * MaxBatch()),
-        values(def_.value_size * MaxBatch());
+    Bytes keys(def_.key_size * MaxBatch()), values(value_size_ * MaxBatch());
     uint32_t position = 0, room = first_room;
     const void* in = nullptr;
     while (side.result == Errno::kOk || side.result == Errno::kNoSpc) {
@@ -458,9 +460,9 @@ void Differential::HashBatchWalk(bool deletes) {
       if (side.result != Errno::kOk && side.result != Errno::kNoEnt) continue;
       for (uint32_t i = 0; i < count; ++i) {
         const auto key = keys.begin() + i * def_.key_size;
-        const auto value = values.begin() + i * def_.value_size;
+        const auto value = values.begin() + i * value_size_;
         side.elements.emplace(Bytes(key, key + def_.key_size),
-                              Bytes(value, value + def_.value_size));
+                              Bytes(value, value + value_size_));
       }
     }
     return side;
@@ -505,8 +507,7 @@ void Differential::HashBatchRefused() {
       break;
   }
   const auto run = [&](BpfMap& map, uint32_t* count) {
-    Bytes keys(def_.key_size * MaxBatch()),
-        values(def_.value_size * MaxBatch());
+    Bytes keys(def_.key_size * MaxBatch()), values(value_size_ * MaxBatch());
     uint32_t out_position;
     *count = room;
     const void* const in = from ? &position : nullptr;

@@ -83,9 +83,13 @@ class Differential {
                     const Bytes& right);
   void Differ(const std::string& what);
 
-  bool is_array() const { return def_.type == MapType::kArray; }
+  bool is_array() const {
+    return def_.type == MapType::kArray || def_.type == MapType::kPerCpuArray;
+  }
   // Whether walks go in an order that is Linux's.
-  bool is_ordered() const { return def_.type != MapType::kHash; }
+  bool is_ordered() const {
+    return def_.type != MapType::kHash && def_.type != MapType::kPerCpuHash;
+  }
   uint32_t MaxBatch() const { return 2 * def_.max_entries + 3; }
 
   const Backend& left_backend_;
@@ -95,6 +99,7 @@ class Differential {
   std::mt19937_64 random_;
 
   MapDef def_;
+  uint32_t value_size_ = 0;  // in the user view
   TestMap left_;
   TestMap right_;
   uint64_t maps_ = 0;

@@ -11,6 +11,8 @@
 #include "maps/lpm_trie_map.h"
 #include "maps/map_def.h"
 #include "maps/map_types.h"
+#include "maps/per_cpu_array_map.h"
+#include "maps/per_cpu_hash_map.h"
 #include "maps/queue_stack_map.h"
 #include "maps/ring_buffer.h"
 #include "maps/user_ring_buffer.h"
@@ -61,10 +63,14 @@ int UseRings() {
 extern "C" int FirmwareMain() {
   using bpfmap::ArrayMap, bpfmap::Embedded, bpfmap::HashMap, bpfmap::MapType;
   using bpfmap::BloomFilterMap, bpfmap::QueueMap, bpfmap::StackMap;
+  using bpfmap::PerCpuArrayMap, bpfmap::PerCpuHashMap;
   return bpfmap::UseMap<ArrayMap<Embedded>>(MapType::kArray, false) |
          bpfmap::UseMap<ArrayMap<Embedded>>(MapType::kArray, true) |
          bpfmap::UseMap<HashMap<Embedded>>(MapType::kHash, false) |
          bpfmap::UseMap<HashMap<Embedded>>(MapType::kHash, true) |
+         bpfmap::UseMap<PerCpuArrayMap<Embedded>>(MapType::kPerCpuArray,
+                                                  false) |
+         bpfmap::UseMap<PerCpuHashMap<Embedded>>(MapType::kPerCpuHash, false) |
          bpfmap::UseTrie(4) | bpfmap::UseTrie(24) |
          bpfmap::UseMap<QueueMap<Embedded>>(MapType::kQueue, false) |
          bpfmap::UseMap<StackMap<Embedded>>(MapType::kStack, false) |

@@ -299,5 +299,14 @@ INSTANTIATE_TEST_SUITE_P(
              (std::get<1>(info.param) ? "WithLock" : "");
     });
 
+INSTANTIATE_TEST_SUITE_P(PerCpuMaps, EmbeddedNoHeapTest,
+                         testing::Combine(testing::Values(MapType::kPerCpuArray,
+                                                          MapType::kPerCpuHash),
+                                          testing::Values(false)),
+                         [](const auto& info) {
+                           return std::string(
+                               MapTypeName(std::get<0>(info.param)));
+                         });
+
 }  // namespace
 }  // namespace bpfmap

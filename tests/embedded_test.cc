@@ -73,6 +73,8 @@ std::vector<MapDef> AllDefs() {
     for (const uint32_t max_entries :
          {1, 2, 3, 4, 5, 7, 8, 9, 31, 63, 64, 65, 100, 128, 255, 500}) {
       defs.push_back(ArrayDef(value_size, max_entries));
+      defs.push_back(defs.back());
+      defs.back().type = MapType::kPerCpuArray;
       defs.push_back(KeylessDef(MapType::kQueue, value_size, max_entries));
       defs.push_back(KeylessDef(MapType::kStack, value_size, max_entries));
       defs.push_back(
@@ -81,6 +83,9 @@ std::vector<MapDef> AllDefs() {
       for (const uint32_t key_size :
            {1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 100, 511, 512}) {
         defs.push_back(HashDef(key_size, value_size, max_entries));
+        if (key_size % 4 != 0) continue;
+        defs.push_back(defs.back());
+        defs.back().type = MapType::kPerCpuHash;
       }
     }
   }
@@ -226,8 +231,11 @@ TEST_F(EmbeddedTest, ASizeBeyondAnyMemoryIsNoMem) {
 
 // Wherever in Init() memory ran out.
 TEST_F(EmbeddedTest, AMapWithoutMemoryCanBeDestroyed) {
-  for (const MapDef& def : {ArrayDef(8, 10), HashDef(4, 8, 10),
-                            KeylessDef(MapType::kQueue, 8, 10)}) {
+  MapDef per_cpu_array = ArrayDef(8, 10), per_cpu_hash = HashDef(4, 8, 10);
+  per_cpu_array.type = MapType::kPerCpuArray;
+  per_cpu_hash.type = MapType::kPerCpuHash;
+  for (const MapDef& def : {ArrayDef(8, 10), HashDef(4, 8, 10), per_cpu_array,
+                            per_cpu_hash, KeylessDef(MapType::kQueue, 8, 10)}) {
     const uint64_t needed = MemoryNeeded<Embedded>(def);
     for (uint64_t left = 0; left < needed; left += 8) {
       SCOPED_TRACE(Describe(def) + ", " + std::to_string(left) + " bytes left");

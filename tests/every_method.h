@@ -18,7 +18,7 @@
 
 namespace bpfmap {
 
-// What a map for CallEveryMethod holds.
+// What a map for CallEveryMethod holds. Of per-CPU maps, on one CPU.
 using EveryMethodKey = uint32_t;
 struct EveryMethodValue {
   uint32_t lock;
@@ -52,11 +52,15 @@ class Surprises {
   int count_ = 0;
 };
 
+constexpr bool IsHash(MapType type) {
+  return type == MapType::kHash || type == MapType::kPerCpuHash;
+}
+
 // The program view. `map` is empty, if a hash map, before and after.
 template <typename Map>
 void CallEveryHelper(Map& map, Surprises& surprise) {
   const MapDef def = map.def();
-  const bool is_hash = def.type == MapType::kHash;
+  const bool is_hash = IsHash(def.type);
   const bool has_lock = def.spin_lock_offset != kNoSpinLock;
   EveryMethodValue value = {.lock = 0, .number = 7};
 
@@ -88,7 +92,7 @@ void CallEveryHelper(Map& map, Surprises& surprise) {
 template <typename Map>
 void CallEverySingleCommand(Map& map, Surprises& surprise) {
   const MapDef def = map.def();
-  const bool is_hash = def.type == MapType::kHash;
+  const bool is_hash = IsHash(def.type);
   const bool has_lock = def.spin_lock_offset != kNoSpinLock;
   const Errno with_lock = has_lock ? Errno::kOk : Errno::kInval;
   EveryMethodValue value = {.lock = 0, .number = 8};
@@ -126,7 +130,7 @@ void CallEverySingleCommand(Map& map, Surprises& surprise) {
 // The batch commands of the user view. `map` as for CallEveryHelper.
 template <typename Map>
 void CallEveryBatchCommand(Map& map, Surprises& surprise) {
-  const bool is_hash = map.def().type == MapType::kHash;
+  const bool is_hash = IsHash(map.def().type);
   const Errno if_hash = is_hash ? Errno::kOk : Errno::kNotSupp;
   EveryMethodKey keys[] = {0, 1, 2};
   EveryMethodValue values[] = {{0, 10}, {0, 11}, {0, 12}};

@@ -10,12 +10,22 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "profiles/cpu.h"
 #include "tests/numbered_trie.h"
 
 namespace bpfmap {
 namespace {
 
 constexpr uint32_t kMaxEntries = 4;
+
+// A value of any type: 8 bytes, or 8 for each CPU. All of them are the same.
+constexpr int kMostCpus = 64;
+struct AnyValue {
+  explicit AnyValue(uint64_t number) { slices.fill(number); }
+  uint64_t number() const { return slices[0]; }
+
+  std::array<uint64_t, kMostCpus> slices;
+};
 
 MapDef BaseDef(MapType type) {
   if (type == MapType::kRingBuf || type == MapType::kUserRingBuf) {
@@ -81,6 +91,7 @@ std::vector<std::string> GoldenProbe::Run() {
   Programs();
   Prefixes();
   Forks();
+  PerCpuLayout();
   return rows_;
 }
 
@@ -115,7 +126,7 @@ TestMap GoldenProbe::Filled(int count, uint32_t map_flags) {
   TestMap map;
   EXPECT_EQ(CreateMap(def, &map), Errno::kOk);
   for (uint32_t key = 0; key < static_cast<uint32_t>(count); ++key) {
-    const uint64_t value = 100 + key;
+    const AnyValue value(100 + key);
     EXPECT_EQ(map->Update(Key(&key), &value), Errno::kOk);
   }
   return map;
@@ -238,7 +249,7 @@ void GoldenProbe::CreateWithFlags() {
 }
 
 void GoldenProbe::LargestSizes() {
-  if (is_array()) return;  // theirs is as large as memory
+  if (is_array() && !is_per_cpu()) return;  // theirs is as large as memory
   const auto largest = [&](const char* what, uint32_t MapDef::*member) {
     uint32_t accepted = base_.*member;
     uint32_t refused = 1 << 23;
@@ -262,7 +273,7 @@ void GoldenProbe::LargestSizes() {
                      " accepted (other size as the base, max_entries=1)"),
         Errno::kOk, absl::StrCat(accepted, ", then ", ErrnoName(refusal)));
   };
-  if (has_keys()) largest("key_size", &MapDef::key_size);
+  if (has_keys() && !is_array()) largest("key_size", &MapDef::key_size);
   if (!is_map_of_maps()) largest("value_size", &MapDef::value_size);
 }
 
@@ -285,7 +296,7 @@ void GoldenProbe::Elements() {
     const uint32_t key = state.key;
     for (const uint64_t flags : update_flags) {
       const TestMap map = Filled(state.entries);
-      const uint64_t value = 777;
+      const AnyValue value(777);
       Row("update", absl::StrCat(state.name, ", flags=", Signed(flags)),
           map->Update(&key, &value, flags));
     }
@@ -293,13 +304,15 @@ void GoldenProbe::Elements() {
       const TestMap map = Filled(state.entries);
       const std::string condition =
           absl::StrCat(state.name, ", flags=", Signed(flags));
-      uint64_t value = 0;
+      AnyValue value(0);
       Errno error = map->Lookup(&key, &value, flags);
       Row("lookup", condition, error,
-          error == Errno::kOk && !has_descriptors() ? absl::StrCat(value) : "");
+          error == Errno::kOk && !has_descriptors()
+              ? absl::StrCat(value.number())
+              : "");
       error = map->LookupAndDelete(&key, &value, flags);
       Row("lookup_and_delete", condition, error,
-          error == Errno::kOk ? absl::StrCat(value) : "");
+          error == Errno::kOk ? absl::StrCat(value.number()) : "");
     }
     const TestMap map = Filled(state.entries);
     const Errno error = map->Delete(&key);
@@ -314,7 +327,7 @@ void GoldenProbe::Elements() {
 void GoldenProbe::Walks() {
   TestMap map = Filled(0);
   const uint32_t zero = 0;
-  uint64_t value = 0;
+  AnyValue value(0);
   uint32_t next = 0;
   Row("lookup", "empty map", map->Lookup(&zero, &value));
   Row("lookup_and_delete", "empty map", map->LookupAndDelete(&zero, &value));
@@ -350,7 +363,7 @@ void GoldenProbe::Walks() {
 void GoldenProbe::NullPointers() {
   const TestMap map = Filled(2);
   const uint32_t key = 0;
-  uint64_t value = 1;
+  AnyValue value(1);
   Row("update", "bad key pointer", map->Update(nullptr, &value));
   Row("lookup", "bad key pointer", map->Lookup(nullptr, &value));
   Row("lookup", "NULL key pointer", map->Lookup(nullptr, &value));
@@ -423,7 +436,7 @@ void GoldenProbe::Batches() {
 
 void GoldenProbe::RunBatch(const Batch& batch) {
   std::array<uint32_t, 8> keys;
-  std::array<uint64_t, 8> values;
+  std::vector<AnyValue> values(8, AnyValue(500));
   uint32_t in = 0xffffffff;
   uint32_t out = 0;
   uint32_t count = 0;
@@ -436,7 +449,7 @@ void GoldenProbe::RunBatch(const Batch& batch) {
   const auto run = [&](const char* op, const auto& command) {
     // Seed 0: who shares a bucket is then the same in every run.
     const TestMap map = Filled(batch.entries, has_seed() ? kZeroSeed : 0);
-    for (uint32_t i = 0; i < keys.size(); ++i) keys[i] = i, values[i] = 500 + i;
+    for (uint32_t i = 0; i < keys.size(); ++i) keys[i] = i;
     if (batch.second_key_missing) keys[1] = 200;
     count = batch.count;
     const Errno error = command(*map);
@@ -468,7 +481,7 @@ void GoldenProbe::BatchWalks() {
   const auto walk = [&](const char* op, bool deletes) {
     const TestMap map = Filled(3, has_seed() ? kZeroSeed : 0);
     std::array<uint32_t, 8> keys;
-    std::array<uint64_t, 8> values;
+    std::vector<AnyValue> values(8, AnyValue(0));
     uint32_t position = 0;
     uint32_t count = 0;
     uint32_t total = 0;
@@ -553,12 +566,12 @@ void GoldenProbe::Rights() {
     if (of_programs && is_array() && has_descriptors()) continue;
     const TestMap map = Filled(0, map_flag);
     uint32_t key = 0, next = 0, count = 1;
-    uint64_t value = 5;
+    AnyValue value(5);
     if (map_flag == 0) {
       EXPECT_EQ(map->Update(Key(&key), &value), Errno::kOk);
       Row("freeze", "first time", map->Freeze());
       Row("freeze", "second time", map->Freeze());
-      value = 6;  // for a bloom filter: one that is not there
+      value = AnyValue(6);  // for a bloom filter: one that is not there
     }
     Row("update", name, map->Update(Key(&key), &value));
     Row("update", absl::StrCat(name, " and flags=99"),
@@ -592,7 +605,7 @@ void GoldenProbe::SpinLocks() {
   TestMap map;
   const Errno created = backend_.create(def, &map);
   Row("create", "value type with a bpf_spin_lock", created);
-  if (!has_keys()) return;
+  if (!has_keys() || is_per_cpu()) return;
   ASSERT_EQ(created, Errno::kOk);
 
   const uint32_t key = 1;
@@ -643,11 +656,11 @@ void GoldenProbe::SpinLocks() {
 }
 
 void GoldenProbe::HashCapacity() {
-  if (!is_hash()) return;
+  if (!is_hash() && base_.type != MapType::kPerCpuHash) return;
   for (const auto& [name, map_flags] :
        {std::pair("preallocated", 0U), std::pair("NO_PREALLOC", kNoPrealloc)}) {
     const TestMap map = Filled(0, map_flags);
-    const uint64_t value = 1;
+    const AnyValue value(1);
     int inserted = 0;
     Errno error = Errno::kOk;
     for (uint32_t key = 0; key < 50; ++key) {
@@ -663,6 +676,39 @@ void GoldenProbe::HashCapacity() {
     key = 77;
     Row("update", absl::StrCat(name, ", after that delete: absent key"),
         map->Update(&key, &value));
+  }
+}
+
+// How wide a value is in the user view, and what comes back of its padding.
+void GoldenProbe::PerCpuLayout() {
+  if (!is_per_cpu()) return;
+  const int cpus = PossibleCpus();
+  for (const uint32_t size : {1, 4, 7, 8, 12, 17}) {
+    MapDef def = base_;
+    def.value_size = size;
+    TestMap map;
+    ASSERT_EQ(backend_.create(def, &map), Errno::kOk);
+    const uint32_t stride = (size + 7) / 8 * 8;
+    constexpr uint8_t kUnwritten = 0xee;
+    std::vector<uint8_t> in(stride * cpus), out(in.size() + 64, kUnwritten);
+    for (std::size_t i = 0; i < in.size(); ++i) {
+      in[i] = static_cast<uint8_t>(i % 0x80 + 1);
+    }
+    const uint32_t key = 0;
+    EXPECT_EQ(map->Update(&key, in.data()), Errno::kOk);
+    const Errno error = map->Lookup(&key, out.data());
+    const auto end = std::find(out.begin(), out.end(), kUnwritten);
+    const auto second = out.begin() + stride;
+    const bool matches = std::equal(second, second + size, in.begin() + stride);
+    const bool kept = std::equal(in.begin(), in.end(), out.begin());
+    // The file's machine had 2 CPUs.
+    Row("lookup", absl::StrCat("value_size=", size, ", per-CPU layout"), error,
+        absl::StrCat("bytes written=", (end - out.begin()) * 2 / cpus,
+                     " stride=", stride, " second cpu ",
+                     matches ? "matches" : "differs", " padding ",
+                     size == stride ? "none"
+                     : kept         ? "kept"
+                                    : "not kept"));
   }
 }
 

@@ -47,6 +47,7 @@ class GoldenProbe {
   void Rights();
   void SpinLocks();
   void HashCapacity();
+  void PerCpuLayout();
   // In golden_probe_keyless.cc, types without keys.
   void KeylessElements();
   void KeylessWalks();
@@ -75,17 +76,20 @@ class GoldenProbe {
   Errno CreateOfOneValue(const MapDef& def, TestMap* map);
   bool is_array() const {
     return base_.type == MapType::kArray ||
+           base_.type == MapType::kPerCpuArray ||
            base_.type == MapType::kArrayOfMaps || is_prog_array();
   }
   bool is_bloom() const { return base_.type == MapType::kBloomFilter; }
   bool is_hash() const { return base_.type == MapType::kHash; }
   bool has_seed() const {
-    return is_hash() || base_.type == MapType::kHashOfMaps;
+    return is_hash() || base_.type == MapType::kPerCpuHash ||
+           base_.type == MapType::kHashOfMaps;
   }
   bool is_ring() const {
     return base_.type == MapType::kRingBuf ||
            base_.type == MapType::kUserRingBuf;
   }
+  bool is_per_cpu() const { return IsPerCpu(base_.type); }
   bool is_trie() const { return base_.type == MapType::kLpmTrie; }
   bool is_prog_array() const { return base_.type == MapType::kProgArray; }
   bool has_keys() const { return base_.key_size != 0; }

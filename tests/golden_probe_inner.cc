@@ -176,7 +176,8 @@ void GoldenProbe::InnerMaps() {
   Row("update", "good inner map", put(base_.inner_map_fd));
 
   for (const MapType type :
-       {MapType::kHash, MapType::kArray, MapType::kLpmTrie, MapType::kQueue,
+       {MapType::kHash, MapType::kArray, MapType::kPerCpuHash,
+        MapType::kPerCpuArray, MapType::kLpmTrie, MapType::kQueue,
         MapType::kStack, MapType::kRingBuf, MapType::kBloomFilter,
         MapType::kUserRingBuf}) {
     const MapDef inner = InnerDef(type);

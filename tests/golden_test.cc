@@ -23,9 +23,10 @@ namespace {
 
 constexpr MapType kTypes[] = {
     MapType::kHash,        MapType::kArray,       MapType::kProgArray,
-    MapType::kLpmTrie,     MapType::kArrayOfMaps, MapType::kHashOfMaps,
-    MapType::kQueue,       MapType::kStack,       MapType::kRingBuf,
-    MapType::kBloomFilter, MapType::kUserRingBuf};
+    MapType::kPerCpuHash,  MapType::kPerCpuArray, MapType::kLpmTrie,
+    MapType::kArrayOfMaps, MapType::kHashOfMaps,  MapType::kQueue,
+    MapType::kStack,       MapType::kRingBuf,     MapType::kBloomFilter,
+    MapType::kUserRingBuf};
 
 // The lines of a file beside this test, without comments.
 std::vector<std::string> Lines(const std::string& name) {

@@ -289,10 +289,9 @@ TYPED_TEST(InterleavingTest, OneOfTwoTakersGetsAValue) {
       });
 }
 
-// Not promised of large elements, nor where memory counts.
-TEST(InterleavingWalkTest, AWalkByNextKeyThatMeetsAGrowthMissesNoKey) {
-  FullHash map;
-  std::set<uint32_t> shown;
+TYPED_TEST(InterleavingTest, AWalkByNextKeyThatMeetsAGrowthShowsEachKeyOnce) {
+  TypeParam map;
+  std::multiset<uint32_t> shown;
   const int points = ForEachInterleaving(
       [&] {
         map.Renew();
@@ -308,8 +307,51 @@ TEST(InterleavingWalkTest, AWalkByNextKeyThatMeetsAGrowthMissesNoKey) {
                   Errno::kOk);
       },
       [&] { EXPECT_EQ(map->Resize(100 * kSize), Errno::kOk); },
-      [&] { EXPECT_EQ(shown.size(), kSize); });
+      [&] {
+        const std::set<uint32_t> keys(shown.begin(), shown.end());
+        EXPECT_EQ(keys.size(), kSize);
+        EXPECT_EQ(shown.size(), kSize);
+      });
   EXPECT_GT(points, static_cast<int>(kSize));
+}
+
+// The key that the walk stands on stays.
+TYPED_TEST(InterleavingTest, AWalkByNextKeyThatMeetsChangesMissesNoStableKey) {
+  TypeParam map;
+  std::multiset<uint32_t> shown;
+  ForEachInterleaving(
+      [&] {
+        map.Renew();
+        shown.clear();
+      },
+      [&] {
+        EXPECT_EQ(WalkByNextKey(*map,
+                                [&](const std::byte* key) {
+                                  uint32_t number;
+                                  std::memcpy(&number, key, sizeof number);
+                                  shown.insert(number);
+                                  if (number >= kSize / 2) {
+                                    std::ignore = map.Update(number, 7);
+                                  }
+                                }),
+                  Errno::kOk);
+      },
+      [&] {
+        // What the old chains led to is gone, and its memory taken again.
+        EXPECT_EQ(map->Resize(100 * kSize), Errno::kOk);
+        for (uint32_t key = 0; key < kSize / 2; ++key) {
+          if (shown.count(key) > 0) continue;
+          EXPECT_EQ(map.Delete(key), Errno::kOk);
+        }
+        for (uint32_t key = kSize; key < 4 * kSize; ++key) {
+          EXPECT_EQ(map.Update(key, 7), Errno::kOk);
+        }
+      },
+      [&] {
+        for (uint32_t key = kSize / 2; key < kSize; ++key) {
+          EXPECT_EQ(shown.count(key), 1u) << key;
+        }
+      });
 }
 
 TYPED_TEST(InterleavingTest, AWalkByBatchThatMeetsAGrowthMissesNoKey) {

@@ -146,16 +146,36 @@ KernelHelpers::KernelHelpers(const KernelMap& map)
                  .SkipIfZero(kR0, 1)
                  .MoveValue(kR0, 1)
                  .Exit()),
-      lookup_(LookupProgram()),
+      lookup_(CopyValue(CallHelper(kHelperMapLookupElem))),
       update_(CallHelper(kHelperMapUpdateElem).Exit()),
-      delete_(CallHelper(kHelperMapDeleteElem).Exit()) {}
+      delete_(CallHelper(kHelperMapDeleteElem).Exit()) {
+  if (!IsPerCpu(def_.type)) return;
+  BpfAssembler call;  // the CPU goes where the others have their flags
+  call.LoadMapValue(kR6, scratch_->fd())
+      .LoadMap(kR1, fd_)
+      .Move(kR2, kR6)
+      .AddValue(kR2, KeyOffset(def_))
+      .Load(8, kR3, kR6, kFlagsOffset)
+      .Call(kHelperMapLookupPerCpuElem);
+  lookup_per_cpu_.emplace(CopyValue(std::move(call)));
+}
 
 bool KernelHelpers::Found(const void* key) {
   return Run(found_, key, nullptr, 0) == 1;
 }
 
 bool KernelHelpers::LookupElem(const void* key, void* value) {
-  if (Run(lookup_, key, nullptr, 0) != 1) return false;
+  return RunLookup(lookup_, key, 0, value);
+}
+
+bool KernelHelpers::LookupPerCpuElem(const void* key, uint32_t cpu,
+                                     void* value) {
+  return RunLookup(*lookup_per_cpu_, key, cpu, value);
+}
+
+bool KernelHelpers::RunLookup(const KernelProgram& program, const void* key,
+                              uint64_t flags, void* value) {
+  if (Run(program, key, nullptr, flags) != 1) return false;
   const uint32_t zero = 0;
   std::vector<char> arguments(scratch_->def().value_size);
   EXPECT_TRUE(scratch_->Lookup(&zero, arguments.data()) == Errno::kOk);
@@ -187,7 +207,7 @@ BpfAssembler KernelHelpers::CallHelper(int helper) const {
   return assembler;
 }
 
-BpfAssembler KernelHelpers::LookupProgram() const {
+BpfAssembler KernelHelpers::CopyValue(BpfAssembler call) const {
   // The widest aligned loads that leave the lock out.
   BpfAssembler copy;
   const int64_t end = def_.value_size;
@@ -202,8 +222,7 @@ BpfAssembler KernelHelpers::LookupProgram() const {
                static_cast<int>(kValueOffset + offset), kR1);
   }
   copy.MoveValue(kR0, 1);
-  return CallHelper(kHelperMapLookupElem)
-      .SkipIfZero(kR0, static_cast<int>(copy.instructions().size()))
+  return call.SkipIfZero(kR0, static_cast<int>(copy.instructions().size()))
       .Append(copy)
       .Exit();
 }

@@ -17,6 +17,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,6 +50,7 @@ inline constexpr int kHelperMapDeleteElem = 3;
 inline constexpr int kHelperMapPushElem = 87;
 inline constexpr int kHelperMapPopElem = 88;
 inline constexpr int kHelperMapPeekElem = 89;
+inline constexpr int kHelperMapLookupPerCpuElem = 195;
 
 // Collects instructions. Where one has a `size`, that is 1, 2, 4 or 8 bytes;
 // loads fill the rest of the register with zeros.
@@ -164,6 +166,10 @@ class KernelHelpers {
   // where the verifier refuses such a program, as it does for kWrOnlyProg.
   bool LookupElem(const void* key, void* value);
 
+  // What bpf_map_lookup_percpu_elem() finds, as for LookupElem().
+  // REQUIRES: a per-CPU map.
+  bool LookupPerCpuElem(const void* key, uint32_t cpu, void* value);
+
   // What bpf_map_update_elem() and bpf_map_delete_elem() return; where the
   // verifier refuses such a program, its errno.
   Errno UpdateElem(const void* key, const void* value, uint64_t flags);
@@ -171,7 +177,10 @@ class KernelHelpers {
 
  private:
   BpfAssembler CallHelper(int helper) const;
-  BpfAssembler LookupProgram() const;
+  // Copies the value that a call gave a pointer to.
+  BpfAssembler CopyValue(BpfAssembler call) const;
+  bool RunLookup(const KernelProgram& program, const void* key, uint64_t flags,
+                 void* value);
 
   // Runs `program` with these arguments; a null value is zeros. Returns what
   // the program returns, or minus the errno with which it was refused.
@@ -183,6 +192,7 @@ class KernelHelpers {
   // An array of one value: the flags, the value, the key.
   const std::unique_ptr<KernelMap> scratch_;
   const KernelProgram found_, lookup_, update_, delete_;
+  std::optional<KernelProgram> lookup_per_cpu_;  // of a per-CPU map
 };
 
 }  // namespace bpfmap

@@ -1,9 +1,11 @@
 #include "tests/kernel_support.h"
 
 #include <cstdlib>
+#include <fstream>
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "maps/kernel_map.h"
@@ -31,6 +33,16 @@ bool KernelAvailable() { return WhyNoKernel().empty(); }
 const std::string& WhyNoKernel() {
   static const std::string& why = *new std::string(AskKernel());
   return why;
+}
+
+// The file says "0-3", or "0-3,8-11": the last number is the highest.
+int KernelPossibleCpus() {
+  std::ifstream file("/sys/devices/system/cpu/possible");
+  std::string ranges;
+  int last = 0;
+  if (!std::getline(file, ranges)) return 0;
+  const std::size_t number = ranges.find_last_of(",-") + 1;
+  return absl::SimpleAtoi(ranges.substr(number), &last) ? last + 1 : 0;
 }
 
 bool KernelRequired() {

@@ -17,6 +17,9 @@ bool KernelAvailable();
 // Why KernelAvailable() is false, in one sentence; empty where it is true.
 const std::string& WhyNoKernel();
 
+// How many CPUs the kernel says there can be; 0 where it does not say.
+int KernelPossibleCpus();
+
 // Whether the environment says REQUIRE_KERNEL=1: to go without the kernel is
 // then a failure.
 bool KernelRequired();

@@ -14,6 +14,7 @@
 #include "maps/bpf_map.h"
 #include "maps/errno.h"
 #include "maps/map_def.h"
+#include "tests/user_value_size.h"
 
 namespace bpfmap {
 
@@ -23,11 +24,12 @@ template <typename Visit>
 Errno WalkByBatch(BpfMap& map, uint32_t room, Visit visit,
                   BatchFlags flags = {}) {
   const MapDef def = map.def();
+  const std::size_t value_size = UserValueSize(def);
   std::vector<std::byte> position(std::max(def.key_size, 4U));
   bool started = false;
   while (true) {
     std::vector<std::byte> keys(std::size_t{room} * def.key_size);
-    std::vector<std::byte> values(std::size_t{room} * def.value_size);
+    std::vector<std::byte> values(room * value_size);
     uint32_t count = room;
     const Errno error =
         map.LookupBatch(started ? position.data() : nullptr, position.data(),
@@ -38,7 +40,7 @@ Errno WalkByBatch(BpfMap& map, uint32_t room, Visit visit,
     }
     if (error != Errno::kOk && error != Errno::kNoEnt) return error;
     for (std::size_t i = 0; i < count; ++i) {
-      visit(keys.data() + i * def.key_size, values.data() + i * def.value_size);
+      visit(keys.data() + i * def.key_size, values.data() + i * value_size);
     }
     if (error == Errno::kNoEnt) return Errno::kOk;
     started = true;

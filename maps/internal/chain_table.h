@@ -2,22 +2,29 @@
 // element, found through buckets. For large elements, and where memory counts
 // before it is touched; see hash_table.h.
 //
-// A bucket is a chain of slots, newest first. A slot is
+// Keys are in the order of their hashes (the high half of them), and where
+// these are equal, of their bytes. The range of hashes is divided evenly into
+// chains of slots. A slot is
 //   u32 next slot | u32 hash | key, rounded up to 8 | value, rounded up to 8
 // and is named by its number, from 1 on; 0 ends a chain.
 //
 // Invariants:
-//   1. A key is in the bucket `hash & mask` and nowhere else.
-//   2. Bucket b belongs to shard b & (shards - 1). Its chain, and the slots in
-//      it, are changed by a thread that holds the shard's lock as a writer,
-//      inside a StripeWrite. The mask is changed by a thread that does so for
-//      all shards. So a reader whose shard did not change saw a sound chain.
+//   1. With 2^n chains, a key is in the chain that the first n bits of its hash
+//      say and nowhere else. A chain is in order, so all of them, one behind
+//      the other, are in the same order however many they are: growing cuts
+//      chains.
+//   2. Shards divide the range likewise, and no chain is larger than a shard.
+//      A chain, and the slots in it, are changed by a thread that holds the
+//      shard's lock as a writer, inside a StripeWrite. The number of chains is
+//      changed by a thread that does so for all shards. So a reader whose shard
+//      did not change saw a sound chain.
 //   3. Replacing a value puts a new slot in the old one's place. Each shard
 //      keeps the slot that it replaced last as its spare, for the next time:
 //      a full table can still replace, and a pointer to the old value shows
 //      the old bytes until then.
-//   4. A key's place among the keys of its bucket does not change while it is
-//      present, so a walk neither misses it nor sees it twice (but for Grow).
+//   4. A key's place in the order is its own. A walk goes on behind the key, or
+//      the part of the range, that it saw last: it neither misses a key that
+//      stays nor sees it twice, whatever comes, goes, or grows meanwhile.
 //   5. A link to a slot is stored with release after the slot was filled, and
 //      loaded with acquire: who reaches a slot through a pointer sees it whole,
 //      without atomics.
@@ -84,8 +91,8 @@ class ChainTable {
         allocator_(max_entries) {}
   ~ChainTable() {
     // The first ones are part of the block.
-    for (int i = 1; i < bucket_arrays_; ++i) {
-      memory_.Deallocate(buckets_[i].heads);
+    for (int i = 1; i < chains_count_; ++i) {
+      memory_.Deallocate(chains_[i].heads);
     }
   }
   ChainTable(const ChainTable&) = delete;
@@ -100,29 +107,37 @@ class ChainTable {
                SlotsSize(SlotSize(key_size, value_size), max_entries));
   }
 
-  // Returns false if there is no memory; nothing is then taken.
-  // REQUIRES: called once, with the max_entries of the constructor, before
-  // anything else.
-  bool Init(uint32_t max_entries) {
+  // Returns false if there is no memory; nothing is then taken. With
+  // `attached`, as many bytes more, a part of a Block, are taken for the
+  // caller's own use. REQUIRES: called once, with the max_entries of the
+  // constructor, before anything else.
+  bool Init(uint32_t max_entries, uint64_t attached = 0) {
     const uint64_t slot_size = SlotSize(key_size_, value_.size());
-    if (!block_.Allocate(MemoryNeeded(key_size_, value_.size(), max_entries))) {
+    if (!block_.Allocate(MemoryNeeded(key_size_, value_.size(), max_entries) +
+                         attached)) {
       return false;
     }
+    attached_ = block_.Carve(attached);
     shards_.Init(block_.Carve(Shards::MemoryNeeded(max_entries)), max_entries);
-    buckets_[0].mask = static_cast<uint32_t>(BucketsFor(max_entries) - 1);
-    buckets_[0].heads =
+    chains_[0].bits = BitsFor(max_entries);
+    chains_[0].heads =
         reinterpret_cast<uint32_t*>(block_.Carve(HeadsSize(max_entries)));
-    current_.store(&buckets_[0], std::memory_order_relaxed);
+    current_.store(&chains_[0], std::memory_order_relaxed);
     slots_.Init(block_.Carve(SlotsSize(slot_size, max_entries)), slot_size,
                 SlotsFor(max_entries, shards_.count()));
     return true;
   }
 
+  // The attached bytes, zero at first.
+  std::byte* attached() const { return attached_; }
+
   template <typename Key>
   uint64_t Hash(Key key) const {
     return key.Hash(hash_);
   }
-  Shard& ShardOf(uint64_t hash) const { return shards_.Of(hash); }
+  Shard& ShardOf(uint64_t hash) const {
+    return shards_.Of((Kept(hash) * shards_.count()) >> kKeptBits);
+  }
 
   // A pointer to the value of `key`, or null.
   template <typename Key>
@@ -207,9 +222,10 @@ class ChainTable {
     const uint32_t fresh = allocator_.TakeForElement(*this);
     if (fresh == Allocator::kNone) return false;
     StripeWrite<P> write(shard);
-    uint32_t* const head = HeadOf(hash);
-    Fill(fresh, hash, key, value, LoadLink(head));
-    StoreLink(head, fresh);
+    Fill(fresh, hash, key, value, /*next=*/0);
+    const Place behind = FirstNotBefore(fresh, HeadOf(CurrentChains(), hash));
+    StoreLink(NextOf(fresh), behind.slot);
+    StoreLink(behind.link, fresh);
     return true;
   }
 
@@ -224,9 +240,11 @@ class ChainTable {
   void EraseLocked(Shard& shard, const Place& place, uint64_t)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     StripeWrite<P> write(shard);
-    StoreLink(place.link, LoadLink(NextOf(place.slot)));
-    // Before the end of the write: who sees that the key is gone finds room.
+    const uint32_t next = LoadLink(NextOf(place.slot));
+    // First: who sees that the key is gone finds room. A walk sees it from the
+    // head of the chain alone.
     allocator_.GiveBackElement(*this, place.slot);
+    StoreLink(place.link, next);
   }
 
   // For GroupTable's sake: here InsertLocked has the last word.
@@ -235,36 +253,47 @@ class ChainTable {
     return false;
   }
 
-  // Copies the key behind `key` in the order of the buckets to `next`, which
-  // may be the same memory, or null; the first key if `key` is null or absent.
-  // Returns false if there is none.
-  bool NextKey(const void* key, void* next) const;
+  // Walking. A bucket is a part of the range of hashes, of one chain or, once
+  // the table grew, several.
 
-  // How many buckets there are. They may be more by the time the answer is
-  // looked at, unless a shard is locked.
-  uint64_t bucket_count() const { return CurrentBuckets().mask + uint64_t{1}; }
-  Shard& ShardOfBucket(uint64_t bucket) const { return ShardOf(bucket); }
+  // How many buckets there are, for good: as many as Linux has.
+  uint64_t bucket_count() const { return chains_[0].count(); }
+  Shard& ShardOfBucket(uint64_t bucket) const {
+    return ShardOf(FirstHash(bucket) << kKeptBits);
+  }
 
-  // False means that there is nothing in `bucket`, for sure.
+  // False means that there is nothing in `bucket`, for sure: the chains that
+  // were cut when the table grew keep their heads.
   bool MayHaveElements(uint64_t bucket) const {
-    return LoadLink(HeadOf(bucket)) != 0;
+    bool may = false;
+    ForEachHead(bucket, [&](uint32_t* head) { may |= LoadLink(head) != 0; });
+    return may;
   }
 
   // Calls visitor(place) for each element of `bucket`.
   template <typename Visitor>
   void VisitLocked([[maybe_unused]] Shard& shard, uint64_t bucket,
                    Visitor visitor) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
-    for (Place place = PlaceBehind(HeadOf(bucket)); place;
-         place = PlaceBehind(NextOf(place.slot))) {
-      visitor(place);
-    }
+    ForEachHead(bucket, [&](uint32_t* head) {
+      for (Place place = PlaceBehind(head); place;
+           place = PlaceBehind(NextOf(place.slot))) {
+        visitor(place);
+      }
+    });
   }
   void EraseBucketLocked(Shard& shard, uint64_t bucket)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    while (const Place place = PlaceBehind(HeadOf(bucket))) {
-      EraseLocked(shard, place, /*hash=*/bucket);
-    }
+    ForEachHead(bucket, [&](uint32_t* head) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      while (const Place place = PlaceBehind(head)) {
+        EraseLocked(shard, place, FirstHash(bucket));
+      }
+    });
   }
+
+  // Copies the key that follows `key` to `next`, which may be the same memory,
+  // or null; the first key if `key` is null or absent. Returns false if there
+  // is none.
+  bool NextKey(const void* key, void* next) const;
 
   void CopyKeyOut(void* key, const Place& place) const {
     LoadBytes(key, At(place.slot) + kKeyOffset, key_size_);
@@ -285,22 +314,20 @@ class ChainTable {
   }
 
   // Makes room for `max_entries` elements; every element stays where it is.
-  // Returns false, and changes nothing, if there is no memory. A walk by
-  // buckets that spans this call may see keys twice, but misses none; one by
-  // NextKey may miss some.
+  // Returns false, and changes nothing, if there is no memory.
   // REQUIRES: one call at a time.
   bool Grow(uint32_t max_entries) requires P::kResizable {
-    const Buckets& old = CurrentBuckets();
-    const uint64_t count = BucketsFor(max_entries);
+    const Chains& old = CurrentChains();
+    const int bits = BitsFor(max_entries);
     if (!slots_.Grow(SlotsFor(max_entries, shards_.count()))) return false;
-    if (count <= old.mask + uint64_t{1}) return true;
-    const Buckets* const grown = AllocateBuckets(count);
+    if (bits <= old.bits) return true;
+    const Chains* const grown = AllocateChains(bits);
     if (grown == nullptr) return false;
     shards_.WithAllWritten([&] {
-      for (uint64_t bucket = 0; bucket <= old.mask; ++bucket) {
-        Redistribute(LoadLink(&old.heads[bucket]), *grown);
+      for (uint64_t chain = 0; chain < old.count(); ++chain) {
+        Cut(LoadLink(&old.heads[chain]), *grown);
       }
-      // Release pairs with the acquire in CurrentBuckets.
+      // Release pairs with the acquire in CurrentChains.
       current_.store(grown, std::memory_order_release);
     });
     return true;
@@ -316,18 +343,29 @@ class ChainTable {
   using Shards = StripeSet<P, Shard>;
   using Allocator = SlotAllocator<P, ChainTable>;
 
-  // Never changes once it is current. Those that are not stay until the end,
-  // for readers that have not noticed yet.
-  struct Buckets {
-    uint32_t mask = 0;
+  // What a slot keeps of the hash is what the order of keys goes by.
+  static constexpr int kKeptBits = 32;
+  static uint64_t Kept(uint64_t hash) { return hash >> kKeptBits; }
+
+  // 2^bits chains. Never changes once it is current. Those that are not stay
+  // until the end, for readers that have not noticed yet.
+  struct Chains {
+    int bits = 0;
     uint32_t* heads = nullptr;  // slot numbers; touched through links only
+
+    uint64_t count() const { return uint64_t{1} << bits; }
+    // The chain of a hash, as slots keep it; and the first hash of a chain.
+    uint64_t Of(uint64_t kept) const { return kept >> (kKeptBits - bits); }
+    uint64_t FirstHash(uint64_t chain) const {
+      return chain << (kKeptBits - bits);
+    }
   };
 
   static constexpr uint32_t kHashOffset = 4;
   static constexpr uint32_t kKeyOffset = 8;
   static constexpr uint32_t kCopySize = 256;
   static constexpr uint32_t kStepsBetweenChecks = 64;
-  static constexpr int kMaxBuckets = P::kResizable ? 32 : 1;
+  static constexpr int kMaxChains = P::kResizable ? 32 : 1;
 
   static constexpr uint64_t SlotSize(uint32_t key_size, uint32_t value_size) {
     return kKeyOffset + RoundUp8(key_size) + RoundUp8(value_size);
@@ -340,11 +378,12 @@ class ChainTable {
     return Slab<P>::MemoryNeeded(
         slot_size, SlotsFor(max_entries, Shards::CountFor(max_entries)));
   }
-  static constexpr uint64_t BucketsFor(uint32_t max_entries) {
-    return std::bit_ceil(uint64_t{max_entries});
+  // As many chains as Linux has buckets.
+  static constexpr int BitsFor(uint32_t max_entries) {
+    return std::bit_width(std::bit_ceil(uint64_t{max_entries})) - 1;
   }
   static constexpr uint64_t HeadsSize(uint32_t max_entries) {
-    return BucketsFor(max_entries) * sizeof(uint32_t);
+    return uint64_t{sizeof(uint32_t)} << BitsFor(max_entries);
   }
 
   static uint32_t LoadLink(const uint32_t* link) {
@@ -361,69 +400,97 @@ class ChainTable {
   }
   static Place PlaceBehind(uint32_t* link) { return {link, LoadLink(link)}; }
 
-  const Buckets& CurrentBuckets() const {
+  uint32_t KeptIn(uint32_t slot) const {
+    return LoadWord<uint32_t>(At(slot) + kHashOffset);
+  }
+
+  const Chains& CurrentChains() const {
     return *current_.load(std::memory_order_acquire);
   }
-  // The head of the bucket of a hash, or of a bucket's number.
-  uint32_t* HeadOf(uint64_t hash) const {
-    const Buckets& buckets = CurrentBuckets();
-    return &buckets.heads[hash & buckets.mask];
+  static uint32_t* HeadOf(const Chains& chains, uint64_t hash) {
+    return &chains.heads[chains.Of(Kept(hash))];
+  }
+
+  // The first hash of a bucket, as slots keep it. The first chains are the
+  // buckets.
+  uint64_t FirstHash(uint64_t bucket) const {
+    return chains_[0].FirstHash(bucket);
+  }
+  // Calls visitor(head) for each chain of a bucket.
+  template <typename Visitor>
+  void ForEachHead(uint64_t bucket, Visitor visitor) const {
+    const Chains& chains = CurrentChains();
+    const uint64_t end = chains.Of(FirstHash(bucket + 1));
+    for (uint64_t chain = chains.Of(FirstHash(bucket)); chain < end; ++chain) {
+      visitor(&chains.heads[chain]);
+    }
   }
 
   // Looks for `key`. What it says counts if the shard is Unchanged(version).
   template <typename Key>
   Place Walk(const Shard& shard, uint32_t version, uint64_t hash,
              Key key) const {
-    Place place = PlaceBehind(HeadOf(hash));
+    const uint32_t wanted = static_cast<uint32_t>(Kept(hash));
+    Place place = PlaceBehind(HeadOf(CurrentChains(), hash));
     for (uint32_t steps = 1; place; ++steps) {
       const std::byte* const slot = At(place.slot);
-      if (LoadWord<uint32_t>(slot + kHashOffset) ==
-              static_cast<uint32_t>(hash) &&
-          key.Equals(slot + kKeyOffset)) {
-        break;
-      }
+      const uint32_t kept = LoadWord<uint32_t>(slot + kHashOffset);
+      if (kept == wanted && key.Equals(slot + kKeyOffset)) break;
+      if (kept > wanted) return {place.link, 0};
       if (steps % kStepsBetweenChecks == 0 && !shard.Unchanged(version)) break;
       place = PlaceBehind(NextOf(place.slot));
     }
     return place;
   }
 
+  // The first place of a chain whose element does not come before the one in
+  // `slot`; its link, if there is none.
+  // REQUIRES: the shard is locked.
+  Place FirstNotBefore(uint32_t slot, uint32_t* head) const {
+    Place place = PlaceBehind(head);
+    while (place && IsBefore(place.slot, slot)) {
+      place = PlaceBehind(NextOf(place.slot));
+    }
+    return place;
+  }
+  bool IsBefore(uint32_t a, uint32_t b) const {
+    const uint32_t a_kept = KeptIn(a), b_kept = KeptIn(b);
+    if (a_kept != b_kept) return a_kept < b_kept;
+    return std::memcmp(At(a) + kKeyOffset, At(b) + kKeyOffset, key_size_) < 0;
+  }
+
   template <typename Key>
   void Fill(uint32_t slot, uint64_t hash, Key key, const void* value,
             uint32_t next) {
     std::byte* const bytes = At(slot);
-    StoreWord(bytes + kHashOffset, static_cast<uint32_t>(hash));
+    StoreWord(bytes + kHashOffset, static_cast<uint32_t>(Kept(hash)));
     key.CopyTo(bytes + kKeyOffset);
     value_.CopyIn(bytes + value_offset_, value);
     StoreLink(NextOf(slot), next);
   }
 
-  const Buckets* AllocateBuckets(uint64_t count) {
-    const uint64_t bytes = count * sizeof(uint32_t);
+  const Chains* AllocateChains(int bits) {
+    const uint64_t bytes = uint64_t{sizeof(uint32_t)} << bits;
     if (bytes > std::numeric_limits<std::size_t>::max()) return nullptr;
     void* const heads = memory_.Allocate(bytes, P::kCacheLineSize);
     if (heads == nullptr) return nullptr;
-    Buckets& buckets = buckets_[bucket_arrays_++];
-    buckets.mask = static_cast<uint32_t>(count - 1);
-    buckets.heads = static_cast<uint32_t*>(heads);
-    return &buckets;
+    Chains& chains = chains_[chains_count_++];
+    chains.bits = bits;
+    chains.heads = static_cast<uint32_t*>(heads);
+    return &chains;
   }
-  // Moves the chain `old_head` to the buckets where its keys are now.
+  // Cuts the chain that starts with `slot` into those of `grown`.
   // REQUIRES: all shards are locked, inside a StripeWrite.
-  void Redistribute(uint32_t old_head, const Buckets& grown) {
-    uint32_t reversed = 0;  // as each slot becomes the head of its new bucket
-    for (uint32_t slot = old_head; slot != 0;) {
+  void Cut(uint32_t slot, const Chains& grown) {
+    uint64_t chain = grown.count();  // of the slot before, if there is one
+    while (slot != 0) {
       const uint32_t next = LoadLink(NextOf(slot));
-      StoreLink(NextOf(slot), reversed);
-      reversed = slot;
-      slot = next;
-    }
-    for (uint32_t slot = reversed; slot != 0;) {
-      const uint32_t next = LoadLink(NextOf(slot));
-      const uint32_t hash = LoadWord<uint32_t>(At(slot) + kHashOffset);
-      uint32_t* const head = &grown.heads[hash & grown.mask];
-      StoreLink(NextOf(slot), LoadLink(head));
-      StoreLink(head, slot);
+      const uint64_t next_chain =
+          next == 0 ? grown.count() : grown.Of(KeptIn(next));
+      const uint64_t own_chain = grown.Of(KeptIn(slot));
+      if (own_chain != chain) StoreLink(&grown.heads[own_chain], slot);
+      if (own_chain != next_chain) StoreLink(NextOf(slot), 0);
+      chain = own_chain;
       slot = next;
     }
   }
@@ -435,50 +502,46 @@ class ChainTable {
   const HashFunction hash_;
 
   Block<P> block_;
+  std::byte* attached_ = nullptr;
   Shards shards_;
   Slab<P> slots_;
-  std::atomic<const Buckets*> current_{nullptr};
-  Buckets buckets_[kMaxBuckets];
-  int bucket_arrays_ = 1;
+  std::atomic<const Chains*> current_{nullptr};
+  Chains chains_[kMaxChains];
+  int chains_count_ = 1;
   Allocator allocator_;
 };
 
 template <Profile P>
 bool ChainTable<P>::NextKey(const void* key, void* next) const {
-  while (true) {
-    const Buckets& buckets = CurrentBuckets();
-    uint64_t bucket = 0;
-    if (key != nullptr) {
-      const AnyKey any_key(key, key_size_);
-      const uint64_t hash = Hash(any_key);
-      Shard& shard = ShardOf(hash);
-      ReaderLock lock(shard);
-      if (&CurrentBuckets() != &buckets) continue;
-      const Place place = FindLocked(shard, hash, any_key);
-      if (place) {
-        const Place behind = PlaceBehind(NextOf(place.slot));
-        if (behind) {
-          if (next != nullptr) CopyKeyOut(next, behind);
-          return true;
-        }
-        bucket = (hash & buckets.mask) + 1;
-      }
+  const auto show = [&](const Place& place) {
+    if (next != nullptr) CopyKeyOut(next, place);
+    return true;
+  };
+  uint64_t from = 0;  // the hash, as slots keep it, where a chain begins
+  if (key != nullptr) {
+    const AnyKey any_key(key, key_size_);
+    const uint64_t hash = Hash(any_key);
+    Shard& shard = ShardOf(hash);
+    ReaderLock lock(shard);
+    if (const Place place = FindLocked(shard, hash, any_key)) {
+      const Place behind = PlaceBehind(NextOf(place.slot));
+      if (behind) return show(behind);
+      const Chains& chains = CurrentChains();
+      from = chains.FirstHash(chains.Of(Kept(hash)) + 1);
     }
-    bool grown = false;
-    for (; bucket <= buckets.mask; ++bucket) {
-      if (LoadLink(&buckets.heads[bucket]) == 0) continue;
-      Shard& shard = ShardOf(bucket);
-      ReaderLock lock(shard);
-      grown = &CurrentBuckets() != &buckets;
-      if (grown) break;
-      const Place place = PlaceBehind(&buckets.heads[bucket]);
-      if (place) {
-        if (next != nullptr) CopyKeyOut(next, place);
-        return true;
-      }
-    }
-    if (!grown) return false;
   }
+  while (from < uint64_t{1} << kKeptBits) {
+    const Chains& chains = CurrentChains();
+    const uint64_t chain = chains.Of(from);
+    if (LoadLink(&chains.heads[chain]) != 0) {
+      ReaderLock lock(ShardOf(from << kKeptBits));
+      if (&CurrentChains() != &chains) continue;  // this one was cut
+      const Place first = PlaceBehind(&chains.heads[chain]);
+      if (first) return show(first);
+    }
+    from = chains.FirstHash(chain + 1);
+  }
+  return false;
 }
 
 }  // namespace bpfmap::internal

@@ -134,18 +134,20 @@ class GroupTable {
            GenerationSize(slot_size, GroupsFor(max_entries, shards));
   }
 
-  // Returns false if there is no memory.
+  // Returns false if there is no memory. With `attached`, as many bytes more, a
+  // part of a Block, are taken for the caller's own use.
   // REQUIRES: called once, with the max_entries of the constructor, before
   // anything else.
-  bool Init(uint32_t max_entries) {
+  bool Init(uint32_t max_entries, uint64_t attached = 0) {
     const uint32_t shards = ShardsFor(max_entries);
     const uint64_t shards_size = Shards::MemoryNeeded(shards);
     const uint64_t overflow_size =
         OverflowSize(slot_size_, max_entries, Shards::CountFor(shards));
     if (!block_.Allocate(Block<P>::PartSize(shards_size) +
-                         Block<P>::PartSize(overflow_size))) {
+                         Block<P>::PartSize(overflow_size) + attached)) {
       return false;
     }
+    attached_ = block_.Carve(attached);
     shards_.Init(block_.Carve(shards_size), shards);
     overflow_.Init(block_.Carve(overflow_size), kHeader + slot_size_,
                    OverflowSlotsFor(max_entries, shards_.count()));
@@ -154,6 +156,9 @@ class GroupTable {
     max_entries_.store(max_entries, std::memory_order_relaxed);
     return true;
   }
+
+  // The attached bytes, zero at first.
+  std::byte* attached() const { return attached_; }
 
   // Finding without a lock.
 
@@ -835,7 +840,8 @@ class GroupTable {
   int generation_count_ = 0;
 
   typename P::Memory& memory_;
-  Block<P> block_;  // of shards_ and overflow_
+  Block<P> block_;  // of attached_, shards_ and overflow_
+  std::byte* attached_ = nullptr;
   const uint32_t bucket_bits_;
   Shards shards_;
   std::atomic<uint32_t> max_entries_{0};

@@ -1,0 +1,57 @@
+// Indices as keys: what the types whose keys are indices have in common.
+
+#ifndef BPFMAP_MAPS_ARRAY_INDEX_H_
+#define BPFMAP_MAPS_ARRAY_INDEX_H_
+
+#include <cstdint>
+#include <cstring>
+
+#include "maps/errno.h"
+#include "maps/generic_batch.h"
+
+namespace bpfmap {
+
+inline uint32_t IndexOf(const void* key) {
+  uint32_t index;
+  std::memcpy(&index, key, sizeof index);
+  return index;
+}
+
+// The index behind `key`'s among `size`; 0 if key is null or past the end.
+// False at the end.
+inline bool NextIndex(const void* key, uint32_t size, uint32_t* next) {
+  const uint32_t index = key == nullptr ? size : IndexOf(key);
+  if (index < size && index == size - 1) return false;
+  *next = index < size ? index + 1 : 0;
+  return true;
+}
+
+// LookupBatch, behind its checks. `size()` is the number of elements, which a
+// Resize may change meanwhile; `read(index, value)` copies one out.
+template <typename Size, typename Read>
+Errno LookupIndexBatch(const void* in_batch, void* out_batch, void* keys,
+                       void* values, uint64_t value_size, uint32_t* count,
+                       Size size, Read read) {
+  uint32_t index = 0;
+  const uint32_t wanted = *count;
+  Errno error = ForEachInBatch(count, [&](uint32_t i) {
+    // Behind the position; then one by one to the end.
+    if (i == 0 ? !NextIndex(in_batch, size(), &index) : ++index >= size()) {
+      return Errno::kNoEnt;
+    }
+    if (keys == nullptr || values == nullptr) return Errno::kFault;
+    read(index, ElementAt(values, i, value_size));
+    std::memcpy(ElementAt(keys, i, sizeof index), &index, sizeof index);
+    return Errno::kOk;
+  });
+  if (error == Errno::kNoEnt && *count > 0) --index;
+  if (wanted == 0 || error == Errno::kFault || *count == 0) return error;
+  if (out_batch == nullptr) return Errno::kFault;
+  // The position: the key that was copied last.
+  std::memcpy(out_batch, &index, sizeof index);
+  return error;
+}
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_MAPS_ARRAY_INDEX_H_

@@ -1,0 +1,143 @@
+// PerCpuArraySlots: the elements of a per-CPU array map, by index.
+//
+// Two kinds of locks:
+//   - Element i belongs to stripe i & (stripes - 1). The user view, which has
+//     the slices of all CPUs in hand, writes them under this lock, inside a
+//     StripeWrite; so what one such write stored is never seen mixed with what
+//     another one did.
+//   - The slices of a CPU belong to a stripe of that CPU. Whoever writes one
+//     does so under this lock, inside a StripeWrite, or by a single store where
+//     values are small enough. A program locks this one alone, which no other
+//     CPU's program wants.
+// The lock of an element comes before that of a CPU.
+//
+// Thread-safe.
+
+#ifndef BPFMAP_MAPS_INTERNAL_PER_CPU_ARRAY_SLOTS_H_
+#define BPFMAP_MAPS_INTERNAL_PER_CPU_ARRAY_SLOTS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/base/thread_annotations.h"
+#include "maps/internal/block.h"
+#include "maps/internal/per_cpu_slots.h"
+#include "maps/internal/stripe.h"
+#include "maps/internal/value_layout.h"
+#include "profiles/profile.h"
+#include "profiles/reader_writer_lock.h"
+
+namespace bpfmap::internal {
+
+template <Profile P>
+class PerCpuArraySlots {
+ public:
+  PerCpuArraySlots(typename P::Memory& memory, uint32_t value_size, int cpus)
+      : value_size_(value_size),
+        one_store_(ValueLayout(value_size, ValueLayout::kNoLock).IsOneStore()),
+        block_(memory),
+        slots_(value_size, cpus) {}
+
+  // Bytes that Init() takes from the memory.
+  static constexpr uint64_t MemoryNeeded(uint32_t value_size, uint32_t size,
+                                         int cpus) {
+    return Block<P>::PartSize(StripeSet<P>::MemoryNeeded(size)) +
+           Block<P>::PartSize(StripeSet<P>::MemoryNeeded(cpus)) +
+           PerCpuSlots<P>::MemoryNeeded(value_size, size, cpus);
+  }
+
+  // Makes `size` elements, all zero. Returns false if there is no memory.
+  // REQUIRES: called once, before anything else.
+  bool Init(uint32_t size) {
+    const int cpus = slots_.cpus();
+    if (!block_.Allocate(MemoryNeeded(value_size_, size, cpus))) return false;
+    stripes_.Init(block_.Carve(StripeSet<P>::MemoryNeeded(size)), size);
+    cpu_stripes_.Init(block_.Carve(StripeSet<P>::MemoryNeeded(cpus)), cpus);
+    slots_.Init(
+        block_.Carve(PerCpuSlots<P>::MemoryNeeded(value_size_, size, cpus)),
+        size);
+    return true;
+  }
+
+  int cpus() const { return slots_.cpus(); }
+
+  // Bytes of a value in the user view.
+  std::size_t user_value_size() const {
+    return slots_.cpus() * slots_.slice_size();
+  }
+
+  // A pointer to the slice of a CPU, aligned to 8.
+  std::byte* At(uint32_t index, int cpu) const {
+    return slots_.At(slots_.PlaceOf(index), cpu);
+  }
+
+  Stripe<P>& StripeOf(uint32_t index) const { return stripes_.Of(index); }
+
+  // Copies all slices to `value`. Each of them is whole. They may be of
+  // different moments, but not of different writes of the user view.
+  void Read(uint32_t index, void* value) const {
+    Stripe<P>& stripe = StripeOf(index);
+    // A mixture may reach `value`, and is then written over.
+    if (!stripe.TryRead([&](uint32_t) { ReadSlices(index, value); })) {
+      ReaderLock lock(stripe);
+      ReadSlices(index, value);
+    }
+  }
+
+  // Writes all slices from `value`.
+  void WriteLocked(Stripe<P>& stripe, uint32_t index, const void* value)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe) {
+    StripeWrite<P> write(stripe);
+    const std::byte* slice = static_cast<const std::byte*>(value);
+    for (int cpu = 0; cpu < cpus(); ++cpu, slice += slots_.slice_size()) {
+      Stripe<P>& cpu_stripe = cpu_stripes_.Of(cpu);
+      WriterLock lock(cpu_stripe);
+      StripeWrite<P> write_slice(cpu_stripe);
+      slots_.CopyIn(slots_.PlaceOf(index), cpu, slice);
+    }
+  }
+
+  // Writes the slice of one CPU, as a program does.
+  void WriteSlice(uint32_t index, int cpu, const void* value) {
+    if (one_store_) {
+      slots_.Write(slots_.PlaceOf(index), cpu, value);
+      return;
+    }
+    Stripe<P>& stripe = cpu_stripes_.Of(cpu);
+    WriterLock lock(stripe);
+    StripeWrite<P> write(stripe);
+    slots_.Write(slots_.PlaceOf(index), cpu, value);
+  }
+
+  // Runs `change` while no other thread holds the lock of any element.
+  template <typename Change>
+  void WithAllLocked(Change change) {
+    stripes_.WithAllLocked(change);
+  }
+
+ private:
+  void ReadSlices(uint32_t index, void* value) const {
+    const auto place = slots_.PlaceOf(index);
+    std::byte* slice = static_cast<std::byte*>(value);
+    for (int cpu = 0; cpu < cpus(); ++cpu, slice += slots_.slice_size()) {
+      Stripe<P>& stripe = cpu_stripes_.Of(cpu);
+      if (stripe.TryRead(
+              [&](uint32_t) { slots_.CopyOut(slice, place, cpu); })) {
+        continue;
+      }
+      ReaderLock lock(stripe);
+      slots_.CopyOut(slice, place, cpu);
+    }
+  }
+
+  const uint32_t value_size_;
+  const bool one_store_;
+  Block<P> block_;
+  StripeSet<P> stripes_;      // of elements
+  StripeSet<P> cpu_stripes_;  // of CPUs
+  PerCpuSlots<P> slots_;
+};
+
+}  // namespace bpfmap::internal
+
+#endif  // BPFMAP_MAPS_INTERNAL_PER_CPU_ARRAY_SLOTS_H_

@@ -1,0 +1,120 @@
+// PerCpuElements: the values of a per-CPU hash map, outside its table.
+//
+// The table (hash_table.h) holds for each key where its slices are, a word. So
+// the table is a fast one whatever the size of a value and however many CPUs
+// there are, and the slots that it has to spare are small.
+//
+// An element that is given back keeps its bytes until it is taken again; the
+// one that was given back last is taken first, as in Linux.
+//
+// There are a few more elements than keys: one for each thread that holds the
+// lock of a shard, which takes one before it knows whether there is room in the
+// table. For this to be enough, an element is given back before its key leaves
+// the table.
+//
+// Thread-safe, but for the slices: they are guarded by the shard of the key
+// whose value they are.
+
+#ifndef BPFMAP_MAPS_INTERNAL_PER_CPU_ELEMENTS_H_
+#define BPFMAP_MAPS_INTERNAL_PER_CPU_ELEMENTS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "maps/internal/block.h"
+#include "maps/internal/per_cpu_slots.h"
+#include "maps/internal/slot_allocator.h"
+#include "profiles/profile.h"
+
+namespace bpfmap::internal {
+
+template <Profile P>
+class PerCpuElements {
+ public:
+  // Where the slices of an element are; see PerCpuSlots. What the table holds.
+  using Place = typename PerCpuSlots<P>::Place;
+
+  PerCpuElements(uint32_t value_size, int cpus)
+      : numbers_(0), slots_(value_size, cpus) {}
+
+  // Bytes of the block that Init() is given, which are a part of a Block.
+  static constexpr uint64_t MemoryNeeded(uint32_t value_size,
+                                         uint32_t max_entries, int cpus) {
+    return LinksSize(max_entries) +
+           PerCpuSlots<P>::MemoryNeeded(value_size, ElementsFor(max_entries),
+                                        cpus);
+  }
+
+  // `block` is zeroed and must outlive the elements.
+  void Init(std::byte* block, uint32_t max_entries) {
+    links_ = reinterpret_cast<uint32_t*>(block);
+    slots_.Init(block + LinksSize(max_entries), ElementsFor(max_entries));
+  }
+
+  // REQUIRES: the caller holds the lock of a shard.
+  Place Take() { return slots_.PlaceOf(numbers_.Take(*this) - 1); }
+  void GiveBack(Place place) {
+    const std::size_t number = slots_.ElementAt(place) + 1;
+    numbers_.GiveBack(*this, static_cast<uint32_t>(number));
+  }
+
+  int cpus() const { return slots_.cpus(); }
+
+  // Bytes of a value in the user view.
+  std::size_t user_value_size() const {
+    return slots_.cpus() * slots_.slice_size();
+  }
+
+  // A pointer to the slice of a CPU, aligned to 8.
+  std::byte* At(Place place, int cpu) const { return slots_.At(place, cpu); }
+
+  // Copies all slices to `value`.
+  void CopyOut(void* value, Place place) const {
+    std::byte* slice = static_cast<std::byte*>(value);
+    for (int cpu = 0; cpu < cpus(); ++cpu, slice += slots_.slice_size()) {
+      slots_.CopyOut(slice, place, cpu);
+    }
+  }
+
+  // Writes all slices from `value`, as user space does.
+  void Write(Place place, const void* value) {
+    const std::byte* slice = static_cast<const std::byte*>(value);
+    for (int cpu = 0; cpu < cpus(); ++cpu, slice += slots_.slice_size()) {
+      slots_.CopyIn(place, cpu, slice);
+    }
+  }
+
+  // Writes the slice of one CPU, as a program does.
+  void WriteSlice(Place place, int cpu, const void* value) {
+    slots_.Write(place, cpu, value);
+  }
+
+  // Makes all slices zero.
+  void Clear(Place place) {
+    for (int cpu = 0; cpu < cpus(); ++cpu) slots_.Clear(place, cpu);
+  }
+
+  // For SlotAllocator, whose numbers start at 1. It has a lock of its own
+  // around these.
+  uint32_t NextFree(uint32_t number) const { return links_[number - 1]; }
+  void SetNextFree(uint32_t number, uint32_t next) {
+    links_[number - 1] = next;
+  }
+
+ private:
+  static constexpr uint64_t ElementsFor(uint32_t max_entries) {
+    return uint64_t{max_entries} + P::kLockStripes;
+  }
+  static constexpr uint64_t LinksSize(uint32_t max_entries) {
+    return Block<P>::PartSize(ElementsFor(max_entries) * sizeof(uint32_t));
+  }
+
+  // Counts nothing against a limit: that is up to the table.
+  SlotAllocator<P, PerCpuElements> numbers_;
+  uint32_t* links_ = nullptr;  // the list of free numbers
+  PerCpuSlots<P> slots_;
+};
+
+}  // namespace bpfmap::internal
+
+#endif  // BPFMAP_MAPS_INTERNAL_PER_CPU_ELEMENTS_H_

@@ -1,0 +1,96 @@
+// PerCpuSlots: elements that have a slice of bytes for each CPU.
+//
+// The slices of one CPU lie together and start on a cache line of their own:
+//
+//   CPU 0: slice of element 0, of element 1, ...  | CPU 1: slice of ...
+//
+// So no CPU writes to a line that another one writes to, not even where slices
+// are a few bytes long, and none of the memory goes to padding. With an
+// element's slices side by side, eight counters of eight CPUs would be one line
+// that travels between them with each increment.
+//
+// A slice is value_size bytes, rounded up to 8. User space reads and writes all
+// of it, programs what is in front of the padding. An element goes by the place
+// of its slices: how many bytes behind the first element's they are, which is
+// the same for every CPU.
+//
+// Who may touch a slice when is the caller's to say.
+
+#ifndef BPFMAP_MAPS_INTERNAL_PER_CPU_SLOTS_H_
+#define BPFMAP_MAPS_INTERNAL_PER_CPU_SLOTS_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "maps/internal/atomic_bytes.h"
+#include "maps/internal/block.h"
+#include "profiles/profile.h"
+
+namespace bpfmap::internal {
+
+template <Profile P>
+class PerCpuSlots {
+ public:
+  // One word, so that it is loaded and stored as a whole.
+  using Place = std::size_t;
+
+  PerCpuSlots(uint32_t value_size, int cpus)
+      : value_size_(value_size),
+        slice_size_(RoundUp8(value_size)),
+        cpus_(cpus) {}
+  PerCpuSlots(const PerCpuSlots&) = delete;
+  PerCpuSlots& operator=(const PerCpuSlots&) = delete;
+
+  // Bytes of the block that Init() is given, which are a part of a Block.
+  static constexpr uint64_t MemoryNeeded(uint32_t value_size, uint64_t elements,
+                                         int cpus) {
+    return AreaSize(RoundUp8(value_size), elements) * cpus;
+  }
+
+  // Makes `elements` elements, all zero, in `block`, which must outlive them.
+  void Init(std::byte* block, uint64_t elements) {
+    areas_ = block;
+    area_size_ = AreaSize(slice_size_, elements);
+  }
+
+  int cpus() const { return cpus_; }
+  std::size_t slice_size() const { return slice_size_; }
+
+  // From the number of an element to its place, and back.
+  Place PlaceOf(std::size_t element) const { return element * slice_size_; }
+  std::size_t ElementAt(Place place) const { return place / slice_size_; }
+
+  // A pointer to a slice, aligned to 8.
+  std::byte* At(Place place, int cpu) const {
+    return areas_ + static_cast<uint32_t>(cpu) * area_size_ + place;
+  }
+
+  // One slice as user space knows it, with its padding.
+  void CopyOut(void* slice, Place place, int cpu) const {
+    LoadBytes(slice, At(place, cpu), slice_size_);
+  }
+  void CopyIn(Place place, int cpu, const void* slice) {
+    StoreBytes(At(place, cpu), slice, slice_size_);
+  }
+
+  // One slice as a program writes it.
+  void Write(Place place, int cpu, const void* value) {
+    StoreBytes(At(place, cpu), value, value_size_);
+  }
+  void Clear(Place place, int cpu) { ClearBytes(At(place, cpu), slice_size_); }
+
+ private:
+  static constexpr uint64_t AreaSize(uint64_t slice_size, uint64_t elements) {
+    return Block<P>::PartSize(slice_size * elements);
+  }
+
+  const uint32_t value_size_;
+  const std::size_t slice_size_;
+  const int cpus_;
+  std::byte* areas_ = nullptr;  // one behind the other, one for each CPU
+  std::size_t area_size_ = 0;
+};
+
+}  // namespace bpfmap::internal
+
+#endif  // BPFMAP_MAPS_INTERNAL_PER_CPU_SLOTS_H_

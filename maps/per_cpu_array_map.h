@@ -1,0 +1,261 @@
+// PerCpuArrayMap: BPF_MAP_TYPE_PERCPU_ARRAY. max_entries values by index, each
+// with a slice of its own for every CPU; all of them are always there, zero at
+// first.
+//
+// User view: a value is the slices of all possible CPUs, in order, of
+// round_up(value_size, 8) bytes each; padding comes back as it was written.
+// Each slice that a lookup copies is whole, and all are of the same Update, but
+// for what programs did since: their stores and updates touch single slices,
+// and the slices may be of different moments.
+//
+// Program view: a program sees the slice of the CPU that it runs on
+// (profiles/cpu.h). A pointer stays on the live slice: updates write in place.
+// Programs on different CPUs write to different cache lines, and share no lock.
+//
+// UpdateElem checks: the rights of programs (EACCES), null pointers (EFAULT),
+// flags beyond BPF_EXIST (EINVAL), the index (E2BIG), BPF_NOEXIST (EEXIST),
+// BPF_F_LOCK (EINVAL: values hold no lock).
+//
+// Source: Documentation/bpf/map_array.rst; answers of Linux 6.18 in
+// tests/golden/. Thread-safe, see bpf_map.h and local_map.h.
+
+#ifndef BPFMAP_MAPS_PER_CPU_ARRAY_MAP_H_
+#define BPFMAP_MAPS_PER_CPU_ARRAY_MAP_H_
+
+#include <cstdint>
+#include <cstring>
+
+#include "maps/array_index.h"
+#include "maps/def_check.h"
+#include "maps/errno.h"
+#include "maps/generic_batch.h"
+#include "maps/internal/per_cpu_array_slots.h"
+#include "maps/local_map.h"
+#include "maps/map_def.h"
+#include "maps/user_rights.h"
+#include "profiles/profile.h"
+#include "profiles/reader_writer_lock.h"
+
+namespace bpfmap {
+
+template <Profile P>
+class PerCpuArrayMap final : public LocalMap {
+ public:
+  using Memory = typename P::Memory;
+
+  // `memory` must outlive the map.
+  PerCpuArrayMap(const MapDef& def, Memory* memory)
+      : def_(def),
+        rights_(def),
+        slots_(*memory, def.value_size, PossibleCpusOf<P>()) {}
+  explicit PerCpuArrayMap(const MapDef& def) requires requires {
+    P::DefaultMemory();
+  } : PerCpuArrayMap(def, &P::DefaultMemory()) {
+  }
+  PerCpuArrayMap(const PerCpuArrayMap&) = delete;
+  PerCpuArrayMap& operator=(const PerCpuArrayMap&) = delete;
+
+  // What Linux would say to `def`.
+  //   EINVAL      a size or max_entries of 0; a key that is not 4 bytes; a flag
+  //               that per-CPU arrays do not have; a NUMA node; what DefCheck
+  //               lists
+  //   E2BIG       a value of more than 32768 bytes
+  //   EOPNOTSUPP  a lock in the value (EACCES, if programs may not read and
+  //               write it; EFAULT, if it is not at a multiple of 4)
+  static constexpr DefCheck Check(const MapDef& def);
+
+  // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
+  static constexpr uint64_t MemoryNeeded(const MapDef& def) {
+    return internal::PerCpuArraySlots<P>::MemoryNeeded(
+        def.value_size, def.max_entries, PossibleCpusOf<P>());
+  }
+
+  // Makes the map usable. Errors of Check(), and ENOMEM; the map may then only
+  // be destroyed. REQUIRES: called once, before any other method.
+  Errno Init() {
+    const DefCheck check = Check(def_);
+    if (check) return check.error;
+    return slots_.Init(def_.max_entries) ? Errno::kOk : Errno::kNoMem;
+  }
+
+  MapDef def() const override { return def_; }
+
+  // The program view.
+  void* LookupElem(const void* key) override {
+    if (key == nullptr) return nullptr;
+    const uint32_t index = IndexOf(key);
+    if (index >= def_.max_entries) return nullptr;
+    return slots_.At(index, CurrentCpuOf<P>());
+  }
+  Errno UpdateElem(const void* key, const void* value,
+                   uint64_t flags) override {
+    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+    if (key == nullptr || value == nullptr) return Errno::kFault;
+    const uint32_t index = IndexOf(key);
+    const Errno error = CheckPut(index, flags);
+    if (error != Errno::kOk) return error;
+    slots_.WriteSlice(index, CurrentCpuOf<P>(), value);
+    return Errno::kOk;
+  }
+  Errno DeleteElem(const void*) override {
+    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+    return Errno::kInval;
+  }
+
+  // The slice of CPU `cpu`; null if there is no such index or no such CPU.
+  void* LookupPerCpuElem(const void* key, uint32_t cpu) {
+    if (key == nullptr) return nullptr;
+    const uint32_t index = IndexOf(key);
+    if (index >= def_.max_entries) return nullptr;
+    if (cpu >= static_cast<uint32_t>(slots_.cpus())) return nullptr;
+    return slots_.At(index, static_cast<int>(cpu));
+  }
+
+  // The user view.
+  Errno Lookup(const void* key, void* value, uint64_t flags = 0) override {
+    const Errno error = rights_.CheckLookup(key, flags);
+    if (error != Errno::kOk) return error;
+    const uint32_t index = IndexOf(key);
+    if (index >= def_.max_entries) return Errno::kNoEnt;
+    if (value == nullptr) return Errno::kFault;
+    slots_.Read(index, value);
+    return Errno::kOk;
+  }
+  Errno Update(const void* key, const void* value,
+               uint64_t flags = kAny) override {
+    const Errno error = rights_.CheckUpdate(key, value, flags);
+    if (error != Errno::kOk) return error;
+    return Put(key, value, flags);
+  }
+  Errno Delete(const void* key) override {
+    const Errno error = rights_.CheckDelete(key);
+    return error != Errno::kOk ? error : Errno::kInval;
+  }
+  Errno GetNextKey(const void* key, void* next_key) override {
+    const Errno error = rights_.CheckGetNextKey();
+    if (error != Errno::kOk) return error;
+    uint32_t next;
+    if (!NextIndex(key, def_.max_entries, &next)) return Errno::kNoEnt;
+    if (next_key == nullptr) return Errno::kFault;
+    std::memcpy(next_key, &next, sizeof next);
+    return Errno::kOk;
+  }
+  Errno LookupAndDelete(const void* key, void*, uint64_t flags = 0) override {
+    const Errno error = rights_.CheckLookupAndDelete(key, flags);
+    return error != Errno::kOk ? error : Errno::kNotSupp;
+  }
+  Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
+                    void* values, uint32_t* count,
+                    BatchFlags flags = {}) override;
+  Errno LookupAndDeleteBatch(const void*, void*, void*, void*, uint32_t* count,
+                             BatchFlags = {}) override {
+    return RefuseBatch(count, /*reads=*/true);
+  }
+  Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
+                    BatchFlags flags = {}) override;
+  Errno DeleteBatch(const void*, uint32_t* count, BatchFlags = {}) override {
+    return RefuseBatch(count, /*reads=*/false);
+  }
+  Errno Freeze() override {
+    return rights_.Freeze([&](auto change) { slots_.WithAllLocked(change); });
+  }
+
+ private:
+  Errno CheckPut(uint32_t index, uint64_t flags) const {
+    if ((flags & ~kLock) > kExist) return Errno::kInval;
+    if (index >= def_.max_entries) return Errno::k2Big;
+    if ((flags & kNoExist) != 0) return Errno::kExist;
+    if ((flags & kLock) != 0) return Errno::kInval;
+    return Errno::kOk;
+  }
+
+  // An update from the user view.
+  Errno Put(const void* key, const void* value, uint64_t flags) {
+    const uint32_t index = IndexOf(key);
+    const Errno error = CheckPut(index, flags);
+    if (error != Errno::kOk) return error;
+    internal::Stripe<P>& stripe = slots_.StripeOf(index);
+    WriterLock lock(stripe);
+    if (rights_.frozen()) return Errno::kPerm;
+    slots_.WriteLocked(stripe, index, value);
+    return Errno::kOk;
+  }
+
+  Errno RefuseBatch(const uint32_t* count, bool reads) const {
+    if (count == nullptr) return Errno::kFault;
+    const Errno error = rights_.CheckBatchRights(reads, /*writes=*/true);
+    return error != Errno::kOk ? error : Errno::kNotSupp;
+  }
+
+  const MapDef def_;
+  UserRights rights_;
+  internal::PerCpuArraySlots<P> slots_;
+};
+
+template <Profile P>
+constexpr DefCheck PerCpuArrayMap<P>::Check(const MapDef& def) {
+  constexpr uint32_t kFlags =
+      kNumaNode | kRdOnly | kWrOnly | kRdOnlyProg | kWrOnlyProg | kTokenFd;
+  if (DefCheck check = CheckCommon(def)) return check;
+  if (def.type != MapType::kPerCpuArray) {
+    return {Errno::kInval, "type must be PERCPU_ARRAY"};
+  }
+  if (def.max_entries == 0) {
+    return {Errno::kInval, "max_entries must be 1 or more"};
+  }
+  if (def.key_size != sizeof(uint32_t)) {
+    return {Errno::kInval, "key_size must be 4: the key is an index"};
+  }
+  if (def.value_size == 0) {
+    return {Errno::kInval, "value_size must be 1 or more"};
+  }
+  if ((def.map_flags & ~kFlags) != 0) {
+    return {Errno::kInval,
+            "map_flags has a flag that PERCPU_ARRAY does not take"};
+  }
+  if (HasBoth(def.map_flags, kRdOnlyProg, kWrOnlyProg)) {
+    return {Errno::kInval,
+            "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other"};
+  }
+  if (DefCheck check = CheckNoNumaNode(def)) return check;
+  if (DefCheck check = CheckPerCpuValueSize(def)) return check;
+  if (DefCheck check = CheckToken(def)) return check;
+  return CheckNameAndNoLock(def);
+}
+
+template <Profile P>
+Errno PerCpuArrayMap<P>::LookupBatch(const void* in_batch, void* out_batch,
+                                     void* keys, void* values, uint32_t* count,
+                                     BatchFlags flags) {
+  if (count == nullptr) return Errno::kFault;
+  Errno error = rights_.CheckBatchRights(/*reads=*/true, /*writes=*/false);
+  if (error != Errno::kOk) return error;
+  error = rights_.CheckElemFlags(flags.elem_flags);
+  if (error != Errno::kOk) return error;
+
+  return LookupIndexBatch(
+      in_batch, out_batch, keys, values, slots_.user_value_size(), count,
+      [&] { return def_.max_entries; },
+      [&](uint32_t index, void* value) { slots_.Read(index, value); });
+}
+
+template <Profile P>
+Errno PerCpuArrayMap<P>::UpdateBatch(const void* keys, const void* values,
+                                     uint32_t* count, BatchFlags flags) {
+  if (count == nullptr) return Errno::kFault;
+  Errno error = rights_.CheckBatchRights(/*reads=*/false, /*writes=*/true);
+  if (error != Errno::kOk) return error;
+  error = rights_.CheckElemFlags(flags.elem_flags);
+  if (error != Errno::kOk) return error;
+
+  return ForEachInBatch(count, [&](uint32_t i) {
+    if (keys == nullptr || values == nullptr) return Errno::kFault;
+    return Put(ElementAt(keys, i, def_.key_size),
+               ElementAt(values, i, slots_.user_value_size()),
+               flags.elem_flags);
+  });
+}
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_MAPS_PER_CPU_ARRAY_MAP_H_

@@ -1,0 +1,424 @@
+// PerCpuHashMap: BPF_MAP_TYPE_PERCPU_HASH. Values by key, up to max_entries of
+// them, each with a slice of its own for every CPU.
+//
+// What hash_map.h says of keys, of max_entries, of BPF_F_NO_PREALLOC, of
+// BPF_F_ZERO_SEED, and of batches holds here too.
+//
+// User view: a value is the slices of all possible CPUs, in order, of
+// round_up(value_size, 8) bytes each; padding comes back as it was written.
+// Commands lock the part of the map that the key is in, lookups as readers.
+//
+// Program view: a program sees the slice of the CPU that it runs on
+// (profiles/cpu.h). Inserting a key sets that slice and makes those of the
+// other CPUs zero; updating a present key writes that slice in place. A pointer
+// stays on the live slice until the key is deleted; the slice keeps its bytes
+// until its memory serves another key. Programs on different CPUs write to
+// different cache lines.
+//
+// UpdateElem checks: the rights of programs (EACCES), null pointers (EFAULT),
+// flags beyond BPF_EXIST (EINVAL), BPF_NOEXIST and present (EEXIST), BPF_EXIST
+// and absent (ENOENT), absent and full (E2BIG).
+//
+// Source: Documentation/bpf/map_hash.rst; answers of Linux 6.18 in
+// tests/golden/. Thread-safe, see bpf_map.h and local_map.h.
+
+#ifndef BPFMAP_MAPS_PER_CPU_HASH_MAP_H_
+#define BPFMAP_MAPS_PER_CPU_HASH_MAP_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/base/thread_annotations.h"
+#include "maps/def_check.h"
+#include "maps/errno.h"
+#include "maps/generic_batch.h"
+#include "maps/hash_batch.h"
+#include "maps/internal/atomic_bytes.h"
+#include "maps/internal/hash_table.h"
+#include "maps/internal/key.h"
+#include "maps/internal/per_cpu_elements.h"
+#include "maps/internal/value_layout.h"
+#include "maps/local_map.h"
+#include "maps/map_def.h"
+#include "maps/user_rights.h"
+#include "profiles/profile.h"
+#include "profiles/reader_writer_lock.h"
+
+namespace bpfmap {
+
+template <Profile P>
+class PerCpuHashMap final : public LocalMap {
+ public:
+  using Memory = typename P::Memory;
+
+  // `memory` must outlive the map.
+  PerCpuHashMap(const MapDef& def, Memory* memory)
+      : def_(def),
+        rights_(def),
+        elements_(def.value_size, PossibleCpusOf<P>()),
+        table_(*memory, def.key_size,
+               internal::ValueLayout(sizeof(Slices),
+                                     internal::ValueLayout::kNoLock),
+               def.max_entries,
+               (def.map_flags & kZeroSeed) != 0 ? 0 : P::RandomSeed()) {}
+  explicit PerCpuHashMap(const MapDef& def) requires requires {
+    P::DefaultMemory();
+  } : PerCpuHashMap(def, &P::DefaultMemory()) {
+  }
+  PerCpuHashMap(const PerCpuHashMap&) = delete;
+  PerCpuHashMap& operator=(const PerCpuHashMap&) = delete;
+
+  // What Linux would say to `def`.
+  //   EINVAL      a size or max_entries of 0; a flag that per-CPU hash maps do
+  //               not have; a NUMA node; what DefCheck lists
+  //   E2BIG       key and value of more than 4194255 bytes together; a value of
+  //               more than 32768 bytes; more than 2^27 entries
+  //   EOPNOTSUPP  a lock in the value (EACCES, if programs may not read and
+  //               write it; EFAULT, if it is not at a multiple of 4)
+  static constexpr DefCheck Check(const MapDef& def);
+
+  // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
+  static constexpr uint64_t MemoryNeeded(const MapDef& def) {
+    return internal::HashTable<P>::MemoryNeeded(def.key_size, sizeof(Slices),
+                                                def.max_entries) +
+           ElementsSize(def);
+  }
+
+  // Makes the map usable. Errors of Check(), and ENOMEM; the map may then only
+  // be destroyed. REQUIRES: called once, before any other method.
+  Errno Init() {
+    const DefCheck check = Check(def_);
+    if (check) return check.error;
+    return table_.With([&](auto& table) {
+      if (!table.Init(def_.max_entries, ElementsSize(def_))) {
+        return Errno::kNoMem;
+      }
+      elements_.Init(table.attached(), def_.max_entries);
+      return Errno::kOk;
+    });
+  }
+
+  MapDef def() const override { return def_; }
+
+  // The program view.
+  void* LookupElem(const void* key) override {
+    return key == nullptr ? nullptr : Find(key, CurrentCpuOf<P>());
+  }
+  Errno UpdateElem(const void* key, const void* value,
+                   uint64_t flags) override {
+    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+    if (key == nullptr || value == nullptr) return Errno::kFault;
+    return Put(View::kProgram, key, value, flags);
+  }
+  Errno DeleteElem(const void* key) override {
+    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+    if (key == nullptr) return Errno::kFault;
+    return Remove(View::kProgram, key);
+  }
+
+  // The slice of CPU `cpu`; null if there is no such key or no such CPU.
+  void* LookupPerCpuElem(const void* key, uint32_t cpu) {
+    if (key == nullptr) return nullptr;
+    if (cpu >= static_cast<uint32_t>(elements_.cpus())) return nullptr;
+    return Find(key, static_cast<int>(cpu));
+  }
+
+  // The user view.
+  Errno Lookup(const void* key, void* value, uint64_t flags = 0) override {
+    const Errno error = rights_.CheckLookup(key, flags);
+    if (error != Errno::kOk) return error;
+    return Read(key, value);
+  }
+  Errno Update(const void* key, const void* value,
+               uint64_t flags = kAny) override {
+    const Errno error = rights_.CheckUpdate(key, value, flags);
+    if (error != Errno::kOk) return error;
+    return Put(View::kUser, key, value, flags);
+  }
+  Errno Delete(const void* key) override {
+    const Errno error = rights_.CheckDelete(key);
+    if (error != Errno::kOk) return error;
+    return Remove(View::kUser, key);
+  }
+  Errno GetNextKey(const void* key, void* next_key) override {
+    const Errno error = rights_.CheckGetNextKey();
+    if (error != Errno::kOk) return error;
+    const bool found = table_.With(
+        [&](const auto& table) { return table.NextKey(key, next_key); });
+    if (!found) return Errno::kNoEnt;
+    return next_key == nullptr ? Errno::kFault : Errno::kOk;
+  }
+  Errno LookupAndDelete(const void* key, void* value,
+                        uint64_t flags = 0) override {
+    const Errno error = rights_.CheckLookupAndDelete(key, flags);
+    if (error != Errno::kOk) return error;
+    return Take(key, value);
+  }
+  Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
+                    void* values, uint32_t* count,
+                    BatchFlags flags = {}) override {
+    return RunBatch(
+        {/*deletes=*/false, in_batch, out_batch, keys, values, count, flags});
+  }
+  Errno LookupAndDeleteBatch(const void* in_batch, void* out_batch, void* keys,
+                             void* values, uint32_t* count,
+                             BatchFlags flags = {}) override {
+    return RunBatch(
+        {/*deletes=*/true, in_batch, out_batch, keys, values, count, flags});
+  }
+  Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
+                    BatchFlags flags = {}) override;
+  Errno DeleteBatch(const void* keys, uint32_t* count,
+                    BatchFlags flags = {}) override;
+  Errno Freeze() override {
+    return rights_.Freeze([&](auto change) {
+      table_.With([&](auto& table) { table.WithAllLocked(change); });
+    });
+  }
+
+ private:
+  using Slices = typename internal::PerCpuElements<P>::Place;
+  enum class View { kProgram, kUser };
+
+  static constexpr uint64_t ElementsSize(const MapDef& def) {
+    return internal::PerCpuElements<P>::MemoryNeeded(
+        def.value_size, def.max_entries, PossibleCpusOf<P>());
+  }
+
+  // Calls visitor(table, key) with the table and the kind of key at hand.
+  template <typename Visitor>
+  auto With(const void* key, Visitor visitor) {
+    return table_.With([&](auto& table) {
+      return internal::WithKey(key, def_.key_size,
+                               [&](auto k) { return visitor(table, k); });
+    });
+  }
+
+  // What the table holds at a place.
+  template <typename Table, typename Place>
+  static Slices SlicesAt(const Table& table, const Place& place) {
+    Slices slices;
+    table.CopyValueOut(&slices, place, /*value_lock=*/false);
+    return slices;
+  }
+
+  // The slice of a key, or null. Where the slices are is read after the table
+  // found the key: they may by then be those of a key that took the place of a
+  // deleted one, just as the slice may be when it is looked at.
+  void* Find(const void* key, int cpu) {
+    return With(key, [&](auto& table, auto k) -> void* {
+      const std::byte* const slices = table.Find(k);
+      if (slices == nullptr) return nullptr;
+      return elements_.At(internal::LoadWord<Slices>(slices), cpu);
+    });
+  }
+  Errno Read(const void* key, void* value);
+  Errno Put(View view, const void* key, const void* value, uint64_t flags) {
+    return With(key, [&](auto& table, auto k) {
+      return PutIn(table, view, k, value, flags);
+    });
+  }
+  Errno Remove(View view, const void* key);
+  Errno Take(const void* key, void* value);
+
+  template <typename Table, typename Key>
+  Errno PutIn(Table& table, View view, Key key, const void* value,
+              uint64_t flags);
+
+  void Write(View view, Slices slices, const void* value) {
+    if (view == View::kUser) {
+      elements_.Write(slices, value);
+    } else {
+      elements_.WriteSlice(slices, CurrentCpuOf<P>(), value);
+    }
+  }
+
+  // Inserts a key that is absent from `place`. Returns false if there is no
+  // room.
+  template <typename Table, typename Shard, typename Place, typename Key>
+  bool Insert(Table& table, Shard& shard, View view, const Place& place,
+              uint64_t hash, Key key, const void* value)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    const Slices slices = elements_.Take();
+    if (view == View::kProgram) elements_.Clear(slices);
+    Write(view, slices, value);
+    if (table.InsertLocked(shard, place, hash, key, &slices)) return true;
+    elements_.GiveBack(slices);
+    return false;
+  }
+
+  template <typename Table, typename Shard, typename Place>
+  void Erase(Table& table, Shard& shard, const Place& place, uint64_t hash)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    elements_.GiveBack(SlicesAt(table, place));
+    table.EraseLocked(shard, place, hash);
+  }
+
+  Errno RunBatch(const HashBatch& batch);
+
+  const MapDef def_;
+  UserRights rights_;
+  // Slices belong to the shard of the key that the table holds them for: who
+  // writes or copies them holds the shard's lock. (Programs load and store
+  // through pointers.)
+  internal::PerCpuElements<P> elements_;
+  internal::HashTable<P> table_;
+};
+
+template <Profile P>
+constexpr DefCheck PerCpuHashMap<P>::Check(const MapDef& def) {
+  constexpr uint32_t kFlags = kNoPrealloc | kNumaNode | kRdOnly | kWrOnly |
+                              kZeroSeed | kRdOnlyProg | kWrOnlyProg | kTokenFd;
+  // As for HASH: see HashMap::Check.
+  constexpr uint64_t kMaxKeyAndValue = (4U << 20) - 48 - 1;
+  constexpr uint32_t kMaxMaxEntries = 1U << 27;
+  if (DefCheck check = CheckCommon(def)) return check;
+  if (def.type != MapType::kPerCpuHash) {
+    return {Errno::kInval, "type must be PERCPU_HASH"};
+  }
+  if ((def.map_flags & ~kFlags) != 0) {
+    return {Errno::kInval,
+            "map_flags has a flag that PERCPU_HASH does not take"};
+  }
+  if (HasBoth(def.map_flags, kRdOnlyProg, kWrOnlyProg)) {
+    return {Errno::kInval,
+            "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other"};
+  }
+  if (DefCheck check = CheckNoNumaNode(def)) return check;
+  if (def.max_entries == 0) {
+    return {Errno::kInval, "max_entries must be 1 or more"};
+  }
+  if (def.key_size == 0) {
+    return {Errno::kInval, "key_size must be 1 or more"};
+  }
+  if (def.value_size == 0) {
+    return {Errno::kInval, "value_size must be 1 or more"};
+  }
+  if (uint64_t{def.key_size} + def.value_size > kMaxKeyAndValue) {
+    return {Errno::k2Big,
+            "key_size and value_size together must be 4194255 or less"};
+  }
+  if (DefCheck check = CheckPerCpuValueSize(def)) return check;
+  if (DefCheck check = CheckToken(def)) return check;
+  if (def.max_entries > kMaxMaxEntries) {
+    return {Errno::k2Big, "max_entries must be 134217728 or less"};
+  }
+  return CheckNameAndNoLock(def);
+}
+
+template <Profile P>
+Errno PerCpuHashMap<P>::Read(const void* key, void* value) {
+  return With(key, [&](auto& table, auto k) {
+    const uint64_t hash = table.Hash(k);
+    auto& shard = table.ShardOf(hash);
+    ReaderLock lock(shard);
+    const auto place = table.FindLocked(shard, hash, k);
+    if (!place) return Errno::kNoEnt;
+    if (value == nullptr) return Errno::kFault;
+    elements_.CopyOut(value, SlicesAt(table, place));
+    return Errno::kOk;
+  });
+}
+
+template <Profile P>
+template <typename Table, typename Key>
+Errno PerCpuHashMap<P>::PutIn(Table& table, View view, Key key,
+                              const void* value, uint64_t flags) {
+  if (flags > kExist) return Errno::kInval;
+
+  const uint64_t hash = table.Hash(key);
+  auto& shard = table.ShardOf(hash);
+  do {
+    WriterLock lock(shard);
+    if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
+    const auto old = table.FindLocked(shard, hash, key);
+    if (old && flags == kNoExist) return Errno::kExist;
+    if (!old && flags == kExist) return Errno::kNoEnt;
+    if (old) {
+      Write(view, SlicesAt(table, old), value);
+      return Errno::kOk;
+    }
+    if (Insert(table, shard, view, old, hash, key, value)) return Errno::kOk;
+  } while (table.MakeRoom(hash, key));
+  return Errno::k2Big;
+}
+
+template <Profile P>
+Errno PerCpuHashMap<P>::Remove(View view, const void* key) {
+  return With(key, [&](auto& table, auto k) {
+    const uint64_t hash = table.Hash(k);
+    auto& shard = table.ShardOf(hash);
+    WriterLock lock(shard);
+    if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
+    const auto place = table.FindLocked(shard, hash, k);
+    if (!place) return Errno::kNoEnt;
+    Erase(table, shard, place, hash);
+    return Errno::kOk;
+  });
+}
+
+template <Profile P>
+Errno PerCpuHashMap<P>::Take(const void* key, void* value) {
+  return With(key, [&](auto& table, auto k) {
+    const uint64_t hash = table.Hash(k);
+    auto& shard = table.ShardOf(hash);
+    WriterLock lock(shard);
+    if (rights_.frozen()) return Errno::kPerm;
+    const auto place = table.FindLocked(shard, hash, k);
+    if (!place) return Errno::kNoEnt;
+    if (value != nullptr) elements_.CopyOut(value, SlicesAt(table, place));
+    Erase(table, shard, place, hash);
+    return value == nullptr ? Errno::kFault : Errno::kOk;
+  });
+}
+
+template <Profile P>
+Errno PerCpuHashMap<P>::RunBatch(const HashBatch& batch) {
+  const Errno error = CheckHashBatch(rights_, batch);
+  if (error != Errno::kOk || *batch.count == 0) return error;
+  return table_.With([&](auto& table) {
+    const HashBatchElements elements(
+        def_.key_size, elements_.user_value_size(),
+        [&](void* value, const auto& place) {
+          elements_.CopyOut(value, SlicesAt(table, place));
+        },
+        [&](const auto& place) { elements_.GiveBack(SlicesAt(table, place)); });
+    return RunHashBatch(table, rights_, elements, batch);
+  });
+}
+
+template <Profile P>
+Errno PerCpuHashMap<P>::UpdateBatch(const void* keys, const void* values,
+                                    uint32_t* count, BatchFlags flags) {
+  if (count == nullptr) return Errno::kFault;
+  Errno error = rights_.CheckBatchRights(/*reads=*/false, /*writes=*/true);
+  if (error != Errno::kOk) return error;
+  error = rights_.CheckElemFlags(flags.elem_flags);
+  if (error != Errno::kOk) return error;
+
+  return ForEachInBatch(count, [&](uint32_t i) {
+    if (keys == nullptr || values == nullptr) return Errno::kFault;
+    return Put(View::kUser, ElementAt(keys, i, def_.key_size),
+               ElementAt(values, i, elements_.user_value_size()),
+               flags.elem_flags);
+  });
+}
+
+template <Profile P>
+Errno PerCpuHashMap<P>::DeleteBatch(const void* keys, uint32_t* count,
+                                    BatchFlags flags) {
+  if (count == nullptr) return Errno::kFault;
+  Errno error = rights_.CheckBatchRights(/*reads=*/false, /*writes=*/true);
+  if (error != Errno::kOk) return error;
+  error = rights_.CheckElemFlags(flags.elem_flags);
+  if (error != Errno::kOk) return error;
+
+  return ForEachInBatch(count, [&](uint32_t i) {
+    if (keys == nullptr) return Errno::kFault;
+    return Remove(View::kUser, ElementAt(keys, i, def_.key_size));
+  });
+}
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_MAPS_PER_CPU_HASH_MAP_H_
