@@ -21,7 +21,9 @@ enum class [[nodiscard]] Errno : int{
     kBusy = 16,   // EBUSY: in use
     kExist = 17,  // EEXIST: the key is there already
     kInval = 22,  // EINVAL: an argument no map of this type takes
-    kNoSpc = 28,  // ENOSPC: the caller's buffer is too small for the next step
+    kNoSpc = 28,  // ENOSPC: the caller's buffer is too small for the next
+                  // step; an LPM trie is full
+    kOpNotSupp = 95,  // EOPNOTSUPP: no value of this type may be so
     kNotSupp = 524,  // ENOTSUPP: this type has no such operation
 };
 
@@ -53,6 +55,8 @@ constexpr const char* ErrnoName(Errno error) {
       return "EINVAL";
     case Errno::kNoSpc:
       return "ENOSPC";
+    case Errno::kOpNotSupp:
+      return "EOPNOTSUPP";
     case Errno::kNotSupp:
       return "ENOTSUPP";
   }

@@ -15,6 +15,7 @@ namespace bpfmap {
 enum class MapType : uint32_t {
   kHash = 1,
   kArray = 2,
+  kLruHash = 9,
 };
 
 // "HASH" for kHash, as in BPF_MAP_TYPE_HASH; "?" for a number not listed.
@@ -24,6 +25,8 @@ constexpr const char* MapTypeName(MapType type) {
       return "HASH";
     case MapType::kArray:
       return "ARRAY";
+    case MapType::kLruHash:
+      return "LRU_HASH";
   }
   return "?";
 }

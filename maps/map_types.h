@@ -13,6 +13,7 @@
 #include "maps/def_check.h"
 #include "maps/errno.h"
 #include "maps/hash_map.h"
+#include "maps/lru_hash_map.h"
 #include "maps/map_def.h"
 #include "profiles/profile.h"
 
@@ -29,6 +30,12 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
     case MapType::kArray:
       visitor(std::type_identity<ArrayMap<P>>{});
       return true;
+    case MapType::kLruHash:
+      if constexpr (kHasLru<P>) {
+        visitor(std::type_identity<LruHashMap<P>>{});
+        return true;
+      }
+      return false;
   }
   return false;
 }
@@ -38,7 +45,7 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
 template <Profile P>
 constexpr DefCheck CheckDef(const MapDef& def) {
   if (DefCheck check = CheckCommon(def)) return check;
-  DefCheck check{Errno::kInval, "type must be HASH (1) or ARRAY (2)"};
+  DefCheck check{Errno::kInval, "type must be one of those in MapType"};
   VisitMapType<P>(def.type, [&]<typename Map>(std::type_identity<Map>) {
     check = Map::Check(def);
   });

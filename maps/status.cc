@@ -28,6 +28,7 @@ constexpr Row kTable[] = {
     {Errno::kExist, absl::StatusCode::kAlreadyExists},
     {Errno::kInval, absl::StatusCode::kInvalidArgument},
     {Errno::kNoSpc, absl::StatusCode::kOutOfRange},
+    {Errno::kOpNotSupp, absl::StatusCode::kCancelled},
     {Errno::kNotSupp, absl::StatusCode::kUnimplemented},
 };
 
@@ -78,6 +79,7 @@ std::string Explain(Errno error, const MapDef& def) {
     case Errno::kNoMem:
     case Errno::kAcces:
     case Errno::kBusy:
+    case Errno::kOpNotSupp:
       break;
   }
   return "failed";
