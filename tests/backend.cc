@@ -60,6 +60,11 @@ Errno CreateKernel(const MapDef& def, TestMap* map) {
   return error;
 }
 
+template <typename P>
+bool Has(MapType type) {
+  return VisitMapType<P>(type, [](auto) {});
+}
+
 bool NeverTooLarge(const MapDef&) { return false; }
 bool TooLargeForPool(const MapDef& def) {
   return MemoryNeeded<Embedded>(def) > Embedded::Memory::kTotalSize;
@@ -69,8 +74,9 @@ bool TooLargeForPool(const MapDef& def) {
 
 const std::vector<Backend>& LocalBackends() {
   static const auto& backends = *new std::vector<Backend>{
-      {"cloud", false, NeverTooLarge, CreateLocal<Seeded<Cloud>>},
-      {"embedded", false, TooLargeForPool, CreateLocal<Seeded<Embedded>>},
+      {"cloud", false, NeverTooLarge, CreateLocal<Seeded<Cloud>>, Has<Cloud>},
+      {"embedded", false, TooLargeForPool, CreateLocal<Seeded<Embedded>>,
+       Has<Embedded>},
   };
   return backends;
 }

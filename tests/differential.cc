@@ -52,8 +52,12 @@ std::map<std::vector<uint8_t>, std::vector<uint8_t>> Contents(
 }  // namespace
 
 Differential::Differential(const Backend& left, const Backend& right,
-                           uint64_t seed)
-    : left_backend_(left), right_backend_(right), seed_(seed), random_(seed) {
+                           uint64_t seed, std::vector<MapType> types)
+    : left_backend_(left),
+      right_backend_(right),
+      seed_(seed),
+      types_(std::move(types)),
+      random_(seed) {
   SeedLocalMaps(seed);
 }
 
@@ -101,14 +105,18 @@ void Differential::RunCommands(uint64_t steps) {
 
 MapDef Differential::RandomDef() {
   MapDef def{};
-  def.type = OneIn(2) ? MapType::kArray : MapType::kHash;
-  const bool hash = def.type == MapType::kHash;
+  def.type = types_[RandomBelow(types_.size())];
+  const bool hash = def.type != MapType::kArray;
+  const bool lru = def.type == MapType::kLruHash;
   // Sizes of programs are mostly small; others must be right all the same.
   def.key_size = !hash ? 4 : 1 + RandomBelow(OneIn(3) ? 512 : 17);
   def.value_size = 1 + RandomBelow(OneIn(3) ? 300 : 17);
   def.max_entries = 1 + RandomBelow(OneIn(3) ? 200 : 20);
   const std::vector<uint32_t> choices =
-      hash
+      lru ? std::vector<uint32_t>{kNoCommonLru, kZeroSeed, kNumaNode,
+                                  kRdOnly,      kWrOnly,   kRdOnlyProg,
+                                  kWrOnlyProg}
+      : hash
           ? std::vector<uint32_t>{kNoPrealloc, kZeroSeed,   kNumaNode,  kRdOnly,
                                   kWrOnly,     kRdOnlyProg, kWrOnlyProg}
           : std::vector<uint32_t>{kMmapable, kInnerMap,   kNumaNode,  kRdOnly,
@@ -121,7 +129,7 @@ MapDef Differential::RandomDef() {
   if ((def.map_flags & kNoPrealloc) != 0) {
     def.max_entries = std::min(def.max_entries, 32U);
   }
-  if (OneIn(6) && def.value_size >= 4) {
+  if (OneIn(lru ? 60 : 6) && def.value_size >= 4) {
     def.spin_lock_offset = RandomBelow(def.value_size / 4) * 4;
     if (OneIn(16)) def.spin_lock_offset = RandomBelow(def.value_size + 8);
   }

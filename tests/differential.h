@@ -29,7 +29,9 @@ namespace bpfmap {
 
 class Differential {
  public:
-  Differential(const Backend& left, const Backend& right, uint64_t seed);
+  // Maps are of `types`.
+  Differential(const Backend& left, const Backend& right, uint64_t seed,
+               std::vector<MapType> types = {MapType::kArray, MapType::kHash});
 
   // Runs `steps` commands. Returns what the first difference is, with all that
   // is needed to see it again; "" if there is none.
@@ -86,6 +88,7 @@ class Differential {
   const Backend& left_backend_;
   const Backend& right_backend_;
   const uint64_t seed_;
+  const std::vector<MapType> types_;
   std::mt19937_64 random_;
 
   MapDef def_;

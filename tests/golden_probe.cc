@@ -45,6 +45,7 @@ std::vector<std::string> GoldenProbe::Run() {
   Rights();
   SpinLocks();
   HashCapacity();
+  LruEvictions();
   return rows_;
 }
 
@@ -303,7 +304,7 @@ void GoldenProbe::NullPointers() {
   Row("lookup", "bad value pointer", map->Lookup(&key, nullptr));
   Row("lookup_and_delete", "bad value pointer",
       map->LookupAndDelete(&key, nullptr));
-  if (is_array()) return;
+  if (!is_hash()) return;
   Row("lookup_and_delete", "lookup after the one with a bad value pointer",
       map->Lookup(&key, &value));
 }
@@ -434,7 +435,7 @@ void GoldenProbe::BatchWalks() {
 }
 
 void GoldenProbe::HashBatches() {
-  if (is_array()) return;
+  if (!is_hash()) return;
   constexpr uint32_t kEntries = 1024;
   MapDef def = base_;
   def.max_entries = kEntries;
@@ -527,6 +528,7 @@ void GoldenProbe::SpinLocks() {
   TestMap map;
   const Errno created = backend_.create(def, &map);
   Row("create", "value type with a bpf_spin_lock", created);
+  if (base_.type == MapType::kLruHash) return;
   ASSERT_EQ(created, Errno::kOk);
 
   const uint32_t key = 1;
@@ -577,7 +579,7 @@ void GoldenProbe::SpinLocks() {
 }
 
 void GoldenProbe::HashCapacity() {
-  if (is_array()) return;
+  if (!is_hash()) return;
   for (const auto& [name, map_flags] :
        {std::pair("preallocated", 0U), std::pair("NO_PREALLOC", kNoPrealloc)}) {
     const TestMap map = Filled(0, map_flags);
@@ -597,6 +599,30 @@ void GoldenProbe::HashCapacity() {
     key = 77;
     Row("update", absl::StrCat(name, ", after that delete: absent key"),
         map->Update(&key, &value));
+  }
+}
+
+// A full map loses a key also where the update fails.
+void GoldenProbe::LruEvictions() {
+  if (base_.type != MapType::kLruHash) return;
+  struct Failure {
+    const char* name;
+    uint32_t key;
+    uint64_t flags;
+  };
+  for (const auto& [name, key, flags] :
+       {Failure{"absent key with EXIST", 9, kExist},
+        Failure{"present key 3 with NOEXIST", 3, kNoExist},
+        Failure{"present key 3 with flags=3", 3, 3}}) {
+    const TestMap map = Filled(kMaxEntries);
+    const uint64_t value = 777;
+    const Errno error = map->Update(&key, &value, flags);
+    std::string left = "left";
+    for (uint32_t k = 0; k < kMaxEntries; ++k) {
+      uint64_t found;
+      if (map->Lookup(&k, &found) == Errno::kOk) absl::StrAppend(&left, " ", k);
+    }
+    Row("update", absl::StrCat("full with keys 0 1 2 3, ", name), error, left);
   }
 }
 

@@ -44,12 +44,14 @@ class GoldenProbe {
   void Rights();
   void SpinLocks();
   void HashCapacity();
+  void LruEvictions();
 
   void Row(const std::string& op, const std::string& condition, Errno error,
            const std::string& detail = "");
   void CreateRow(const MapDef& def, const std::string& condition);
   TestMap Filled(int count, uint32_t map_flags = 0);
   bool is_array() const { return base_.type == MapType::kArray; }
+  bool is_hash() const { return base_.type == MapType::kHash; }
 
   const Backend& backend_;
   const MapDef base_;

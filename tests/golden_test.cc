@@ -21,7 +21,8 @@
 namespace bpfmap {
 namespace {
 
-constexpr MapType kTypes[] = {MapType::kHash, MapType::kArray};
+constexpr MapType kTypes[] = {MapType::kHash, MapType::kArray,
+                              MapType::kLruHash};
 
 // The lines of a file beside this test, without comments.
 std::vector<std::string> Lines(const std::string& name) {
@@ -66,7 +67,12 @@ using GoldenTest = BackendTest;
 
 TEST_P(GoldenTest, EveryRowHoldsOrIsExempt) {
   std::set<std::string> probed;
+  std::set<std::string> missing;  // names of types
   for (const MapType type : kTypes) {
+    if (!GetParam().has(type)) {
+      missing.insert(MapTypeName(type));
+      continue;
+    }
     for (std::string& row : GoldenProbe(GetParam(), type).Run()) {
       probed.insert(std::move(row));
     }
@@ -78,6 +84,7 @@ TEST_P(GoldenTest, EveryRowHoldsOrIsExempt) {
     if (absl::StartsWith(line, "map_type\t")) continue;
     const std::vector<std::string> row = absl::StrSplit(line, '\t');
     ASSERT_EQ(row.size(), 4u) << line;
+    if (missing.count(row[0]) != 0) continue;
     expected.insert(line);
     bool exempt = false;
     for (Exemption& exemption : exemptions) {

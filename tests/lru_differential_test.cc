@@ -6,10 +6,13 @@
 //   OneCpu    The thread stays on one CPU.
 //   TwoCpus   Now and then it goes from one to the other, so the lists of
 //             one CPU are emptied by the other.
+//   AnyMap    On one CPU again, maps and arguments of all kinds, of the user
+//             view alone: see differential.h.
 //
 // Flags: --seed=N (printed by every run), --steps=N.
 
 #include <sched.h>
+#include <sys/sysinfo.h>
 
 #include <algorithm>
 #include <array>
@@ -34,6 +37,8 @@
 #include "maps/map_def.h"
 #include "profiles/cloud.h"
 #include "profiles/cpu.h"
+#include "tests/backend.h"
+#include "tests/differential.h"
 #include "tests/kernel_program.h"
 #include "tests/kernel_support.h"
 #include "tests/print_errno.h"
@@ -291,8 +296,12 @@ class LruDifferentialTest : public testing::Test {
   void SetUp() override {
     SKIP_WITHOUT_KERNEL();
     sched_getaffinity(0, sizeof before_, &before_);
+    ASSERT_TRUE(SetPossibleCpus(get_nprocs_conf()));
   }
-  void TearDown() override { sched_setaffinity(0, sizeof before_, &before_); }
+  void TearDown() override {
+    sched_setaffinity(0, sizeof before_, &before_);
+    ASSERT_TRUE(SetPossibleCpus(0));
+  }
 
   static void Run(int cpus) {
     const uint64_t seed = absl::GetFlag(FLAGS_seed);
@@ -309,6 +318,28 @@ TEST_F(LruDifferentialTest, OneCpu) { Run(1); }
 TEST_F(LruDifferentialTest, TwoCpus) {
   if (PossibleCpus() < 2) GTEST_SKIP() << "there is one CPU";
   Run(2);
+}
+
+TEST_F(LruDifferentialTest, AnyMap) {
+  const uint64_t seed = absl::GetFlag(FLAGS_seed);
+  const uint64_t steps = absl::GetFlag(FLAGS_steps);
+  std::cout << "--seed=" << seed << " --steps=" << steps << std::endl;
+  const OnCpu on_cpu(0);
+  Differential differential(LocalBackends().front(), Backends().back(), seed,
+                            {MapType::kLruHash});
+  EXPECT_EQ(differential.Run(steps), "");
+  if (steps < 100000) return;
+  const auto& results = differential.results();
+  for (const Errno error : {Errno::kOk, Errno::kInval, Errno::k2Big,
+                            Errno::kNotSupp, Errno::kOpNotSupp}) {
+    EXPECT_EQ(results.at("LRU_HASH create").count(error), 1u)
+        << ErrnoName(error);
+  }
+  for (const Errno error : {Errno::kOk, Errno::kInval, Errno::kExist,
+                            Errno::kNoEnt, Errno::kPerm, Errno::kFault}) {
+    EXPECT_EQ(results.at("LRU_HASH update").count(error), 1u)
+        << ErrnoName(error);
+  }
 }
 
 }  // namespace
