@@ -53,8 +53,7 @@
 #include "maps/internal/eviction_callback.h"
 #include "maps/internal/key.h"
 #include "maps/internal/linux_lru.h"
-#include "maps/internal/lru_lists.h"
-#include "maps/internal/node_table.h"
+#include "maps/internal/lru_table.h"
 #include "maps/internal/strict_lru.h"
 #include "maps/local_map.h"
 #include "maps/map_def.h"
@@ -99,11 +98,8 @@ class LruHashMap final : public LocalMap {
         table_(*memory, def.key_size, def.value_size,
                NodesFor(def_, options.order),
                (def.map_flags & kZeroSeed) != 0 ? 0 : P::RandomSeed()),
-        linux_(table_, *memory,
-               (def.map_flags & kNoCommonLru) != 0 ? Linux::Kind::kPerCpu
-                                                   : Linux::Kind::kCommon,
-               options.on_eviction),
-        strict_(table_, *memory) {}
+        linux_(table_, *memory, KindOf(def), options.on_eviction),
+        strict_(table_.node_count(), *memory) {}
   explicit LruHashMap(const MapDef& def,
                       const LruOptions& options = {}) requires requires {
     P::DefaultMemory();
@@ -125,10 +121,9 @@ class LruHashMap final : public LocalMap {
   // Bytes that Init() takes from the memory, in Linux's order, for
   // PossibleCpus() CPUs. REQUIRES: Check(def) is kOk.
   static uint64_t MemoryNeeded(const MapDef& def) {
-    return Table::MemoryNeeded(
-               def.key_size, def.value_size,
-               NodesFor(WithRoundedSize(def), LruOrder::kLinux)) +
-           Linux::MemoryNeeded();
+    const uint32_t nodes = NodesFor(WithRoundedSize(def), LruOrder::kLinux);
+    return Table::MemoryNeeded(def.key_size, def.value_size, nodes) +
+           Linux::MemoryNeeded(nodes, KindOf(def));
   }
 
   // Makes the map usable. Errors of Check(), and ENOMEM; the map may then only
@@ -147,14 +142,16 @@ class LruHashMap final : public LocalMap {
   // The program view.
   void* LookupElem(const void* key) override {
     if (key == nullptr) return nullptr;
-    const uint32_t node = Find(key);
-    if (node == 0) return nullptr;
+    std::byte* const element = Find(key);
+    if (element == nullptr) return nullptr;
+    // The slot may serve another element by now; that one is then used.
+    const uint32_t node = table_.NodeOf(element);
     if (is_strict()) [[unlikely]] {
       strict_.Use(node);
     } else {
-      internal::SetReferenced(table_.At(node), true);
+      linux_.Use(node);
     }
-    return table_.ValueOf(node);
+    return table_.ValueOf(element);
   }
   Errno UpdateElem(const void* key, const void* value,
                    uint64_t flags) override {
@@ -173,7 +170,7 @@ class LruHashMap final : public LocalMap {
     const Errno error = rights_.CheckLookup(key, flags);
     if (error != Errno::kOk) return error;
     if (value == nullptr) {
-      return Find(key) != 0 ? Errno::kFault : Errno::kNoEnt;
+      return Find(key) != nullptr ? Errno::kFault : Errno::kNoEnt;
     }
     const bool found =
         WithKey(key, [&](auto k) { return table_.Read(k, value); });
@@ -223,7 +220,7 @@ class LruHashMap final : public LocalMap {
   }
 
  private:
-  using Table = internal::NodeTable<P>;
+  using Table = internal::LruTable<P>;
   using Linux = internal::LinuxLru<P>;
   using Strict = internal::StrictLru<P>;
   using Outcome = typename Linux::Outcome;
@@ -233,13 +230,17 @@ class LruHashMap final : public LocalMap {
   static uint32_t NodesFor(const MapDef& def, LruOrder order) {
     return def.max_entries + (order == LruOrder::kStrict ? 1 : 0);
   }
+  static typename Linux::Kind KindOf(const MapDef& def) {
+    return (def.map_flags & kNoCommonLru) != 0 ? Linux::Kind::kPerCpu
+                                               : Linux::Kind::kCommon;
+  }
   bool is_strict() const { return order_ == LruOrder::kStrict; }
 
   template <typename Visitor>
   auto WithKey(const void* key, Visitor visitor) {
     return internal::WithKey(key, def_.key_size, visitor);
   }
-  uint32_t Find(const void* key) {
+  std::byte* Find(const void* key) {
     return WithKey(key, [&](auto k) { return table_.Find(k); });
   }
 
@@ -256,12 +257,12 @@ class LruHashMap final : public LocalMap {
   Errno PutStrict(View view, Key key, const void* value, uint64_t flags);
 
   Errno Remove(View view, const void* key) {
-    return Remove(view, key, [](uint32_t) { return Errno::kOk; });
+    return Remove(view, key, [](std::byte*) { return Errno::kOk; });
   }
   Errno Take(const void* key, void* value) {
-    return Remove(View::kUser, key, [&](uint32_t node) {
+    return Remove(View::kUser, key, [&](std::byte* element) {
       if (value == nullptr) return Errno::kFault;
-      table_.CopyValueOut(value, node);
+      table_.CopyValueOut(value, element);
       return Errno::kOk;
     });
   }
@@ -279,15 +280,9 @@ class LruHashMap final : public LocalMap {
                          void* keys, void* values, uint32_t room,
                          uint32_t* copied) const
       ABSL_SHARED_LOCKS_REQUIRED(shard);
-  // Calls visitor(node) for nodes that are linked; it may link them anew.
-  template <typename Visitor>
-  void ForEachLinked(uint32_t node, Visitor visitor) {
-    while (node != 0) {
-      const uint32_t next = table_.LinkOf(node);
-      visitor(node);
-      node = next;
-    }
-  }
+  template <typename Order>
+  Errno TakeBucket(Order& order, uint64_t bucket, void* keys, void* values,
+                   uint32_t room, uint32_t* copied);
 
   const MapDef def_;
   UserRights rights_;
@@ -363,10 +358,10 @@ template <Profile P>
 template <typename Key>
 Errno LruHashMap<P>::PutLinux(View view, Key key, const void* value,
                               uint64_t flags) {
+  const uint64_t hash = table_.Hash(key);
+  table_.Prepare(hash);
   Errno error = Errno::kOk;
   const bool had_node = linux_.WithNode([&](uint32_t node) -> Outcome {
-    table_.Fill(node, key, value);
-    const uint64_t hash = table_.Hash(key);
     auto& shard = table_.ShardOf(hash);
     WriterLock lock(shard);
     const auto old = table_.FindLocked(shard, hash, key);
@@ -377,13 +372,15 @@ Errno LruHashMap<P>::PutLinux(View view, Key key, const void* value,
     } else if (!old && flags == kExist) {
       error = Errno::kNoEnt;
     }
-    if (error != Errno::kOk) return {.used = false};
+    if (error != Errno::kOk) return {};
     if (!old) {
-      table_.InsertLocked(shard, hash, node);
-    } else {
-      table_.ReplaceLocked(shard, old, hash, node);
+      return {.used = true,
+              .slot = table_.InsertLocked(shard, hash, key, value, node)};
     }
-    return {.used = true, .replaced = old.node};
+    const uint32_t replaced = table_.NodeOf(old.element);
+    return {.used = true,
+            .slot = table_.ReplaceLocked(shard, old, hash, key, value, node),
+            .replaced = replaced};
   });
   return had_node ? error : Errno::kNoMem;
 }
@@ -406,26 +403,25 @@ Errno LruHashMap<P>::PutStrict(View view, Key key, const void* value,
   if (!old && flags == kExist) return Errno::kNoEnt;
   if (!old && strict_.full()) {
     const uint32_t victim = strict_.LeastRecentlyUsed();
-    table_.Erase(victim);
-    on_eviction_(table_.KeyOf(victim), table_.ValueOf(victim));
+    table_.Erase(strict_.SlotOf(victim), victim, [&](std::byte* element) {
+      on_eviction_(table_.KeyOf(element), table_.ValueOf(element));
+    });
     strict_.Release(victim);
   }
   const uint32_t node = strict_.Take();
-  table_.Fill(node, key, value);
+  uint32_t replaced = 0;
   {
     WriterLock lock(shard);
-    if (!old) {
-      table_.InsertLocked(shard, hash, node);
-      return Errno::kOk;
-    }
-    table_.ReplaceLocked(shard, old, hash, node);
+    if (old) replaced = table_.NodeOf(old.element);
+    strict_.SetSlot(
+        node, old ? table_.ReplaceLocked(shard, old, hash, key, value, node)
+                  : table_.InsertLocked(shard, hash, key, value, node));
   }
-  strict_.Release(old.node);
+  if (old) strict_.Release(replaced);
   return Errno::kOk;
 }
 
-// Deletes the key, and calls visitor(node) before its node serves another one.
-// Returns what that says.
+// Deletes the key, after visitor(element). Returns what that says.
 template <Profile P>
 template <typename Visitor>
 Errno LruHashMap<P>::Remove(View view, const void* key, Visitor visitor) {
@@ -452,9 +448,10 @@ Errno LruHashMap<P>::TakeOut(View view, const void* key, Visitor visitor,
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
     const auto place = table_.FindLocked(shard, hash, k);
     if (!place) return Errno::kNoEnt;
-    *node = place.node;
+    *node = table_.NodeOf(place.element);
+    const Errno error = visitor(place.element);
     table_.EraseLocked(shard, place, hash);
-    return visitor(place.node);
+    return error;
   });
 }
 
@@ -506,24 +503,36 @@ Errno LruHashMap<P>::CopyBucket(bool deletes, uint64_t bucket, void* keys,
     ReaderLock lock(shard);
     return CopyBucketLocked(shard, bucket, keys, values, room, copied);
   }
-  Errno error = Errno::kOk;
-  const auto take_out = [&] {
-    auto& shard = table_.ShardOfBucket(bucket);
-    WriterLock lock(shard);
-    error = rights_.frozen()
-                ? Errno::kPerm
-                : CopyBucketLocked(shard, bucket, keys, values, room, copied);
-    const bool done = error == Errno::kOk || error == Errno::kFault;
-    return done ? table_.EraseBucketLocked(shard, bucket) : 0;
-  };
   if (is_strict()) {
     WriterLock order_lock(strict_.lock());
-    ForEachLinked(take_out(),
-                  [&](uint32_t node) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-                    strict_.Release(node);
-                  });
-  } else {
-    ForEachLinked(take_out(), [&](uint32_t node) { linux_.Release(node); });
+    return TakeBucket(strict_, bucket, keys, values, room, copied);
+  }
+  return TakeBucket(linux_, bucket, keys, values, room, copied);
+}
+
+// The analysis does not know that a StrictLru is locked.
+template <Profile P>
+template <typename Order>
+Errno LruHashMap<P>::TakeBucket(Order& order, uint64_t bucket, void* keys,
+                                void* values, uint32_t room, uint32_t* copied)
+    ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  uint32_t first = 0;  // of the nodes to release, when the shard is unlocked
+  Errno error = Errno::kPerm;
+  {
+    auto& shard = table_.ShardOfBucket(bucket);
+    WriterLock lock(shard);
+    if (rights_.frozen()) return error;
+    error = CopyBucketLocked(shard, bucket, keys, values, room, copied);
+    if (error != Errno::kOk && error != Errno::kFault) return error;
+    while (const uint32_t node = table_.EraseOneLocked(shard, bucket)) {
+      order.SetNext(node, first);
+      first = node;
+    }
+  }
+  while (first != 0) {
+    const uint32_t node = first;
+    first = order.NextOf(node);
+    order.Release(node);
   }
   return error;
 }
@@ -533,15 +542,15 @@ Errno LruHashMap<P>::CopyBucketLocked(typename Table::Shard& shard,
                                       uint64_t bucket, void* keys, void* values,
                                       uint32_t room, uint32_t* copied) const {
   uint32_t size = 0;
-  table_.VisitLocked(shard, bucket, [&](uint32_t) { ++size; });
+  table_.VisitLocked(shard, bucket, [&](auto) { ++size; });
   if (size > room) return Errno::kNoSpc;
   *copied = size;
   if (size == 0) return Errno::kOk;
   if (keys == nullptr || values == nullptr) return Errno::kFault;
   uint32_t i = 0;
-  table_.VisitLocked(shard, bucket, [&](uint32_t node) {
-    table_.CopyKeyOut(ElementAt(keys, i, def_.key_size), node);
-    table_.CopyValueOut(ElementAt(values, i, def_.value_size), node);
+  table_.VisitLocked(shard, bucket, [&](auto place) {
+    table_.CopyKeyOut(ElementAt(keys, i, def_.key_size), place.element);
+    table_.CopyValueOut(ElementAt(values, i, def_.value_size), place.element);
     ++i;
   });
   return Errno::kOk;

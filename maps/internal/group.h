@@ -83,6 +83,11 @@ class GroupView {
     low_ ^= tag & kByteOfSlot[slot].low;
     high_ ^= tag & kByteOfSlot[slot].high;
   }
+  // The tag of a slot, 0 if it is empty.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE uint8_t Tag(uint32_t slot) const {
+    const uint32_t bit = 32 + 8 * slot;
+    return static_cast<uint8_t>((bit < 64 ? low_ : high_) >> (bit % 64));
+  }
   void set_overflow(bool overflow) {
     low_ = overflow ? low_ | kOverflow : low_ & ~kOverflow;
   }

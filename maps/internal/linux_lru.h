@@ -1,4 +1,4 @@
-// LinuxLru: which nodes of a NodeTable are taken, free, or to be evicted, in
+// LinuxLru: which nodes of an LruTable are taken, free, or to be evicted, in
 // the order of Linux: the same keys leave, one by one, as from a BPF LRU map.
 //
 // The common kind. Each CPU has some free nodes, and a list of the elements
@@ -37,8 +37,10 @@
 #include "absl/base/thread_annotations.h"
 #include "maps/internal/block.h"
 #include "maps/internal/eviction_callback.h"
+#include "maps/internal/lru_list.h"
 #include "maps/internal/lru_lists.h"
-#include "maps/internal/node_table.h"
+#include "maps/internal/lru_nodes.h"
+#include "maps/internal/lru_table.h"
 #include "profiles/cpu.h"
 #include "profiles/profile.h"
 #include "profiles/reader_writer_lock.h"
@@ -52,52 +54,54 @@ class LinuxLru {
 
   // What became of a node that was offered.
   struct Outcome {
-    bool used;              // its key is in the table
+    bool used = false;      // it has an element in the table
+    uint32_t slot = 0;      // where that is
     uint32_t replaced = 0;  // the node that had the key before, or 0
   };
 
   // For PossibleCpus() CPUs. With kPerCpu, the table has a multiple of that
-  // many nodes. `nodes` and `memory` must outlive it.
-  LinuxLru(NodeTable<P>& nodes, typename P::Memory& memory, Kind kind,
+  // many nodes. `table` and `memory` must outlive it.
+  LinuxLru(LruTable<P>& table, typename P::Memory& memory, Kind kind,
            EvictionCallback on_eviction)
-      : nodes_(nodes),
+      : table_(table),
         kind_(kind),
         cpus_(static_cast<uint32_t>(PossibleCpus())),
-        batch_(std::clamp(nodes.node_count() / cpus_ / 2, 1U, kMaxBatch)),
+        batch_(std::clamp(table.node_count() / cpus_ / 2, 1U, kMaxBatch)),
         on_eviction_(on_eviction),
+        nodes_(memory),
         block_(memory),
-        common_(nodes, kMaxBatch) {}
+        common_(nodes_, kMaxBatch) {}
   LinuxLru(const LinuxLru&) = delete;
   LinuxLru& operator=(const LinuxLru&) = delete;
 
   // Bytes that Init() takes from the memory.
-  static uint64_t MemoryNeeded() {
-    return PossibleCpus() * (sizeof(Cpu) + sizeof(OwnLists));
+  static uint64_t MemoryNeeded(uint32_t node_count, Kind kind) {
+    return LruNodes<P>::MemoryNeeded(node_count) + OwnMemory(node_count, kind);
   }
 
-  // Returns false if there is no memory.
-  // REQUIRES: called once, when the table has its nodes.
+  // Returns false if there is no memory. REQUIRES: called once.
   bool Init() {
-    const uint64_t size =
-        kind_ == Kind::kCommon ? sizeof(Cpu) : sizeof(OwnLists);
-    if (!block_.Allocate(cpus_ * size)) return false;
-    std::byte* const memory = block_.Carve(cpus_ * size);
+    const uint32_t count = table_.node_count();
+    if (!nodes_.Init(count) || !block_.Allocate(OwnMemory(count, kind_))) {
+      return false;
+    }
     if (kind_ == Kind::kCommon) {
-      cpu_ = reinterpret_cast<Cpu*>(memory);
+      cpu_ = reinterpret_cast<Cpu*>(block_.Carve(cpus_ * sizeof(Cpu)));
       for (uint32_t i = 0; i < cpus_; ++i) new (&cpu_[i]) Cpu(nodes_, i);
-      WriterLock lock(common_.lock);
-      common_.lists.free().Own(1, nodes_.node_count());
+      InitLists(common_, 1, count, kReserve);
       return true;
     }
-    own_ = reinterpret_cast<OwnLists*>(memory);
-    const uint32_t part = nodes_.node_count() / cpus_;
+    own_ = reinterpret_cast<OwnLists*>(block_.Carve(cpus_ * sizeof(OwnLists)));
+    const uint32_t part = count / cpus_;
     for (uint32_t i = 0; i < cpus_; ++i) {
       OwnLists& own = *new (&own_[i]) OwnLists(nodes_, kOwnBatch);
-      WriterLock lock(own.lock);
-      own.lists.free().Own(i * part + 1, (i + 1) * part);
+      InitLists(own, i * part + 1, part, kOwnReserve);
     }
     return true;
   }
+
+  // The element of this node is used. Any thread may call it at any time.
+  void Use(uint32_t node) { nodes_.SetUsed(node, true); }
 
   // Takes a node, evicting others if there is none, and calls put(node), which
   // returns an Outcome. Returns false, and calls nothing, if all nodes are in
@@ -105,34 +109,47 @@ class LinuxLru {
   template <typename Put>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool WithNode(Put put) {
     const uint32_t cpu = static_cast<uint32_t>(CurrentCpu());
-    return kind_ == Kind::kCommon ? WithCommonNode(cpu_[cpu], put)
-                                  : WithOwnNode(cpu, put);
+    if (kind_ == Kind::kCommon) [[likely]] {
+      return WithCommonNode(cpu_[cpu], put);
+    }
+    return WithOwnNode(cpu, put);
   }
 
-  // Makes a node free that the caller has taken out of the table.
+  // Makes a node free whose element the caller has taken out of the table.
   void Release(uint32_t node) {
     if (kind_ == Kind::kPerCpu) {
-      OwnLists& own = own_[nodes_.At(node).cpu];
+      OwnLists& own = own_[nodes_[node].cpu];
       WriterLock lock(own.lock);
       ReleaseOwn(own, node);
       return;
     }
-    Cpu& cpu = cpu_[CurrentCpu()];
-    ReleaseCommon(cpu, node);
-    if (cpu.noted_count.load(std::memory_order_relaxed) >= kMaxNoted) {
-      WriterLock lock(common_.lock);
-      TakeNoted();
+    bool released;
+    {
+      Cpu& cpu = cpu_[CurrentCpu()];
+      WriterLock lock(cpu.lock);
+      released = TryRelease(cpu, node);
     }
+    if (!released) ReleaseFromAnywhere(node);
   }
+
+  // Links nodes whose elements the caller has taken out of the table, until
+  // they are released.
+  void SetNext(uint32_t node, uint32_t next) { nodes_[node].next = next; }
+  uint32_t NextOf(uint32_t node) const { return nodes_[node].next; }
 
  private:
   static constexpr uint32_t kMaxBatch = 128;  // nodes
+  static constexpr uint32_t kReserve = 1024;  // for one batch
   static constexpr uint32_t kOwnBatch = 4;    // nodes, with kPerCpu
-  static constexpr uint32_t kMaxNoted = 1024;
+  static constexpr uint32_t kOwnReserve = 16;
+  static constexpr uint32_t kMaxNoted = 256;
+  static constexpr uint32_t kPendingCapacity = 512;
+  // Free and pending ones of a CPU: a batch, and what it stole.
+  static constexpr uint32_t kMaxPerCpu = 2 * kMaxBatch;
 
   // Lists and their lock.
   struct alignas(P::kCacheLineSize) OwnLists {
-    OwnLists(NodeTable<P>& nodes, uint32_t scans) : lists(nodes, scans) {}
+    OwnLists(LruNodes<P>& nodes, uint32_t scans) : lists(nodes, scans) {}
 
     typename P::Lock lock;
     LruLists<P> lists ABSL_GUARDED_BY(lock);
@@ -140,31 +157,56 @@ class LinuxLru {
 
   // What a CPU has of its own, with kCommon.
   struct alignas(P::kCacheLineSize) Cpu {
-    Cpu(NodeTable<P>& nodes, uint32_t cpu_number)
+    Cpu(LruNodes<P>& nodes, uint32_t cpu_number)
         : number(cpu_number),
-          free(nodes),
           pending(nodes, ListName::kPending),
-          next_victim(cpu_number) {}
+          next_victim(cpu_number) {
+      pending.Init(ring, kPendingCapacity);
+    }
 
-    const uint32_t number;
     typename P::Lock lock;
-    FreeNodes<P> free ABSL_GUARDED_BY(lock);
-    NodeList<P> pending ABSL_GUARDED_BY(lock);
-    // Nodes that left the table and are still on the common lists, linked.
-    // The count is looked at without the lock, to see whether there are any.
-    uint32_t noted ABSL_GUARDED_BY(lock) = 0;
+    const uint32_t number;
+    uint32_t free_count ABSL_GUARDED_BY(lock) = 0;
+    // Nodes that have left the table and are still on the common lists. The
+    // count is looked at without the lock, to see whether there are any.
     std::atomic<uint32_t> noted_count{0};
+    LruList<P> pending ABSL_GUARDED_BY(lock);
     uint32_t next_victim ABSL_GUARDED_BY(lock);  // a CPU, see Steal()
+    uint32_t free[kMaxPerCpu] ABSL_GUARDED_BY(lock);
+    uint32_t noted[kMaxNoted] ABSL_GUARDED_BY(lock);
+    uint32_t ring[kPendingCapacity] = {};
   };
   static_assert(std::is_trivially_destructible_v<Cpu> &&
                     std::is_trivially_destructible_v<OwnLists>,
                 "they are only forgotten");
 
-  // Takes the key of `node` out of the table.
-  bool Evict(uint32_t node) {
-    if (!nodes_.Erase(node)) return false;
-    on_eviction_(nodes_.KeyOf(node), nodes_.ValueOf(node));
-    return true;
+  static uint64_t OwnMemory(uint32_t count, Kind kind) {
+    const uint64_t cpus = PossibleCpus();
+    if (kind == Kind::kCommon) {
+      return Block<P>::PartSize(cpus * sizeof(Cpu)) +
+             Block<P>::PartSize(LruLists<P>::MemoryNeeded(count, kReserve));
+    }
+    return Block<P>::PartSize(cpus * sizeof(OwnLists)) +
+           cpus * Block<P>::PartSize(
+                      LruLists<P>::MemoryNeeded(count / cpus, kOwnReserve));
+  }
+
+  void InitLists(OwnLists& own, uint32_t first, uint32_t count,
+                 uint32_t reserve) {
+    WriterLock lock(own.lock);
+    own.lists.Init(block_.Carve(LruLists<P>::MemoryNeeded(count, reserve)),
+                   count, reserve);
+    own.lists.free().Own(first, first + count - 1);
+  }
+
+  // Takes the element of `node` out of the table.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool Evict(uint32_t node) {
+    return table_.Erase(nodes_[node].slot, node, [this](std::byte* element) {
+      on_eviction_(table_.KeyOf(element), table_.ValueOf(element));
+    });
+  }
+  void PrepareToEvict(uint32_t node) const {
+    table_.PrepareToErase(nodes_[node].slot);
   }
 
   // The common kind.
@@ -172,22 +214,26 @@ class LinuxLru {
   template <typename Put>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool WithCommonNode(Cpu& cpu, Put put) {
     if (!LockWithFreeNode(cpu)) return false;
-    const uint32_t node = cpu.free.Take();
-    Node& taken = nodes_.At(node);
-    taken.cpu = static_cast<uint16_t>(cpu.number);
-    SetReferenced(taken, false);
+    const uint32_t node = cpu.free[--cpu.free_count];
+    Node& taken = nodes_[node];
+    taken.cpu = cpu.number;
+    nodes_.SetUsed(node, false);
+    cpu.pending.Reserve(1);
     cpu.pending.Add(node);
     const Outcome outcome = put(node);
     bool released = true;
     if (!outcome.used) {
       ReleasePending(cpu, node);
-    } else if (outcome.replaced != 0) {
-      SetReferenced(taken, true);
-      released = TryRelease(cpu, outcome.replaced);
+    } else {
+      taken.slot = outcome.slot;
+      if (outcome.replaced != 0) {
+        nodes_.SetUsed(node, true);
+        released = TryRelease(cpu, outcome.replaced);
+      }
     }
     cpu.lock.Unlock();
     if (!released) [[unlikely]] {
-      ReleaseCommon(cpu, outcome.replaced);
+      ReleaseFromAnywhere(outcome.replaced);
     }
     return true;
   }
@@ -196,7 +242,7 @@ class LinuxLru {
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool LockWithFreeNode(Cpu& cpu)
       ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true, cpu.lock) {
     cpu.lock.Lock();
-    if (!cpu.free.empty()) [[likely]] {
+    if (cpu.free_count != 0) [[likely]] {
       return true;
     }
     cpu.lock.Unlock();
@@ -208,14 +254,21 @@ class LinuxLru {
       ABSL_NO_THREAD_SAFETY_ANALYSIS {
     while (TakeBatch(cpu)) {
       cpu.lock.Lock();
-      if (!cpu.free.empty()) return true;
+      if (cpu.free_count != 0) return true;
       cpu.lock.Unlock();
     }
     const uint32_t node = Steal(cpu);
     if (node == 0) return false;
     cpu.lock.Lock();
-    cpu.free.Give(node);
-    return true;
+    if (cpu.free_count + cpu.pending.size() < kMaxPerCpu) {
+      cpu.free[cpu.free_count++] = node;
+      return true;
+    }
+    // More threads on this CPU steal at this moment than it has room for.
+    cpu.lock.Unlock();
+    WriterLock common_lock(common_.lock);
+    common_.lists.free().Give(node);
+    return false;
   }
 
   // Hands the pending elements of `cpu` over and gets it a batch of free nodes.
@@ -224,24 +277,29 @@ class LinuxLru {
     WriterLock common_lock(common_.lock);
     TakeNoted();
     WriterLock lock(cpu.lock);
-    if (!cpu.free.empty()) return true;
+    if (cpu.free_count != 0) return true;
     LruLists<P>& lists = common_.lists;
-    while (const uint32_t node = cpu.pending.oldest()) {
-      cpu.pending.Remove(node);
+    LruList<P>& pending = cpu.pending;
+    // Each of the four steps that follow may add to the same list.
+    lists.Reserve(pending.size() + 3 * kMaxBatch);
+    while (pending.size() != 0) {
+      const uint32_t node = pending.At(pending.begin());
+      pending.Remove(node);
       lists.Add(node);
     }
     lists.Rotate();
-    uint32_t taken = 0;
-    for (; taken < batch_; ++taken) {
+    while (cpu.free_count < batch_) {
       const uint32_t node = lists.free().Take();
       if (node == 0) break;
-      cpu.free.Give(node);
+      cpu.free[cpu.free_count++] = node;
     }
     lists.Shrink(
-        batch_ - taken, [&](uint32_t node) { return Evict(node); },
-        [&](uint32_t node)
-            ABSL_NO_THREAD_SAFETY_ANALYSIS { cpu.free.Give(node); });
-    return !cpu.free.empty();
+        batch_ - cpu.free_count, [&](uint32_t node) { return Evict(node); },
+        [&](uint32_t node) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+          cpu.free[cpu.free_count++] = node;
+        },
+        [&](uint32_t node) { PrepareToEvict(node); });
+    return cpu.free_count != 0;
   }
 
   // Takes the nodes that any CPU has noted off the common lists.
@@ -249,19 +307,16 @@ class LinuxLru {
     for (uint32_t i = 0; i < cpus_; ++i) {
       Cpu& cpu = cpu_[i];
       if (cpu.noted_count.load(std::memory_order_relaxed) == 0) continue;
-      uint32_t node;
-      {
-        WriterLock lock(cpu.lock);
-        node = cpu.noted;
-        cpu.noted = 0;
-        cpu.noted_count.store(0, std::memory_order_relaxed);
+      WriterLock lock(cpu.lock);
+      const uint32_t count = cpu.noted_count.load(std::memory_order_relaxed);
+      for (uint32_t j = 0; j < count; ++j) {
+        common_.lists.PrepareToRemove(cpu.noted[j]);
       }
-      while (node != 0) {
-        const uint32_t next = nodes_.LinkOf(node);
-        common_.lists.Remove(node);
-        common_.lists.free().Give(node);
-        node = next;
+      for (uint32_t j = 0; j < count; ++j) {
+        common_.lists.Remove(cpu.noted[j]);
+        common_.lists.free().Give(cpu.noted[j]);
       }
+      cpu.noted_count.store(0, std::memory_order_relaxed);
     }
   }
 
@@ -279,7 +334,7 @@ class LinuxLru {
     do {
       Cpu& victim = cpu_[next];
       WriterLock lock(victim.lock);
-      node = victim.free.Take();
+      if (victim.free_count != 0) node = victim.free[--victim.free_count];
       if (node == 0) node = EvictPending(victim, /*used=*/false);
       if (node == 0) node = EvictPending(victim, /*used=*/true);
       next = next + 1 == cpus_ ? 0 : next + 1;
@@ -291,50 +346,56 @@ class LinuxLru {
 
   uint32_t EvictPending(Cpu& victim, bool used)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(victim.lock) {
-    for (uint32_t node = victim.pending.oldest(); node != 0;
-         node = nodes_.At(node).newer) {
-      if ((used || !IsReferenced(nodes_.At(node))) && Evict(node)) {
-        victim.pending.Remove(node);
+    LruList<P>& pending = victim.pending;
+    for (uint32_t p = pending.begin(); p != pending.end();
+         p = pending.Behind(p)) {
+      const uint32_t node = pending.At(p);
+      if ((used || !nodes_.WasUsed(node)) && Evict(node)) {
+        pending.Remove(node);
         return node;
       }
     }
     return 0;
   }
 
-  // Makes a node free, on whichever list it is.
-  void ReleaseCommon(Cpu& cpu, uint32_t node) {
-    Cpu& owner = cpu_[nodes_.At(node).cpu];
-    if (ListOf(nodes_.At(node)) == ListName::kPending && &owner != &cpu) {
+  // Makes a node free, or notes it; or returns false, and does nothing, if it
+  // is pending on another CPU, or too many are noted.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryRelease(Cpu& cpu, uint32_t node)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(cpu.lock) {
+    if (nodes_.ListOf(node) == ListName::kPending) {
+      if (nodes_[node].cpu != cpu.number) return false;
+      ReleasePending(cpu, node);
+      return true;
+    }
+    const uint32_t count = cpu.noted_count.load(std::memory_order_relaxed);
+    if (count == kMaxNoted) return false;
+    nodes_.Prefetch(node);
+    cpu.noted[count] = node;
+    cpu.noted_count.store(count + 1, std::memory_order_relaxed);
+    return true;
+  }
+
+  ABSL_ATTRIBUTE_NOINLINE void ReleaseFromAnywhere(uint32_t node) {
+    if (nodes_.ListOf(node) == ListName::kPending) {
+      Cpu& owner = cpu_[nodes_[node].cpu];
       WriterLock lock(owner.lock);
-      if (ListOf(nodes_.At(node)) == ListName::kPending) {
+      if (nodes_.ListOf(node) == ListName::kPending) {
         ReleasePending(owner, node);
         return;
       }
     }
-    // It does not become pending again before it is free.
-    WriterLock lock(cpu.lock);
-    TryRelease(cpu, node);
-  }
-
-  // The same, but returns false, and does nothing, if it is up to another CPU.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryRelease(Cpu& cpu, uint32_t node)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(cpu.lock) {
-    if (ListOf(nodes_.At(node)) != ListName::kPending) {
-      nodes_.SetLink(node, cpu.noted);
-      cpu.noted = node;
-      cpu.noted_count.store(cpu.noted_count.load(std::memory_order_relaxed) + 1,
-                            std::memory_order_relaxed);
-      return true;
-    }
-    if (nodes_.At(node).cpu != cpu.number) return false;
-    ReleasePending(cpu, node);
-    return true;
+    // It is on a common list now: a node is not pending again before it is
+    // free.
+    WriterLock lock(common_.lock);
+    TakeNoted();
+    common_.lists.Remove(node);
+    common_.lists.free().Give(node);
   }
 
   void ReleasePending(Cpu& cpu, uint32_t node)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(cpu.lock) {
     cpu.pending.Remove(node);
-    cpu.free.Give(node);
+    cpu.free[cpu.free_count++] = node;
   }
 
   // The other kind.
@@ -347,18 +408,22 @@ class LinuxLru {
       WriterLock lock(own.lock);
       const uint32_t node = TakeOwn(own);
       if (node == 0) return false;
-      Node& taken = nodes_.At(node);
-      taken.cpu = static_cast<uint16_t>(cpu);
-      own.lists.AddInactive(node);
+      Node& taken = nodes_[node];
+      taken.cpu = cpu;
+      nodes_.SetUsed(node, false);
+      own.lists.Add(node);
       const Outcome outcome = put(node);
       if (!outcome.used) {
         ReleaseOwn(own, node);
-      } else if (outcome.replaced != 0) {
-        SetReferenced(taken, true);
-        if (nodes_.At(outcome.replaced).cpu == cpu) {
-          ReleaseOwn(own, outcome.replaced);
-        } else {
-          replaced = outcome.replaced;
+      } else {
+        taken.slot = outcome.slot;
+        if (outcome.replaced != 0) {
+          nodes_.SetUsed(node, true);
+          if (nodes_[outcome.replaced].cpu == cpu) {
+            ReleaseOwn(own, outcome.replaced);
+          } else {
+            replaced = outcome.replaced;
+          }
         }
       }
     }
@@ -368,11 +433,12 @@ class LinuxLru {
 
   uint32_t TakeOwn(OwnLists& own) ABSL_EXCLUSIVE_LOCKS_REQUIRED(own.lock) {
     LruLists<P>& lists = own.lists;
+    lists.Reserve(1 + 3 * kOwnBatch);
     lists.Rotate();
     if (lists.free().empty()) {
       lists.Shrink(
           kOwnBatch, [&](uint32_t node) { return Evict(node); },
-          [&](uint32_t node) { lists.free().Give(node); });
+          [&](uint32_t node) { lists.free().Give(node); }, [](uint32_t) {});
     }
     return lists.free().Take();
   }
@@ -383,15 +449,16 @@ class LinuxLru {
     own.lists.free().Give(node);
   }
 
-  NodeTable<P>& nodes_;
+  LruTable<P>& table_;
   const Kind kind_;
   const uint32_t cpus_;
   const uint32_t batch_;
   const EvictionCallback on_eviction_;
+  LruNodes<P> nodes_;
   Block<P> block_;
-  OwnLists common_;          // with kCommon
   Cpu* cpu_ = nullptr;       // with kCommon: one for each CPU
   OwnLists* own_ = nullptr;  // with kPerCpu: one for each CPU
+  OwnLists common_;          // with kCommon
 };
 
 }  // namespace bpfmap::internal

@@ -1,4 +1,4 @@
-// StrictLru: the exact order in which the elements of a NodeTable were last
+// StrictLru: the exact order in which the elements of an LruTable were last
 // used, and which nodes are free.
 //
 // Each use stamps the node with the time, a counter that never goes back. Where
@@ -19,40 +19,46 @@
 #define BPFMAP_MAPS_INTERNAL_STRICT_LRU_H_
 
 #include <atomic>
-#include <cstddef>
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
 #include "maps/internal/block.h"
-#include "maps/internal/lru_lists.h"
-#include "maps/internal/node_table.h"
+#include "maps/internal/lru_list.h"
+#include "maps/internal/lru_nodes.h"
 #include "profiles/profile.h"
+#include "profiles/reader_writer_lock.h"
 
 namespace bpfmap::internal {
 
 template <Profile P>
 class StrictLru {
  public:
-  // The table has one node more than there may be elements. `nodes` and
-  // `memory` must outlive it.
-  StrictLru(NodeTable<P>& nodes, typename P::Memory& memory)
-      : nodes_(nodes), block_(memory), free_(nodes) {}
+  // `node_count` is one more than there may be elements. `memory` must outlive
+  // it.
+  StrictLru(uint32_t node_count, typename P::Memory& memory)
+      : node_count_(node_count),
+        nodes_(memory),
+        block_(memory),
+        free_(nodes_) {}
   StrictLru(const StrictLru&) = delete;
   StrictLru& operator=(const StrictLru&) = delete;
 
   // Bytes that Init() takes from the memory.
   static constexpr uint64_t MemoryNeeded(uint32_t nodes) {
-    return Block<P>::PartSize(uint64_t{nodes} * sizeof(Entry));
+    return LruNodes<P>::MemoryNeeded(nodes) + OwnMemory(nodes);
   }
 
-  // Returns false if there is no memory.
-  // REQUIRES: called once, when the table has its nodes.
-  bool Init() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    const uint32_t count = nodes_.node_count();
-    if (!block_.Allocate(MemoryNeeded(count))) return false;
-    heap_ =
-        reinterpret_cast<Entry*>(block_.Carve(uint64_t{count} * sizeof(Entry)));
-    free_.Own(1, count);
+  // Returns false if there is no memory. REQUIRES: called once.
+  bool Init() {
+    if (!nodes_.Init(node_count_) || !block_.Allocate(OwnMemory(node_count_))) {
+      return false;
+    }
+    WriterLock lock(lock_);
+    heap_ = reinterpret_cast<Entry*>(
+        block_.Carve(uint64_t{node_count_} * sizeof(Entry)));
+    stamps_ = reinterpret_cast<uint64_t*>(
+        block_.Carve((uint64_t{node_count_} + 1) * sizeof(uint64_t)));
+    free_.Own(1, node_count_);
     return true;
   }
 
@@ -61,7 +67,7 @@ class StrictLru {
   // The element in `node` is used now. Writes nothing if it was the last one
   // that was used.
   void Use(uint32_t node) {
-    uint64_t* const stamp = StampOf(node);
+    uint64_t* const stamp = &stamps_[node];
     uint64_t seen = __atomic_load_n(stamp, __ATOMIC_RELAXED);
     if (seen == time_.load(std::memory_order_relaxed)) return;
     const uint64_t now = NextTime();
@@ -74,38 +80,55 @@ class StrictLru {
   }
 
   bool full() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
-    return elements_ + 1 == nodes_.node_count();
+    return elements_ + 1 == node_count_;
   }
 
   // A node for a new element, or for one that takes the place of another. The
-  // caller must put it into the table.
+  // caller must put it into the table and say where, see SetSlot().
   // REQUIRES: not full(), or another node is released next.
   uint32_t Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
     const uint32_t node = free_.Take();
     const uint64_t now = NextTime();
     // Relaxed: see Use().
-    __atomic_store_n(StampOf(node), now, __ATOMIC_RELAXED);
-    Node& taken = nodes_.At(node);
+    __atomic_store_n(&stamps_[node], now, __ATOMIC_RELAXED);
     // New in the heap: its stamp is the largest, so its place is the last.
-    if (taken.cpu == kNeverTaken) heap_[heap_size_++] = {now, node};
-    taken.cpu = kTaken;
+    if (nodes_[node].position == kNeverTaken) {
+      heap_[heap_size_++] = {now, node};
+    }
+    nodes_[node].position = kTaken;
     ++elements_;
     return node;
+  }
+  void SetSlot(uint32_t node, uint32_t slot)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
+    nodes_[node].slot = slot;
+  }
+  uint32_t SlotOf(uint32_t node) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
+    return nodes_[node].slot;
   }
 
   // Makes the node of an element free that is gone from the table.
   void Release(uint32_t node) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
-    nodes_.At(node).cpu = kFree;
+    nodes_[node].position = kFree;
     free_.Give(node);
     --elements_;
+  }
+
+  // Links nodes until they are released.
+  void SetNext(uint32_t node, uint32_t next)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
+    nodes_[node].next = next;
+  }
+  uint32_t NextOf(uint32_t node) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
+    return nodes_[node].next;
   }
 
   // The element that was used least recently. REQUIRES: there is one.
   uint32_t LeastRecentlyUsed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
     while (true) {
       const uint32_t node = heap_[0].node;
-      const uint64_t stamp = __atomic_load_n(StampOf(node), __ATOMIC_RELAXED);
-      const bool is_free = nodes_.At(node).cpu == kFree;
+      const uint64_t stamp = __atomic_load_n(&stamps_[node], __ATOMIC_RELAXED);
+      const bool is_free = nodes_[node].position == kFree;
       if (stamp == heap_[0].stamp && !is_free) return node;
       // A free node waits behind all others until it is taken again.
       SiftDown({is_free ? NextTime() : stamp, node});
@@ -119,15 +142,14 @@ class StrictLru {
     uint32_t node;
   };
 
-  // What Node::cpu says here.
-  static constexpr uint16_t kNeverTaken = 0;
-  static constexpr uint16_t kTaken = 1;
-  static constexpr uint16_t kFree = 2;
+  // What Node::position says here.
+  static constexpr uint32_t kNeverTaken = 0;
+  static constexpr uint32_t kTaken = 1;
+  static constexpr uint32_t kFree = 2;
 
-  // In the place of Node::newer and Node::older.
-  uint64_t* StampOf(uint32_t node) const {
-    static_assert(offsetof(Node, newer) == 0 && offsetof(Node, older) == 4);
-    return reinterpret_cast<uint64_t*>(&nodes_.At(node));
+  static constexpr uint64_t OwnMemory(uint32_t nodes) {
+    return Block<P>::PartSize(uint64_t{nodes} * sizeof(Entry)) +
+           Block<P>::PartSize((uint64_t{nodes} + 1) * sizeof(uint64_t));
   }
 
   uint64_t NextTime() {
@@ -149,8 +171,10 @@ class StrictLru {
     heap_[hole] = entry;
   }
 
-  NodeTable<P>& nodes_;
+  const uint32_t node_count_;
+  LruNodes<P> nodes_;
   Block<P> block_;
+  uint64_t* stamps_ = nullptr;  // when each node was used, by its number
   mutable typename P::Lock lock_;
   FreeNodes<P> free_ ABSL_GUARDED_BY(lock_);
   uint32_t elements_ ABSL_GUARDED_BY(lock_) = 0;
