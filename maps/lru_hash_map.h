@@ -46,6 +46,7 @@
 #include <cstring>
 #include <limits>
 
+#include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
 #include "maps/def_check.h"
 #include "maps/errno.h"
@@ -77,7 +78,7 @@ struct LruOptions {
   // or replaced), by the thread whose update made it leave, when it has left.
   // The pointers are good until the call returns. It is called under locks of
   // the map, so it must not call the map's methods.
-  EvictionCallback on_eviction;
+  EvictionCallback on_eviction = {};
 };
 
 template <Profile P>
@@ -361,27 +362,29 @@ Errno LruHashMap<P>::PutLinux(View view, Key key, const void* value,
   const uint64_t hash = table_.Hash(key);
   table_.Prepare(hash);
   Errno error = Errno::kOk;
-  const bool had_node = linux_.WithNode([&](uint32_t node) -> Outcome {
-    auto& shard = table_.ShardOf(hash);
-    WriterLock lock(shard);
-    const auto old = table_.FindLocked(shard, hash, key);
-    if (view == View::kUser && rights_.frozen()) {
-      error = Errno::kPerm;
-    } else if (old && flags == kNoExist) {
-      error = Errno::kExist;
-    } else if (!old && flags == kExist) {
-      error = Errno::kNoEnt;
-    }
-    if (error != Errno::kOk) return {};
-    if (!old) {
-      return {.used = true,
-              .slot = table_.InsertLocked(shard, hash, key, value, node)};
-    }
-    const uint32_t replaced = table_.NodeOf(old.element);
-    return {.used = true,
+  const bool had_node = linux_.WithNode(
+      [&](uint32_t node) ABSL_ATTRIBUTE_ALWAYS_INLINE -> Outcome {
+        auto& shard = table_.ShardOf(hash);
+        WriterLock lock(shard);
+        const auto old = table_.FindLocked(shard, hash, key);
+        if (view == View::kUser && rights_.frozen()) {
+          error = Errno::kPerm;
+        } else if (old && flags == kNoExist) {
+          error = Errno::kExist;
+        } else if (!old && flags == kExist) {
+          error = Errno::kNoEnt;
+        }
+        if (error != Errno::kOk) return {};
+        if (!old) {
+          return {.used = true,
+                  .slot = table_.InsertLocked(shard, hash, key, value, node)};
+        }
+        const uint32_t replaced = table_.NodeOf(old.element);
+        return {
+            .used = true,
             .slot = table_.ReplaceLocked(shard, old, hash, key, value, node),
             .replaced = replaced};
-  });
+      });
   return had_node ? error : Errno::kNoMem;
 }
 

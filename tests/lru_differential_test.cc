@@ -11,7 +11,6 @@
 //
 // Flags: --seed=N (printed by every run), --steps=N.
 
-#include <sched.h>
 #include <sys/sysinfo.h>
 
 #include <algorithm>
@@ -41,6 +40,7 @@
 #include "tests/differential.h"
 #include "tests/kernel_program.h"
 #include "tests/kernel_support.h"
+#include "tests/on_cpu.h"
 #include "tests/print_errno.h"
 
 ABSL_FLAG(uint64_t, seed, 1, "Where the random commands start from.");
@@ -104,20 +104,6 @@ class KernelSide final : public Side {
  private:
   const std::unique_ptr<KernelMap> map_;
   KernelHelpers helpers_;
-};
-
-// Puts the thread on a CPU, for the kernel and for the emulator.
-class OnCpu {
- public:
-  explicit OnCpu(int cpu) : scoped_(cpu) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(cpu, &set);
-    EXPECT_EQ(sched_setaffinity(0, sizeof set, &set), 0);
-  }
-
- private:
-  const ScopedCpu scoped_;
 };
 
 class LruDifferential {
@@ -295,13 +281,9 @@ class LruDifferentialTest : public testing::Test {
  protected:
   void SetUp() override {
     SKIP_WITHOUT_KERNEL();
-    sched_getaffinity(0, sizeof before_, &before_);
     ASSERT_TRUE(SetPossibleCpus(get_nprocs_conf()));
   }
-  void TearDown() override {
-    sched_setaffinity(0, sizeof before_, &before_);
-    ASSERT_TRUE(SetPossibleCpus(0));
-  }
+  void TearDown() override { ASSERT_TRUE(SetPossibleCpus(0)); }
 
   static void Run(int cpus) {
     const uint64_t seed = absl::GetFlag(FLAGS_seed);
@@ -309,9 +291,6 @@ class LruDifferentialTest : public testing::Test {
     std::cout << "--seed=" << seed << " --steps=" << steps << std::endl;
     EXPECT_EQ(LruDifferential(seed, cpus).Run(steps), "");
   }
-
- private:
-  cpu_set_t before_;
 };
 
 TEST_F(LruDifferentialTest, OneCpu) { Run(1); }

@@ -54,4 +54,7 @@ refuses default_memory_snippet.cc '-DMAP=ArrayMap -DPROFILE=Embedded' \
 refuses default_memory_snippet.cc '-DMAP=HashMap -DPROFILE=Embedded' \
   "$no_default" '-DMAP=HashMap -DPROFILE=Cloud'
 
+refuses lru_snippet.cc '-DPROFILE=Embedded' \
+  'LruHashMap is for profiles with threads' '-DPROFILE=Cloud'
+
 exit $((failures > 0))

@@ -282,11 +282,7 @@ class LinuxLru {
     LruList<P>& pending = cpu.pending;
     // Each of the four steps that follow may add to the same list.
     lists.Reserve(pending.size() + 3 * kMaxBatch);
-    while (pending.size() != 0) {
-      const uint32_t node = pending.At(pending.begin());
-      pending.Remove(node);
-      lists.Add(node);
-    }
+    lists.AddAll(pending);
     lists.Rotate();
     while (cpu.free_count < batch_) {
       const uint32_t node = lists.free().Take();
@@ -401,7 +397,7 @@ class LinuxLru {
   // The other kind.
 
   template <typename Put>
-  bool WithOwnNode(uint32_t cpu, Put put) {
+  ABSL_ATTRIBUTE_NOINLINE bool WithOwnNode(uint32_t cpu, Put put) {
     OwnLists& own = own_[cpu];
     uint32_t replaced = 0;  // a node of another CPU
     {

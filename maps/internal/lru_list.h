@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/base/attributes.h"
 #include "maps/internal/lru_nodes.h"
 #include "profiles/profile.h"
 
@@ -50,12 +51,15 @@ class LruList {
     }
   }
 
-  // Adds `node` as the newest. REQUIRES: there is room, see Reserve().
+  // Adds `node` as the newest, or nothing if it is 0.
+  // REQUIRES: there is room, see Reserve().
   void Add(uint32_t node) {
-    nodes_[node].position = end_;
-    ring_[end_++ & mask_] = node;
-    ++size_;
+    // No branch: whoever walks over gaps cannot guess where they are.
+    nodes_.SetPosition(node, end_);
     nodes_.SetList(node, name_);
+    ring_[end_ & mask_] = node;
+    end_ += node != 0;
+    size_ += node != 0;
   }
 
   void Remove(uint32_t node) {
@@ -72,19 +76,39 @@ class LruList {
     __builtin_prefetch(&ring_[nodes_[node].position & mask_], 1);
   }
 
+  // Removes the `count` oldest nodes, or all, and calls taken(node) with each;
+  // with 0 for each gap. REQUIRES: taken() puts them into another list or adds
+  // them to this one again; there is no cursor.
+  template <typename Taken>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void TakeOldest(uint32_t count, Taken taken) {
+    uint32_t left = count < size_ ? count : size_;
+    size_ -= left;
+    uint32_t position = begin_;
+    uint32_t* const ring = ring_;
+    const uint32_t mask = mask_;
+    while (left != 0) {
+      const uint32_t node = ring[position & mask];
+      ring[position & mask] = 0;
+      ++position;
+      left -= node != 0;
+      taken(node);
+    }
+    begin_ = NotBefore(position);
+  }
+
   // Walking: `for (p = begin(); p != end(); p = Behind(p)) At(p)`. A node may
   // be removed while one is there. Nodes that are added come at the end.
   uint32_t begin() const { return begin_; }
   uint32_t end() const { return end_; }
-  uint32_t Behind(uint32_t position) const {
-    do {
-      ++position;
-    } while (position != end_ && ring_[position & mask_] == 0);
+  uint32_t Behind(uint32_t position) const { return NotBefore(position + 1); }
+  // Where the next node is, here or further on; or end().
+  uint32_t NotBefore(uint32_t position) const {
+    while (position != end_ && ring_[position & mask_] == 0) ++position;
     return position;
   }
-  // REQUIRES: a node is there.
+  // The node that is there; 0 in a gap.
   uint32_t At(uint32_t position) const { return ring_[position & mask_]; }
-  // The node that is `distance` further on, or 0 if that cannot be said.
+  // The node that is `distance` further on, or 0 if there is none.
   uint32_t Ahead(uint32_t position, uint32_t distance) const {
     return end_ - position > distance ? ring_[(position + distance) & mask_]
                                       : 0;
@@ -108,7 +132,7 @@ class LruList {
       if (has_cursor_ && cursor_ == from) cursor_ = to;
       ring_[from & mask_] = 0;
       ring_[to & mask_] = node;
-      nodes_[node].position = to++;
+      nodes_.SetPosition(node, to++);
     }
     end_ = to;
   }

@@ -17,6 +17,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/base/attributes.h"
 #include "maps/internal/lru_list.h"
 #include "maps/internal/lru_nodes.h"
 #include "profiles/profile.h"
@@ -56,11 +57,19 @@ class LruLists {
     inactive_.Reserve(count);
   }
 
-  // Puts a node that is on no list where it belongs now.
-  void Add(uint32_t node) {
-    LruList<P>& list = nodes_.WasUsed(node) ? active_ : inactive_;
-    nodes_.SetUsed(node, false);
-    list.Add(node);
+  // Puts a node that is on no list where it belongs now; nothing if it is 0.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Add(uint32_t node) {
+    if (nodes_.WasUsed(node)) {
+      nodes_.SetUsed(node, false);
+      active_.Add(node);
+    } else {
+      inactive_.Add(node);
+    }
+  }
+
+  // Takes all from another list.
+  void AddAll(LruList<P>& from) {
+    from.TakeOldest(from.size(), [this](uint32_t node) { Add(node); });
   }
 
   // Takes a node from its list, active or inactive.
@@ -100,33 +109,27 @@ class LruLists {
   }
 
   void RotateActive() {
-    // Those that are moved to the new end are not looked at again.
-    uint32_t left = active_.size();
-    if (left > scans_) left = scans_;
-    for (; left > 0; --left) {
-      const uint32_t node = active_.At(active_.begin());
-      active_.Remove(node);
-      Add(node);
-    }
+    // Those that come back are at the new end, and not looked at again.
+    active_.TakeOldest(scans_, [this](uint32_t node) { Add(node); });
   }
 
   // Goes on where it stopped the last time, from the oldest to the newest and
   // round again, but not further than where it began.
   void RotateInactive() {
     uint32_t left = inactive_.size();
-    if (left > scans_) left = scans_;
     if (left == 0) return;
+    if (left > scans_) left = scans_;
     uint32_t position = inactive_.cursor();
-    for (; left > 0; --left) {
+    while (left != 0) {
       if (position == inactive_.end()) position = inactive_.begin();
-      const uint32_t node = inactive_.At(position);
-      position = inactive_.Behind(position);
-      if (nodes_.WasUsed(node)) {
+      const uint32_t node = inactive_.At(position++);
+      left -= node != 0;
+      if (nodes_.WasUsed(node)) [[unlikely]] {  // node 0 never was
         inactive_.Remove(node);
         Add(node);
       }
     }
-    inactive_.SetCursor(position);
+    inactive_.SetCursor(inactive_.NotBefore(position));
   }
 
   template <typename Evict, typename Keep, typename Prepare>

@@ -52,6 +52,11 @@ class LruNodes {
 
   Node& operator[](uint32_t node) const { return nodes_[node]; }
 
+  // Atomic, as node 0, which is none, gets positions from everybody.
+  void SetPosition(uint32_t node, uint32_t position) {
+    __atomic_store_n(&nodes_[node].position, position, __ATOMIC_RELAXED);
+  }
+
   // Whether the element was used since somebody last looked. Anybody may call
   // these at any time: it is a hint.
   bool WasUsed(uint32_t node) const {
