@@ -20,9 +20,9 @@
 // Program view: a pointer shows the element that it was given for until that
 // element is replaced, deleted or evicted. An update of a present key puts a
 // new element in place; the old one keeps its bytes until its memory serves
-// another one. A lookup takes no lock; it writes one byte of the element,
-// unless that was written already since somebody last looked who is used.
-// (kStrict: a stamp, and a counter of the map.)
+// another one. A lookup takes no lock; it writes one byte that belongs to the
+// element, unless it is written since somebody last looked who is used.
+// (kStrict: a stamp of the element, and a counter of the map.)
 //
 // UpdateElem checks: the rights of programs (EACCES), null pointers (EFAULT),
 // flags beyond BPF_EXIST (EINVAL), room (ENOMEM, if all elements are in the
@@ -75,7 +75,7 @@ struct LruOptions {
   LruOrder order = LruOrder::kLinux;
 
   // Called with each element that is evicted (not with those that are deleted
-  // or replaced), by the thread whose update made it leave, when it has left.
+  // or replaced), by the thread whose update makes it leave, while it leaves.
   // The pointers are good until the call returns. It is called under locks of
   // the map, so it must not call the map's methods.
   EvictionCallback on_eviction = {};

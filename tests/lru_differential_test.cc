@@ -115,8 +115,10 @@ class LruDifferential {
   std::string Run(uint64_t steps) {
     while (step_ < steps && difference_.empty()) {
       NewMaps();
+      // Now and then so many that the rings of the lists go round.
+      const uint64_t planned = Below(20 * def_.max_entries + 200);
       const uint64_t end =
-          std::min(steps, step_ + 1 + Below(20 * def_.max_entries + 200));
+          std::min(steps, step_ + 1 + planned * (Below(8) == 0 ? 20 : 1));
       while (step_ < end && difference_.empty()) {
         ++step_;
         if (cpus_ > 1 && Below(40) == 0) GoToCpu(Below(cpus_));

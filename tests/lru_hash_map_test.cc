@@ -158,6 +158,34 @@ TEST(LruTableTest, SmallMapsKeepWhatTheyHave) {
   }
 }
 
+// The lists go round in their rings many times, with gaps everywhere.
+TEST(LruListTest, NobodyLeavesWhileThereIsRoom) {
+  constexpr uint32_t kKeys = 400;
+  for (const uint32_t flags : {0U, kNoCommonLru}) {
+    ASSERT_TRUE(SetPossibleCpus(2));
+    const ScopedCpu cpu(0);
+    Evicted evicted;
+    Map map(Def(2 * kKeys + 300, flags), Options(LruOrder::kLinux, &evicted));
+    ASSERT_EQ(map.Init(), Errno::kOk);
+    std::mt19937_64 random(3);
+    std::vector<uint64_t> values(kKeys);
+    for (uint32_t i = 0; i < 300'000; ++i) {
+      const uint32_t key = random() % kKeys;
+      if (random() % 4 == 0) map.LookupElem(&key);
+      values[key] = i;
+      ASSERT_EQ(Update(map, key, i), Errno::kOk);
+    }
+    EXPECT_THAT(evicted, IsEmpty());
+    for (uint32_t key = 0; key < kKeys; ++key) {
+      uint64_t value = ~uint64_t{0};
+      if (values[key] == 0) continue;
+      EXPECT_EQ(map.Lookup(&key, &value), Errno::kOk);
+      EXPECT_EQ(value, values[key]);
+    }
+    ASSERT_TRUE(SetPossibleCpus(0));
+  }
+}
+
 TEST(StrictLruTest, TheLeastRecentlyUsedKeyLeaves) {
   Evicted evicted;
   Map map(Def(3), Options(LruOrder::kStrict, &evicted));

@@ -83,10 +83,13 @@ class GroupView {
     low_ ^= tag & kByteOfSlot[slot].low;
     high_ ^= tag & kByteOfSlot[slot].high;
   }
-  // The tag of a slot, 0 if it is empty.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE uint8_t Tag(uint32_t slot) const {
-    const uint32_t bit = 32 + 8 * slot;
-    return static_cast<uint8_t>((bit < 64 ? low_ : high_) >> (bit % 64));
+  // Takes the tag from a slot. Returns false if it has none.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool Clear(uint32_t slot) {
+    const SlotByte& byte = kByteOfSlot[slot];
+    const bool had_tag = ((low_ & byte.low) | (high_ & byte.high)) != 0;
+    low_ &= ~byte.low;
+    high_ &= ~byte.high;
+    return had_tag;
   }
   void set_overflow(bool overflow) {
     low_ = overflow ? low_ | kOverflow : low_ & ~kOverflow;

@@ -219,7 +219,7 @@ class LruTable {
     GroupView view = groups_[group].Load();
     groups_[group].Begin(view);
     const uint32_t slot = Add(group, view, hash, key, value, node);
-    Drop(group, view, old.slot, TagOf(hash));
+    Drop(group, view, old.slot, GroupView::TagOf(hash));
     groups_[group].End(view);
     return slot;
   }
@@ -230,7 +230,7 @@ class LruTable {
     const uint32_t group = GroupOf(hash);
     GroupView view = groups_[group].Load();
     groups_[group].Begin(view);
-    Drop(group, view, place.slot, TagOf(hash));
+    Drop(group, view, place.slot, GroupView::TagOf(hash));
     groups_[group].End(view);
   }
 
@@ -246,13 +246,14 @@ class LruTable {
     const uint32_t group = slot / GroupView::kSlots;
     Shard& shard = shards_.Of(group);
     WriterLock lock(shard);
-    GroupView view = groups_[group].Load();
-    const uint8_t tag = view.Tag(slot % GroupView::kSlots);
+    const GroupView before = groups_[group].Load();
+    GroupView view = before;
     std::byte* const element = slots_ + uint64_t{slot} * slot_size_;
-    if (tag == 0 || NodeOf(element) != node) return false;
+    if (!view.Clear(slot % GroupView::kSlots) || NodeOf(element) != node) {
+      return false;
+    }
     last(element);
-    groups_[group].Begin(view);
-    view.Toggle(slot % GroupView::kSlots, tag);
+    groups_[group].Begin(before);
     groups_[group].End(view);
     return true;
   }
@@ -359,10 +360,6 @@ class LruTable {
     return uint64_t{nodes} + Shards::CountFor(nodes);
   }
 
-  static uint8_t TagOf(uint64_t hash) {
-    const uint8_t tag = static_cast<uint8_t>(hash);
-    return tag < GroupView::kFirstTag ? tag + GroupView::kFirstTag : tag;
-  }
   uint32_t GroupOf(uint64_t hash) const {
     return static_cast<uint32_t>(((hash >> 32) * group_count_) >> 32);
   }
@@ -432,7 +429,8 @@ class LruTable {
                                            uint64_t hash, Key key) const {
     std::byte* const first =
         slots_ + uint64_t{group} * GroupView::kSlots * slot_size_;
-    for (SlotSet slots = view.WithTag(TagOf(hash)); !slots.empty();) {
+    for (SlotSet slots = view.WithTag(GroupView::TagOf(hash));
+         !slots.empty();) {
       const uint32_t slot = slots.Take();
       std::byte* const element = first + slot * slot_size_;
       if (key.Equals(KeyOf(element))) [[likely]] {
@@ -478,7 +476,7 @@ class LruTable {
     const uint32_t slot = empty.Take();
     const uint32_t number = group * GroupView::kSlots + slot;
     Fill(slots_ + uint64_t{number} * slot_size_, key, value, node);
-    view.Toggle(slot, TagOf(hash));
+    view.Toggle(slot, GroupView::TagOf(hash));
     return number;
   }
 
@@ -496,7 +494,7 @@ class LruTable {
 
   // Takes an element out of its group or chain. REQUIRES: as Add.
   ABSL_ATTRIBUTE_ALWAYS_INLINE void Drop(uint32_t group, GroupView& view,
-                                         uint32_t slot, uint8_t tag) {
+                                         uint32_t slot, GroupView::Tag tag) {
     if (slot >= first_overflow_slot()) [[unlikely]] {
       DropFromChain(group, slot - first_overflow_slot());
       view.set_overflow(LoadLink(&chains_[group]) != 0);
@@ -528,7 +526,7 @@ class LruTable {
     last(found.element);
     GroupView view = groups_[group].Load();
     groups_[group].Begin(view);
-    Drop(group, view, slot, /*tag=*/0);
+    Drop(group, view, slot, GroupView::kNoTag);
     groups_[group].End(view);
     return true;
   }
