@@ -434,7 +434,9 @@ class LinuxLru {
     if (lists.free().empty()) {
       lists.Shrink(
           kOwnBatch, [&](uint32_t node) { return Evict(node); },
-          [&](uint32_t node) { lists.free().Give(node); }, [](uint32_t) {});
+          [&](uint32_t node)
+              ABSL_NO_THREAD_SAFETY_ANALYSIS { lists.free().Give(node); },
+          [](uint32_t) {});
     }
     return lists.free().Take();
   }
