@@ -18,6 +18,7 @@ enum class MapType : uint32_t {
   kProgArray = 3,
   kPerCpuHash = 5,
   kPerCpuArray = 6,
+  kLruHash = 9,
   kLpmTrie = 11,
   kArrayOfMaps = 12,
   kHashOfMaps = 13,
@@ -41,6 +42,8 @@ constexpr const char* MapTypeName(MapType type) {
       return "PERCPU_HASH";
     case MapType::kPerCpuArray:
       return "PERCPU_ARRAY";
+    case MapType::kLruHash:
+      return "LRU_HASH";
     case MapType::kLpmTrie:
       return "LPM_TRIE";
     case MapType::kArrayOfMaps:

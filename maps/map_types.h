@@ -18,6 +18,7 @@
 #include "maps/hash_of_maps.h"
 #include "maps/inner_maps.h"
 #include "maps/lpm_trie_map.h"
+#include "maps/lru_hash_map.h"
 #include "maps/map_def.h"
 #include "maps/per_cpu_array_map.h"
 #include "maps/per_cpu_hash_map.h"
@@ -49,6 +50,12 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
     case MapType::kPerCpuArray:
       visitor(std::type_identity<PerCpuArrayMap<P>>{});
       return true;
+    case MapType::kLruHash:
+      if constexpr (kHasLru<P>) {
+        visitor(std::type_identity<LruHashMap<P>>{});
+        return true;
+      }
+      return false;
     case MapType::kLpmTrie:
       visitor(std::type_identity<LpmTrieMap<P>>{});
       return true;

@@ -64,6 +64,11 @@ Errno CreateKernel(const MapDef& def, TestMap* map) {
   return error;
 }
 
+template <typename P>
+bool Has(MapType type) {
+  return VisitMapType<P>(type, [](auto) {});
+}
+
 bool NeverTooLarge(const MapDef&) { return false; }
 bool TooLargeForPool(const MapDef& def) {
   return MemoryNeeded<Seeded<Embedded>>(def) > Embedded::Memory::kTotalSize;
@@ -76,8 +81,9 @@ const std::vector<Backend>& LocalBackends() {
   [[maybe_unused]] static const bool set =
       SetPossibleCpus(KernelPossibleCpus());
   static const auto& backends = *new std::vector<Backend>{
-      {"cloud", false, NeverTooLarge, CreateLocal<Seeded<Cloud>>},
-      {"embedded", false, TooLargeForPool, CreateLocal<Seeded<Embedded>>},
+      {"cloud", false, NeverTooLarge, CreateLocal<Seeded<Cloud>>, Has<Cloud>},
+      {"embedded", false, TooLargeForPool, CreateLocal<Seeded<Embedded>>,
+       Has<Embedded>},
   };
   return backends;
 }

@@ -47,6 +47,8 @@ struct Backend {
   bool (*is_too_large)(const MapDef& def);
   // Sets *map if it returns kOk.
   Errno (*create)(const MapDef& def, TestMap* map);
+  // Whether it has maps of this type.
+  bool (*has)(MapType type) = [](MapType) { return true; };
 };
 
 // cloud, embedded (each map in a pool of its own), kernel.

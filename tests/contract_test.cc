@@ -16,6 +16,7 @@
 #include "maps/local_map.h"
 #include "maps/map_def.h"
 #include "tests/backend.h"
+#include "tests/on_cpu.h"
 
 namespace bpfmap {
 namespace {
@@ -70,6 +71,18 @@ class ContractTest : public BackendTest {
 
 class ArrayContractTest : public ContractTest {};
 class HashContractTest : public ContractTest {};
+class LruContractTest : public ContractTest {
+ protected:
+  void SetUp() override {
+    if (!GetParam().has(MapType::kLruHash)) {
+      GTEST_SKIP() << GetParam().name << " has no LRU maps";
+    }
+    ContractTest::SetUp();
+  }
+
+ private:
+  const OnCpu on_cpu_{0};
+};
 
 // Arrays.
 
@@ -556,7 +569,88 @@ TEST_P(PointerTest, ProgramsWriteToAFrozenMapButNotToOneThatIsReadOnlyForThem) {
   }
 }
 
+// LRU hash maps. With fewer than 8 elements for two CPUs, one key leaves at a
+// time.
+
+TEST_P(LruContractTest, TheNewestKeysStay) {
+  Make(MapType::kLruHash, 4);
+  for (uint32_t key = 0; key < 100; ++key) {
+    EXPECT_EQ(Update(key, key), Errno::kOk);
+  }
+  EXPECT_THAT(Keys(), UnorderedElementsAre(96, 97, 98, 99));
+}
+
+TEST_P(LruContractTest, AnUpdateOfAPresentKeyInAFullMapEvictsToo) {
+  Make(MapType::kLruHash, 4);
+  for (uint32_t key = 0; key < 4; ++key) EXPECT_EQ(Update(key, 1), Errno::kOk);
+  EXPECT_EQ(Update(3, 2), Errno::kOk);
+  EXPECT_THAT(Keys(), UnorderedElementsAre(1, 2, 3));
+  EXPECT_EQ(At(3), 2u);
+}
+
+TEST_P(LruContractTest, AFailedUpdateOfAFullMapEvictsToo) {
+  Make(MapType::kLruHash, 4);
+  for (uint32_t key = 0; key < 4; ++key) EXPECT_EQ(Update(key, 1), Errno::kOk);
+  EXPECT_EQ(Update(9, 2, kExist), Errno::kNoEnt);
+  EXPECT_THAT(Keys(), UnorderedElementsAre(1, 2, 3));
+  // What the first one freed serves the next.
+  EXPECT_EQ(Update(3, 2, kNoExist), Errno::kExist);
+  EXPECT_THAT(Keys(), UnorderedElementsAre(1, 2, 3));
+}
+
+TEST_P(LruContractTest, FlagsAreCheckedBeforeAnythingIsEvicted) {
+  Make(MapType::kLruHash, 4);
+  for (uint32_t key = 0; key < 4; ++key) EXPECT_EQ(Update(key, 1), Errno::kOk);
+  EXPECT_EQ(Update(9, 2, 3), Errno::kInval);
+  EXPECT_EQ(Update(9, 2, kLock), Errno::kInval);
+  EXPECT_THAT(Keys(), UnorderedElementsAre(0, 1, 2, 3));
+}
+
+TEST_P(LruContractTest, ALookupOfAUserKeepsNothing) {
+  Make(MapType::kLruHash, 4);
+  for (uint32_t key = 0; key < 20; ++key) {
+    EXPECT_EQ(Update(key, key), Errno::kOk);
+    if (key < 4) {
+      EXPECT_EQ(At(0), 0u);
+    }
+  }
+  EXPECT_THAT(Keys(), UnorderedElementsAre(16, 17, 18, 19));
+}
+
+TEST_P(LruContractTest, ABatchOfMoreKeysThanFitIsOk) {
+  Make(MapType::kLruHash, 4);
+  const std::array<uint32_t, 6> keys = {0, 1, 2, 3, 4, 5};
+  const std::array<uint64_t, 6> values = {};
+  uint32_t count = 6;
+  EXPECT_EQ(map_->UpdateBatch(keys.data(), values.data(), &count), Errno::kOk);
+  EXPECT_EQ(count, 6u);
+  EXPECT_THAT(Keys(), UnorderedElementsAre(2, 3, 4, 5));
+}
+
+TEST_P(LruContractTest, ABatchTakesAllKeys) {
+  Make(MapType::kLruHash, 100);
+  for (uint32_t key = 0; key < 100; ++key) {
+    ASSERT_EQ(Update(key, key), Errno::kOk);
+  }
+  std::array<uint32_t, 100> keys;
+  std::array<uint64_t, 100> values;
+  uint32_t position;
+  uint32_t count = 100;
+  EXPECT_EQ(map_->LookupAndDeleteBatch(nullptr, &position, keys.data(),
+                                       values.data(), &count),
+            Errno::kNoEnt);
+  EXPECT_EQ(count, 100u);
+  EXPECT_EQ(Keys().size(), 0u);
+  // Their places are free again, and nobody has to leave.
+  for (uint32_t key = 0; key < 100; ++key) {
+    ASSERT_EQ(Update(1000 + key, key), Errno::kOk);
+  }
+  EXPECT_EQ(Keys().size(), 100u);
+}
+
 INSTANTIATE_TEST_SUITE_P(Backends, ArrayContractTest,
+                         ::testing::ValuesIn(Backends()), BackendName);
+INSTANTIATE_TEST_SUITE_P(Backends, LruContractTest,
                          ::testing::ValuesIn(Backends()), BackendName);
 INSTANTIATE_TEST_SUITE_P(Backends, HashContractTest,
                          ::testing::ValuesIn(Backends()), BackendName);

@@ -108,9 +108,12 @@ void Differential::RunCommands(uint64_t steps) {
 MapDef Differential::RandomDef() {
   MapDef def{};
   def.type = types_[RandomBelow(types_.size())];
-  const bool hash =
-      def.type == MapType::kHash || def.type == MapType::kPerCpuHash;
+  const bool hash = def.type == MapType::kHash ||
+                    def.type == MapType::kPerCpuHash ||
+                    def.type == MapType::kLruHash;
   const bool trie = def.type == MapType::kLpmTrie;
+  const bool lru = def.type == MapType::kLruHash;
+  const bool may_have_lock = !trie && !lru && !IsPerCpu(def.type);
   // Sizes of programs are mostly small; others must be right all the same.
   def.key_size = !hash ? 4 : 1 + RandomBelow(OneIn(3) ? 512 : 17);
   def.value_size = 1 + RandomBelow(OneIn(3) ? 300 : 17);
@@ -120,7 +123,10 @@ MapDef Differential::RandomDef() {
     def.map_flags = kNoPrealloc;
   }
   const std::vector<uint32_t> choices =
-      hash
+      lru ? std::vector<uint32_t>{kNoCommonLru, kZeroSeed, kNumaNode,
+                                  kRdOnly,      kWrOnly,   kRdOnlyProg,
+                                  kWrOnlyProg}
+      : hash
           ? std::vector<uint32_t>{kNoPrealloc, kZeroSeed,   kNumaNode,  kRdOnly,
                                   kWrOnly,     kRdOnlyProg, kWrOnlyProg}
       : trie
@@ -136,7 +142,7 @@ MapDef Differential::RandomDef() {
   if (hash && (def.map_flags & kNoPrealloc) != 0) {
     def.max_entries = std::min(def.max_entries, 32U);
   }
-  if (OneIn(trie || IsPerCpu(def.type) ? 60 : 6) && def.value_size >= 4) {
+  if (OneIn(may_have_lock ? 6 : 60) && def.value_size >= 4) {
     def.spin_lock_offset = RandomBelow(def.value_size / 4) * 4;
     if (OneIn(16)) def.spin_lock_offset = RandomBelow(def.value_size + 8);
   }

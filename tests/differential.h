@@ -88,7 +88,7 @@ class Differential {
   }
   // Whether walks go in an order that is Linux's.
   bool is_ordered() const {
-    return def_.type != MapType::kHash && def_.type != MapType::kPerCpuHash;
+    return is_array() || def_.type == MapType::kLpmTrie;
   }
   uint32_t MaxBatch() const { return 2 * def_.max_entries + 3; }
 

@@ -92,6 +92,7 @@ std::vector<std::string> GoldenProbe::Run() {
   Prefixes();
   Forks();
   PerCpuLayout();
+  LruEvictions();
   return rows_;
 }
 
@@ -605,7 +606,7 @@ void GoldenProbe::SpinLocks() {
   TestMap map;
   const Errno created = backend_.create(def, &map);
   Row("create", "value type with a bpf_spin_lock", created);
-  if (!has_keys() || is_per_cpu()) return;
+  if (!has_keys() || is_per_cpu() || base_.type == MapType::kLruHash) return;
   ASSERT_EQ(created, Errno::kOk);
 
   const uint32_t key = 1;
@@ -709,6 +710,30 @@ void GoldenProbe::PerCpuLayout() {
                      size == stride ? "none"
                      : kept         ? "kept"
                                     : "not kept"));
+  }
+}
+
+// A full map loses a key also where the update fails.
+void GoldenProbe::LruEvictions() {
+  if (base_.type != MapType::kLruHash) return;
+  struct Failure {
+    const char* name;
+    uint32_t key;
+    uint64_t flags;
+  };
+  for (const auto& [name, key, flags] :
+       {Failure{"absent key with EXIST", 9, kExist},
+        Failure{"present key 3 with NOEXIST", 3, kNoExist},
+        Failure{"present key 3 with flags=3", 3, 3}}) {
+    const TestMap map = Filled(kMaxEntries);
+    const uint64_t value = 777;
+    const Errno error = map->Update(&key, &value, flags);
+    std::string left = "left";
+    for (uint32_t k = 0; k < kMaxEntries; ++k) {
+      uint64_t found;
+      if (map->Lookup(&k, &found) == Errno::kOk) absl::StrAppend(&left, " ", k);
+    }
+    Row("update", absl::StrCat("full with keys 0 1 2 3, ", name), error, left);
   }
 }
 

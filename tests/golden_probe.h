@@ -47,6 +47,7 @@ class GoldenProbe {
   void Rights();
   void SpinLocks();
   void HashCapacity();
+  void LruEvictions();
   void PerCpuLayout();
   // In golden_probe_keyless.cc, types without keys.
   void KeylessElements();
@@ -83,6 +84,7 @@ class GoldenProbe {
   bool is_hash() const { return base_.type == MapType::kHash; }
   bool has_seed() const {
     return is_hash() || base_.type == MapType::kPerCpuHash ||
+           base_.type == MapType::kLruHash ||
            base_.type == MapType::kHashOfMaps;
   }
   bool is_ring() const {

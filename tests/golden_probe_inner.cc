@@ -177,9 +177,9 @@ void GoldenProbe::InnerMaps() {
 
   for (const MapType type :
        {MapType::kHash, MapType::kArray, MapType::kPerCpuHash,
-        MapType::kPerCpuArray, MapType::kLpmTrie, MapType::kQueue,
-        MapType::kStack, MapType::kRingBuf, MapType::kBloomFilter,
-        MapType::kUserRingBuf}) {
+        MapType::kPerCpuArray, MapType::kLruHash, MapType::kLpmTrie,
+        MapType::kQueue, MapType::kStack, MapType::kRingBuf,
+        MapType::kBloomFilter, MapType::kUserRingBuf}) {
     const MapDef inner = InnerDef(type);
     MapDef def = base_;
     def.inner_map_fd = OpenInner(inner);

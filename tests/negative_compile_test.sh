@@ -57,4 +57,7 @@ refuses default_memory_snippet.cc '-DMAP=HashMap -DPROFILE=Embedded' \
 refuses poll_snippet.cc '-DMAP=RingBuffer -DPROFILE=Embedded' \
   "$no_event" '-DMAP=RingBuffer -DPROFILE=Cloud'
 
+refuses lru_snippet.cc '-DPROFILE=Embedded' \
+  'LruHashMap is for profiles with threads' '-DPROFILE=Cloud'
+
 exit $((failures > 0))

@@ -21,6 +21,7 @@
 #include "maps/map_def.h"
 #include "tests/kernel_program.h"
 #include "tests/kernel_support.h"
+#include "tests/on_cpu.h"
 #include "tests/print_errno.h"
 
 namespace bpfmap {
@@ -271,6 +272,63 @@ TEST_P(ProgramViewTest, TheLockOfAValueIsNotCopiedIn) {
   }
 }
 
+// As a hash map's, but that a full one makes room; at once, even for an update
+// that fails.
+TEST_P(ProgramViewTest, LruUpdateAnswersByItsFlagsAndMakesRoom) {
+  const OnCpu on_cpu(0);
+  for (HashRow row : kHashRows) {
+    if (row.full == Errno::k2Big) row.full = Errno::kOk;
+    const auto view = NewView(MapType::kLruHash);
+    ASSERT_NE(view, nullptr);
+    CheckUpdate(*view, 1, row.flags, std::nullopt, row.absent, "absent");
+    ASSERT_EQ(view->Update(1, 7, kAny), Errno::kOk);
+    CheckUpdate(*view, 1, row.flags, 7, row.present, "present");
+    const auto full = NewView(MapType::kLruHash);
+    ASSERT_NE(full, nullptr);
+    for (const uint32_t key : {1, 2, 3, 4}) {
+      ASSERT_EQ(full->Update(key, 8, kAny), Errno::kOk);
+    }
+    CheckUpdate(*full, 5, row.flags, std::nullopt, row.full, "absent, full");
+    // The oldest one has left, unless the flags were refused before.
+    EXPECT_EQ(full->Found(1), row.full == Errno::kInval);
+    EXPECT_TRUE(full->Found(2));
+  }
+}
+
+TEST_P(ProgramViewTest, LruDeleteIsNoEntWhereTheKeyWasEvicted) {
+  const OnCpu on_cpu(0);
+  const auto view = NewView(MapType::kLruHash);
+  ASSERT_NE(view, nullptr);
+  for (const uint32_t key : {1, 2, 3, 4, 5}) {
+    ASSERT_EQ(view->Update(key, 8, kAny), Errno::kOk);
+  }
+  EXPECT_EQ(view->Delete(1), Errno::kNoEnt);
+  EXPECT_EQ(view->Delete(2), Errno::kOk);
+  EXPECT_EQ(view->Delete(2), Errno::kNoEnt);
+}
+
+TEST_P(ProgramViewTest, ALookupOfAProgramKeepsAKeyAndOneOfAUserDoesNot) {
+  const OnCpu on_cpu(0);
+  for (const bool program : {false, true}) {
+    const auto view = NewView(MapType::kLruHash);
+    ASSERT_NE(view, nullptr);
+    for (const uint32_t key : {1, 2, 3, 4}) {
+      ASSERT_EQ(view->Update(key, 8, kAny), Errno::kOk);
+    }
+    for (uint32_t key = 5; key < 20; ++key) {
+      const uint32_t first = 1;
+      uint64_t value;
+      if (program) {
+        EXPECT_TRUE(view->Found(first));
+      } else {
+        (void)view->user().Lookup(&first, &value);  // it may be gone
+      }
+      ASSERT_EQ(view->Update(key, 8, kAny), Errno::kOk);
+    }
+    EXPECT_EQ(view->Found(1), program);
+  }
+}
+
 TEST_P(ProgramViewTest, HashLookupFindsWhatIsThere) {
   for (const uint32_t map_flags : kHashKinds) {
     const auto view = NewView(MapType::kHash, map_flags);
@@ -320,7 +378,8 @@ TEST_P(ProgramViewTest, ArrayDeleteIsAlwaysInval) {
 }
 
 TEST_P(ProgramViewTest, AProgramMayOnlyReadAReadOnlyProgMap) {
-  for (const MapType type : {MapType::kHash, MapType::kArray}) {
+  for (const MapType type :
+       {MapType::kHash, MapType::kLruHash, MapType::kArray}) {
     const auto view = NewView(type, kRdOnlyProg);
     ASSERT_NE(view, nullptr);
     const uint32_t key = 1;
@@ -338,7 +397,8 @@ TEST_P(ProgramViewTest, AProgramMayOnlyReadAReadOnlyProgMap) {
 }
 
 TEST_P(ProgramViewTest, AProgramMayUpdateAWriteOnlyProgMap) {
-  for (const MapType type : {MapType::kHash, MapType::kArray}) {
+  for (const MapType type :
+       {MapType::kHash, MapType::kLruHash, MapType::kArray}) {
     const auto view = NewView(type, kWrOnlyProg);
     ASSERT_NE(view, nullptr);
     EXPECT_EQ(view->Update(1, 9, kAny), Errno::kOk);
@@ -348,31 +408,33 @@ TEST_P(ProgramViewTest, AProgramMayUpdateAWriteOnlyProgMap) {
     EXPECT_EQ(view->user().Lookup(&key, &value), Errno::kOk);
     EXPECT_EQ(value, 9U);
     EXPECT_EQ(view->Delete(1),
-              type == MapType::kHash ? Errno::kOk : Errno::kInval);
+              type == MapType::kArray ? Errno::kInval : Errno::kOk);
   }
 }
 
 TEST_P(ProgramViewTest, FreezeDoesNotStopAProgram) {
-  for (const MapType type : {MapType::kHash, MapType::kArray}) {
+  for (const MapType type :
+       {MapType::kHash, MapType::kLruHash, MapType::kArray}) {
     const auto view = NewView(type);
     ASSERT_NE(view, nullptr);
     ASSERT_EQ(view->user().Freeze(), Errno::kOk);
     EXPECT_EQ(view->Update(1, 9, kAny), Errno::kOk);
     EXPECT_EQ(view->Lookup(1), 9);
     EXPECT_EQ(view->Delete(1),
-              type == MapType::kHash ? Errno::kOk : Errno::kInval);
+              type == MapType::kArray ? Errno::kInval : Errno::kOk);
   }
 }
 
 TEST_P(ProgramViewTest, RightsOfTheUserViewDoNotStopAProgram) {
-  for (const MapType type : {MapType::kHash, MapType::kArray}) {
+  for (const MapType type :
+       {MapType::kHash, MapType::kLruHash, MapType::kArray}) {
     for (const uint32_t map_flags : {kRdOnly, kWrOnly}) {
       const auto view = NewView(type, map_flags);
       ASSERT_NE(view, nullptr);
       EXPECT_EQ(view->Update(1, 9, kAny), Errno::kOk);
       EXPECT_EQ(view->Lookup(1), 9);
       EXPECT_EQ(view->Delete(1),
-                type == MapType::kHash ? Errno::kOk : Errno::kInval);
+                type == MapType::kArray ? Errno::kInval : Errno::kOk);
     }
   }
 }

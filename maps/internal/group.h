@@ -83,6 +83,14 @@ class GroupView {
     low_ ^= tag & kByteOfSlot[slot].low;
     high_ ^= tag & kByteOfSlot[slot].high;
   }
+  // Takes the tag from a slot. Returns false if it has none.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool Clear(uint32_t slot) {
+    const SlotByte& byte = kByteOfSlot[slot];
+    const bool had_tag = ((low_ & byte.low) | (high_ & byte.high)) != 0;
+    low_ &= ~byte.low;
+    high_ &= ~byte.high;
+    return had_tag;
+  }
   void set_overflow(bool overflow) {
     low_ = overflow ? low_ | kOverflow : low_ & ~kOverflow;
   }

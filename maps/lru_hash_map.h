@@ -1,0 +1,595 @@
+// LruHashMap: BPF_MAP_TYPE_LRU_HASH. Values by key; where max_entries are
+// there, an update of a further key makes others leave.
+//
+// Who leaves is decided in one of two orders:
+//   kLinux   As in Linux, approximately the one that was used least recently:
+//            the same keys leave, one by one, as from a BPF map on which the
+//            same is done on the same CPUs. Up to 128 leave at once. Threads
+//            are on CPUs as profiles/cpu.h says.
+//   kStrict  Exactly the key that was used least recently leaves, and only if
+//            there is no room. For caches of your own; Linux has nothing like
+//            it.
+// A lookup of a program is a use, and so is an update of a program or a user. A
+// lookup of a user, a walk and a batch are not.
+//
+// With kLinux, every update first takes room for a new element, before it looks
+// at the table: also one that then replaces a value, or fails with EEXIST or
+// ENOENT, may make other keys leave. BPF_F_NO_COMMON_LRU gives each CPU its own
+// part of max_entries, which is rounded up to a multiple of the CPUs.
+//
+// Program view: a pointer shows the element that it was given for until that
+// element is replaced, deleted or evicted. An update of a present key puts a
+// new element in place; the old one keeps its bytes until its memory serves
+// another one. A lookup takes no lock; it writes one byte that belongs to the
+// element, unless it is written since somebody last looked who is used.
+// (kStrict: a stamp of the element, and a counter of the map.)
+//
+// UpdateElem checks: the rights of programs (EACCES), null pointers (EFAULT),
+// flags beyond BPF_EXIST (EINVAL), room (ENOMEM, if all elements are in the
+// hands of other threads at this moment), BPF_NOEXIST and present (EEXIST),
+// BPF_EXIST and absent (ENOENT).
+//
+// Batches: as in hash_map.h. An update of more keys than fit is no error.
+//
+// Cloud only. The map knows virtual CPUs, and with them threads, which a small
+// system does not have; and it takes far more memory than its elements do. It
+// has no Resize(): in Linux's order, max_entries decides from the start how
+// much room each CPU sets aside.
+//
+// Source: Documentation/bpf/map_hash.rst; answers of Linux 6.18 in
+// tests/golden/. Thread-safe, see bpf_map.h and local_map.h.
+
+#ifndef BPFMAP_MAPS_LRU_HASH_MAP_H_
+#define BPFMAP_MAPS_LRU_HASH_MAP_H_
+
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+#include "absl/base/attributes.h"
+#include "absl/base/thread_annotations.h"
+#include "maps/def_check.h"
+#include "maps/errno.h"
+#include "maps/generic_batch.h"
+#include "maps/internal/eviction_callback.h"
+#include "maps/internal/key.h"
+#include "maps/internal/linux_lru.h"
+#include "maps/internal/lru_table.h"
+#include "maps/internal/strict_lru.h"
+#include "maps/local_map.h"
+#include "maps/map_def.h"
+#include "maps/user_rights.h"
+#include "profiles/cpu.h"
+#include "profiles/profile.h"
+#include "profiles/reader_writer_lock.h"
+
+namespace bpfmap {
+
+// Whether a profile has LRU maps: see the top of the file.
+template <Profile P>
+inline constexpr bool kHasLru = P::kLazyMemory&& P::kResizable;
+
+enum class LruOrder { kLinux, kStrict };
+
+struct LruOptions {
+  LruOrder order = LruOrder::kLinux;
+
+  // Called with each element that is evicted (not with those that are deleted
+  // or replaced), by the thread whose update makes it leave, while it leaves.
+  // The pointers are good until the call returns. It is called under locks of
+  // the map, so it must not call the map's methods.
+  EvictionCallback on_eviction = {};
+};
+
+template <Profile P>
+class LruHashMap final : public LocalMap {
+  static_assert(kHasLru<P>,
+                "LruHashMap is for profiles with threads and a heap: see the "
+                "top of maps/lru_hash_map.h");
+
+ public:
+  using Memory = typename P::Memory;
+
+  // `memory` must outlive the map.
+  LruHashMap(const MapDef& def, Memory* memory, const LruOptions& options = {})
+      : def_(WithRoundedSize(def)),
+        rights_(def),
+        order_(options.order),
+        on_eviction_(options.on_eviction),
+        table_(*memory, def.key_size, def.value_size,
+               NodesFor(def_, options.order),
+               (def.map_flags & kZeroSeed) != 0 ? 0 : P::RandomSeed()),
+        linux_(table_, *memory, KindOf(def), options.on_eviction),
+        strict_(table_.node_count(), *memory) {}
+  explicit LruHashMap(const MapDef& def,
+                      const LruOptions& options = {}) requires requires {
+    P::DefaultMemory();
+  } : LruHashMap(def, &P::DefaultMemory(), options) {
+  }
+  LruHashMap(const LruHashMap&) = delete;
+  LruHashMap& operator=(const LruHashMap&) = delete;
+
+  // What Linux would say to `def`.
+  //   EINVAL      a size or max_entries of 0; a flag that LRU hash maps do not
+  //               have; BPF_F_NO_COMMON_LRU and a NUMA node; what DefCheck
+  //               lists
+  //   ENOTSUPP    BPF_F_NO_PREALLOC
+  //   E2BIG       key and value of more than 4194255 bytes together; more than
+  //               2^27 entries
+  //   EOPNOTSUPP  a lock in the value
+  static constexpr DefCheck Check(const MapDef& def);
+
+  // Bytes that Init() takes from the memory, in Linux's order, for
+  // PossibleCpus() CPUs. REQUIRES: Check(def) is kOk.
+  static uint64_t MemoryNeeded(const MapDef& def) {
+    const uint32_t nodes = NodesFor(WithRoundedSize(def), LruOrder::kLinux);
+    return Table::MemoryNeeded(def.key_size, def.value_size, nodes) +
+           Linux::MemoryNeeded(nodes, KindOf(def));
+  }
+
+  // Makes the map usable. Errors of Check(), and ENOMEM; the map may then only
+  // be destroyed. REQUIRES: called once, before any other method.
+  Errno Init() {
+    const DefCheck check = Check(def_);
+    if (check) return check.error;
+    const bool done = table_.Init() && (is_strict() ? strict_.Init()  //
+                                                    : linux_.Init());
+    return done ? Errno::kOk : Errno::kNoMem;
+  }
+
+  // max_entries is the rounded one, see above.
+  MapDef def() const override { return def_; }
+
+  // The program view.
+  void* LookupElem(const void* key) override {
+    if (key == nullptr) return nullptr;
+    std::byte* const element = Find(key);
+    if (element == nullptr) return nullptr;
+    // The slot may serve another element by now; that one is then used.
+    const uint32_t node = table_.NodeOf(element);
+    if (is_strict()) [[unlikely]] {
+      strict_.Use(node);
+    } else {
+      linux_.Use(node);
+    }
+    return table_.ValueOf(element);
+  }
+  Errno UpdateElem(const void* key, const void* value,
+                   uint64_t flags) override {
+    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+    if (key == nullptr || value == nullptr) return Errno::kFault;
+    return Put(View::kProgram, key, value, flags);
+  }
+  Errno DeleteElem(const void* key) override {
+    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+    if (key == nullptr) return Errno::kFault;
+    return Remove(View::kProgram, key);
+  }
+
+  // The user view.
+  Errno Lookup(const void* key, void* value, uint64_t flags = 0) override {
+    const Errno error = rights_.CheckLookup(key, flags);
+    if (error != Errno::kOk) return error;
+    if (value == nullptr) {
+      return Find(key) != nullptr ? Errno::kFault : Errno::kNoEnt;
+    }
+    const bool found =
+        WithKey(key, [&](auto k) { return table_.Read(k, value); });
+    return found ? Errno::kOk : Errno::kNoEnt;
+  }
+  Errno Update(const void* key, const void* value,
+               uint64_t flags = kAny) override {
+    const Errno error = rights_.CheckUpdate(key, value, flags);
+    if (error != Errno::kOk) return error;
+    return Put(View::kUser, key, value, flags);
+  }
+  Errno Delete(const void* key) override {
+    const Errno error = rights_.CheckDelete(key);
+    if (error != Errno::kOk) return error;
+    return Remove(View::kUser, key);
+  }
+  Errno GetNextKey(const void* key, void* next_key) override {
+    const Errno error = rights_.CheckGetNextKey();
+    if (error != Errno::kOk) return error;
+    if (!table_.NextKey(key, next_key)) return Errno::kNoEnt;
+    return next_key == nullptr ? Errno::kFault : Errno::kOk;
+  }
+  Errno LookupAndDelete(const void* key, void* value,
+                        uint64_t flags = 0) override {
+    const Errno error = rights_.CheckLookupAndDelete(key, flags);
+    if (error != Errno::kOk) return error;
+    return Take(key, value);
+  }
+  Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
+                    void* values, uint32_t* count,
+                    BatchFlags flags = {}) override {
+    return WalkBuckets(/*deletes=*/false, in_batch, out_batch, keys, values,
+                       count, flags);
+  }
+  Errno LookupAndDeleteBatch(const void* in_batch, void* out_batch, void* keys,
+                             void* values, uint32_t* count,
+                             BatchFlags flags = {}) override {
+    return WalkBuckets(/*deletes=*/true, in_batch, out_batch, keys, values,
+                       count, flags);
+  }
+  Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
+                    BatchFlags flags = {}) override;
+  Errno DeleteBatch(const void* keys, uint32_t* count,
+                    BatchFlags flags = {}) override;
+  Errno Freeze() override {
+    return rights_.Freeze([&](auto change) { table_.WithAllLocked(change); });
+  }
+
+ private:
+  using Table = internal::LruTable<P>;
+  using Linux = internal::LinuxLru<P>;
+  using Strict = internal::StrictLru<P>;
+  using Outcome = typename Linux::Outcome;
+  enum class View { kProgram, kUser };
+
+  static MapDef WithRoundedSize(MapDef def);
+  static uint32_t NodesFor(const MapDef& def, LruOrder order) {
+    return def.max_entries + (order == LruOrder::kStrict ? 1 : 0);
+  }
+  static typename Linux::Kind KindOf(const MapDef& def) {
+    return (def.map_flags & kNoCommonLru) != 0 ? Linux::Kind::kPerCpu
+                                               : Linux::Kind::kCommon;
+  }
+  bool is_strict() const { return order_ == LruOrder::kStrict; }
+
+  template <typename Visitor>
+  auto WithKey(const void* key, Visitor visitor) {
+    return internal::WithKey(key, def_.key_size, visitor);
+  }
+  std::byte* Find(const void* key) {
+    return WithKey(key, [&](auto k) { return table_.Find(k); });
+  }
+
+  Errno Put(View view, const void* key, const void* value, uint64_t flags) {
+    if (flags > kExist) return Errno::kInval;
+    return WithKey(key, [&](auto k) {
+      return is_strict() ? PutStrict(view, k, value, flags)
+                         : PutLinux(view, k, value, flags);
+    });
+  }
+  template <typename Key>
+  Errno PutLinux(View view, Key key, const void* value, uint64_t flags);
+  template <typename Key>
+  Errno PutStrict(View view, Key key, const void* value, uint64_t flags);
+
+  Errno Remove(View view, const void* key) {
+    return Remove(view, key, [](std::byte*) { return Errno::kOk; });
+  }
+  Errno Take(const void* key, void* value) {
+    return Remove(View::kUser, key, [&](std::byte* element) {
+      if (value == nullptr) return Errno::kFault;
+      table_.CopyValueOut(value, element);
+      return Errno::kOk;
+    });
+  }
+  template <typename Visitor>
+  Errno Remove(View view, const void* key, Visitor visitor);
+  template <typename Visitor>
+  Errno TakeOut(View view, const void* key, Visitor visitor, uint32_t* node);
+
+  Errno WalkBuckets(bool deletes, const void* in_batch, void* out_batch,
+                    void* keys, void* values, uint32_t* count,
+                    BatchFlags flags);
+  Errno CopyBucket(bool deletes, uint64_t bucket, void* keys, void* values,
+                   uint32_t room, uint32_t* copied);
+  Errno CopyBucketLocked(typename Table::Shard& shard, uint64_t bucket,
+                         void* keys, void* values, uint32_t room,
+                         uint32_t* copied) const
+      ABSL_SHARED_LOCKS_REQUIRED(shard);
+  template <typename Order>
+  Errno TakeBucket(Order& order, uint64_t bucket, void* keys, void* values,
+                   uint32_t room, uint32_t* copied);
+
+  const MapDef def_;
+  UserRights rights_;
+  const LruOrder order_;
+  const EvictionCallback on_eviction_;
+  Table table_;
+  Linux linux_;    // with kLinux
+  Strict strict_;  // with kStrict
+};
+
+template <Profile P>
+constexpr DefCheck LruHashMap<P>::Check(const MapDef& def) {
+  constexpr uint32_t kFlags = kNoCommonLru | kNumaNode | kRdOnly | kWrOnly |
+                              kZeroSeed | kRdOnlyProg | kWrOnlyProg | kTokenFd;
+  // Linux: a block of 4 MiB at most, of which its element header takes 48.
+  constexpr uint64_t kMaxKeyAndValue = (4U << 20) - 48 - 1;
+  // Linux: the table of buckets, 16 bytes each, has a size below 2^32.
+  constexpr uint32_t kMaxMaxEntries = 1U << 27;
+  if (DefCheck check = CheckCommon(def)) return check;
+  if (def.type != MapType::kLruHash) {
+    return {Errno::kInval, "type must be LRU_HASH"};
+  }
+  if ((def.map_flags & ~(kFlags | kNoPrealloc)) != 0) {
+    return {Errno::kInval, "map_flags has a flag that LRU_HASH does not take"};
+  }
+  if (HasBoth(def.map_flags, kRdOnlyProg, kWrOnlyProg)) {
+    return {Errno::kInval,
+            "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other"};
+  }
+  if ((def.map_flags & kNoPrealloc) != 0) {
+    return {Errno::kNotSupp, "LRU_HASH does not take BPF_F_NO_PREALLOC"};
+  }
+  if (HasBoth(def.map_flags, kNoCommonLru, kNumaNode) &&
+      def.numa_node != 0xffffffff) {
+    return {Errno::kInval, "BPF_F_NO_COMMON_LRU excludes a NUMA node"};
+  }
+  if (def.max_entries == 0) {
+    return {Errno::kInval, "max_entries must be 1 or more"};
+  }
+  if (def.key_size == 0) {
+    return {Errno::kInval, "key_size must be 1 or more"};
+  }
+  if (def.value_size == 0) {
+    return {Errno::kInval, "value_size must be 1 or more"};
+  }
+  if (uint64_t{def.key_size} + def.value_size > kMaxKeyAndValue) {
+    return {Errno::k2Big,
+            "key_size and value_size together must be 4194255 or less"};
+  }
+  if (DefCheck check = CheckToken(def)) return check;
+  if (def.max_entries > kMaxMaxEntries) {
+    return {Errno::k2Big, "max_entries must be 134217728 or less"};
+  }
+  if (DefCheck check = CheckNameAndLock(def)) return check;
+  if (def.spin_lock_offset != kNoSpinLock) {
+    return {Errno::kOpNotSupp, "a value of LRU_HASH cannot hold a lock"};
+  }
+  return {};
+}
+
+template <Profile P>
+MapDef LruHashMap<P>::WithRoundedSize(MapDef def) {
+  if ((def.map_flags & kNoCommonLru) == 0) return def;
+  const uint32_t cpus = static_cast<uint32_t>(PossibleCpus());
+  const uint32_t missing = (cpus - def.max_entries % cpus) % cpus;
+  if (def.max_entries <= std::numeric_limits<uint32_t>::max() - missing) {
+    def.max_entries += missing;
+  }
+  return def;
+}
+
+template <Profile P>
+template <typename Key>
+Errno LruHashMap<P>::PutLinux(View view, Key key, const void* value,
+                              uint64_t flags) {
+  const uint64_t hash = table_.Hash(key);
+  table_.Prepare(hash);
+  Errno error = Errno::kOk;
+  const bool had_node = linux_.WithNode(
+      [&](uint32_t node) ABSL_ATTRIBUTE_ALWAYS_INLINE -> Outcome {
+        auto& shard = table_.ShardOf(hash);
+        WriterLock lock(shard);
+        const auto old = table_.FindLocked(shard, hash, key);
+        if (view == View::kUser && rights_.frozen()) {
+          error = Errno::kPerm;
+        } else if (old && flags == kNoExist) {
+          error = Errno::kExist;
+        } else if (!old && flags == kExist) {
+          error = Errno::kNoEnt;
+        }
+        if (error != Errno::kOk) return {};
+        if (!old) {
+          return {.used = true,
+                  .slot = table_.InsertLocked(shard, hash, key, value, node)};
+        }
+        const uint32_t replaced = table_.NodeOf(old.element);
+        return {
+            .used = true,
+            .slot = table_.ReplaceLocked(shard, old, hash, key, value, node),
+            .replaced = replaced};
+      });
+  return had_node ? error : Errno::kNoMem;
+}
+
+template <Profile P>
+template <typename Key>
+Errno LruHashMap<P>::PutStrict(View view, Key key, const void* value,
+                               uint64_t flags) {
+  // Nobody else changes the table meanwhile.
+  WriterLock order_lock(strict_.lock());
+  const uint64_t hash = table_.Hash(key);
+  auto& shard = table_.ShardOf(hash);
+  typename Table::Place old;
+  {
+    ReaderLock lock(shard);
+    old = table_.FindLocked(shard, hash, key);
+  }
+  if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
+  if (old && flags == kNoExist) return Errno::kExist;
+  if (!old && flags == kExist) return Errno::kNoEnt;
+  if (!old && strict_.full()) {
+    const uint32_t victim = strict_.LeastRecentlyUsed();
+    table_.Erase(strict_.SlotOf(victim), victim, [&](std::byte* element) {
+      on_eviction_(table_.KeyOf(element), table_.ValueOf(element));
+    });
+    strict_.Release(victim);
+  }
+  const uint32_t node = strict_.Take();
+  uint32_t replaced = 0;
+  {
+    WriterLock lock(shard);
+    if (old) replaced = table_.NodeOf(old.element);
+    strict_.SetSlot(
+        node, old ? table_.ReplaceLocked(shard, old, hash, key, value, node)
+                  : table_.InsertLocked(shard, hash, key, value, node));
+  }
+  if (old) strict_.Release(replaced);
+  return Errno::kOk;
+}
+
+// Deletes the key, after visitor(element). Returns what that says.
+template <Profile P>
+template <typename Visitor>
+Errno LruHashMap<P>::Remove(View view, const void* key, Visitor visitor) {
+  uint32_t node = 0;
+  if (is_strict()) {
+    WriterLock order_lock(strict_.lock());
+    const Errno error = TakeOut(view, key, visitor, &node);
+    if (node != 0) strict_.Release(node);
+    return error;
+  }
+  const Errno error = TakeOut(view, key, visitor, &node);
+  if (node != 0) linux_.Release(node);
+  return error;
+}
+
+template <Profile P>
+template <typename Visitor>
+Errno LruHashMap<P>::TakeOut(View view, const void* key, Visitor visitor,
+                             uint32_t* node) {
+  return WithKey(key, [&](auto k) {
+    const uint64_t hash = table_.Hash(k);
+    auto& shard = table_.ShardOf(hash);
+    WriterLock lock(shard);
+    if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
+    const auto place = table_.FindLocked(shard, hash, k);
+    if (!place) return Errno::kNoEnt;
+    *node = table_.NodeOf(place.element);
+    const Errno error = visitor(place.element);
+    table_.EraseLocked(shard, place, hash);
+    return error;
+  });
+}
+
+template <Profile P>
+Errno LruHashMap<P>::WalkBuckets(bool deletes, const void* in_batch,
+                                 void* out_batch, void* keys, void* values,
+                                 uint32_t* count, BatchFlags flags) {
+  if (count == nullptr) return Errno::kFault;
+  Errno error = rights_.CheckBatchRights(/*reads=*/true, /*writes=*/deletes);
+  if (error != Errno::kOk) return error;
+  error = rights_.CheckElemFlags(flags.elem_flags);
+  if (error != Errno::kOk) return error;
+  if (flags.flags != 0) return Errno::kInval;
+  const uint32_t room = *count;
+  if (room == 0) return Errno::kOk;
+  *count = 0;
+  uint32_t bucket = 0;
+  if (in_batch != nullptr) std::memcpy(&bucket, in_batch, sizeof bucket);
+  if (bucket >= table_.bucket_count()) return Errno::kNoEnt;
+
+  uint32_t done = 0;
+  error = Errno::kNoEnt;  // what the end is called
+  for (; bucket < table_.bucket_count(); ++bucket) {
+    uint32_t copied = 0;
+    const Errno step = CopyBucket(
+        deletes, bucket, ElementAt(keys, done, def_.key_size),
+        ElementAt(values, done, def_.value_size), room - done, &copied);
+    if (step == Errno::kFault) return step;
+    if (step != Errno::kOk) {
+      error = step == Errno::kNoSpc && done > 0 ? Errno::kOk : step;
+      break;
+    }
+    done += copied;
+  }
+  if (out_batch == nullptr) return Errno::kFault;
+  std::memcpy(out_batch, &bucket, sizeof bucket);
+  *count = done;
+  return error;
+}
+
+// Copies the elements of one bucket, and deletes them if it `deletes`. ENOSPC,
+// and nothing is done, if there are more than `room`.
+template <Profile P>
+Errno LruHashMap<P>::CopyBucket(bool deletes, uint64_t bucket, void* keys,
+                                void* values, uint32_t room, uint32_t* copied) {
+  if (!table_.MayHaveElements(bucket)) return Errno::kOk;
+  if (!deletes) {
+    auto& shard = table_.ShardOfBucket(bucket);
+    ReaderLock lock(shard);
+    return CopyBucketLocked(shard, bucket, keys, values, room, copied);
+  }
+  if (is_strict()) {
+    WriterLock order_lock(strict_.lock());
+    return TakeBucket(strict_, bucket, keys, values, room, copied);
+  }
+  return TakeBucket(linux_, bucket, keys, values, room, copied);
+}
+
+// The analysis does not know that a StrictLru is locked.
+template <Profile P>
+template <typename Order>
+Errno LruHashMap<P>::TakeBucket(Order& order, uint64_t bucket, void* keys,
+                                void* values, uint32_t room, uint32_t* copied)
+    ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  uint32_t first = 0;  // of the nodes to release, when the shard is unlocked
+  Errno error = Errno::kPerm;
+  {
+    auto& shard = table_.ShardOfBucket(bucket);
+    WriterLock lock(shard);
+    if (rights_.frozen()) return error;
+    error = CopyBucketLocked(shard, bucket, keys, values, room, copied);
+    if (error != Errno::kOk && error != Errno::kFault) return error;
+    while (const uint32_t node = table_.EraseOneLocked(shard, bucket)) {
+      order.SetNext(node, first);
+      first = node;
+    }
+  }
+  while (first != 0) {
+    const uint32_t node = first;
+    first = order.NextOf(node);
+    order.Release(node);
+  }
+  return error;
+}
+
+template <Profile P>
+Errno LruHashMap<P>::CopyBucketLocked(typename Table::Shard& shard,
+                                      uint64_t bucket, void* keys, void* values,
+                                      uint32_t room, uint32_t* copied) const {
+  uint32_t size = 0;
+  table_.VisitLocked(shard, bucket, [&](auto) { ++size; });
+  if (size > room) return Errno::kNoSpc;
+  *copied = size;
+  if (size == 0) return Errno::kOk;
+  if (keys == nullptr || values == nullptr) return Errno::kFault;
+  uint32_t i = 0;
+  table_.VisitLocked(shard, bucket, [&](auto place) {
+    table_.CopyKeyOut(ElementAt(keys, i, def_.key_size), place.element);
+    table_.CopyValueOut(ElementAt(values, i, def_.value_size), place.element);
+    ++i;
+  });
+  return Errno::kOk;
+}
+
+template <Profile P>
+Errno LruHashMap<P>::UpdateBatch(const void* keys, const void* values,
+                                 uint32_t* count, BatchFlags flags) {
+  if (count == nullptr) return Errno::kFault;
+  Errno error = rights_.CheckBatchRights(/*reads=*/false, /*writes=*/true);
+  if (error != Errno::kOk) return error;
+  error = rights_.CheckElemFlags(flags.elem_flags);
+  if (error != Errno::kOk) return error;
+
+  return ForEachInBatch(count, [&](uint32_t i) {
+    if (keys == nullptr || values == nullptr) return Errno::kFault;
+    return Put(View::kUser, ElementAt(keys, i, def_.key_size),
+               ElementAt(values, i, def_.value_size), flags.elem_flags);
+  });
+}
+
+template <Profile P>
+Errno LruHashMap<P>::DeleteBatch(const void* keys, uint32_t* count,
+                                 BatchFlags flags) {
+  if (count == nullptr) return Errno::kFault;
+  Errno error = rights_.CheckBatchRights(/*reads=*/false, /*writes=*/true);
+  if (error != Errno::kOk) return error;
+  error = rights_.CheckElemFlags(flags.elem_flags);
+  if (error != Errno::kOk) return error;
+
+  return ForEachInBatch(count, [&](uint32_t i) {
+    if (keys == nullptr) return Errno::kFault;
+    return Remove(View::kUser, ElementAt(keys, i, def_.key_size));
+  });
+}
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_MAPS_LRU_HASH_MAP_H_

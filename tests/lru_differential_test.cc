@@ -1,0 +1,333 @@
+// LRU maps against the kernel's: the same random commands of both views, flags
+// that fail included, on the emulator and on the running kernel. Every answer
+// must be the same, and the same keys must be left; so the same keys were
+// evicted.
+//
+//   OneCpu    The thread stays on one CPU.
+//   TwoCpus   Now and then it goes from one to the other, so the lists of
+//             one CPU are emptied by the other.
+//   AnyMap    On one CPU again, maps and arguments of all kinds, of the user
+//             view alone: see differential.h.
+//
+// Flags: --seed=N (printed by every run), --steps=N.
+
+#include <sys/sysinfo.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+#include "maps/bpf_map.h"
+#include "maps/errno.h"
+#include "maps/kernel_map.h"
+#include "maps/lru_hash_map.h"
+#include "maps/map_def.h"
+#include "profiles/cloud.h"
+#include "profiles/cpu.h"
+#include "tests/backend.h"
+#include "tests/differential.h"
+#include "tests/kernel_program.h"
+#include "tests/kernel_support.h"
+#include "tests/on_cpu.h"
+#include "tests/print_errno.h"
+
+ABSL_FLAG(uint64_t, seed, 1, "Where the random commands start from.");
+ABSL_FLAG(uint64_t, steps, 1000000, "How many commands each test gives.");
+
+namespace bpfmap {
+namespace {
+
+// What a command gave.
+struct Answer {
+  Errno error = Errno::kOk;
+  std::map<uint32_t, uint64_t> elements;  // what was read
+
+  friend bool operator==(const Answer&, const Answer&) = default;
+};
+Answer Only(Errno error) { return {.error = error, .elements = {}}; }
+
+// One of the two maps, with both views.
+class Side {
+ public:
+  virtual ~Side() = default;
+  virtual BpfMap& map() = 0;
+  virtual bool LookupElem(uint32_t key, uint64_t* value) = 0;
+  virtual Errno UpdateElem(uint32_t key, uint64_t value, uint64_t flags) = 0;
+  virtual Errno DeleteElem(uint32_t key) = 0;
+};
+
+class LocalSide final : public Side {
+ public:
+  explicit LocalSide(const MapDef& def) : map_(def) {
+    EXPECT_EQ(map_.Init(), Errno::kOk);
+  }
+  BpfMap& map() override { return map_; }
+  bool LookupElem(uint32_t key, uint64_t* value) override {
+    const void* const found = map_.LookupElem(&key);
+    if (found != nullptr) *value = *static_cast<const uint64_t*>(found);
+    return found != nullptr;
+  }
+  Errno UpdateElem(uint32_t key, uint64_t value, uint64_t flags) override {
+    return map_.UpdateElem(&key, &value, flags);
+  }
+  Errno DeleteElem(uint32_t key) override { return map_.DeleteElem(&key); }
+
+ private:
+  LruHashMap<Cloud> map_;
+};
+
+class KernelSide final : public Side {
+ public:
+  explicit KernelSide(std::unique_ptr<KernelMap> map)
+      : map_(std::move(map)), helpers_(*map_) {}
+  BpfMap& map() override { return *map_; }
+  bool LookupElem(uint32_t key, uint64_t* value) override {
+    return helpers_.LookupElem(&key, value);
+  }
+  Errno UpdateElem(uint32_t key, uint64_t value, uint64_t flags) override {
+    return helpers_.UpdateElem(&key, &value, flags);
+  }
+  Errno DeleteElem(uint32_t key) override { return helpers_.DeleteElem(&key); }
+
+ private:
+  const std::unique_ptr<KernelMap> map_;
+  KernelHelpers helpers_;
+};
+
+class LruDifferential {
+ public:
+  LruDifferential(uint64_t seed, int cpus)
+      : seed_(seed), cpus_(cpus), random_(seed) {}
+
+  // Returns the first difference, or "".
+  std::string Run(uint64_t steps) {
+    while (step_ < steps && difference_.empty()) {
+      NewMaps();
+      // Now and then so many that the rings of the lists go round.
+      const uint64_t planned = Below(20 * def_.max_entries + 200);
+      const uint64_t end =
+          std::min(steps, step_ + 1 + planned * (Below(8) == 0 ? 20 : 1));
+      while (step_ < end && difference_.empty()) {
+        ++step_;
+        if (cpus_ > 1 && Below(40) == 0) GoToCpu(Below(cpus_));
+        Step();
+        if (step_ % 64 == 0 || step_ == end) CompareContents();
+      }
+      left_.reset();
+      right_.reset();
+    }
+    return difference_;
+  }
+
+ private:
+  uint64_t Below(uint64_t end) { return random_() % end; }
+
+  void GoToCpu(uint64_t cpu) {
+    on_cpu_.reset();
+    on_cpu_.emplace(static_cast<int>(cpu));
+  }
+
+  void NewMaps() {
+    constexpr uint32_t kSizes[] = {1,   2,   3,   4,   7,   8,    16,
+                                   100, 128, 255, 256, 600, 1024, 2000};
+    def_ = {.type = MapType::kLruHash,
+            .key_size = 4,
+            .value_size = 8,
+            .max_entries = Below(2) == 0 ? kSizes[Below(std::size(kSizes))]
+                                         : 1 + static_cast<uint32_t>(Below(40)),
+            .map_flags = Below(3) == 0 ? kNoCommonLru : 0};
+    // More keys than fit, or a few more, or fewer.
+    keys_ = 1 + Below(3 * def_.max_entries);
+    reads_ = Below(100);
+    GoToCpu(cpus_ > 1 ? Below(cpus_) : 0);
+    left_ = std::make_unique<LocalSide>(def_);
+    std::unique_ptr<KernelMap> kernel;
+    ASSERT_EQ(KernelMap::Create(def_, &kernel), Errno::kOk);
+    right_ = std::make_unique<KernelSide>(std::move(kernel));
+  }
+
+  template <typename Command>
+  void Compare(const std::string& name, Command command) {
+    if (!difference_.empty()) return;
+    const Answer left = command(*left_);
+    const Answer right = command(*right_);
+    if (left == right) return;
+    difference_ = absl::StrCat(
+        "--seed=", seed_, " step ", step_, ", max_entries ", def_.max_entries,
+        ", map_flags ", def_.map_flags, ", ", keys_, " keys, ", name, ": ",
+        ErrnoName(left.error), " and ", ErrnoName(right.error), ", ",
+        left.elements.size(), " and ", right.elements.size(), " elements");
+  }
+
+  void Step() {
+    const uint32_t key = Below(keys_);
+    const uint64_t value = random_();
+    const uint64_t flags = Below(8) == 0 ? Below(5) : kAny;
+    if (Below(100) < reads_) return Read(key);
+    const uint64_t choice = Below(100);
+    if (choice < 40) return Update(key, value, flags);
+    if (choice < 80) {
+      return Compare("program update", [&](Side& side) {
+        return Only(side.UpdateElem(key, value, flags));
+      });
+    }
+    if (choice < 85) {
+      return Compare("delete",
+                     [&](Side& side) { return Only(side.map().Delete(&key)); });
+    }
+    if (choice < 90) {
+      return Compare("program delete",
+                     [&](Side& side) { return Only(side.DeleteElem(key)); });
+    }
+    if (choice < 95) {
+      return Compare("lookup and delete", [&](Side& side) {
+        Answer answer;
+        answer.error =
+            side.map().LookupAndDelete(&key, &answer.elements[key], 0);
+        return answer;
+      });
+    }
+    if (choice < 99 || Below(20) != 0) return UpdateBatch();
+    DeleteAll();
+  }
+
+  void Read(uint32_t key) {
+    if (Below(4) != 0) {
+      return Compare("program lookup", [&](Side& side) {
+        Answer answer;
+        answer.error = side.LookupElem(key, &answer.elements[key])
+                           ? Errno::kOk
+                           : Errno::kNoEnt;
+        return answer;
+      });
+    }
+    Compare("lookup", [&](Side& side) {
+      Answer answer;
+      answer.error = side.map().Lookup(&key, &answer.elements[key]);
+      return answer;
+    });
+  }
+
+  void Update(uint32_t key, uint64_t value, uint64_t flags) {
+    Compare("update", [&](Side& side) {
+      return Only(side.map().Update(&key, &value, flags));
+    });
+  }
+
+  void UpdateBatch() {
+    std::array<uint32_t, 16> keys;
+    std::array<uint64_t, 16> values;
+    for (uint32_t& key : keys) key = Below(keys_);
+    for (uint64_t& value : values) value = random_();
+    Compare("update batch", [&](Side& side) {
+      uint32_t count = 16;
+      return Only(side.map().UpdateBatch(keys.data(), values.data(), &count));
+    });
+  }
+
+  void DeleteAll() {
+    Compare("lookup and delete batch", [&](Side& side) {
+      uint32_t count = 2 * def_.max_entries + 2;
+      std::vector<uint32_t> keys(count);
+      std::vector<uint64_t> values(count);
+      uint32_t position;
+      Answer answer;
+      answer.error = side.map().LookupAndDeleteBatch(
+          nullptr, &position, keys.data(), values.data(), &count);
+      for (uint32_t i = 0; i < count; ++i) {
+        answer.elements[keys[i]] = values[i];
+      }
+      return answer;
+    });
+  }
+
+  void CompareContents() {
+    Compare("contents", [&](Side& side) {
+      Answer answer;
+      uint32_t key;
+      answer.error = side.map().GetNextKey(nullptr, &key);
+      while (answer.error == Errno::kOk) {
+        EXPECT_EQ(side.map().Lookup(&key, &answer.elements[key]), Errno::kOk);
+        answer.error = side.map().GetNextKey(&key, &key);
+      }
+      return answer;
+    });
+  }
+
+  const uint64_t seed_;
+  const int cpus_;
+  std::mt19937_64 random_;
+  uint64_t step_ = 0;
+  MapDef def_;
+  uint64_t keys_ = 0;
+  uint64_t reads_ = 0;  // percent
+  std::optional<OnCpu> on_cpu_;
+  std::unique_ptr<Side> left_;
+  std::unique_ptr<Side> right_;
+  std::string difference_;
+};
+
+class LruDifferentialTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    SKIP_WITHOUT_KERNEL();
+    ASSERT_TRUE(SetPossibleCpus(get_nprocs_conf()));
+  }
+  void TearDown() override { ASSERT_TRUE(SetPossibleCpus(0)); }
+
+  static void Run(int cpus) {
+    const uint64_t seed = absl::GetFlag(FLAGS_seed);
+    const uint64_t steps = absl::GetFlag(FLAGS_steps);
+    std::cout << "--seed=" << seed << " --steps=" << steps << std::endl;
+    EXPECT_EQ(LruDifferential(seed, cpus).Run(steps), "");
+  }
+};
+
+TEST_F(LruDifferentialTest, OneCpu) { Run(1); }
+TEST_F(LruDifferentialTest, TwoCpus) {
+  if (PossibleCpus() < 2) GTEST_SKIP() << "there is one CPU";
+  Run(2);
+}
+
+TEST_F(LruDifferentialTest, AnyMap) {
+  const uint64_t seed = absl::GetFlag(FLAGS_seed);
+  const uint64_t steps = absl::GetFlag(FLAGS_steps);
+  std::cout << "--seed=" << seed << " --steps=" << steps << std::endl;
+  const OnCpu on_cpu(0);
+  Differential differential(LocalBackends().front(), Backends().back(), seed,
+                            {MapType::kLruHash});
+  EXPECT_EQ(differential.Run(steps), "");
+  if (steps < 100000) return;
+  const auto& results = differential.results();
+  for (const Errno error : {Errno::kOk, Errno::kInval, Errno::k2Big,
+                            Errno::kNotSupp, Errno::kOpNotSupp}) {
+    EXPECT_EQ(results.at("LRU_HASH create").count(error), 1u)
+        << ErrnoName(error);
+  }
+  for (const Errno error : {Errno::kOk, Errno::kInval, Errno::kExist,
+                            Errno::kNoEnt, Errno::kPerm, Errno::kFault}) {
+    EXPECT_EQ(results.at("LRU_HASH update").count(error), 1u)
+        << ErrnoName(error);
+  }
+}
+
+}  // namespace
+}  // namespace bpfmap
+
+int main(int argc, char** argv) {
+  ::testing::InitGoogleTest(&argc, argv);
+  absl::ParseCommandLine(argc, argv);
+  return RUN_ALL_TESTS();
+}

@@ -1,0 +1,13 @@
+// An LruHashMap<PROFILE>, which only a profile with threads and a heap can
+// have. Compiled by negative_compile_test.sh.
+
+#include "maps/lru_hash_map.h"
+#include "maps/map_def.h"
+#include "profiles/cloud.h"
+#include "profiles/embedded.h"
+
+namespace bpfmap {
+
+MapDef DefOf(const LruHashMap<PROFILE>& map) { return map.def(); }
+
+}  // namespace bpfmap
