@@ -1,6 +1,6 @@
 // Heap: zeroed memory from the C library, which hands large blocks out as
 // untouched pages: what a map does not use costs address space only. (Blocks of
-// 4 MiB and more come in huge pages, where the system has them.)
+// 16 MiB and more come in huge pages, where the system has them.)
 //
 // Thread-safe.
 

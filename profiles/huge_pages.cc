@@ -11,8 +11,9 @@ namespace bpfmap {
 #ifdef __linux__
 
 void PreferHugePages(void* memory, std::size_t bytes) {
-  // Less is reached without, by the caches of translations that cores have.
-  constexpr std::size_t kMinBytes = 4 << 20;
+  // Less is reached without, by the caches of translations that cores have; and
+  // the last huge page of a smaller block would be too much for it.
+  constexpr std::size_t kMinBytes = 16 << 20;
   constexpr uintptr_t kHugePage = 2 << 20;
   if (bytes < kMinBytes) return;
   const uintptr_t start = reinterpret_cast<uintptr_t>(memory);
