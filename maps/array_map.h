@@ -158,12 +158,12 @@ class ArrayMap final : public LocalMap {
                     BatchFlags flags = {}) override;
   Errno LookupAndDeleteBatch(const void*, void*, void*, void*, uint32_t* count,
                              BatchFlags = {}) override {
-    return RefuseBatch(count, /*reads=*/true);
+    return rights_.RefuseBatch(count, /*reads=*/true, /*writes=*/true);
   }
   Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
                     BatchFlags flags = {}) override;
   Errno DeleteBatch(const void*, uint32_t* count, BatchFlags = {}) override {
-    return RefuseBatch(count, /*reads=*/false);
+    return rights_.RefuseBatch(count, /*reads=*/false, /*writes=*/true);
   }
   Errno Freeze() override {
     WriterLock lock(resize_lock_);
@@ -217,12 +217,6 @@ class ArrayMap final : public LocalMap {
     if (index >= slots_.size()) return Errno::k2Big;  // a Resize came between
     slots_.WriteLocked(stripe, index, value, (flags & kLock) != 0);
     return Errno::kOk;
-  }
-
-  Errno RefuseBatch(const uint32_t* count, bool reads) const {
-    if (count == nullptr) return Errno::kFault;
-    const Errno error = rights_.CheckBatchRights(reads, /*writes=*/true);
-    return error != Errno::kOk ? error : Errno::kNotSupp;
   }
 
   const MapDef def_;

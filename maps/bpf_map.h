@@ -8,7 +8,9 @@
 //
 // Keys are `key_size` bytes and values `value_size` bytes, as `def()` says;
 // neither needs any alignment. A null pointer where bytes are needed is
-// EFAULT, as a bad address is on Linux; any other pointer must be good.
+// EFAULT, as a bad address is on Linux; any other pointer must be good. Types
+// without keys (queue, stack, bloom filter) take a null pointer for the key, and answer any
+// other one with EINVAL; their headers say what the commands do.
 //
 // Rights: kRdOnly in map_flags refuses the writing commands and kWrOnly the
 // reading ones, with EPERM. kRdOnlyProg and kWrOnlyProg do not concern this

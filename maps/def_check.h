@@ -52,7 +52,7 @@ constexpr DefCheck CheckCommon(const MapDef& def) {
       return {Errno::kFault, "spin_lock_offset must be a multiple of 4"};
     }
   }
-  if (def.map_extra != 0) {
+  if (def.map_extra != 0 && def.type != MapType::kBloomFilter) {
     return {Errno::kInval, "map_extra must be 0 for this type"};
   }
   if (HasBoth(def.map_flags, kRdOnly, kWrOnly)) {

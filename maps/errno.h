@@ -22,7 +22,8 @@ enum class [[nodiscard]] Errno : int{
     kExist = 17,  // EEXIST: the key is there already
     kInval = 22,  // EINVAL: an argument no map of this type takes
     kNoSpc = 28,  // ENOSPC: the caller's buffer is too small for the next step
-    kNotSupp = 524,  // ENOTSUPP: this type has no such operation
+    kOpNotSupp = 95,  // EOPNOTSUPP: as ENOTSUPP; which of them is the type's
+    kNotSupp = 524,   // ENOTSUPP: this type has no such operation
 };
 
 // The name as Linux spells it ("ENOENT"), or "E?" for a number that is not
@@ -53,6 +54,8 @@ constexpr const char* ErrnoName(Errno error) {
       return "EINVAL";
     case Errno::kNoSpc:
       return "ENOSPC";
+    case Errno::kOpNotSupp:
+      return "EOPNOTSUPP";
     case Errno::kNotSupp:
       return "ENOTSUPP";
   }

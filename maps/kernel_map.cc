@@ -148,9 +148,11 @@ Errno DescribeSpinLock(const MapDef& def, bpf_attr* attr, int* btf_fd) {
   const Errno error = BpfOpen(BPF_BTF_LOAD, &load, btf_fd);
   if (error != Errno::kOk) return error;
   attr->btf_fd = *btf_fd;
-  // The key of an array must be an integer.
-  attr->btf_key_type_id =
-      def.key_size == 4 ? SpinLockBtf::kWord : SpinLockBtf::kByteArray;
+  // The key of an array must be an integer, and no keys are no type.
+  if (def.key_size != 0) {
+    attr->btf_key_type_id =
+        def.key_size == 4 ? SpinLockBtf::kWord : SpinLockBtf::kByteArray;
+  }
   attr->btf_value_type_id = SpinLockBtf::kValue;
   return Errno::kOk;
 }

@@ -15,6 +15,9 @@ namespace bpfmap {
 enum class MapType : uint32_t {
   kHash = 1,
   kArray = 2,
+  kQueue = 22,
+  kStack = 23,
+  kBloomFilter = 30,
 };
 
 // "HASH" for kHash, as in BPF_MAP_TYPE_HASH; "?" for a number not listed.
@@ -24,6 +27,12 @@ constexpr const char* MapTypeName(MapType type) {
       return "HASH";
     case MapType::kArray:
       return "ARRAY";
+    case MapType::kQueue:
+      return "QUEUE";
+    case MapType::kStack:
+      return "STACK";
+    case MapType::kBloomFilter:
+      return "BLOOM_FILTER";
   }
   return "?";
 }
@@ -59,7 +68,7 @@ inline constexpr uint32_t kNoSpinLock = 0xffffffff;
 
 struct MapDef {
   MapType type{};
-  uint32_t key_size = 0;     // bytes
+  uint32_t key_size = 0;     // bytes; 0 for a type without keys
   uint32_t value_size = 0;   // bytes
   uint32_t max_entries = 0;  // elements
   uint32_t map_flags = 0;    // BPF_F_* above
@@ -72,7 +81,8 @@ struct MapDef {
   // asked: 0 and, for "none", 0xffffffff.
   uint32_t numa_node = 0;
 
-  // The number of hash functions of a bloom filter; 0 for every other type.
+  // The number of hash functions of a bloom filter, up to 15; 0 stands for 5.
+  // 0 for every other type.
   uint64_t map_extra = 0;
 
   // Where the value keeps its `struct bpf_spin_lock` (4 bytes, aligned to 4),

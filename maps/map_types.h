@@ -10,10 +10,12 @@
 #include <type_traits>
 
 #include "maps/array_map.h"
+#include "maps/bloom_filter_map.h"
 #include "maps/def_check.h"
 #include "maps/errno.h"
 #include "maps/hash_map.h"
 #include "maps/map_def.h"
+#include "maps/queue_stack_map.h"
 #include "profiles/profile.h"
 
 namespace bpfmap {
@@ -29,6 +31,15 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
     case MapType::kArray:
       visitor(std::type_identity<ArrayMap<P>>{});
       return true;
+    case MapType::kQueue:
+      visitor(std::type_identity<QueueMap<P>>{});
+      return true;
+    case MapType::kStack:
+      visitor(std::type_identity<StackMap<P>>{});
+      return true;
+    case MapType::kBloomFilter:
+      visitor(std::type_identity<BloomFilterMap<P>>{});
+      return true;
   }
   return false;
 }
@@ -38,7 +49,7 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
 template <Profile P>
 constexpr DefCheck CheckDef(const MapDef& def) {
   if (DefCheck check = CheckCommon(def)) return check;
-  DefCheck check{Errno::kInval, "type must be HASH (1) or ARRAY (2)"};
+  DefCheck check{Errno::kInval, "type must be one of those in MapType"};
   VisitMapType<P>(def.type, [&]<typename Map>(std::type_identity<Map>) {
     check = Map::Check(def);
   });

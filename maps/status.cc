@@ -28,6 +28,7 @@ constexpr Row kTable[] = {
     {Errno::kExist, absl::StatusCode::kAlreadyExists},
     {Errno::kInval, absl::StatusCode::kInvalidArgument},
     {Errno::kNoSpc, absl::StatusCode::kOutOfRange},
+    {Errno::kOpNotSupp, absl::StatusCode::kCancelled},
     {Errno::kNotSupp, absl::StatusCode::kUnimplemented},
 };
 
@@ -47,8 +48,10 @@ std::string DescribeKey(const void* key, uint32_t key_size) {
 }
 
 std::string Explain(Errno error, const MapDef& def) {
+  const bool has_keys = def.key_size != 0;
   switch (error) {
     case Errno::kNoEnt:
+      if (!has_keys) return "the map is empty, or has no such value";
       return def.type == MapType::kArray
                  ? absl::StrCat("there is no such index; max_entries is ",
                                 def.max_entries)
@@ -69,6 +72,7 @@ std::string Explain(Errno error, const MapDef& def) {
              "such operation";
     case Errno::kFault:
       return "a pointer is null";
+    case Errno::kOpNotSupp:
     case Errno::kNotSupp:
       return "this type of map has no such operation";
     case Errno::kNoSpc:

@@ -11,6 +11,7 @@
 //   EBADF   FailedPrecondition   EINVAL    InvalidArgument
 //   ENOMEM  Aborted              ENOSPC    OutOfRange
 //   EACCES  Unauthenticated      ENOTSUPP  Unimplemented
+//                                EOPNOTSUPP  Cancelled
 
 #ifndef BPFMAP_MAPS_STATUS_H_
 #define BPFMAP_MAPS_STATUS_H_

@@ -25,6 +25,7 @@ class UserRights {
  public:
   explicit UserRights(const MapDef& def)
       : map_flags_(def.map_flags),
+        has_keys_(def.key_size != 0),
         has_lock_(def.spin_lock_offset != kNoSpinLock) {}
 
   bool may_read() const { return (map_flags_ & kWrOnly) == 0; }
@@ -38,21 +39,20 @@ class UserRights {
     if ((flags & ~kLock) != 0) return Errno::kInval;
     if (!may_read()) return Errno::kPerm;
     if (LacksLock(flags)) return Errno::kInval;
-    if (key == nullptr) return Errno::kFault;
-    return Errno::kOk;
+    return CheckKey(key);
   }
 
   Errno CheckUpdate(const void* key, const void* value, uint64_t flags) const {
     if (!may_write()) return Errno::kPerm;
     if (LacksLock(flags)) return Errno::kInval;
-    if (key == nullptr || value == nullptr) return Errno::kFault;
-    return Errno::kOk;
+    const Errno error = CheckKey(key);
+    if (error != Errno::kOk) return error;
+    return value != nullptr ? Errno::kOk : Errno::kFault;
   }
 
   Errno CheckDelete(const void* key) const {
     if (!may_write()) return Errno::kPerm;
-    if (key == nullptr) return Errno::kFault;
-    return Errno::kOk;
+    return CheckKey(key);
   }
 
   Errno CheckGetNextKey() const {
@@ -63,8 +63,7 @@ class UserRights {
     if ((flags & ~kLock) != 0) return Errno::kInval;
     if (!may_read() || !may_write()) return Errno::kPerm;
     if (LacksLock(flags)) return Errno::kInval;
-    if (key == nullptr) return Errno::kFault;
-    return Errno::kOk;
+    return CheckKey(key);
   }
 
   // A batch command asks for its rights even where the type has no such batch.
@@ -72,6 +71,13 @@ class UserRights {
     if (reads && !may_read()) return Errno::kPerm;
     if (writes && !may_write()) return Errno::kPerm;
     return Errno::kOk;
+  }
+
+  // The answer to a batch command that the type does not have.
+  Errno RefuseBatch(const uint32_t* count, bool reads, bool writes) const {
+    if (count == nullptr) return Errno::kFault;
+    const Errno error = CheckBatchRights(reads, writes);
+    return error != Errno::kOk ? error : Errno::kNotSupp;
   }
 
   Errno CheckElemFlags(uint64_t elem_flags) const {
@@ -93,11 +99,18 @@ class UserRights {
   }
 
  private:
+  // A map without keys takes a null key and no other.
+  Errno CheckKey(const void* key) const {
+    if (has_keys_) return key != nullptr ? Errno::kOk : Errno::kFault;
+    return key == nullptr ? Errno::kOk : Errno::kInval;
+  }
+
   bool LacksLock(uint64_t flags) const {
     return (flags & kLock) != 0 && !has_lock_;
   }
 
   const uint32_t map_flags_;
+  const bool has_keys_;
   const bool has_lock_;
   std::atomic<bool> frozen_{false};
 };

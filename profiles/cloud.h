@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "profiles/heap.h"
+#include "profiles/mutex.h"
 #include "profiles/profile.h"
 #include "profiles/reader_writer_lock.h"
 
@@ -29,6 +30,7 @@ struct Cloud {
   static constexpr uint32_t kLockStripes = 64;
   static constexpr std::size_t kCacheLineSize = 64;
   using Lock = RwLock;
+  using Mutex = BasicMutex<SpinThenYield>;
   using Memory = Heap;
 
   // From the operating system's source of randomness.

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "profiles/mutex.h"
 #include "profiles/profile.h"
 #include "profiles/reader_writer_lock.h"
 #include "profiles/static_pool.h"
@@ -29,6 +30,7 @@ struct Embedded {
   static constexpr uint32_t kLockStripes = 1;
   static constexpr std::size_t kCacheLineSize = 8;
   using Lock = SpinRwLock;
+  using Mutex = BasicMutex<Spin>;
   using Memory = StaticPool<64 * 1024>;
 
   // There is no source of chance here that every board has: maps differ from

@@ -15,6 +15,8 @@
 //                    many bytes apart; 8 where caches do not matter.
 //   Lock             Reader-writer lock with Lock, Unlock, ReaderLock and
 //                    ReaderUnlock; usually a BasicRwLock.
+//   Mutex            Lock with Lock and Unlock, for sections of a few
+//                    instructions; usually a BasicMutex.
 //   Memory           Where maps live. Thread-safe.
 //     Allocate(bytes, alignment): zeroed memory, or null when spent.
 //     Deallocate(p): gives it back, or does nothing.
@@ -32,8 +34,9 @@
 namespace bpfmap {
 
 template <typename P>
-concept Profile = requires(typename P::Lock& lock, typename P::Memory& memory,
-                           std::size_t size, void* block) {
+concept Profile = requires(typename P::Lock& lock, typename P::Mutex& mutex,
+                           typename P::Memory& memory, std::size_t size,
+                           void* block) {
   { P::kName } -> std::convertible_to<const char*>;
   { P::kResizable } -> std::convertible_to<bool>;
   { P::kLazyMemory } -> std::convertible_to<bool>;
@@ -43,6 +46,8 @@ concept Profile = requires(typename P::Lock& lock, typename P::Memory& memory,
   lock.Unlock();
   lock.ReaderLock();
   lock.ReaderUnlock();
+  mutex.Lock();
+  mutex.Unlock();
   { memory.Allocate(size, size) } -> std::same_as<void*>;
   memory.Deallocate(block);
   { P::RandomSeed() } -> std::same_as<uint64_t>;

@@ -4,11 +4,13 @@
 // Only compiled: embedded_symbols_test.sh looks at what the object refers to.
 
 #include "maps/array_map.h"
+#include "maps/bloom_filter_map.h"
 #include "maps/errno.h"
 #include "maps/hash_map.h"
 #include "maps/local_map.h"
 #include "maps/map_def.h"
 #include "maps/map_types.h"
+#include "maps/queue_stack_map.h"
 #include "profiles/embedded.h"
 #include "tests/every_method.h"
 
@@ -38,8 +40,12 @@ int UseMap(MapType type, bool value_has_lock) {
 // 0 if all is well.
 extern "C" int FirmwareMain() {
   using bpfmap::ArrayMap, bpfmap::Embedded, bpfmap::HashMap, bpfmap::MapType;
+  using bpfmap::BloomFilterMap, bpfmap::QueueMap, bpfmap::StackMap;
   return bpfmap::UseMap<ArrayMap<Embedded>>(MapType::kArray, false) |
          bpfmap::UseMap<ArrayMap<Embedded>>(MapType::kArray, true) |
          bpfmap::UseMap<HashMap<Embedded>>(MapType::kHash, false) |
-         bpfmap::UseMap<HashMap<Embedded>>(MapType::kHash, true);
+         bpfmap::UseMap<HashMap<Embedded>>(MapType::kHash, true) |
+         bpfmap::UseMap<QueueMap<Embedded>>(MapType::kQueue, false) |
+         bpfmap::UseMap<StackMap<Embedded>>(MapType::kStack, false) |
+         bpfmap::UseMap<BloomFilterMap<Embedded>>(MapType::kBloomFilter, false);
 }

@@ -222,6 +222,16 @@ TEST_P(EmbeddedNoHeapTest, ASpentPoolDoesNotTurnToTheHeap) {
   EXPECT_EQ(error, Errno::kNoMem);
 }
 
+// Their values hold no lock.
+INSTANTIATE_TEST_SUITE_P(
+    KeylessMaps, EmbeddedNoHeapTest,
+    testing::Combine(testing::Values(MapType::kQueue, MapType::kStack,
+                                     MapType::kBloomFilter),
+                     testing::Values(false)),
+    [](const auto& info) {
+      return std::string(MapTypeName(std::get<0>(info.param)));
+    });
+
 INSTANTIATE_TEST_SUITE_P(
     Maps, EmbeddedNoHeapTest,
     testing::Combine(testing::Values(MapType::kArray, MapType::kHash),

@@ -6,7 +6,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <string>
 #include <type_traits>
 #include <vector>
@@ -18,6 +17,7 @@
 #include "maps/local_map.h"
 #include "maps/map_def.h"
 #include "maps/map_types.h"
+#include "maps/queue_stack_map.h"
 #include "profiles/cloud.h"
 
 namespace bpfmap {
@@ -32,6 +32,8 @@ static_assert(HasResize<HashMap<Cloud>>);
 static_assert(!HasResize<ArrayMap<Embedded>>);
 static_assert(!HasResize<HashMap<Embedded>>);
 static_assert(!HasResize<LocalMap>);
+static_assert(!HasResize<QueueMap<Embedded>>);
+static_assert(!HasResize<StackMap<Embedded>>);
 
 using Pool = Embedded::Memory;
 static_assert(Pool::kTotalSize == 64 * 1024);
@@ -51,6 +53,11 @@ constexpr MapDef HashDef(uint32_t key_size, uint32_t value_size,
           .max_entries = max_entries};
 }
 
+constexpr MapDef KeylessDef(MapType type, uint32_t value_size,
+                            uint32_t max_entries) {
+  return {.type = type, .value_size = value_size, .max_entries = max_entries};
+}
+
 std::string Describe(const MapDef& def) {
   return std::string(MapTypeName(def.type)) + ", key_size " +
          std::to_string(def.key_size) + ", value_size " +
@@ -66,6 +73,11 @@ std::vector<MapDef> AllDefs() {
     for (const uint32_t max_entries :
          {1, 2, 3, 4, 5, 7, 8, 9, 31, 63, 64, 65, 100, 128, 255, 500}) {
       defs.push_back(ArrayDef(value_size, max_entries));
+      defs.push_back(KeylessDef(MapType::kQueue, value_size, max_entries));
+      defs.push_back(KeylessDef(MapType::kStack, value_size, max_entries));
+      defs.push_back(
+          KeylessDef(MapType::kBloomFilter, value_size, max_entries));
+      defs.back().map_extra = value_size % 16;
       for (const uint32_t key_size :
            {1, 2, 3, 4, 5, 7, 8, 9, 16, 17, 100, 511, 512}) {
         defs.push_back(HashDef(key_size, value_size, max_entries));
@@ -107,9 +119,9 @@ class EmbeddedTest : public testing::Test {
       std::vector<std::byte> key(def.key_size);
       std::vector<std::byte> value(def.value_size, std::byte{0x5a});
       ASSERT_EQ(map.Update(key.data(), value.data()), Errno::kOk);
-      const void* const element = map.LookupElem(key.data());
-      ASSERT_NE(element, nullptr);
-      EXPECT_EQ(std::memcmp(element, value.data(), value.size()), 0);
+      std::vector<std::byte> found(def.value_size);
+      ASSERT_EQ(map.Lookup(key.data(), found.data()), Errno::kOk);
+      EXPECT_EQ(found, value);
     });
   }
 
@@ -180,7 +192,8 @@ TEST_F(EmbeddedTest, TheLargestArrayTakesTheWholePool) {
 TEST_F(EmbeddedTest, ABadDefinitionNeedsNothingAndTakesNothing) {
   for (const MapDef& def :
        {ArrayDef(0, 1), ArrayDef(8, 0), HashDef(0, 8, 1), HashDef(4, 8, 0),
-        HashDef(4, 8, 0xffffffff), MapDef{}}) {
+        HashDef(4, 8, 0xffffffff), KeylessDef(MapType::kQueue, 0, 1),
+        KeylessDef(MapType::kStack, 0x400001, 1), MapDef{}}) {
     SCOPED_TRACE(Describe(def));
     EXPECT_EQ(MemoryNeeded<Embedded>(def), 0u);
     if (def.type == MapType{}) continue;  // no class for it
@@ -197,7 +210,10 @@ TEST_F(EmbeddedTest, ASizeBeyondAnyMemoryIsNoMem) {
   for (const MapDef& def :
        {ArrayDef(0x7fffffff, 0xffffffff), ArrayDef(8, 0xffffffff),
         HashDef(4, 8, 1U << 27), HashDef(512, 4193743, 1U << 27),
-        HashDef(4, 8, 1U << 13)}) {
+        HashDef(4, 8, 1U << 13),
+        KeylessDef(MapType::kQueue, 0x400000, 0xffffffff),
+        KeylessDef(MapType::kStack, 8, 1U << 13),
+        KeylessDef(MapType::kBloomFilter, 8, 0xffffffff)}) {
     SCOPED_TRACE(Describe(def));
     EXPECT_GT(MemoryNeeded<Embedded>(def), Pool::kTotalSize);
     pool_.Reset();
@@ -210,7 +226,8 @@ TEST_F(EmbeddedTest, ASizeBeyondAnyMemoryIsNoMem) {
 
 // Wherever in Init() memory ran out.
 TEST_F(EmbeddedTest, AMapWithoutMemoryCanBeDestroyed) {
-  for (const MapDef& def : {ArrayDef(8, 10), HashDef(4, 8, 10)}) {
+  for (const MapDef& def : {ArrayDef(8, 10), HashDef(4, 8, 10),
+                            KeylessDef(MapType::kQueue, 8, 10)}) {
     const uint64_t needed = MemoryNeeded<Embedded>(def);
     for (uint64_t left = 0; left < needed; left += 8) {
       SCOPED_TRACE(Describe(def) + ", " + std::to_string(left) + " bytes left");

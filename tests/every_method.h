@@ -14,6 +14,7 @@
 #include "maps/errno.h"
 #include "maps/local_map.h"
 #include "maps/map_def.h"
+#include "tests/every_keyless_method.h"
 
 namespace bpfmap {
 
@@ -30,6 +31,11 @@ constexpr MapDef EveryMethodDef(MapType type, bool value_has_lock) {
                 .key_size = sizeof(EveryMethodKey),
                 .value_size = sizeof(EveryMethodValue),
                 .max_entries = kEveryMethodEntries};
+  if (type == MapType::kQueue || type == MapType::kStack ||
+      type == MapType::kBloomFilter) {
+    def.key_size = 0;
+    def.max_entries = 1;
+  }
   if (value_has_lock) {
     def.spin_lock_offset = offsetof(EveryMethodValue, lock);
   }
@@ -152,6 +158,7 @@ void CallEveryBatchCommand(Map& map, Surprises& surprise) {
 // not the expected ones. `map` is frozen afterwards, unless a value has a lock.
 template <typename Map>
 int CallEveryMethod(Map& map) {
+  if (map.def().key_size == 0) return CallEveryKeylessMethod(map);
   Surprises surprise;
   CallEveryHelper(map, surprise);
   CallEverySingleCommand(map, surprise);

@@ -44,12 +44,25 @@ class GoldenProbe {
   void Rights();
   void SpinLocks();
   void HashCapacity();
+  // Types without keys, in golden_probe_keyless.cc.
+  void KeylessElements();
+  void KeylessWalks();
+  void KeylessPointers();
+  void QueueOrder();
+  void BloomHashes();
 
   void Row(const std::string& op, const std::string& condition, Errno error,
            const std::string& detail = "");
   void CreateRow(const MapDef& def, const std::string& condition);
   TestMap Filled(int count, uint32_t map_flags = 0);
   bool is_array() const { return base_.type == MapType::kArray; }
+  bool is_bloom() const { return base_.type == MapType::kBloomFilter; }
+  bool is_hash() const { return base_.type == MapType::kHash; }
+  bool has_keys() const { return base_.key_size != 0; }
+  // `key`, or null for a type without keys.
+  const void* Key(const uint32_t* key) const {
+    return has_keys() ? key : nullptr;
+  }
 
   const Backend& backend_;
   const MapDef base_;

@@ -21,7 +21,8 @@
 namespace bpfmap {
 namespace {
 
-constexpr MapType kTypes[] = {MapType::kHash, MapType::kArray};
+constexpr MapType kTypes[] = {MapType::kHash, MapType::kArray, MapType::kQueue,
+                              MapType::kStack, MapType::kBloomFilter};
 
 // The lines of a file beside this test, without comments.
 std::vector<std::string> Lines(const std::string& name) {

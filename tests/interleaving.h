@@ -66,6 +66,7 @@ struct Interleaved {
   static constexpr uint32_t kLockStripes = 4;
   static constexpr std::size_t kCacheLineSize = 64;
   using Lock = ObservedLock;
+  using Mutex = ObservedLock;
   using Memory = Heap;
   static uint64_t RandomSeed() { return 1; }
 };

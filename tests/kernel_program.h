@@ -46,6 +46,9 @@ enum BpfRegister : uint8_t {
 inline constexpr int kHelperMapLookupElem = 1;
 inline constexpr int kHelperMapUpdateElem = 2;
 inline constexpr int kHelperMapDeleteElem = 3;
+inline constexpr int kHelperMapPushElem = 87;
+inline constexpr int kHelperMapPopElem = 88;
+inline constexpr int kHelperMapPeekElem = 89;
 
 // Collects instructions. Where one has a `size`, that is 1, 2, 4 or 8 bytes;
 // loads fill the rest of the register with zeros.

@@ -1,0 +1,55 @@
+// BasicMutex: a lock that one thread has at a time, for a few instructions.
+//
+// One word, which is taken by an exchange and given back by a store. Who comes
+// in vain only looks until the lock is free, so that the holder keeps its cache
+// line for the most part. Where sections are as short as a push to a queue,
+// this is worth more than order: a thread takes the lock several times in a row
+// instead of sending the line to another core and back each time. So no order
+// is promised among those who wait.
+//
+// `Wait` says what a thread does between two looks, as for BasicRwLock.
+//
+// Not recursive. Built on std::atomic alone, which ThreadSanitizer follows.
+
+#ifndef BPFMAP_PROFILES_MUTEX_H_
+#define BPFMAP_PROFILES_MUTEX_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "absl/base/thread_annotations.h"
+
+namespace bpfmap {
+
+template <typename Wait>
+class ABSL_LOCKABLE BasicMutex {
+ public:
+  constexpr BasicMutex() = default;
+  BasicMutex(const BasicMutex&) = delete;
+  BasicMutex& operator=(const BasicMutex&) = delete;
+
+  void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
+    if (!TryTake()) LockSlow();
+  }
+
+  void Unlock() ABSL_UNLOCK_FUNCTION() {
+    // Release pairs with the acquire of whoever takes it next.
+    taken_.store(0, std::memory_order_release);
+  }
+
+ private:
+  bool TryTake() { return taken_.exchange(1, std::memory_order_acquire) == 0; }
+
+  void LockSlow() {
+    Wait wait;
+    do {
+      wait.Once();
+    } while (taken_.load(std::memory_order_relaxed) != 0 || !TryTake());
+  }
+
+  std::atomic<uint32_t> taken_{0};
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_PROFILES_MUTEX_H_

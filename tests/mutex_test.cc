@@ -1,0 +1,57 @@
+// BasicMutex, as the profiles have it.
+
+#include "profiles/mutex.h"
+
+#include <cstdint>
+
+#include "absl/base/thread_annotations.h"
+#include "gtest/gtest.h"
+#include "profiles/cloud.h"
+#include "profiles/embedded.h"
+#include "profiles/reader_writer_lock.h"
+#include "tests/thread_team.h"
+
+namespace bpfmap {
+namespace {
+
+static_assert(sizeof(Cloud::Mutex) == sizeof(uint32_t));
+static_assert(sizeof(Embedded::Mutex) == sizeof(uint32_t));
+
+template <typename Mutex>
+struct Account {
+  Mutex mutex;
+  uint64_t one ABSL_GUARDED_BY(mutex) = 0;
+  uint64_t other ABSL_GUARDED_BY(mutex) = 0;
+};
+
+template <typename Mutex>
+class MutexTest : public testing::Test {};
+using Mutexes = testing::Types<Cloud::Mutex, Embedded::Mutex>;
+TYPED_TEST_SUITE(MutexTest, Mutexes);
+
+TYPED_TEST(MutexTest, WhatOneThreadDoesUnderItNoOtherSeesHalfDone) {
+  Account<TypeParam> account;
+  ThreadTeam team;
+  uint64_t begun[4] = {};
+  for (uint64_t& mine : begun) {
+    team.AddWorker([&]() -> testing::AssertionResult {
+      Steps steps(100'000);
+      while (steps.Next()) {
+        WriterLock lock(account.mutex);
+        if (account.one != account.other) {
+          return testing::AssertionFailure() << "half done";
+        }
+        ++account.one;
+        ++account.other;
+      }
+      mine = steps.begun();
+      return testing::AssertionSuccess();
+    });
+  }
+  team.Run();
+  WriterLock lock(account.mutex);
+  EXPECT_EQ(account.one, begun[0] + begun[1] + begun[2] + begun[3]);
+}
+
+}  // namespace
+}  // namespace bpfmap
