@@ -76,11 +76,12 @@ A row is named
   MAP/OPERATION/IMPLEMENTATION/VIEW/kKEY_SIZEvVALUE_SIZE/nENTRIES/KEYS/
   CLOCK/threads:N
 with
-  MAP                  hash array
+  MAP                  hash array queue stack
   OPERATION            %s
   IMPLEMENTATION/VIEW  %s
   KEYS                 uniform zipf, or of the attacks sequential multiples
-                       same_low_bits one_hash_range one_shard
+                       same_low_bits one_hash_range one_shard; not of
+                       queue and stack, which have no keys
 --benchmark_filter takes any part of it:
   map_bench --benchmark_filter=hash/lookup
   map_bench --benchmark_filter='update/.*/k4v8/n65536/.*threads:1$'
@@ -91,7 +92,7 @@ number of every repetition, in JSON, use
   map_bench --benchmark_repetitions=5 --benchmark_out=FILE
 There, time_per_op is what one operation takes one thread, in seconds by the
 wall clock; p50, p99 and p999 are ns. In a row insert_delete, one operation is
-an insert and a delete.
+an insert and a delete; in a row push_pop, a push and a pop.
 
 Every row is checked before it is timed. The program ends with 1 if a row had an
 error, or if there was none. There are no rows of the kernel where bpf(2) is not
