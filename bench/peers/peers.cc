@@ -11,7 +11,7 @@ std::vector<Contender> Peers() {
   for (const auto& some :
        {AbslFlatMutexPeers(), StdUnorderedSharedMutexPeers(), TbbPeers(),
         LibcuckooPeers(), UrcuLfhtPeers(), LibcdsFeldmanPeers(), CritnibPeers(),
-        StdDequeMutexPeers(), BoostLockfreeQueuePeers(),
+        ExactLruPeers(), StdDequeMutexPeers(), BoostLockfreeQueuePeers(),
         BoostLockfreeStackPeers(), MoodycamelPeers()}) {
     all.insert(all.end(), some.begin(), some.end());
   }

@@ -16,6 +16,7 @@ std::vector<Contender> AbslFlatMutexPeers();
 std::vector<Contender> BoostLockfreeQueuePeers();
 std::vector<Contender> BoostLockfreeStackPeers();
 std::vector<Contender> CritnibPeers();
+std::vector<Contender> ExactLruPeers();
 std::vector<Contender> LibcdsFeldmanPeers();
 std::vector<Contender> LibcuckooPeers();
 std::vector<Contender> MoodycamelPeers();
