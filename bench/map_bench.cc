@@ -21,6 +21,7 @@
 #include <cstdlib>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/flags/flag.h"
@@ -166,6 +167,9 @@ int Main(int given_argc, char** given_argv) {
   benchmark::AddCustomContext("seed", absl::StrCat(session.seed()));
   benchmark::AddCustomContext("preset", absl::GetFlag(FLAGS_preset));
   TableReporter table(AddAllRows(*preset, session));
+  // Until a process starts its first thread, glibc locks a mutex without atomic
+  // instructions. No row may be so lucky as to come before.
+  std::thread([] {}).join();
   const size_t rows =
       benchmark::RunSpecifiedBenchmarks(has_format ? nullptr : &table);
   session.Clear();
