@@ -20,12 +20,19 @@ enum Register : uint8_t {
   kR2,
   kR3,
   kR4,
-  kState = 6,  // the address of the state
-  kStart,      // the number of the first turn: even
-  kTurn,       // turns since then
+  kState = 6,   // the address of the state
+  kStart,       // the number of the first turn: even
+  kTurn,        // turns since then
+  kStack = 10,  // the end of 512 bytes
 };
 
-enum Helper : int32_t { kLookup = 1, kUpdate = 2, kDelete = 3 };
+enum Helper : int32_t {
+  kLookup = 1,
+  kUpdate = 2,
+  kDelete = 3,
+  kPush = 87,
+  kPop = 88,
+};
 
 class Assembler {
  public:
@@ -108,7 +115,7 @@ class LoopWriter {
     to_.Load(kStart, kState, 0);
     to_.MoveValue(kTurn, 0);
     const size_t again = to_.size();
-    WriteKey(0);
+    if (loop_.key_count > 0) WriteKey(0);
     WriteStep();
     const size_t next = to_.size();
     to_.AddValue(kTurn, 1);
@@ -139,7 +146,7 @@ class LoopWriter {
     to_.AddRegister(kR2, kR1);
   }
 
-  // The key is in kR2.
+  // The key, if there are keys, is in kR2.
   void WriteStep() {
     switch (loop_.step) {
       case KernelStep::kNothing:
@@ -169,6 +176,8 @@ class LoopWriter {
         to_.Land(end);
         return;
       }
+      case KernelStep::kPushPop:
+        return WritePushPop();
     }
   }
 
@@ -185,6 +194,21 @@ class LoopWriter {
     to_.MoveValue(kR4, 0);
     to_.Call(kUpdate);
     failures_.push_back(to_.JumpIfNotZero(kR0));
+  }
+
+  void WritePushPop() {
+    to_.LoadMap(kR1, loop_.map);
+    to_.LoadMapValue(kR2, loop_.state, LoopProgram::kValueOffset);
+    to_.MoveValue(kR3, 0);
+    to_.Call(kPush);
+    failures_.push_back(to_.JumpIfNotZero(kR0));
+    const int popped = -static_cast<int>((loop_.value_size + 7) / 8 * 8);
+    to_.LoadMap(kR1, loop_.map);
+    to_.Move(kR2, kStack);
+    to_.AddValue(kR2, popped);
+    to_.Call(kPop);
+    failures_.push_back(to_.JumpIfNotZero(kR0));
+    to_.Load(kR1, kStack, popped);
   }
 
   const LoopProgram& loop_;

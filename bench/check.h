@@ -46,7 +46,7 @@ absl::Status CheckContents(View& view, const Workload& workload) {
 }
 
 // Puts every present element into a new map.
-template <typename View>
+template <KeyedView View>
 absl::Status Fill(View& view, const Workload& workload) {
   const auto [begin, end] = workload.Elements(KeySet::kPresent);
   for (uint32_t element = begin; element < end; ++element) {
@@ -62,7 +62,7 @@ absl::Status Fill(View& view, const Workload& workload) {
 }
 
 // Inserts the own keys that a thread deletes first.
-template <typename View>
+template <KeyedView View>
 absl::Status InsertOldKeys(View& view, const Workload& workload,
                            KeyCursor cursor, uint32_t lag) {
   for (uint32_t i = 0; i < lag; ++i) {
@@ -91,7 +91,7 @@ absl::Status CheckContentsAfter(View& view, const Workload& workload) {
 
 // Runs the operation once on every element that it may be given, and looks at
 // all contents. The map, which was just filled, is then ready to be timed.
-template <typename Operation, typename View>
+template <typename Operation, KeyedView View>
 absl::Status Check(View& view, const Workload& workload) {
   const auto [begin, end] = workload.Elements(Operation::kKeys);
   for (uint32_t element = begin; element < end; ++element) {

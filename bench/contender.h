@@ -13,13 +13,14 @@
 #include "bench/row.h"
 #include "bench/row_spec.h"
 #include "bench/session.h"
+#include "bench/workload.h"
 #include "maps/map_def.h"
 
 namespace bpfmap::bench {
 
 struct Contender {
   std::string name;                         // as Implementation::name
-  std::function<bool(const MapDef&)> fits;  // as Implementation::fits
+  std::function<bool(const MapDef&)> fits;  // whether it has such rows
   std::function<void(const RowSpec&, Session&)> add_row;
 };
 
@@ -37,10 +38,18 @@ template <typename View>
 Contender MakeContender(const Implementation<View>& implementation) {
   const auto add_row = [implementation](const RowSpec& spec, Session& session) {
     VisitOperation(spec.operation, [&]<typename Operation>(Operation) {
-      AddRow<Operation>(implementation, spec, session);
+      if constexpr (requires(View & view, const Turn& turn) {
+                      Operation::Run(view, turn);
+                    }) {
+        AddRow<Operation>(implementation, spec, session);
+      }
     });
   };
-  return {implementation.name, implementation.fits, add_row};
+  // A view is for maps with keys, or for those without.
+  const auto fits = [fits = implementation.fits](const MapDef& def) {
+    return HasKeys(def.type) == KeyedView<View> && fits(def);
+  };
+  return {implementation.name, fits, add_row};
 }
 
 }  // namespace bpfmap::bench

@@ -6,11 +6,17 @@
 //
 //   using Map = ...;                     what create() makes
 //   View(Map& map, const MapDef& def);
-//   const void* Lookup(key);             the value, until the next call; or
-//   null Errno Update(key, value);            inserts or replaces Errno
-//   Delete(key);
+//   const void* Lookup(key);       the value, until the next call, or null
+//   Errno Update(key, value);      inserts or replaces
+//   Errno Delete(key);
 //
-// A map of another library needs less than a view: see peers/peer.h.
+// or, where the map is a queue or a stack, instead of these three
+//
+//   Errno Push(value);
+//   const void* Pop();             the value, until the next call, or null
+//
+// A map of another library needs less than a view: see peers/peer.h and
+// peers/push_pop_peer.h.
 
 #ifndef BPFMAP_BENCH_IMPLEMENTATION_H_
 #define BPFMAP_BENCH_IMPLEMENTATION_H_

@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "bench/check.h"
+#include "bench/check_push_pop.h"
 #include "bench/contender.h"
 #include "bench/contenders.h"
 #include "bench/kernel_fits.h"
@@ -36,6 +38,7 @@ KernelStep StepOf(LookupMiss) { return KernelStep::kLookupMiss; }
 KernelStep StepOf(Update) { return KernelStep::kUpdate; }
 KernelStep StepOf(InsertDelete) { return KernelStep::kInsertDelete; }
 KernelStep StepOf(Mix50And50) { return KernelStep::kMix50And50; }
+KernelStep StepOf(PushPop) { return KernelStep::kPushPop; }
 
 struct KernelFixture {
   absl::Status status;  // where it is not OK, there is nothing to time
@@ -61,14 +64,17 @@ std::vector<std::byte> KeysInTurn(const Workload& workload, KeySet set,
 
 // As Check() does for other maps: the operation on every element, by the
 // program; then the contents, by system calls.
-template <typename Operation>
-absl::Status CheckByProgram(UserView& view, const Workload& workload,
+template <typename Operation, typename View>
+absl::Status CheckByProgram(View& view, const Workload& workload,
                             KernelFixture& fixture, size_t size) {
-  auto loop = KernelLoop::Create(*fixture.map, StepOf(Operation()),
-                                 KeysInTurn(workload, Operation::kKeys, size),
+  constexpr bool kKeyed = KeyedView<View>;
+  std::vector<std::byte> keys;
+  if constexpr (kKeyed) keys = KeysInTurn(workload, Operation::kKeys, size);
+  auto loop = KernelLoop::Create(*fixture.map, StepOf(Operation()), keys,
                                  workload.new_value());
   if (!loop.ok()) return loop.status();
-  const size_t turns = size / workload.def().key_size;
+  // Without keys, one Run() is enough: a queue then has new values only.
+  const size_t turns = kKeyed ? size / workload.def().key_size : 1;
   for (size_t turn = 0; turn < turns; turn += KernelLoop::kTurns) {
     const auto seconds = (*loop)->Run();
     if (!seconds.ok()) return seconds.status();
@@ -77,7 +83,12 @@ absl::Status CheckByProgram(UserView& view, const Workload& workload,
     return absl::InternalError(
         absl::StrCat(Operation::kName, " failed before it was timed"));
   }
-  return CheckContentsAfter<Operation>(view, workload);
+  if constexpr (kKeyed) {
+    return CheckContentsAfter<Operation>(view, workload);
+  } else {
+    return CheckAndRefill(view, workload,
+                          Values(KernelLoop::kTurns, workload.new_value()));
+  }
 }
 
 // The least of some, as the loop is not what anything else should slow down.
@@ -103,7 +114,9 @@ absl::Status Prepare(const RowSpec& spec, uint32_t seed,
   if (!map.ok()) return map.status();
   fixture.map = *std::move(map);
   const Workload workload(spec.def, seed, spec.pattern);
-  UserView view(*fixture.map, spec.def);
+  constexpr bool kKeyed = Operation::kKeys != KeySet::kNone;
+  std::conditional_t<kKeyed, UserView, PushPopUserView> view(*fixture.map,
+                                                             spec.def);
   absl::Status status = Fill(view, workload);
   if (!status.ok()) return status;
   fixture.bytes_per_entry =
@@ -118,9 +131,11 @@ absl::Status Prepare(const RowSpec& spec, uint32_t seed,
       if (!nothing.ok()) return nothing.status();
       fixture.seconds_of_nothing = *nothing;
     }
-    status = InsertOldKeys(view, workload,
-                           KeyCursor(keys, spec.def.key_size, lag), lag);
-    if (!status.ok()) return status;
+    if constexpr (Operation::kKeys == KeySet::kOwnAbsent) {
+      status = InsertOldKeys(view, workload,
+                             KeyCursor(keys, spec.def.key_size, lag), lag);
+      if (!status.ok()) return status;
+    }
     auto loop = KernelLoop::Create(*fixture.map, StepOf(Operation()), keys,
                                    workload.new_value(), lag);
     if (!loop.ok()) return loop.status();

@@ -68,17 +68,22 @@ absl::StatusOr<std::unique_ptr<KernelMap>> NewValueMap(
 absl::StatusOr<std::unique_ptr<KernelLoop>> KernelLoop::Create(
     const KernelMap& map, KernelStep step, const std::vector<std::byte>& keys,
     const std::vector<std::byte>& value, uint32_t lag) {
-  auto key_map = NewValueMap(keys);
-  if (!key_map.ok()) return key_map.status();
+  std::unique_ptr<KernelMap> key_map;
+  if (!keys.empty()) {
+    auto made = NewValueMap(keys);
+    if (!made.ok()) return made.status();
+    key_map = *std::move(made);
+  }
   std::vector<std::byte> state(LoopProgram::kValueOffset);
   state.insert(state.end(), value.begin(), value.end());
   auto state_map = NewValueMap(state);
   if (!state_map.ok()) return state_map.status();
 
   std::unique_ptr<KernelLoop> loop(
-      new KernelLoop(*std::move(key_map), *std::move(state_map)));
-  const auto count = static_cast<uint32_t>(keys.size() / map.def().key_size);
-  const absl::Status status = loop->Load(map, step, count, lag);
+      new KernelLoop(std::move(key_map), *std::move(state_map)));
+  const size_t count = keys.empty() ? 0 : keys.size() / map.def().key_size;
+  const absl::Status status =
+      loop->Load(map, step, static_cast<uint32_t>(count), lag);
   if (!status.ok()) return status;
   return loop;
 }
@@ -91,13 +96,14 @@ absl::Status KernelLoop::Load(const KernelMap& map, KernelStep step,
                               uint32_t count, uint32_t lag) {
   const std::vector<uint64_t> instructions =
       LoopInstructions({.map = map.fd(),
-                        .keys = keys_->fd(),
+                        .keys = keys_ == nullptr ? -1 : keys_->fd(),
                         .state = state_->fd(),
                         .step = step,
                         .turns = kTurnsOfProgram,
                         .key_count = count,
                         .key_shift = std::countr_zero(map.def().key_size),
-                        .lag = lag});
+                        .lag = lag,
+                        .value_size = map.def().value_size});
   std::string log(1 << 16, '\0');
   ProgLoadAttr attr = {};
   attr.prog_type = kSchedCls;

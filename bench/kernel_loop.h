@@ -36,6 +36,7 @@ enum class KernelStep {
   kUpdate,  // with a value that is always the same
   kInsertDelete,
   kMix50And50,  // kLookupHit at even turns, kUpdate at odd ones
+  kPushPop,     // a value that is always the same; reads 8 bytes of the other
 };
 
 // Not thread-safe: each thread has a loop of its own.
@@ -50,7 +51,8 @@ class KernelLoop {
   // goes on where one ended, and from the start again after the last key.
   // kInsertDelete deletes the key that it inserted `lag` turns ago; the first
   // ones to go are the last of `keys`.
-  // REQUIRES: the number of keys is a power of two, as is the size of one.
+  // REQUIRES: the number of keys is a power of two, as is the size of one; or
+  // the map has no keys, and `keys` is empty.
   static absl::StatusOr<std::unique_ptr<KernelLoop>> Create(
       const KernelMap& map, KernelStep step, const std::vector<std::byte>& keys,
       const std::vector<std::byte>& value, uint32_t lag = 0);
@@ -73,7 +75,7 @@ class KernelLoop {
   absl::Status Load(const KernelMap& map, KernelStep step, uint32_t count,
                     uint32_t lag);
 
-  const std::unique_ptr<KernelMap> keys_;
+  const std::unique_ptr<KernelMap> keys_;   // null where there are none
   const std::unique_ptr<KernelMap> state_;  // see LoopProgram
   int program_ = -1;
 };

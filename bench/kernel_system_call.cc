@@ -30,8 +30,10 @@ double Bytes(const BpfMap& map) {
 }  // namespace
 
 std::vector<Contender> KernelMaps() {
-  return {MakeContender(
-      Implementation<UserView>{"kernel/user", KernelFits, Create, Bytes})};
+  return {MakeContender(Implementation<UserView>{"kernel/user", KernelFits,
+                                                 Create, Bytes}),
+          MakeContender(Implementation<PushPopUserView>{
+              "kernel/user", KernelFits, Create, Bytes})};
 }
 
 }  // namespace bpfmap::bench

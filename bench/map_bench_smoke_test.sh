@@ -37,12 +37,19 @@ run() {
 # implementations MAP SIZES: those that have rows about such a map, with the
 # clock that counts.
 implementations() {
-  local ours="cloud/program cloud_direct/program cloud/user"
-  local peers="absl_flat_mutex/user std_unordered_shared_mutex/user tbb/user
-    libcuckoo/user urcu_lfht/user"
-  [[ $2 == k4v8 ]] && ours+=" embedded/program embedded/user"
-  [[ $2 == k4v8 ]] && peers+=" libcds_feldman/user critnib/user"
-  [[ $with_peers == yes && $1 == hash ]] && printf '%s .../real_time\n' $peers
+  local ours="cloud/program cloud_direct/program cloud/user" peers
+  [[ $2 == k[04]v8 ]] && ours+=" embedded/program embedded/user"
+  case $1 in
+    hash)
+      peers="absl_flat_mutex/user std_unordered_shared_mutex/user tbb/user
+        libcuckoo/user urcu_lfht/user"
+      [[ $2 == k4v8 ]] && peers+=" libcds_feldman/user critnib/user"
+      ;;
+    queue) peers="std_deque_mutex/user boost_lockfree/user moodycamel/user" ;;
+    stack) peers="std_deque_mutex/user boost_lockfree/user" ;;
+  esac
+  [[ $with_peers == yes && -n ${peers-} ]] &&
+    printf '%s .../real_time\n' $peers
   [[ $with_kernel == yes ]] && echo "kernel/user .../real_time
     kernel/program .../manual_time"
   printf '%s .../real_time\n' $ours
@@ -51,6 +58,16 @@ implementations() {
 # The names that there must be.
 expected_rows() {
   local map operation sizes popularity threads implementation clock
+  for map in queue stack; do
+    for sizes in k0v8 k0v64; do
+      for threads in 1 2; do
+        while read -r implementation clock; do
+          printf '%s/' "$map/push_pop/$implementation/$sizes/n1024"
+          echo "${clock#*/}/threads:$threads"
+        done < <(implementations $map $sizes)
+      done
+    done
+  done
   for map in hash array; do
     for operation in lookup_hit lookup_miss update insert_delete mix50_50; do
       [[ $map/$operation == array/insert_delete ]] && continue
@@ -70,7 +87,7 @@ expected_rows() {
         done
       done
     done
-  done | sort
+  done
 }
 
 # values FIELD: what the rows of the last run have there.
@@ -97,7 +114,7 @@ if [[ "${REQUIRE_KERNEL:-}" != 1 ]] && grep -q "no rows of the kernel" \
 fi
 echo "rows are expected of the kernel: $with_kernel, of peers: $with_peers"
 
-rows=$(expected_rows)
+rows=$(expected_rows | sort)
 count=$(wc -l <<<"$rows")
 expect "every row is there" "$rows" "$(values name | sort)"
 expect "no row has an error" "" "$(grep error_message "$tmp/rows.json")"
@@ -126,6 +143,14 @@ for preset in goals full; do
   done
 done
 
+run --preset=goals --benchmark_list_tests --benchmark_filter=push_pop
+for row in queue/push_pop/cloud/program/k0v8/n1024/real_time/threads:1 \
+  stack/push_pop/cloud_direct/program/k0v8/n1024/real_time/threads:2; do
+  grep -qx "$row" "$tmp/out"
+  expect "the preset goals has $row" 0 $?
+done
+expect "and no others of push_pop" "" "$(grep -v /k0v8/n1024/ "$tmp/out")"
+
 run --preset=none
 expect "an unknown preset is a failure" 1 "$code"
 expect "and that is said" "map_bench: not a preset: none; see --help" "$err"
@@ -142,7 +167,7 @@ expect "an unknown flag is a failure" 1 "$code"
 
 run --help
 expect "--help is no failure" 0 "$code"
-for word in "hash array" insert_delete embedded/user kernel/user \
+for word in "hash array queue stack" insert_delete push_pop embedded/user kernel/user \
   --seed=N --preset= time_per_op --benchmark_repetitions; do
   grep -q -e "$word" "$tmp/out"
   expect "--help tells of $word" 0 $?

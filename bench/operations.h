@@ -7,7 +7,8 @@
 //   kSkewed     Whether it has rows with Zipf keys: where some keys can be more
 //               popular than others.
 //   Replaces()  Whether the element that it is given at a turn has the new
-//               value afterwards. All others are as they were.
+//               value afterwards. All others are as they were. (There is none
+//               with kNone.)
 //   Supports()  Whether maps of a type have this operation.
 //   Run()       Does it once. kOk if it went as its name says. It must consume
 //               what it finds, and allocate nothing.
@@ -30,9 +31,19 @@
 
 namespace bpfmap::bench {
 
+// Views of maps with keys, and of queues and stacks.
+template <typename View>
+concept KeyedView = requires(View& view, const void* key) {
+  view.Lookup(key);
+};
+template <typename View>
+concept PushPopView = requires(View& view) {
+  view.Pop();
+};
+
 // What a call of Run() is given.
 struct Turn {
-  const std::byte* key;
+  const std::byte* key;      // null with kNone
   const std::byte* old_key;  // with kOwnAbsent: see Workload::Lag
   const void* value;
   uint64_t number;  // of the call, from 0, in its thread
@@ -43,9 +54,9 @@ struct LookupHit {
   static constexpr bool kSkewed = true;
   static constexpr KeySet kKeys = KeySet::kPresent;
   static constexpr bool Replaces(uint64_t) { return false; }
-  static bool Supports(MapType) { return true; }
+  static bool Supports(MapType type) { return HasKeys(type); }
 
-  template <typename View>
+  template <KeyedView View>
   static Errno Run(View& view, const Turn& turn) {
     const void* const value = view.Lookup(turn.key);
     if (value == nullptr) return Errno::kNoEnt;
@@ -63,9 +74,9 @@ struct LookupMiss {
   static constexpr bool kSkewed = false;
   static constexpr KeySet kKeys = KeySet::kAbsent;
   static constexpr bool Replaces(uint64_t) { return false; }
-  static bool Supports(MapType) { return true; }
+  static bool Supports(MapType type) { return HasKeys(type); }
 
-  template <typename View>
+  template <KeyedView View>
   static Errno Run(View& view, const Turn& turn) {
     return view.Lookup(turn.key) == nullptr ? Errno::kOk : Errno::kExist;
   }
@@ -76,9 +87,9 @@ struct Update {
   static constexpr bool kSkewed = true;
   static constexpr KeySet kKeys = KeySet::kPresent;
   static constexpr bool Replaces(uint64_t) { return true; }
-  static bool Supports(MapType) { return true; }
+  static bool Supports(MapType type) { return HasKeys(type); }
 
-  template <typename View>
+  template <KeyedView View>
   static Errno Run(View& view, const Turn& turn) {
     return view.Update(turn.key, turn.value);
   }
@@ -91,9 +102,11 @@ struct InsertDelete {
   static constexpr bool kSkewed = false;
   static constexpr KeySet kKeys = KeySet::kOwnAbsent;
   static constexpr bool Replaces(uint64_t) { return false; }
-  static bool Supports(MapType type) { return type != MapType::kArray; }
+  static bool Supports(MapType type) {
+    return HasKeys(type) && type != MapType::kArray;
+  }
 
-  template <typename View>
+  template <KeyedView View>
   static Errno Run(View& view, const Turn& turn) {
     const Errno error = view.Update(turn.key, turn.value);
     return error != Errno::kOk ? error : view.Delete(turn.old_key);
@@ -107,17 +120,36 @@ struct Mix50And50 {
   static constexpr bool kSkewed = true;
   static constexpr KeySet kKeys = KeySet::kPresent;
   static constexpr bool Replaces(uint64_t turn) { return turn % 2 != 0; }
-  static bool Supports(MapType) { return true; }
+  static bool Supports(MapType type) { return HasKeys(type); }
 
-  template <typename View>
+  template <KeyedView View>
   static Errno Run(View& view, const Turn& turn) {
     return Replaces(turn.number) ? Update::Run(view, turn)
                                  : LookupHit::Run(view, turn);
   }
 };
 
-using Operations =
-    std::tuple<LookupHit, LookupMiss, Update, InsertDelete, Mix50And50>;
+// Both together are one operation, so that the map stays as full as it was. A
+// stack gives what was just pushed, a queue what has waited longest.
+struct PushPop {
+  static constexpr const char* kName = "push_pop";
+  static constexpr bool kSkewed = false;
+  static constexpr KeySet kKeys = KeySet::kNone;
+  static bool Supports(MapType type) { return !HasKeys(type); }
+
+  template <PushPopView View>
+  static Errno Run(View& view, const Turn& turn) {
+    const Errno error = view.Push(turn.value);
+    if (error != Errno::kOk) return error;
+    const void* const value = view.Pop();
+    if (value == nullptr) return Errno::kNoEnt;
+    benchmark::DoNotOptimize(*static_cast<const uint64_t*>(value));
+    return Errno::kOk;
+  }
+};
+
+using Operations = std::tuple<LookupHit, LookupMiss, Update, InsertDelete,
+                              Mix50And50, PushPop>;
 
 }  // namespace bpfmap::bench
 

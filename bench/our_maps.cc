@@ -2,6 +2,7 @@
 // the interface in between.
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -19,6 +20,7 @@
 #include "maps/local_map.h"
 #include "maps/map_def.h"
 #include "maps/map_types.h"
+#include "maps/queue_stack_map.h"
 #include "maps/status.h"
 #include "profiles/cloud.h"
 #include "profiles/embedded.h"
@@ -46,11 +48,57 @@ class ProgramView {
   Map& map_;
 };
 
-// Whether a map takes no more than the memory of a profile has.
+// The same of a queue or a stack, which copies.
+template <typename M>
+class PushPopProgramView {
+ public:
+  using Map = M;
+
+  PushPopProgramView(Map& map, const MapDef& def)
+      : map_(map), value_(def.value_size) {}
+
+  Errno Push(const void* value) { return map_.Push(value, kAny); }
+  const void* Pop() {
+    return map_.Pop(value_.data()) == Errno::kOk ? value_.data() : nullptr;
+  }
+
+ private:
+  Map& map_;
+  std::vector<std::byte> value_;
+};
+
+// LocalMap does not have Push() and Pop(), as only these types have them. This
+// is what an interface with them costs.
+class PushPopMap {
+ public:
+  virtual Errno Push(const void* value, uint64_t flags) = 0;
+  virtual Errno Pop(void* value) = 0;
+
+ protected:
+  ~PushPopMap() = default;
+};
+
+template <typename Map>
+class PushPopMapOf final : public PushPopMap {
+ public:
+  PushPopMapOf(const MapDef& def, typename Map::Memory* memory)
+      : map_(def, memory) {}
+
+  Errno Init() { return map_.Init(); }
+  Errno Push(const void* value, uint64_t flags) override {
+    return map_.Push(value, flags);
+  }
+  Errno Pop(void* value) override { return map_.Pop(value); }
+
+ private:
+  Map map_;
+};
+
+// Whether a profile has such maps, and memory for one.
 template <Profile P>
 bool Fits([[maybe_unused]] const MapDef& def) {
   if constexpr (requires { P::Memory::kTotalSize; }) {
-    return MemoryNeeded<P>(def) <= P::Memory::kTotalSize;
+    return !CheckDef<P>(def) && MemoryNeeded<P>(def) <= P::Memory::kTotalSize;
   }
   return true;
 }
@@ -80,12 +128,21 @@ absl::StatusOr<std::shared_ptr<Interface>> Create(const MapDef& def) {
   return created;
 }
 
-template <typename Map, MapType type>
+template <Profile P>
+absl::StatusOr<std::shared_ptr<PushPopMap>> CreatePushPop(const MapDef& def) {
+  if (def.type == MapType::kQueue) {
+    return CreateOne<PushPopMap, PushPopMapOf<QueueMap<P>>, P>(def);
+  }
+  return CreateOne<PushPopMap, PushPopMapOf<StackMap<P>>, P>(def);
+}
+
+template <typename View, MapType type>
 Contender Direct() {
-  return MakeContender(Implementation<ProgramView<Map>>{
-      "cloud_direct/program",
-      [](const MapDef& def) { return def.type == type; },
-      CreateOne<Map, Map, Cloud>});
+  using Map = typename View::Map;
+  return MakeContender(
+      Implementation<View>{"cloud_direct/program",
+                           [](const MapDef& def) { return def.type == type; },
+                           CreateOne<Map, Map, Cloud>});
 }
 
 template <Profile P>
@@ -95,20 +152,32 @@ Contender ByProgram() {
 }
 
 template <Profile P>
+Contender PushPopByProgram() {
+  return MakeContender(Implementation<PushPopProgramView<PushPopMap>>{
+      absl::StrCat(P::kName, "/program"), Fits<P>, CreatePushPop<P>});
+}
+
+template <Profile P, typename View = UserView>
 Contender ByUser() {
-  return MakeContender(Implementation<UserView>{absl::StrCat(P::kName, "/user"),
-                                                Fits<P>, Create<BpfMap, P>});
+  return MakeContender(Implementation<View>{absl::StrCat(P::kName, "/user"),
+                                            Fits<P>, Create<BpfMap, P>});
 }
 
 }  // namespace
 
 std::vector<Contender> OurMaps() {
   return {ByProgram<Cloud>(),
-          Direct<HashMap<Cloud>, MapType::kHash>(),
-          Direct<ArrayMap<Cloud>, MapType::kArray>(),
+          PushPopByProgram<Cloud>(),
+          Direct<ProgramView<HashMap<Cloud>>, MapType::kHash>(),
+          Direct<ProgramView<ArrayMap<Cloud>>, MapType::kArray>(),
+          Direct<PushPopProgramView<QueueMap<Cloud>>, MapType::kQueue>(),
+          Direct<PushPopProgramView<StackMap<Cloud>>, MapType::kStack>(),
           ByUser<Cloud>(),
+          ByUser<Cloud, PushPopUserView>(),
           ByProgram<Embedded>(),
-          ByUser<Embedded>()};
+          PushPopByProgram<Embedded>(),
+          ByUser<Embedded>(),
+          ByUser<Embedded, PushPopUserView>()};
 }
 
 }  // namespace bpfmap::bench

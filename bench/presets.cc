@@ -11,11 +11,12 @@ namespace bpfmap::bench {
 namespace {
 
 struct Sizes {
-  uint32_t key;  // arrays always have 4
+  uint32_t key;  // of maps that choose: see KeySize()
   uint32_t value;
 };
 
-constexpr MapType kMaps[] = {MapType::kHash, MapType::kArray};
+constexpr MapType kMaps[] = {MapType::kHash, MapType::kArray, MapType::kQueue,
+                             MapType::kStack};
 constexpr Sizes kSizes[] = {{4, 8}, {16, 64}};
 constexpr uint32_t kEntries[] = {1 << 10, 1 << 16, 1 << 20};
 constexpr int kThreads[] = {1, 2};
@@ -23,6 +24,11 @@ constexpr KeyPattern kPatterns[] = {KeyPattern::kUniform, KeyPattern::kZipf};
 constexpr KeyPattern kAttacks[] = {
     KeyPattern::kUniform,     KeyPattern::kSequential,   KeyPattern::kMultiples,
     KeyPattern::kSameLowBits, KeyPattern::kOneHashRange, KeyPattern::kOneShard};
+
+uint32_t KeySize(MapType type, const Sizes& sizes) {
+  if (!HasKeys(type)) return 0;
+  return type == MapType::kArray ? 4 : sizes.key;
+}
 
 bool IsSmoke(const RowSpec& row) {
   if (row.def.max_entries != kEntries[0]) return false;
@@ -37,6 +43,9 @@ bool IsGoal(const RowSpec& row) {
     return row.threads == 1 && row.def.value_size == 8 &&
            row.def.max_entries < kEntries[2] &&
            (operation == LookupHit::kName || operation == Update::kName);
+  }
+  if (!HasKeys(row.def.type)) {
+    return row.def.value_size == 8 && row.def.max_entries == kEntries[0];
   }
   if (row.threads == 1) return operation != Mix50And50::kName;
   return operation == LookupHit::kName || operation == InsertDelete::kName ||
@@ -60,6 +69,7 @@ bool IsIn(Preset preset, const RowSpec& row) {
 // 12,288 keys each.
 template <typename Operation>
 void AddAttacks(std::vector<RowSpec>& rows) {
+  if (!Operation::Supports(MapType::kHash)) return;
   for (const int threads : kThreads) {
     for (const KeyPattern pattern : kAttacks) {
       rows.push_back(
@@ -82,18 +92,18 @@ void AddRowsOf(MapType type, Preset preset, std::vector<RowSpec>& rows) {
   if (!Operation::Supports(type)) return;
   for (const Sizes& sizes : kSizes) {
     for (const uint32_t entries : kEntries) {
+      if (!HasKeys(type) && entries == kEntries[2]) continue;
       for (const KeyPattern pattern : kPatterns) {
         if (pattern == KeyPattern::kZipf && !Operation::kSkewed) continue;
         for (const int threads : kThreads) {
-          const RowSpec row = {
-              .operation = Operation::kName,
-              .def = {.type = type,
-                      .key_size = type == MapType::kArray ? 4 : sizes.key,
-                      .value_size = sizes.value,
-                      .max_entries = entries,
-                      .name = "map_bench"},
-              .threads = threads,
-              .pattern = pattern};
+          const RowSpec row = {.operation = Operation::kName,
+                               .def = {.type = type,
+                                       .key_size = KeySize(type, sizes),
+                                       .value_size = sizes.value,
+                                       .max_entries = entries,
+                                       .name = "map_bench"},
+                               .threads = threads,
+                               .pattern = pattern};
           if (IsIn(preset, row)) rows.push_back(row);
         }
       }

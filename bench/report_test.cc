@@ -55,6 +55,18 @@ TEST(ParseRowNameTest, WhatANameNeedNotSay) {
   EXPECT_EQ(name->keys, "");
 }
 
+TEST(ParseRowNameTest, AMapWithoutKeys) {
+  const auto name = ParseRowName(
+      "queue/push_pop/kernel/program/k0v8/n1024/manual_time/threads:2");
+  ASSERT_TRUE(name);
+  EXPECT_EQ(name->map, "queue");
+  EXPECT_EQ(name->operation, "push_pop");
+  EXPECT_EQ(name->key_size, 0u);
+  EXPECT_EQ(name->value_size, 8u);
+  EXPECT_EQ(name->keys, "");
+  EXPECT_EQ(name->threads, 2);
+}
+
 TEST(ParseRowNameTest, OtherNamesAreNone) {
   for (const char* name :
        {"", "BM_hash/8", "hash/update/cloud/user/k4v8",

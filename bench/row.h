@@ -15,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "bench/check.h"
+#include "bench/check_push_pop.h"
 #include "bench/implementation.h"
 #include "bench/latency.h"
 #include "bench/pinned_thread.h"
@@ -70,8 +71,10 @@ Fixture<View> MakeFixture(const Implementation<View>& implementation,
     fixture.cursors.emplace_back(fixture.keys[thread], spec.def.key_size,
                                  order.lag);
     if (!fixture.status.ok()) break;
-    fixture.status =
-        InsertOldKeys(view, workload, fixture.cursors[thread], order.lag);
+    if constexpr (Operation::kKeys == KeySet::kOwnAbsent) {
+      fixture.status =
+          InsertOldKeys(view, workload, fixture.cursors[thread], order.lag);
+    }
   }
   return fixture;
 }

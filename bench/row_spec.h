@@ -26,12 +26,14 @@ inline std::string NameOf(MapType type) {
 
 // The name of a row, up to what Google Benchmark adds: whether it is the wall
 // clock that counts, and the threads. `implementation` is its name and view.
+// It says nothing of a pattern of keys where there are none.
 inline std::string RowName(const RowSpec& spec,
                            const std::string& implementation) {
   return absl::StrCat(NameOf(spec.def.type), "/", spec.operation, "/",
                       implementation, "/k", spec.def.key_size, "v",
-                      spec.def.value_size, "/n", spec.def.max_entries, "/",
-                      PatternName(spec.pattern));
+                      spec.def.value_size, "/n", spec.def.max_entries,
+                      HasKeys(spec.def.type) ? "/" : "",
+                      HasKeys(spec.def.type) ? PatternName(spec.pattern) : "");
 }
 
 }  // namespace bpfmap::bench

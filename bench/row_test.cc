@@ -3,6 +3,7 @@
 #include "bench/row.h"
 
 #include <atomic>
+#include <deque>
 #include <map>
 #include <memory>
 #include <sstream>
@@ -10,7 +11,9 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
 #include "bench/check.h"
+#include "bench/check_push_pop.h"
 #include "bench/implementation.h"
 #include "bench/operations.h"
 #include "bench/session.h"
@@ -145,6 +148,103 @@ TEST(CheckTest, ADeleteWithoutEffectIsFound) {
   EXPECT_EQ(WhatCheckSays<InsertDelete>(Flaw::kKeepsTheDeleted),
             "after insert_delete, before it was timed, a key is found that "
             "should be absent");
+}
+
+// What a queue or a stack may do wrong.
+enum class PushPopFlaw {
+  kNone,
+  kHasNoRoom,     // E2BIG at half its size
+  kIsTheOther,    // a queue is a stack, a stack a queue
+  kLosesAPush,    // says OK
+  kGarblesAPush,  // says OK
+  kPopsTwice,     // gives a value, and keeps it
+  kPopsNothing,
+};
+
+struct FlawedQueue {
+  FlawedQueue(PushPopFlaw flaw, bool oldest_first)
+      : flaw(flaw), oldest_first(oldest_first) {}
+
+  const PushPopFlaw flaw;
+  const bool oldest_first;
+  std::deque<std::string> values;
+  int pushes = 0;
+};
+
+class FlawedPushPopView {
+ public:
+  using Map = FlawedQueue;
+
+  FlawedPushPopView(Map& map, const MapDef&) : map_(map) {}
+
+  Errno Push(const void* value) {
+    if (map_.flaw == PushPopFlaw::kHasNoRoom && map_.values.size() == 25) {
+      return Errno::k2Big;
+    }
+    std::string bytes(static_cast<const char*>(value), 8);
+    const bool is_it = ++map_.pushes == 40;
+    if (is_it && map_.flaw == PushPopFlaw::kLosesAPush) return Errno::kOk;
+    if (is_it && map_.flaw == PushPopFlaw::kGarblesAPush) ++bytes[7];
+    map_.values.push_back(bytes);
+    return Errno::kOk;
+  }
+
+  const void* Pop() {
+    if (map_.values.empty() || map_.flaw == PushPopFlaw::kPopsNothing) {
+      return nullptr;
+    }
+    const bool first =
+        map_.oldest_first != (map_.flaw == PushPopFlaw::kIsTheOther);
+    popped_ = first ? map_.values.front() : map_.values.back();
+    if (map_.flaw == PushPopFlaw::kPopsTwice && ++pops_ == 60) {
+      return popped_.data();
+    }
+    first ? map_.values.pop_front() : map_.values.pop_back();
+    return popped_.data();
+  }
+
+ private:
+  Map& map_;
+  std::string popped_;
+  int pops_ = 0;
+};
+
+// 50 values, and 25 turns.
+std::string WhatCheckSaysOf(MapType type, PushPopFlaw flaw) {
+  const MapDef def = {.type = type, .value_size = 8, .max_entries = 100};
+  FlawedQueue map(flaw, type == MapType::kQueue);
+  FlawedPushPopView view(map, def);
+  const Workload workload(def, 1);
+  absl::Status status = Fill(view, workload);
+  if (status.ok()) status = bench::Check<PushPop>(view, workload);
+  if (status.ok()) {
+    EXPECT_EQ(map.values.size(), 50u);
+  }
+  return std::string(status.message());
+}
+
+constexpr char kAfter[] = "after push_pop, before it was timed, ";
+
+TEST(CheckPushPopTest, QueuesAndStacksWithoutAFlawPass) {
+  EXPECT_EQ(WhatCheckSaysOf(MapType::kQueue, PushPopFlaw::kNone), "");
+  EXPECT_EQ(WhatCheckSaysOf(MapType::kStack, PushPopFlaw::kNone), "");
+}
+
+TEST(CheckPushPopTest, FlawsAreFound) {
+  for (const MapType type : {MapType::kQueue, MapType::kStack}) {
+    EXPECT_EQ(WhatCheckSaysOf(type, PushPopFlaw::kHasNoRoom),
+              "the map cannot be filled: E2BIG with 25 of 50 elements in it");
+    EXPECT_EQ(WhatCheckSaysOf(type, PushPopFlaw::kIsTheOther),
+              absl::StrCat(kAfter, "a value comes that is not the next one"));
+    EXPECT_EQ(WhatCheckSaysOf(type, PushPopFlaw::kGarblesAPush),
+              absl::StrCat(kAfter, "a value comes that is not the next one"));
+    EXPECT_EQ(WhatCheckSaysOf(type, PushPopFlaw::kLosesAPush),
+              absl::StrCat(kAfter, "a value comes that is not the next one"));
+    EXPECT_EQ(WhatCheckSaysOf(type, PushPopFlaw::kPopsTwice),
+              absl::StrCat(kAfter, "a value comes that is not the next one"));
+    EXPECT_EQ(WhatCheckSaysOf(type, PushPopFlaw::kPopsNothing),
+              "push_pop failed with ENOENT before it was timed");
+  }
 }
 
 // Runs a row and returns what is printed for it.

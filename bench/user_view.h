@@ -1,4 +1,5 @@
 // UserView: a map as user space uses it. A lookup copies the value.
+// PushPopUserView: the same for a queue or a stack.
 
 #ifndef BPFMAP_BENCH_USER_VIEW_H_
 #define BPFMAP_BENCH_USER_VIEW_H_
@@ -26,6 +27,24 @@ class UserView {
     return map_.Update(key, value);
   }
   Errno Delete(const void* key) { return map_.Delete(key); }
+
+ private:
+  Map& map_;
+  std::vector<std::byte> value_;
+};
+
+class PushPopUserView {
+ public:
+  using Map = BpfMap;
+
+  PushPopUserView(Map& map, const MapDef& def)
+      : map_(map), value_(def.value_size) {}
+
+  Errno Push(const void* value) { return map_.Update(nullptr, value); }
+  const void* Pop() {
+    const Errno error = map_.LookupAndDelete(nullptr, value_.data());
+    return error == Errno::kOk ? value_.data() : nullptr;
+  }
 
  private:
   Map& map_;

@@ -23,6 +23,7 @@ uint32_t Scramble(uint32_t x) {
 
 uint32_t PresentCount(const MapDef& def) {
   if (def.type == MapType::kArray) return def.max_entries;
+  if (!HasKeys(def.type)) return def.max_entries / 2;
   return def.max_entries - def.max_entries / 4;
 }
 
@@ -46,7 +47,7 @@ Workload::Workload(const MapDef& def, uint32_t seed, KeyPattern pattern)
       seed_(seed),
       pattern_(def.type == MapType::kArray ? KeyPattern::kSequential : pattern),
       present_count_(PresentCount(def)) {
-  MakeKeys();
+  if (HasKeys(def.type)) MakeKeys();
   new_value_ = Value(2 * present_count_);
 }
 
@@ -112,6 +113,7 @@ std::vector<uint32_t> Workload::Pool(KeySet set, int thread,
 }
 
 KeyOrder Workload::RandomKeys(KeySet set, int thread, int threads) const {
+  if (set == KeySet::kNone) return {};
   if (set == KeySet::kOwnAbsent) return OwnKeys(thread, threads);
   const std::vector<uint32_t> pool = Pool(set, thread, threads);
   const auto choices = static_cast<uint32_t>(pool.size());

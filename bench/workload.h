@@ -3,9 +3,10 @@
 //
 // Elements are numbered from 0. The first present_count() are in the map when
 // the clock starts; as many again are not, for lookups to miss and for inserts.
-// An array is always full, other maps are filled to three quarters. An
-// element's key is random bytes, or in an array its number; its value is random
-// bytes. Everything follows from the definition of the map and the seed.
+// An array is always full, a queue or a stack half full, other maps are filled
+// to three quarters. An element's key is random bytes, or in an array its
+// number; its value is random bytes. Everything follows from the definition of
+// the map and the seed.
 //
 // Immutable, so it may be used by any number of threads.
 
@@ -23,10 +24,16 @@ namespace bpfmap::bench {
 
 // Elements that an operation is timed on.
 enum class KeySet {
+  kNone,       // the map has no keys
   kPresent,    // all that are in the map
   kAbsent,     // all that are not
   kOwnAbsent,  // as kAbsent, but each thread has its own
 };
+
+// Whether maps of a type have keys.
+constexpr bool HasKeys(MapType type) {
+  return type != MapType::kQueue && type != MapType::kStack;
+}
 
 // What the keys of elements look like, and which are drawn how often.
 enum class KeyPattern {
@@ -81,14 +88,14 @@ struct ElementRange {
 
 class Workload {
  public:
-  // REQUIRES: keys have 4 bytes or more, values 8 or more.
+  // REQUIRES: keys, if there are any, have 4 bytes or more, values 8 or more.
   Workload(const MapDef& def, uint32_t seed,
            KeyPattern pattern = KeyPattern::kUniform);
 
   const MapDef& def() const { return def_; }
   uint32_t present_count() const { return present_count_; }
 
-  // The elements of all threads.
+  // The elements of all threads. Not for kNone.
   ElementRange Elements(KeySet set) const;
 
   // No two elements have the same key.
@@ -110,6 +117,8 @@ class Workload {
   //
   // kOwnAbsent: the thread's own keys, or the most of them whose number is a
   // power of two, in an order that has no pattern, again and again.
+  //
+  // kNone: no keys. A KeyCursor over them gives null.
   KeyOrder RandomKeys(KeySet set, int thread, int threads) const;
 
  private:

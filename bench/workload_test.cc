@@ -166,6 +166,19 @@ TEST(WorkloadTest, PatternsAreWhatTheyAreCalled) {
   }
 }
 
+TEST(WorkloadTest, AQueueHasValuesOnlyAndIsHalfFull) {
+  const MapDef def = {
+      .type = MapType::kQueue, .value_size = 8, .max_entries = 1000};
+  const Workload workload(def, 1);
+  EXPECT_EQ(workload.present_count(), 500u);
+  EXPECT_NE(workload.Value(7), workload.Value(8));
+  const auto [keys, lag] = workload.RandomKeys(KeySet::kNone, 0, 1);
+  EXPECT_TRUE(keys.empty());
+  KeyCursor cursor(keys, def.key_size);
+  EXPECT_EQ(cursor.Next(), nullptr);
+  EXPECT_EQ(cursor.Next(), nullptr);
+}
+
 TEST(WorkloadTest, OneShardIsAPartOfAllKeys) {
   const MapDef large = {.type = MapType::kHash,
                         .key_size = 4,

@@ -75,12 +75,12 @@ class PeerView {
 
 template <template <typename, typename> typename Peer, typename Key,
           typename Value>
-Contender MakePeer(const std::string& name) {
+Contender MakePeer(const std::string& name, MapType type = MapType::kHash) {
   using Map = Peer<Key, Value>;
   return MakeContender(Implementation<PeerView<Map, Key, Value>>{
       name + "/user",
-      [](const MapDef& def) {
-        return def.type == MapType::kHash && def.key_size == sizeof(Key) &&
+      [type](const MapDef& def) {
+        return def.type == type && def.key_size == sizeof(Key) &&
                def.value_size == sizeof(Value);
       },
       [](const MapDef& def) -> absl::StatusOr<std::shared_ptr<Map>> {
@@ -90,9 +90,10 @@ Contender MakePeer(const std::string& name) {
 
 // The peer with every size of keys and values that rows are about.
 template <template <typename, typename> typename Peer>
-std::vector<Contender> MakePeers(const std::string& name) {
-  return {MakePeer<Peer, Key4, Value8>(name),
-          MakePeer<Peer, Key16, Value64>(name)};
+std::vector<Contender> MakePeers(const std::string& name,
+                                 MapType type = MapType::kHash) {
+  return {MakePeer<Peer, Key4, Value8>(name, type),
+          MakePeer<Peer, Key16, Value64>(name, type)};
 }
 
 }  // namespace bpfmap::bench

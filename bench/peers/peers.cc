@@ -8,9 +8,11 @@ namespace bpfmap::bench {
 
 std::vector<Contender> Peers() {
   std::vector<Contender> all;
-  for (const auto& some : {AbslFlatMutexPeers(), StdUnorderedSharedMutexPeers(),
-                           TbbPeers(), LibcuckooPeers(), UrcuLfhtPeers(),
-                           LibcdsFeldmanPeers(), CritnibPeers()}) {
+  for (const auto& some :
+       {AbslFlatMutexPeers(), StdUnorderedSharedMutexPeers(), TbbPeers(),
+        LibcuckooPeers(), UrcuLfhtPeers(), LibcdsFeldmanPeers(), CritnibPeers(),
+        ExactLruPeers(), StdDequeMutexPeers(), BoostLockfreeQueuePeers(),
+        BoostLockfreeStackPeers(), MoodycamelPeers()}) {
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;

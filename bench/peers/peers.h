@@ -13,9 +13,14 @@ namespace bpfmap::bench {
 std::vector<Contender> Peers();
 
 std::vector<Contender> AbslFlatMutexPeers();
+std::vector<Contender> BoostLockfreeQueuePeers();
+std::vector<Contender> BoostLockfreeStackPeers();
 std::vector<Contender> CritnibPeers();
+std::vector<Contender> ExactLruPeers();
 std::vector<Contender> LibcdsFeldmanPeers();
 std::vector<Contender> LibcuckooPeers();
+std::vector<Contender> MoodycamelPeers();
+std::vector<Contender> StdDequeMutexPeers();
 std::vector<Contender> StdUnorderedSharedMutexPeers();
 std::vector<Contender> TbbPeers();
 std::vector<Contender> UrcuLfhtPeers();
