@@ -316,7 +316,7 @@ Errno HashOfMaps<P>::LookupAndDeleteBatch(const void* in_batch, void* out_batch,
       std::memcpy(out_batch, &position, sizeof position);
   }
   *count = done;
-  if (can_copy) {
+  if (can_copy && done > 0) {
     std::memcpy(keys, key_buffer.data(), std::size_t{done} * def_.key_size);
     CopyIds(elements, done, values);
   }
