@@ -247,10 +247,8 @@ template <Profile P>
 Errno ArrayMap<P>::LookupBatch(const void* in_batch, void* out_batch,
                                void* keys, void* values, uint32_t* count,
                                BatchFlags flags) {
-  if (count == nullptr) return Errno::kFault;
-  Errno error = rights_.CheckBatchRights(/*reads=*/true, /*writes=*/false);
-  if (error != Errno::kOk) return error;
-  error = rights_.CheckElemFlags(flags.elem_flags);
+  Errno error =
+      rights_.CheckBatch(count, /*reads=*/true, /*writes=*/false, flags);
   if (error != Errno::kOk) return error;
 
   const bool value_lock = (flags.elem_flags & kLock) != 0;
@@ -265,17 +263,11 @@ Errno ArrayMap<P>::LookupBatch(const void* in_batch, void* out_batch,
 template <Profile P>
 Errno ArrayMap<P>::UpdateBatch(const void* keys, const void* values,
                                uint32_t* count, BatchFlags flags) {
-  if (count == nullptr) return Errno::kFault;
-  Errno error = rights_.CheckBatchRights(/*reads=*/false, /*writes=*/true);
-  if (error != Errno::kOk) return error;
-  error = rights_.CheckElemFlags(flags.elem_flags);
-  if (error != Errno::kOk) return error;
-
-  return ForEachInBatch(count, [&](uint32_t i) {
-    if (keys == nullptr || values == nullptr) return Errno::kFault;
-    return Put(View::kUser, ElementAt(keys, i, def_.key_size),
-               ElementAt(values, i, def_.value_size), flags.elem_flags);
-  });
+  return UpdateEach(
+      rights_, keys, def_.key_size, values, def_.value_size, count, flags,
+      [&](const void* key, const void* value, uint64_t elem_flags) {
+        return Put(View::kUser, key, value, elem_flags);
+      });
 }
 
 }  // namespace bpfmap

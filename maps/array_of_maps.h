@@ -26,6 +26,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "maps/array_index.h"
 #include "maps/def_check.h"
 #include "maps/errno.h"
 #include "maps/generic_batch.h"
@@ -145,7 +146,7 @@ class ArrayOfMaps final : public LocalMap {
     const Errno error = rights_.CheckGetNextKey();
     if (error != Errno::kOk) return error;
     uint32_t next;
-    if (!NextIndex(key, &next)) return Errno::kNoEnt;
+    if (!NextIndex(key, def_.max_entries, &next)) return Errno::kNoEnt;
     if (next_key == nullptr) return Errno::kFault;
     std::memcpy(next_key, &next, sizeof next);
     return Errno::kOk;
@@ -160,12 +161,12 @@ class ArrayOfMaps final : public LocalMap {
                     BatchFlags flags = {}) override;
   Errno LookupAndDeleteBatch(const void*, void*, void*, void*, uint32_t* count,
                              BatchFlags = {}) override {
-    return RefuseBatch(count, /*reads=*/true);
+    return rights_.RefuseBatch(count, /*reads=*/true, /*writes=*/true);
   }
   Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
                     BatchFlags flags = {}) override;
   Errno DeleteBatch(const void*, uint32_t* count, BatchFlags = {}) override {
-    return RefuseBatch(count, /*reads=*/false);
+    return rights_.RefuseBatch(count, /*reads=*/false, /*writes=*/true);
   }
   Errno Freeze() override {
     return rights_.Freeze([&](auto change) {
@@ -180,22 +181,6 @@ class ArrayOfMaps final : public LocalMap {
     LocalMap* map;
     uint32_t id;
   };
-
-  static uint32_t IndexOf(const void* key) {
-    uint32_t index;
-    std::memcpy(&index, key, sizeof index);
-    return index;
-  }
-
-  // The index behind `key`'s; 0 if key is null or past the end. False at the
-  // end.
-  bool NextIndex(const void* key, uint32_t* next) const {
-    const uint32_t size = def_.max_entries;
-    const uint32_t index = key == nullptr ? size : IndexOf(key);
-    if (index < size && index == size - 1) return false;
-    *next = index < size ? index + 1 : 0;
-    return true;
-  }
 
   // 0 if there is no map at `index`.
   uint32_t IdAt(uint32_t index) const {
@@ -226,12 +211,6 @@ class ArrayOfMaps final : public LocalMap {
     if (rights_.frozen()) return Errno::kPerm;
     SetSlot(index, std::move(taken));
     return Errno::kOk;
-  }
-
-  Errno RefuseBatch(const uint32_t* count, bool reads) const {
-    if (count == nullptr) return Errno::kFault;
-    const Errno error = rights_.CheckBatchRights(reads, /*writes=*/true);
-    return error != Errno::kOk ? error : Errno::kNotSupp;
   }
 
   const MapDef def_;
@@ -276,10 +255,8 @@ template <Profile P>
 Errno ArrayOfMaps<P>::LookupBatch(const void* in_batch, void* out_batch,
                                   void* keys, void* values, uint32_t* count,
                                   BatchFlags flags) {
-  if (count == nullptr) return Errno::kFault;
-  Errno error = rights_.CheckBatchRights(/*reads=*/true, /*writes=*/false);
-  if (error != Errno::kOk) return error;
-  error = rights_.CheckElemFlags(flags.elem_flags);
+  Errno error =
+      rights_.CheckBatch(count, /*reads=*/true, /*writes=*/false, flags);
   if (error != Errno::kOk) return error;
 
   uint32_t index = 0;
@@ -288,7 +265,7 @@ Errno ArrayOfMaps<P>::LookupBatch(const void* in_batch, void* out_batch,
   error = ForEachInBatch(count, [&](uint32_t i) {
     uint32_t id = 0;
     while (id == 0) {
-      if (!NextIndex(from, &index)) return Errno::kNoEnt;
+      if (!NextIndex(from, def_.max_entries, &index)) return Errno::kNoEnt;
       id = IdAt(index);
       last = index;
       from = &last;
@@ -307,17 +284,11 @@ Errno ArrayOfMaps<P>::LookupBatch(const void* in_batch, void* out_batch,
 template <Profile P>
 Errno ArrayOfMaps<P>::UpdateBatch(const void* keys, const void* values,
                                   uint32_t* count, BatchFlags flags) {
-  if (count == nullptr) return Errno::kFault;
-  Errno error = rights_.CheckBatchRights(/*reads=*/false, /*writes=*/true);
-  if (error != Errno::kOk) return error;
-  error = rights_.CheckElemFlags(flags.elem_flags);
-  if (error != Errno::kOk) return error;
-
-  return ForEachInBatch(count, [&](uint32_t i) {
-    if (keys == nullptr || values == nullptr) return Errno::kFault;
-    return Put(IndexOf(ElementAt(keys, i, def_.key_size)),
-               ElementAt(values, i, def_.value_size), flags.elem_flags);
-  });
+  return UpdateEach(
+      rights_, keys, def_.key_size, values, def_.value_size, count, flags,
+      [&](const void* key, const void* value, uint64_t elem_flags) {
+        return Put(IndexOf(key), value, elem_flags);
+      });
 }
 
 }  // namespace bpfmap

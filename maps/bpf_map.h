@@ -10,8 +10,8 @@
 // per-CPU types, see IsPerCpu() in map_def.h);
 // neither needs any alignment. A null pointer where bytes are needed is
 // EFAULT, as a bad address is on Linux; any other pointer must be good. Types
-// without keys (queue, stack, bloom filter) take a null pointer for the key, and answer any
-// other one with EINVAL; their headers say what the commands do.
+// without keys (queue, stack, bloom filter) take a null pointer for the key,
+// and answer any other one with EINVAL; their headers say what the commands do.
 //
 // Rights: kRdOnly in map_flags refuses the writing commands and kWrOnly the
 // reading ones, with EPERM. kRdOnlyProg and kWrOnlyProg do not concern this

@@ -74,6 +74,36 @@ constexpr bool IsNameCharacter(unsigned char c) {
          (c >= 0xc0 && c != 0xd7 && c != 0xf7);
 }
 
+// Hash maps of every kind: their sizes, and (behind CheckToken) what Linux
+// finds too large as it allocates.
+constexpr DefCheck CheckHashSizes(const MapDef& def) {
+  // Linux: a block of 4 MiB at most, of which its element header takes 48.
+  constexpr uint64_t kMaxKeyAndValue = (4U << 20) - 48 - 1;
+  if (def.max_entries == 0) {
+    return {Errno::kInval, "max_entries must be 1 or more"};
+  }
+  if (def.key_size == 0) {
+    return {Errno::kInval, "key_size must be 1 or more"};
+  }
+  if (def.value_size == 0) {
+    return {Errno::kInval, "value_size must be 1 or more"};
+  }
+  if (uint64_t{def.key_size} + def.value_size > kMaxKeyAndValue) {
+    return {Errno::k2Big,
+            "key_size and value_size together must be 4194255 or less"};
+  }
+  return {};
+}
+
+constexpr DefCheck CheckHashMaxEntries(const MapDef& def) {
+  // Linux: the table of buckets, 16 bytes each, has a size below 2^32.
+  constexpr uint32_t kMaxMaxEntries = 1U << 27;
+  if (def.max_entries > kMaxMaxEntries) {
+    return {Errno::k2Big, "max_entries must be 134217728 or less"};
+  }
+  return {};
+}
+
 // A type takes kTokenFd for a flag of its own, and leaves it to this.
 constexpr DefCheck CheckToken(const MapDef& def) {
   if ((def.map_flags & kTokenFd) != 0) {

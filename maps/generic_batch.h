@@ -1,7 +1,6 @@
 // Batch commands made of single ones, as Linux makes them for most map types.
 //
-// These are the loops alone. Rights and support are the caller's to check
-// before; see the comments in bpf_map.h for what the arguments mean.
+// See the comments in bpf_map.h for what the arguments mean.
 
 #ifndef BPFMAP_MAPS_GENERIC_BATCH_H_
 #define BPFMAP_MAPS_GENERIC_BATCH_H_
@@ -9,7 +8,9 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "maps/bpf_map.h"
 #include "maps/errno.h"
+#include "maps/user_rights.h"
 
 namespace bpfmap {
 
@@ -38,6 +39,36 @@ inline const std::byte* ElementAt(const void* elements, uint32_t i,
 inline std::byte* ElementAt(void* elements, uint32_t i, std::size_t size) {
   if (elements == nullptr) return nullptr;
   return static_cast<std::byte*>(elements) + i * size;
+}
+
+// UpdateBatch by `put(key, value, flags)`. Sizes are those of the user view.
+template <typename Put>
+Errno UpdateEach(const UserRights& rights, const void* keys,
+                 std::size_t key_size, const void* values,
+                 std::size_t value_size, uint32_t* count, BatchFlags flags,
+                 Put put) {
+  const Errno error =
+      rights.CheckBatch(count, /*reads=*/false, /*writes=*/true, flags);
+  if (error != Errno::kOk) return error;
+  return ForEachInBatch(count, [&](uint32_t i) {
+    if (keys == nullptr || values == nullptr) return Errno::kFault;
+    return put(ElementAt(keys, i, key_size), ElementAt(values, i, value_size),
+               flags.elem_flags);
+  });
+}
+
+// DeleteBatch by `remove(key)`.
+template <typename Remove>
+Errno DeleteEach(const UserRights& rights, const void* keys,
+                 std::size_t key_size, uint32_t* count, BatchFlags flags,
+                 Remove remove) {
+  const Errno error =
+      rights.CheckBatch(count, /*reads=*/false, /*writes=*/true, flags);
+  if (error != Errno::kOk) return error;
+  return ForEachInBatch(count, [&](uint32_t i) {
+    if (keys == nullptr) return Errno::kFault;
+    return remove(ElementAt(keys, i, key_size));
+  });
 }
 
 }  // namespace bpfmap

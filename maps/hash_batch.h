@@ -81,23 +81,19 @@ Errno CopyHashBucket(Table& table, const UserRights& rights,
   return can_copy || size == 0 ? Errno::kOk : Errno::kFault;
 }
 
-// The checks of a lookup batch, up to where *count counts. kOk with *count == 0
-// ends it.
-inline Errno CheckHashBatch(const UserRights& rights, const HashBatch& batch) {
-  if (batch.count == nullptr) return Errno::kFault;
-  Errno error =
-      rights.CheckBatchRights(/*reads=*/true, /*writes=*/batch.deletes);
-  if (error != Errno::kOk) return error;
-  error = rights.CheckElemFlags(batch.flags.elem_flags);
-  if (error != Errno::kOk) return error;
-  return batch.flags.flags != 0 ? Errno::kInval : Errno::kOk;
-}
-
-// Runs a batch that was checked, with a *count above 0.
-template <typename Table, typename Elements>
+// A lookup batch over the buckets of `table`. `copy_bucket(bucket, done, room,
+// &copied)` copies one of them to element number `done` and on: ENOSPC, and
+// nothing is done, if it has more than `room`; EFAULT if there is nowhere to
+// copy to.
+template <typename Table, typename CopyBucket>
 Errno RunHashBatch(Table& table, const UserRights& rights,
-                   const Elements& elements, const HashBatch& batch) {
+                   const HashBatch& batch, CopyBucket copy_bucket) {
+  const Errno checked = rights.CheckBatch(batch.count, /*reads=*/true,
+                                          batch.deletes, batch.flags);
+  if (checked != Errno::kOk) return checked;
+  if (batch.flags.flags != 0) return Errno::kInval;
   const uint32_t room = *batch.count;
+  if (room == 0) return Errno::kOk;
   *batch.count = 0;
   uint32_t bucket = 0;
   if (batch.in_batch != nullptr) {
@@ -108,8 +104,7 @@ Errno RunHashBatch(Table& table, const UserRights& rights,
   Errno error = Errno::kNoEnt;  // what the end is called
   for (; bucket < table.bucket_count(); ++bucket) {
     uint32_t copied = 0;
-    const Errno step = CopyHashBucket(table, rights, elements, batch, bucket,
-                                      done, room - done, &copied);
+    const Errno step = copy_bucket(bucket, done, room - done, &copied);
     if (step == Errno::kFault) return step;
     if (step != Errno::kOk) {
       error = step == Errno::kNoSpc && done > 0 ? Errno::kOk : step;

@@ -259,10 +259,8 @@ template <Profile P>
 Errno HashOfMaps<P>::LookupBatch(const void* in_batch, void* out_batch,
                                  void* keys, void* values, uint32_t* count,
                                  BatchFlags flags) {
-  if (count == nullptr) return Errno::kFault;
-  Errno error = rights_.CheckBatchRights(/*reads=*/true, /*writes=*/false);
-  if (error != Errno::kOk) return error;
-  error = rights_.CheckElemFlags(flags.elem_flags);
+  Errno error =
+      rights_.CheckBatch(count, /*reads=*/true, /*writes=*/false, flags);
   if (error != Errno::kOk) return error;
 
   uint32_t done = RoomFor(*count);
@@ -280,10 +278,8 @@ template <Profile P>
 Errno HashOfMaps<P>::LookupAndDeleteBatch(const void* in_batch, void* out_batch,
                                           void* keys, void* values,
                                           uint32_t* count, BatchFlags flags) {
-  if (count == nullptr) return Errno::kFault;
-  Errno error = rights_.CheckBatchRights(/*reads=*/true, /*writes=*/true);
-  if (error != Errno::kOk) return error;
-  error = rights_.CheckElemFlags(flags.elem_flags);
+  Errno error =
+      rights_.CheckBatch(count, /*reads=*/true, /*writes=*/true, flags);
   if (error != Errno::kOk) return error;
 
   // What is removed is wanted here, also where it cannot be handed over: then
@@ -326,32 +322,18 @@ Errno HashOfMaps<P>::LookupAndDeleteBatch(const void* in_batch, void* out_batch,
 template <Profile P>
 Errno HashOfMaps<P>::UpdateBatch(const void* keys, const void* values,
                                  uint32_t* count, BatchFlags flags) {
-  if (count == nullptr) return Errno::kFault;
-  Errno error = rights_.CheckBatchRights(/*reads=*/false, /*writes=*/true);
-  if (error != Errno::kOk) return error;
-  error = rights_.CheckElemFlags(flags.elem_flags);
-  if (error != Errno::kOk) return error;
-
-  return ForEachInBatch(count, [&](uint32_t i) {
-    if (keys == nullptr || values == nullptr) return Errno::kFault;
-    return Put(ElementAt(keys, i, def_.key_size),
-               ElementAt(values, i, def_.value_size), flags.elem_flags);
-  });
+  return UpdateEach(
+      rights_, keys, def_.key_size, values, def_.value_size, count, flags,
+      [&](const void* key, const void* value, uint64_t elem_flags) {
+        return Put(key, value, elem_flags);
+      });
 }
 
 template <Profile P>
 Errno HashOfMaps<P>::DeleteBatch(const void* keys, uint32_t* count,
                                  BatchFlags flags) {
-  if (count == nullptr) return Errno::kFault;
-  Errno error = rights_.CheckBatchRights(/*reads=*/false, /*writes=*/true);
-  if (error != Errno::kOk) return error;
-  error = rights_.CheckElemFlags(flags.elem_flags);
-  if (error != Errno::kOk) return error;
-
-  return ForEachInBatch(count, [&](uint32_t i) {
-    if (keys == nullptr) return Errno::kFault;
-    return Remove(ElementAt(keys, i, def_.key_size));
-  });
+  return DeleteEach(rights_, keys, def_.key_size, count, flags,
+                    [&](const void* key) { return Remove(key); });
 }
 
 }  // namespace bpfmap

@@ -155,10 +155,7 @@ class LpmTrieMap final : public LocalMap {
                     BatchFlags flags = {}) override;
   Errno LookupAndDeleteBatch(const void*, void*, void*, void*, uint32_t* count,
                              BatchFlags = {}) override {
-    if (count == nullptr) return Errno::kFault;
-    const Errno error =
-        rights_.CheckBatchRights(/*reads=*/true, /*writes=*/true);
-    return error != Errno::kOk ? error : Errno::kNotSupp;
+    return rights_.RefuseBatch(count, /*reads=*/true, /*writes=*/true);
   }
   Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
                     BatchFlags flags = {}) override;
@@ -288,10 +285,8 @@ template <Profile P>
 Errno LpmTrieMap<P>::LookupBatch(const void* in_batch, void* out_batch,
                                  void* keys, void* values, uint32_t* count,
                                  BatchFlags flags) {
-  if (count == nullptr) return Errno::kFault;
-  Errno error = rights_.CheckBatchRights(/*reads=*/true, /*writes=*/false);
-  if (error != Errno::kOk) return error;
-  error = rights_.CheckElemFlags(flags.elem_flags);
+  Errno error =
+      rights_.CheckBatch(count, /*reads=*/true, /*writes=*/false, flags);
   if (error != Errno::kOk) return error;
 
   // The key that was copied last: the position, whatever becomes of `keys`.
@@ -315,32 +310,18 @@ Errno LpmTrieMap<P>::LookupBatch(const void* in_batch, void* out_batch,
 template <Profile P>
 Errno LpmTrieMap<P>::UpdateBatch(const void* keys, const void* values,
                                  uint32_t* count, BatchFlags flags) {
-  if (count == nullptr) return Errno::kFault;
-  Errno error = rights_.CheckBatchRights(/*reads=*/false, /*writes=*/true);
-  if (error != Errno::kOk) return error;
-  error = rights_.CheckElemFlags(flags.elem_flags);
-  if (error != Errno::kOk) return error;
-
-  return ForEachInBatch(count, [&](uint32_t i) {
-    if (keys == nullptr || values == nullptr) return Errno::kFault;
-    return Put(View::kUser, ElementAt(keys, i, def_.key_size),
-               ElementAt(values, i, def_.value_size), flags.elem_flags);
-  });
+  return UpdateEach(
+      rights_, keys, def_.key_size, values, def_.value_size, count, flags,
+      [&](const void* key, const void* value, uint64_t elem_flags) {
+        return Put(View::kUser, key, value, elem_flags);
+      });
 }
 
 template <Profile P>
 Errno LpmTrieMap<P>::DeleteBatch(const void* keys, uint32_t* count,
                                  BatchFlags flags) {
-  if (count == nullptr) return Errno::kFault;
-  Errno error = rights_.CheckBatchRights(/*reads=*/false, /*writes=*/true);
-  if (error != Errno::kOk) return error;
-  error = rights_.CheckElemFlags(flags.elem_flags);
-  if (error != Errno::kOk) return error;
-
-  return ForEachInBatch(count, [&](uint32_t i) {
-    if (keys == nullptr) return Errno::kFault;
-    return Remove(View::kUser, ElementAt(keys, i, def_.key_size));
-  });
+  return DeleteEach(rights_, keys, def_.key_size, count, flags,
+                    [&](const void* key) { return Remove(View::kUser, key); });
 }
 
 }  // namespace bpfmap

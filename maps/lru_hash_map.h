@@ -51,6 +51,7 @@
 #include "maps/def_check.h"
 #include "maps/errno.h"
 #include "maps/generic_batch.h"
+#include "maps/hash_batch.h"
 #include "maps/internal/eviction_callback.h"
 #include "maps/internal/key.h"
 #include "maps/internal/linux_lru.h"
@@ -203,14 +204,14 @@ class LruHashMap final : public LocalMap {
   Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
                     void* values, uint32_t* count,
                     BatchFlags flags = {}) override {
-    return WalkBuckets(/*deletes=*/false, in_batch, out_batch, keys, values,
-                       count, flags);
+    return RunBatch(
+        {/*deletes=*/false, in_batch, out_batch, keys, values, count, flags});
   }
   Errno LookupAndDeleteBatch(const void* in_batch, void* out_batch, void* keys,
                              void* values, uint32_t* count,
                              BatchFlags flags = {}) override {
-    return WalkBuckets(/*deletes=*/true, in_batch, out_batch, keys, values,
-                       count, flags);
+    return RunBatch(
+        {/*deletes=*/true, in_batch, out_batch, keys, values, count, flags});
   }
   Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
                     BatchFlags flags = {}) override;
@@ -272,9 +273,7 @@ class LruHashMap final : public LocalMap {
   template <typename Visitor>
   Errno TakeOut(View view, const void* key, Visitor visitor, uint32_t* node);
 
-  Errno WalkBuckets(bool deletes, const void* in_batch, void* out_batch,
-                    void* keys, void* values, uint32_t* count,
-                    BatchFlags flags);
+  Errno RunBatch(const HashBatch& batch);
   Errno CopyBucket(bool deletes, uint64_t bucket, void* keys, void* values,
                    uint32_t room, uint32_t* copied);
   Errno CopyBucketLocked(typename Table::Shard& shard, uint64_t bucket,
@@ -298,10 +297,6 @@ template <Profile P>
 constexpr DefCheck LruHashMap<P>::Check(const MapDef& def) {
   constexpr uint32_t kFlags = kNoCommonLru | kNumaNode | kRdOnly | kWrOnly |
                               kZeroSeed | kRdOnlyProg | kWrOnlyProg | kTokenFd;
-  // Linux: a block of 4 MiB at most, of which its element header takes 48.
-  constexpr uint64_t kMaxKeyAndValue = (4U << 20) - 48 - 1;
-  // Linux: the table of buckets, 16 bytes each, has a size below 2^32.
-  constexpr uint32_t kMaxMaxEntries = 1U << 27;
   if (DefCheck check = CheckCommon(def)) return check;
   if (def.type != MapType::kLruHash) {
     return {Errno::kInval, "type must be LRU_HASH"};
@@ -320,23 +315,9 @@ constexpr DefCheck LruHashMap<P>::Check(const MapDef& def) {
       def.numa_node != 0xffffffff) {
     return {Errno::kInval, "BPF_F_NO_COMMON_LRU excludes a NUMA node"};
   }
-  if (def.max_entries == 0) {
-    return {Errno::kInval, "max_entries must be 1 or more"};
-  }
-  if (def.key_size == 0) {
-    return {Errno::kInval, "key_size must be 1 or more"};
-  }
-  if (def.value_size == 0) {
-    return {Errno::kInval, "value_size must be 1 or more"};
-  }
-  if (uint64_t{def.key_size} + def.value_size > kMaxKeyAndValue) {
-    return {Errno::k2Big,
-            "key_size and value_size together must be 4194255 or less"};
-  }
+  if (DefCheck check = CheckHashSizes(def)) return check;
   if (DefCheck check = CheckToken(def)) return check;
-  if (def.max_entries > kMaxMaxEntries) {
-    return {Errno::k2Big, "max_entries must be 134217728 or less"};
-  }
+  if (DefCheck check = CheckHashMaxEntries(def)) return check;
   if (DefCheck check = CheckNameAndLock(def)) return check;
   if (def.spin_lock_offset != kNoSpinLock) {
     return {Errno::kOpNotSupp, "a value of LRU_HASH cannot hold a lock"};
@@ -459,40 +440,14 @@ Errno LruHashMap<P>::TakeOut(View view, const void* key, Visitor visitor,
 }
 
 template <Profile P>
-Errno LruHashMap<P>::WalkBuckets(bool deletes, const void* in_batch,
-                                 void* out_batch, void* keys, void* values,
-                                 uint32_t* count, BatchFlags flags) {
-  if (count == nullptr) return Errno::kFault;
-  Errno error = rights_.CheckBatchRights(/*reads=*/true, /*writes=*/deletes);
-  if (error != Errno::kOk) return error;
-  error = rights_.CheckElemFlags(flags.elem_flags);
-  if (error != Errno::kOk) return error;
-  if (flags.flags != 0) return Errno::kInval;
-  const uint32_t room = *count;
-  if (room == 0) return Errno::kOk;
-  *count = 0;
-  uint32_t bucket = 0;
-  if (in_batch != nullptr) std::memcpy(&bucket, in_batch, sizeof bucket);
-  if (bucket >= table_.bucket_count()) return Errno::kNoEnt;
-
-  uint32_t done = 0;
-  error = Errno::kNoEnt;  // what the end is called
-  for (; bucket < table_.bucket_count(); ++bucket) {
-    uint32_t copied = 0;
-    const Errno step = CopyBucket(
-        deletes, bucket, ElementAt(keys, done, def_.key_size),
-        ElementAt(values, done, def_.value_size), room - done, &copied);
-    if (step == Errno::kFault) return step;
-    if (step != Errno::kOk) {
-      error = step == Errno::kNoSpc && done > 0 ? Errno::kOk : step;
-      break;
-    }
-    done += copied;
-  }
-  if (out_batch == nullptr) return Errno::kFault;
-  std::memcpy(out_batch, &bucket, sizeof bucket);
-  *count = done;
-  return error;
+Errno LruHashMap<P>::RunBatch(const HashBatch& batch) {
+  return RunHashBatch(
+      table_, rights_, batch,
+      [&](uint64_t bucket, uint32_t done, uint32_t room, uint32_t* copied) {
+        return CopyBucket(
+            batch.deletes, bucket, ElementAt(batch.keys, done, def_.key_size),
+            ElementAt(batch.values, done, def_.value_size), room, copied);
+      });
 }
 
 // Copies the elements of one bucket, and deletes them if it `deletes`. ENOSPC,
@@ -562,32 +517,18 @@ Errno LruHashMap<P>::CopyBucketLocked(typename Table::Shard& shard,
 template <Profile P>
 Errno LruHashMap<P>::UpdateBatch(const void* keys, const void* values,
                                  uint32_t* count, BatchFlags flags) {
-  if (count == nullptr) return Errno::kFault;
-  Errno error = rights_.CheckBatchRights(/*reads=*/false, /*writes=*/true);
-  if (error != Errno::kOk) return error;
-  error = rights_.CheckElemFlags(flags.elem_flags);
-  if (error != Errno::kOk) return error;
-
-  return ForEachInBatch(count, [&](uint32_t i) {
-    if (keys == nullptr || values == nullptr) return Errno::kFault;
-    return Put(View::kUser, ElementAt(keys, i, def_.key_size),
-               ElementAt(values, i, def_.value_size), flags.elem_flags);
-  });
+  return UpdateEach(
+      rights_, keys, def_.key_size, values, def_.value_size, count, flags,
+      [&](const void* key, const void* value, uint64_t elem_flags) {
+        return Put(View::kUser, key, value, elem_flags);
+      });
 }
 
 template <Profile P>
 Errno LruHashMap<P>::DeleteBatch(const void* keys, uint32_t* count,
                                  BatchFlags flags) {
-  if (count == nullptr) return Errno::kFault;
-  Errno error = rights_.CheckBatchRights(/*reads=*/false, /*writes=*/true);
-  if (error != Errno::kOk) return error;
-  error = rights_.CheckElemFlags(flags.elem_flags);
-  if (error != Errno::kOk) return error;
-
-  return ForEachInBatch(count, [&](uint32_t i) {
-    if (keys == nullptr) return Errno::kFault;
-    return Remove(View::kUser, ElementAt(keys, i, def_.key_size));
-  });
+  return DeleteEach(rights_, keys, def_.key_size, count, flags,
+                    [&](const void* key) { return Remove(View::kUser, key); });
 }
 
 }  // namespace bpfmap

@@ -149,12 +149,12 @@ class PerCpuArrayMap final : public LocalMap {
                     BatchFlags flags = {}) override;
   Errno LookupAndDeleteBatch(const void*, void*, void*, void*, uint32_t* count,
                              BatchFlags = {}) override {
-    return RefuseBatch(count, /*reads=*/true);
+    return rights_.RefuseBatch(count, /*reads=*/true, /*writes=*/true);
   }
   Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
                     BatchFlags flags = {}) override;
   Errno DeleteBatch(const void*, uint32_t* count, BatchFlags = {}) override {
-    return RefuseBatch(count, /*reads=*/false);
+    return rights_.RefuseBatch(count, /*reads=*/false, /*writes=*/true);
   }
   Errno Freeze() override {
     return rights_.Freeze([&](auto change) { slots_.WithAllLocked(change); });
@@ -179,12 +179,6 @@ class PerCpuArrayMap final : public LocalMap {
     if (rights_.frozen()) return Errno::kPerm;
     slots_.WriteLocked(stripe, index, value);
     return Errno::kOk;
-  }
-
-  Errno RefuseBatch(const uint32_t* count, bool reads) const {
-    if (count == nullptr) return Errno::kFault;
-    const Errno error = rights_.CheckBatchRights(reads, /*writes=*/true);
-    return error != Errno::kOk ? error : Errno::kNotSupp;
   }
 
   const MapDef def_;
@@ -227,10 +221,8 @@ template <Profile P>
 Errno PerCpuArrayMap<P>::LookupBatch(const void* in_batch, void* out_batch,
                                      void* keys, void* values, uint32_t* count,
                                      BatchFlags flags) {
-  if (count == nullptr) return Errno::kFault;
-  Errno error = rights_.CheckBatchRights(/*reads=*/true, /*writes=*/false);
-  if (error != Errno::kOk) return error;
-  error = rights_.CheckElemFlags(flags.elem_flags);
+  Errno error =
+      rights_.CheckBatch(count, /*reads=*/true, /*writes=*/false, flags);
   if (error != Errno::kOk) return error;
 
   return LookupIndexBatch(
@@ -242,18 +234,11 @@ Errno PerCpuArrayMap<P>::LookupBatch(const void* in_batch, void* out_batch,
 template <Profile P>
 Errno PerCpuArrayMap<P>::UpdateBatch(const void* keys, const void* values,
                                      uint32_t* count, BatchFlags flags) {
-  if (count == nullptr) return Errno::kFault;
-  Errno error = rights_.CheckBatchRights(/*reads=*/false, /*writes=*/true);
-  if (error != Errno::kOk) return error;
-  error = rights_.CheckElemFlags(flags.elem_flags);
-  if (error != Errno::kOk) return error;
-
-  return ForEachInBatch(count, [&](uint32_t i) {
-    if (keys == nullptr || values == nullptr) return Errno::kFault;
-    return Put(ElementAt(keys, i, def_.key_size),
-               ElementAt(values, i, slots_.user_value_size()),
-               flags.elem_flags);
-  });
+  return UpdateEach(
+      rights_, keys, def_.key_size, values, slots_.user_value_size(), count,
+      flags, [&](const void* key, const void* value, uint64_t elem_flags) {
+        return Put(key, value, elem_flags);
+      });
 }
 
 }  // namespace bpfmap

@@ -269,9 +269,6 @@ template <Profile P>
 constexpr DefCheck PerCpuHashMap<P>::Check(const MapDef& def) {
   constexpr uint32_t kFlags = kNoPrealloc | kNumaNode | kRdOnly | kWrOnly |
                               kZeroSeed | kRdOnlyProg | kWrOnlyProg | kTokenFd;
-  // As for HASH: see HashMap::Check.
-  constexpr uint64_t kMaxKeyAndValue = (4U << 20) - 48 - 1;
-  constexpr uint32_t kMaxMaxEntries = 1U << 27;
   if (DefCheck check = CheckCommon(def)) return check;
   if (def.type != MapType::kPerCpuHash) {
     return {Errno::kInval, "type must be PERCPU_HASH"};
@@ -285,24 +282,10 @@ constexpr DefCheck PerCpuHashMap<P>::Check(const MapDef& def) {
             "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other"};
   }
   if (DefCheck check = CheckNoNumaNode(def)) return check;
-  if (def.max_entries == 0) {
-    return {Errno::kInval, "max_entries must be 1 or more"};
-  }
-  if (def.key_size == 0) {
-    return {Errno::kInval, "key_size must be 1 or more"};
-  }
-  if (def.value_size == 0) {
-    return {Errno::kInval, "value_size must be 1 or more"};
-  }
-  if (uint64_t{def.key_size} + def.value_size > kMaxKeyAndValue) {
-    return {Errno::k2Big,
-            "key_size and value_size together must be 4194255 or less"};
-  }
+  if (DefCheck check = CheckHashSizes(def)) return check;
   if (DefCheck check = CheckPerCpuValueSize(def)) return check;
   if (DefCheck check = CheckToken(def)) return check;
-  if (def.max_entries > kMaxMaxEntries) {
-    return {Errno::k2Big, "max_entries must be 134217728 or less"};
-  }
+  if (DefCheck check = CheckHashMaxEntries(def)) return check;
   return CheckNameAndNoLock(def);
 }
 
@@ -374,8 +357,6 @@ Errno PerCpuHashMap<P>::Take(const void* key, void* value) {
 
 template <Profile P>
 Errno PerCpuHashMap<P>::RunBatch(const HashBatch& batch) {
-  const Errno error = CheckHashBatch(rights_, batch);
-  if (error != Errno::kOk || *batch.count == 0) return error;
   return table_.With([&](auto& table) {
     const HashBatchElements elements(
         def_.key_size, elements_.user_value_size(),
@@ -383,40 +364,30 @@ Errno PerCpuHashMap<P>::RunBatch(const HashBatch& batch) {
           elements_.CopyOut(value, SlicesAt(table, place));
         },
         [&](const auto& place) { elements_.GiveBack(SlicesAt(table, place)); });
-    return RunHashBatch(table, rights_, elements, batch);
+    return RunHashBatch(
+        table, rights_, batch,
+        [&](uint64_t bucket, uint32_t done, uint32_t room, uint32_t* copied) {
+          return CopyHashBucket(table, rights_, elements, batch, bucket, done,
+                                room, copied);
+        });
   });
 }
 
 template <Profile P>
 Errno PerCpuHashMap<P>::UpdateBatch(const void* keys, const void* values,
                                     uint32_t* count, BatchFlags flags) {
-  if (count == nullptr) return Errno::kFault;
-  Errno error = rights_.CheckBatchRights(/*reads=*/false, /*writes=*/true);
-  if (error != Errno::kOk) return error;
-  error = rights_.CheckElemFlags(flags.elem_flags);
-  if (error != Errno::kOk) return error;
-
-  return ForEachInBatch(count, [&](uint32_t i) {
-    if (keys == nullptr || values == nullptr) return Errno::kFault;
-    return Put(View::kUser, ElementAt(keys, i, def_.key_size),
-               ElementAt(values, i, elements_.user_value_size()),
-               flags.elem_flags);
-  });
+  return UpdateEach(
+      rights_, keys, def_.key_size, values, elements_.user_value_size(), count,
+      flags, [&](const void* key, const void* value, uint64_t elem_flags) {
+        return Put(View::kUser, key, value, elem_flags);
+      });
 }
 
 template <Profile P>
 Errno PerCpuHashMap<P>::DeleteBatch(const void* keys, uint32_t* count,
                                     BatchFlags flags) {
-  if (count == nullptr) return Errno::kFault;
-  Errno error = rights_.CheckBatchRights(/*reads=*/false, /*writes=*/true);
-  if (error != Errno::kOk) return error;
-  error = rights_.CheckElemFlags(flags.elem_flags);
-  if (error != Errno::kOk) return error;
-
-  return ForEachInBatch(count, [&](uint32_t i) {
-    if (keys == nullptr) return Errno::kFault;
-    return Remove(View::kUser, ElementAt(keys, i, def_.key_size));
-  });
+  return DeleteEach(rights_, keys, def_.key_size, count, flags,
+                    [&](const void* key) { return Remove(View::kUser, key); });
 }
 
 }  // namespace bpfmap

@@ -18,6 +18,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "maps/array_index.h"
 #include "maps/def_check.h"
 #include "maps/errno.h"
 #include "maps/internal/block.h"
@@ -117,11 +118,9 @@ class ProgArray final : public LocalMap {
   Errno GetNextKey(const void *key, void *next_key) override {
     const Errno error = rights_.CheckGetNextKey();
     if (error != Errno::kOk) return error;
-    const uint32_t size = def_.max_entries;
-    const uint32_t index = key == nullptr ? size : IndexOf(key);
-    if (index < size && index == size - 1) return Errno::kNoEnt;
+    uint32_t next;
+    if (!NextIndex(key, def_.max_entries, &next)) return Errno::kNoEnt;
     if (next_key == nullptr) return Errno::kFault;
-    const uint32_t next = index < size ? index + 1 : 0;
     std::memcpy(next_key, &next, sizeof next);
     return Errno::kOk;
   }
@@ -131,18 +130,18 @@ class ProgArray final : public LocalMap {
   }
   Errno LookupBatch(const void *, void *, void *, void *, uint32_t *count,
                     BatchFlags = {}) override {
-    return RefuseBatch(count, /*reads=*/true, /*writes=*/false);
+    return rights_.RefuseBatch(count, /*reads=*/true, /*writes=*/false);
   }
   Errno LookupAndDeleteBatch(const void *, void *, void *, void *,
                              uint32_t *count, BatchFlags = {}) override {
-    return RefuseBatch(count, /*reads=*/true, /*writes=*/true);
+    return rights_.RefuseBatch(count, /*reads=*/true, /*writes=*/true);
   }
   Errno UpdateBatch(const void *, const void *, uint32_t *count,
                     BatchFlags = {}) override {
-    return RefuseBatch(count, /*reads=*/false, /*writes=*/true);
+    return rights_.RefuseBatch(count, /*reads=*/false, /*writes=*/true);
   }
   Errno DeleteBatch(const void *, uint32_t *count, BatchFlags = {}) override {
-    return RefuseBatch(count, /*reads=*/false, /*writes=*/true);
+    return rights_.RefuseBatch(count, /*reads=*/false, /*writes=*/true);
   }
   Errno Freeze() override {
     return rights_.Freeze([&](auto change) {
@@ -156,12 +155,6 @@ class ProgArray final : public LocalMap {
     return uint64_t{def.max_entries} * sizeof(uint32_t);
   }
 
-  static uint32_t IndexOf(const void *key) {
-    uint32_t index;
-    std::memcpy(&index, key, sizeof index);
-    return index;
-  }
-
   // Puts a program into a slot, or with 0 takes it out: ENOENT if there is
   // none.
   Errno SetSlot(uint32_t index, uint32_t program) {
@@ -170,12 +163,6 @@ class ProgArray final : public LocalMap {
     if (program == 0 && LookupProgram(index) == 0) return Errno::kNoEnt;
     __atomic_store_n(&slots_[index], program, __ATOMIC_RELEASE);
     return Errno::kOk;
-  }
-
-  Errno RefuseBatch(const uint32_t *count, bool reads, bool writes) const {
-    if (count == nullptr) return Errno::kFault;
-    const Errno error = rights_.CheckBatchRights(reads, writes);
-    return error != Errno::kOk ? error : Errno::kNotSupp;
   }
 
   const MapDef def_;

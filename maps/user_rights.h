@@ -86,6 +86,14 @@ class UserRights {
     return Errno::kOk;
   }
 
+  // What a batch command checks before it looks at its elements.
+  Errno CheckBatch(const uint32_t* count, bool reads, bool writes,
+                   BatchFlags flags) const {
+    if (count == nullptr) return Errno::kFault;
+    const Errno error = CheckBatchRights(reads, writes);
+    return error != Errno::kOk ? error : CheckElemFlags(flags.elem_flags);
+  }
+
   // `with_all_locked(change)` runs `change` while no writer is at work.
   template <typename WithAllLocked>
   Errno Freeze(WithAllLocked with_all_locked) {

@@ -68,11 +68,6 @@ class GroupView {
   constexpr GroupView() = default;
   constexpr GroupView(uint64_t low, uint64_t high) : low_(low), high_(high) {}
 
-  // What no group is while its shard is locked and nobody changes it.
-  static constexpr GroupView Changing() { return GroupView(kChanging, 0); }
-
-  friend bool operator==(const GroupView&, const GroupView&) = default;
-
   uint32_t version() const { return static_cast<uint32_t>(low_); }
   bool changing() const { return (low_ & kChanging) != 0; }
   bool has_overflow() const { return (low_ & kOverflow) != 0; }
