@@ -48,10 +48,10 @@ class ArrayOfMaps final : public LocalMap {
  public:
   using Memory = typename P::Memory;
 
-  // `memory` and `open_maps` must outlive the map.
+  // `memory` and `descriptors` must outlive the map.
   ArrayOfMaps(const MapDef& def, Memory* memory,
-              OpenMaps* open_maps = &OpenMaps::OfProcess())
-      : def_(def), rights_(def), inner_maps_(*open_maps), block_(*memory) {}
+              const MapDescriptors* descriptors = &OpenMaps::OfProcess())
+      : def_(def), rights_(def), inner_maps_(*descriptors), block_(*memory) {}
   explicit ArrayOfMaps(const MapDef& def)
       : ArrayOfMaps(def, &P::DefaultMemory()) {}
   ArrayOfMaps(const ArrayOfMaps&) = delete;

@@ -44,12 +44,12 @@ class HashOfMaps final : public LocalMap {
  public:
   using Memory = typename P::Memory;
 
-  // `memory` and `open_maps` must outlive the map.
+  // `memory` and `descriptors` must outlive the map.
   HashOfMaps(const MapDef& def, Memory* memory,
-             OpenMaps* open_maps = &OpenMaps::OfProcess())
+             const MapDescriptors* descriptors = &OpenMaps::OfProcess())
       : def_(def),
         rights_(def),
-        inner_maps_(*open_maps),
+        inner_maps_(*descriptors),
         elements_(ElementsDef(def), memory) {}
   explicit HashOfMaps(const MapDef& def)
       : HashOfMaps(def, &P::DefaultMemory()) {}

@@ -40,7 +40,8 @@ constexpr bool IsMapOfMaps(MapType type) {
 // Thread-safe, but for SetTemplate().
 class InnerMaps {
  public:
-  explicit InnerMaps(OpenMaps& open_maps) : open_maps_(open_maps) {}
+  explicit InnerMaps(const MapDescriptors& descriptors)
+      : descriptors_(descriptors) {}
   InnerMaps(const InnerMaps&) = delete;
   InnerMaps& operator=(const InnerMaps&) = delete;
 
@@ -50,7 +51,7 @@ class InnerMaps {
   //   ENOTSUPP  an array of programs
   Errno SetTemplate(uint32_t fd) {
     NumberedMap found;
-    const Errno error = open_maps_.Find(fd, &found);
+    const Errno error = descriptors_.Find(fd, &found);
     if (error != Errno::kOk) return error;
     const MapDef def = found.map->def();
     if (IsMapOfMaps(def.type)) return Errno::kInval;
@@ -65,7 +66,7 @@ class InnerMaps {
   //           and kWrOnly) or lock are others; or max_entries of an array, if
   //           it is not kInnerMap
   Errno Take(uint32_t fd, NumberedMap* taken) const {
-    const Errno error = open_maps_.Find(fd, taken);
+    const Errno error = descriptors_.Find(fd, taken);
     if (error != Errno::kOk) return error;
     return IsLikeTemplate(taken->map->def()) ? Errno::kOk : Errno::kInval;
   }
@@ -93,7 +94,7 @@ class InnerMaps {
             def.max_entries == template_.max_entries);
   }
 
-  OpenMaps& open_maps_;
+  const MapDescriptors& descriptors_;
   MapDef template_;
   Cloud::Lock lock_;
   std::vector<std::shared_ptr<LocalMap>> retired_ ABSL_GUARDED_BY(lock_);

@@ -34,7 +34,19 @@ struct NumberedMap {
   uint32_t id = 0;
 };
 
-class OpenMaps {
+// Where a map of maps finds the map of a descriptor that it is given.
+class MapDescriptors {
+ public:
+  // The map of `fd`, and a reference to it.
+  //   EBADF   `fd` is not open
+  //   EINVAL  it is open, and is no map
+  virtual Errno Find(uint32_t fd, NumberedMap* found) const = 0;
+
+ protected:
+  ~MapDescriptors() = default;
+};
+
+class OpenMaps final : public MapDescriptors {
  public:
   // What a process has one of. Maps use it if they are given no other.
   static OpenMaps& OfProcess();
@@ -50,9 +62,8 @@ class OpenMaps {
   //   EBADF  `fd` is not open
   Errno Close(uint32_t fd);
 
-  // The map of `fd`, and a reference to it.
-  //   EBADF  `fd` is not open
-  Errno Find(uint32_t fd, NumberedMap* found) const;
+  // Every descriptor is a map's, so EINVAL never comes.
+  Errno Find(uint32_t fd, NumberedMap* found) const override;
 
   // The map of `id`, and a reference to it; null if nothing refers to it.
   std::shared_ptr<LocalMap> FindById(uint32_t id) const;

@@ -196,6 +196,9 @@ class RingBuffer final : public LocalMap {
     return 0;
   }
 
+  // What Poll() waits for; for those who wait elsewhere.
+  auto& event() const requires HasEvent<P> { return readable_.event; }
+
   // How many records found no room, in Reserve() or Output(). Linux has no such
   // counter.
   uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
@@ -259,7 +262,8 @@ class RingBuffer final : public LocalMap {
   internal::Ring<P> ring_;
   // Set while the consumer need not sleep: it was woken, and has not found the
   // ring empty since. Read by producers, but seldom written.
-  alignas(P::kCacheLineSize) [[no_unique_address]] RingEvent<P> readable_;
+  alignas(P::kCacheLineSize)
+      [[no_unique_address]] mutable RingEvent<P> readable_;
   alignas(P::kCacheLineSize) std::atomic<std::size_t> dropped_{0};
 };
 

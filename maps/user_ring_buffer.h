@@ -140,6 +140,12 @@ class UserRingBuffer final : public LocalMap {
     ring_.Commit(static_cast<std::byte*>(data), true);
   }
 
+  // Whether any byte is free.
+  bool HasRoom() const { return ring_.used() < ring_.size(); }
+
+  // What ReserveBlocking() waits for; for those who wait elsewhere.
+  auto& event() const requires HasEvent<P> { return drained_.event; }
+
   // The program view.
 
   // bpf_user_ringbuf_drain(): calls callback(data, size) for one record after
@@ -230,7 +236,7 @@ class UserRingBuffer final : public LocalMap {
   internal::UserRing<P> ring_;
   std::atomic<bool> busy_{false};
   // Set when room was made since the producer last looked.
-  [[no_unique_address]] RingEvent<P> drained_;
+  [[no_unique_address]] mutable RingEvent<P> drained_;
 };
 
 }  // namespace bpfmap

@@ -49,9 +49,10 @@ class ArraySlots {
   bool Init(uint32_t size) {
     const uint64_t slot_size = RoundUp8(value_.size());
     if (!block_.Allocate(MemoryNeeded(value_.size(), size))) return false;
-    stripes_.Init(block_.Carve(StripeSet<P>::MemoryNeeded(size)), size);
+    // Elements first: whoever maps this memory finds them at its start.
     slots_.Init(block_.Carve(Slab<P>::MemoryNeeded(slot_size, size)), slot_size,
                 size);
+    stripes_.Init(block_.Carve(StripeSet<P>::MemoryNeeded(size)), size);
     ever_used_ = size;
     size_.store(size, std::memory_order_relaxed);
     return true;

@@ -36,6 +36,13 @@ class UserRing {
 
   uint64_t size() const { return uint64_t{memory_.mask()} + 1; }
 
+  // Bytes that hold records.
+  RingPosition used() const {
+    const RingPosition consumer =
+        memory_.consumer().load(std::memory_order_acquire);
+    return memory_.producer().load(std::memory_order_acquire) - consumer;
+  }
+
   // For the producer.
 
   // Room for `size` bytes; null if there is none now.
