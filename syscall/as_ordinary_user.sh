@@ -1,0 +1,27 @@
+# For tests: runs programs as an ordinary user, with maps of this library.
+#
+#   . as_ordinary_user.sh
+#   preload LIBRARY PROGRAM ARGS...
+#
+# As root, the user is `nobody`, who may not read what Bazel has built: both
+# files are copied to where everybody may.
+
+as_ordinary_user() {
+  if [ "$(id -u)" = 0 ]; then
+    setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+  else
+    "$@"
+  fi
+}
+
+preload() (
+  copies=$(mktemp -d /tmp/bpfmap_test.XXXXXX)
+  trap 'rm -rf "$copies"' EXIT
+  chmod 755 "$copies"
+  cp "$1" "$copies/library.so"
+  cp "$2" "$copies/program"
+  chmod 755 "$copies/library.so" "$copies/program"
+  shift 2
+  cd /tmp
+  as_ordinary_user env LD_PRELOAD="$copies/library.so" "$copies/program" "$@"
+)

@@ -1,0 +1,26 @@
+#include "syscall/attributes.h"
+
+#include <algorithm>
+#include <cerrno>
+
+namespace bpfmap {
+
+long Attributes::CopyFrom(UserAddress attributes, unsigned size) {
+  constexpr unsigned kPage = 4096;
+  if (size > kPage) return -E2BIG;
+  if (size > kAttributesSize) {
+    const long error =
+        CheckZeroInUser(attributes + kAttributesSize, size - kAttributesSize);
+    if (error != 0) return error;
+  }
+  user_ = attributes;
+  const std::size_t known = std::min<std::size_t>(size, kAttributesSize);
+  return CopyFromUser(bytes_, attributes, known) ? 0 : -EFAULT;
+}
+
+bool Attributes::IsZeroBehind(std::size_t used) const {
+  return std::all_of(bytes_ + used, bytes_ + kAttributesSize,
+                     [](unsigned char byte) { return byte == 0; });
+}
+
+}  // namespace bpfmap

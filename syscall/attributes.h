@@ -1,0 +1,93 @@
+// Attributes: the `union bpf_attr` of one call, checked as Linux 6.18 does.
+//
+// A caller may have an older or a newer header than this library: an attribute
+// that is shorter than the kernel's is filled up with zeros, and one that is
+// longer must have zeros there. What a command does not use must be 0 as well.
+
+#ifndef BPFMAP_SYSCALL_ATTRIBUTES_H_
+#define BPFMAP_SYSCALL_ATTRIBUTES_H_
+
+#include <linux/bpf.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "syscall/user_memory.h"
+
+namespace bpfmap {
+
+// sizeof(union bpf_attr) in Linux 6.18.
+inline constexpr std::size_t kAttributesSize = 168;
+
+class Attributes {
+ public:
+  // Copies `size` bytes from the caller.
+  //   E2BIG   more than a page; bytes behind what Linux knows are not 0
+  //   EFAULT  they cannot be read
+  long CopyFrom(UserAddress attributes, unsigned size);
+
+  // Whether all behind the first `used` bytes, the last field of a command, is
+  // 0.
+  bool IsZeroBehind(std::size_t used) const;
+
+  const bpf_attr& operator*() const { return fields_; }
+  const bpf_attr* operator->() const { return &fields_; }
+
+  // A field that older headers lack.
+  uint32_t WordAt(std::size_t offset) const { return At<uint32_t>(offset); }
+  uint64_t LongAt(std::size_t offset) const { return At<uint64_t>(offset); }
+
+  // Stores a result in the caller's attribute. Returns false if it cannot be
+  // written.
+  bool Store(std::size_t offset, uint32_t word) const {
+    return CopyToUser(user_ + offset, &word, sizeof word);
+  }
+
+ private:
+  template <typename T>
+  T At(std::size_t offset) const {
+    T value;
+    std::memcpy(&value, bytes_ + offset, sizeof value);
+    return value;
+  }
+
+  UserAddress user_ = 0;
+  union {
+    unsigned char bytes_[kAttributesSize] = {};
+    bpf_attr fields_;
+  };
+  static_assert(sizeof(bpf_attr) <= kAttributesSize);
+};
+
+// Bytes up to the end of the last field of each command.
+inline constexpr std::size_t kCreateUsed = 92;  // excl_prog_hash_size
+inline constexpr std::size_t kElementUsed = 32;
+inline constexpr std::size_t kDeleteUsed = 16;
+inline constexpr std::size_t kNextKeyUsed = 24;
+inline constexpr std::size_t kFreezeUsed = 4;
+inline constexpr std::size_t kBatchUsed = 56;
+inline constexpr std::size_t kObjectUsed = 20;  // path_fd
+inline constexpr std::size_t kNextIdUsed = 8;
+inline constexpr std::size_t kMapByIdUsed = 12;
+inline constexpr std::size_t kBtfByIdUsed = 16;  // fd_by_id_token_fd
+inline constexpr std::size_t kInfoUsed = 16;
+inline constexpr std::size_t kBtfLoadUsed = 40;  // btf_token_fd
+
+// Fields that older headers lack.
+inline constexpr std::size_t kTokenFdAt = 76;  // of BPF_MAP_CREATE
+inline constexpr std::size_t kExclusiveHashAt = 80;
+inline constexpr std::size_t kExclusiveHashSizeAt = 88;
+inline constexpr std::size_t kPathFdAt = 16;  // of BPF_OBJ_PIN and _GET
+inline constexpr std::size_t kBtfLogTrueSizeAt = 28;
+inline constexpr std::size_t kBtfFlagsAt = 32;
+inline constexpr std::size_t kBtfByIdTokenAt = 12;
+
+// Results in the caller's attribute.
+inline constexpr std::size_t kNextIdAt = 4;
+inline constexpr std::size_t kInfoLengthAt = 4;
+inline constexpr std::size_t kBatchCountAt = 32;
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_SYSCALL_ATTRIBUTES_H_

@@ -1,0 +1,82 @@
+#include "syscall/bpf_syscall.h"
+
+#include <linux/bpf.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <memory>
+#include <utility>
+
+#include "syscall/attributes.h"
+#include "syscall/commands.h"
+#include "syscall/map_files.h"
+
+namespace bpfmap {
+namespace {
+
+long Run(int command, const Attributes& attributes) {
+  switch (command) {
+    case BPF_MAP_CREATE:
+      return MapCreate(attributes);
+    case BPF_MAP_LOOKUP_ELEM:
+      return MapLookup(attributes);
+    case BPF_MAP_UPDATE_ELEM:
+      return MapUpdate(attributes);
+    case BPF_MAP_DELETE_ELEM:
+      return MapDelete(attributes);
+    case BPF_MAP_GET_NEXT_KEY:
+      return MapGetNextKey(attributes);
+    case BPF_MAP_LOOKUP_AND_DELETE_ELEM:
+      return MapLookupAndDelete(attributes);
+    case BPF_MAP_FREEZE:
+      return MapFreeze(attributes);
+    case BPF_MAP_LOOKUP_BATCH:
+      return MapLookupBatch(attributes);
+    case BPF_MAP_LOOKUP_AND_DELETE_BATCH:
+      return MapLookupAndDeleteBatch(attributes);
+    case BPF_MAP_UPDATE_BATCH:
+      return MapUpdateBatch(attributes);
+    case BPF_MAP_DELETE_BATCH:
+      return MapDeleteBatch(attributes);
+    case BPF_OBJ_PIN:
+      return ObjectPin(attributes);
+    case BPF_OBJ_GET:
+      return ObjectGet(attributes);
+    case BPF_OBJ_GET_INFO_BY_FD:
+      return ObjectInfo(attributes);
+    case BPF_MAP_GET_NEXT_ID:
+      return MapGetNextId(attributes);
+    case BPF_MAP_GET_FD_BY_ID:
+      return MapGetFdById(attributes);
+    case BPF_BTF_LOAD:
+      return BtfLoad(attributes);
+    case BPF_BTF_GET_NEXT_ID:
+      return BtfGetNextId(attributes);
+    case BPF_BTF_GET_FD_BY_ID:
+      return BtfGetFdById(attributes);
+    default:
+      return -EINVAL;  // as of a command that is not known
+  }
+}
+
+}  // namespace
+
+long BpfSyscall(int command, bpf_attr* attributes, unsigned size) {
+  const int saved_errno = errno;
+  Attributes copy;
+  long result = copy.CopyFrom(reinterpret_cast<uintptr_t>(attributes), size);
+  if (result == 0) result = Run(command, copy);
+  errno = saved_errno;
+  return result;
+}
+
+std::shared_ptr<LocalMap> MapOfDescriptor(int fd) {
+  NumberedMap found;
+  if (MapFiles::OfProcess().Find(static_cast<uint32_t>(fd), &found) !=
+      Errno::kOk) {
+    return nullptr;
+  }
+  return std::move(found.map);
+}
+
+}  // namespace bpfmap

@@ -1,0 +1,92 @@
+// BpfSyscall: bpf(2) for maps, answered by this process. START HERE.
+//
+//   long fd = BpfSyscall(BPF_MAP_CREATE, &attributes, sizeof attributes);
+//
+// It takes what the system call takes and returns what the kernel returns: a
+// result, or -errno. errno itself stays as it is. Nothing needs any rights.
+//
+// Programs that use the C library need not be changed: with
+//   //syscall:libbpfmap_preload.so   in LD_PRELOAD, or with
+//   //syscall:override               linked in,
+// syscall(__NR_bpf, ...) and the calls listed below arrive here.
+//
+// Commands: BPF_MAP_CREATE, BPF_MAP_LOOKUP_ELEM, _UPDATE_ELEM, _DELETE_ELEM,
+// _GET_NEXT_KEY, _LOOKUP_AND_DELETE_ELEM, the four batches, _FREEZE;
+// BPF_OBJ_PIN, _GET, _GET_INFO_BY_FD; BPF_MAP_GET_NEXT_ID, _GET_FD_BY_ID;
+// BPF_BTF_LOAD, _GET_NEXT_ID, _GET_FD_BY_ID. Any other one is EINVAL, as in a
+// kernel that does not know it.
+//
+// Memory of the caller is touched by the kernel (user_memory.h): a bad address
+// is EFAULT.
+//
+// Descriptors (map_files.h): each is a real one, of a memfd, so that close(2),
+// dup(2), fcntl(2), sockets and limits mean what they mean. What it stands for
+// is asked by inode on every call, so a number that another file got is never
+// taken for a map. The kernel says through inotify(7) when neither a descriptor
+// nor a mapping is left; no call is intercepted for that. A map lives while one
+// of them, a pin or an outer map refers to it; its memory is given back at the
+// next call that opens something or asks for ids.
+//   Weighed and left: taking close(2) and dup(2) over misses what libraries,
+//   sockets and fork(2) do; looking through /proc/self/fd from time to time
+//   takes a descriptor that moves meanwhile for closed; a socket's other end
+//   tells of the last close, but costs a second descriptor and has no memory
+//   that could be mapped.
+//
+// mmap(2): the descriptor of an array with BPF_F_MMAPABLE or of a ring buffer
+// is its memory (mappable.h): plain mmap(2) maps it, and stores are seen on
+// both sides. CheckMmap() adds Linux's rules about who may map what.
+//
+// epoll(7): the kernel refuses memfds, so a set gets an eventfd instead, which
+// EpollDescriptor() and RefreshEpoll() make say what the ring would. poll(2)
+// and select(2) take a ring for ready at any time.
+//
+// Pins (pins.h) are paths below $BPFMAP_PIN_DIR or else /sys/fs/bpf; they are
+// this process's, and on no disk.
+//
+// After fork(2) the child has its own copy of all maps and pins; only memory
+// that can be mapped is shared. Fork while no other thread is in here.
+//
+// Thread-safe.
+
+#ifndef BPFMAP_SYSCALL_BPF_SYSCALL_H_
+#define BPFMAP_SYSCALL_BPF_SYSCALL_H_
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <memory>
+
+#include "maps/local_map.h"
+
+union bpf_attr;
+
+namespace bpfmap {
+
+long BpfSyscall(int command, bpf_attr* attributes, unsigned size);
+
+// The map of a descriptor, for its program view; null if there is none. It is
+// of the Cloud profile; arrays with BPF_F_MMAPABLE and rings are of Mappable:
+//   auto& ring = static_cast<RingBuffer<Mappable>&>(*MapOfDescriptor(fd));
+// An inner map that was replaced is let go at once: do not keep its pointer
+// while others update the outer map.
+std::shared_ptr<LocalMap> MapOfDescriptor(int fd);
+
+// Whether Linux would let `fd` be mapped so; 0 for what is no map.
+//   EACCES    a right of the descriptor, or of programs, is missing
+//   EPERM     a writable part that may not be; code
+//   EINVAL    a private mapping; more than there is; no BPF_F_MMAPABLE
+//   ENOTSUPP  a type that cannot be mapped
+long CheckMmap(std::size_t length, int protection, int flags, int fd,
+               off_t offset);
+
+// What epoll_ctl(2) is to be given for `fd`: the descriptor of an eventfd if it
+// is a ring's, else `fd`.
+int EpollDescriptor(int fd);
+
+// To be called in front of epoll_wait(2): rings that were emptied, or filled,
+// since they were ready are not ready any more.
+void RefreshEpoll();
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_SYSCALL_BPF_SYSCALL_H_

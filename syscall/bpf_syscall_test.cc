@@ -1,0 +1,434 @@
+// BpfSyscall: descriptors, memory of the caller, mappings, pins, ids.
+//
+// What each command answers to each argument is in kernel_probe_test.
+
+#include "syscall/bpf_syscall.h"
+
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <malloc.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "maps/map_def.h"
+#include "maps/ring_buffer.h"
+#include "maps/user_ring_buffer.h"
+#include "syscall/bpf_call.h"
+#include "syscall/mappable.h"
+
+namespace bpfmap {
+namespace {
+
+constexpr MapDef kHash = {.type = MapType::kHash,
+                          .key_size = 4,
+                          .value_size = 8,
+                          .max_entries = 16,
+                          .name = "hash"};
+constexpr MapDef kMapped = {.type = MapType::kArray,
+                            .key_size = 4,
+                            .value_size = 8,
+                            .max_entries = 16,
+                            .map_flags = kMmapable};
+
+uint64_t ValueOf(int fd, uint32_t key) {
+  uint64_t value = 0;
+  EXPECT_EQ(Lookup(fd, &key, &value), 0);
+  return value;
+}
+
+long Put(int fd, uint32_t key, uint64_t value) {
+  return Update(fd, &key, &value);
+}
+
+// A page that cannot be touched behind one that can.
+class Cliff {
+ public:
+  Cliff()
+      : pages_(static_cast<char*>(mmap(nullptr, 8192, PROT_READ | PROT_WRITE,
+                                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))) {
+    mprotect(pages_ + 4096, 4096, PROT_NONE);
+  }
+  ~Cliff() { munmap(pages_, 8192); }
+  Cliff(const Cliff&) = delete;
+  Cliff& operator=(const Cliff&) = delete;
+
+  // The last `size` bytes that can be touched.
+  char* edge(std::size_t size) { return pages_ + 4096 - size; }
+
+ private:
+  char* pages_;
+};
+
+TEST(BpfSyscallTest, AMapIsCreatedFilledAndRead) {
+  const int fd = CreateFd(kHash);
+  ASSERT_GE(fd, 0);
+  EXPECT_EQ(Put(fd, 1, 10), 0);
+  EXPECT_EQ(ValueOf(fd, 1), 10u);
+  uint32_t key = 1;
+  EXPECT_EQ(Delete(fd, &key), 0);
+  EXPECT_EQ(Delete(fd, &key), -ENOENT);
+  EXPECT_EQ(close(fd), 0);
+}
+
+TEST(BpfSyscallTest, ErrnoStaysAsItIs) {
+  errno = 77;
+  EXPECT_EQ(Put(12345, 1, 1), -EBADF);
+  EXPECT_EQ(errno, 77);
+}
+
+TEST(BpfSyscallTest, WhatIsNotAMapIsRefused) {
+  const int fd = open("/dev/null", O_RDWR);
+  EXPECT_EQ(Put(fd, 1, 1), -EINVAL);
+  close(fd);
+  const int memfd = memfd_create("another", 0);
+  EXPECT_EQ(Put(memfd, 1, 1), -EINVAL);
+  close(memfd);
+  EXPECT_EQ(Put(-1, 1, 1), -EBADF);
+}
+
+TEST(BpfSyscallTest, ANumberThatAnotherFileGotIsNoMap) {
+  const int fd = CreateFd(kHash);
+  close(fd);
+  const int other = open("/dev/null", O_RDWR);
+  ASSERT_EQ(other, fd);
+  EXPECT_EQ(Put(fd, 1, 1), -EINVAL);
+  close(other);
+  // Nor is one that another map got the old map.
+  const int first = CreateFd(kHash);
+  Put(first, 1, 1);
+  close(first);
+  const int second = CreateFd(kHash);
+  ASSERT_EQ(second, first);
+  uint32_t key = 1;
+  uint64_t value;
+  EXPECT_EQ(Lookup(second, &key, &value), -ENOENT);
+  close(second);
+}
+
+TEST(BpfSyscallTest, ADuplicateKeepsTheMap) {
+  const int fd = CreateFd(kHash);
+  Put(fd, 1, 10);
+  const uint32_t id = IdOf(fd);
+  const int copy = dup(fd);
+  close(fd);
+  EXPECT_EQ(ValueOf(copy, 1), 10u);
+  EXPECT_EQ(NextId(id - 1), static_cast<long>(id));
+  close(copy);
+  EXPECT_EQ(FdById(id), -ENOENT);
+}
+
+TEST(BpfSyscallTest, ADescriptorOnItsWayThroughASocketKeepsTheMap) {
+  int sockets[2];
+  ASSERT_EQ(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, sockets), 0);
+  int fd = CreateFd(kHash);
+  Put(fd, 1, 10);
+  const uint32_t id = IdOf(fd);
+
+  char byte = 0;
+  iovec data = {&byte, 1};
+  alignas(cmsghdr) char control[CMSG_SPACE(sizeof fd)] = {};
+  msghdr message = {};
+  message.msg_iov = &data;
+  message.msg_iovlen = 1;
+  message.msg_control = control;
+  message.msg_controllen = sizeof control;
+  cmsghdr* const header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = SOL_SOCKET;
+  header->cmsg_type = SCM_RIGHTS;
+  header->cmsg_len = CMSG_LEN(sizeof fd);
+  std::memcpy(CMSG_DATA(header), &fd, sizeof fd);
+  ASSERT_EQ(sendmsg(sockets[0], &message, 0), 1);
+  close(fd);
+  EXPECT_EQ(NextId(id - 1), static_cast<long>(id));  // looks for what is gone
+  ASSERT_EQ(recvmsg(sockets[1], &message, 0), 1);
+  std::memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof fd);
+  EXPECT_EQ(ValueOf(fd, 1), 10u);
+  close(fd);
+  close(sockets[0]);
+  close(sockets[1]);
+  EXPECT_EQ(FdById(id), -ENOENT);
+}
+
+TEST(BpfSyscallTest, DescriptorsAreTheLowestFreeAndCloseOnExec) {
+  const int lowest = dup(0);
+  close(lowest);
+  for (const MapDef& def : {kHash, kMapped}) {
+    const int fd = CreateFd(def);
+    EXPECT_EQ(fd, lowest);
+    EXPECT_EQ(fcntl(fd, F_GETFD), FD_CLOEXEC);
+    EXPECT_EQ(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDWR);
+    close(fd);
+  }
+}
+
+TEST(BpfSyscallTest, DescriptorsRunOut) {
+  rlimit limit;
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &limit), 0);
+  const int some = CreateFd(kHash);  // what is opened once is open by now
+  rlimit few = limit;
+  few.rlim_cur = 40;
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  std::vector<int> fds;
+  int fd;
+  while ((fd = CreateFd(kHash)) >= 0) fds.push_back(fd);
+  EXPECT_EQ(fd, -EMFILE);
+  EXPECT_EQ(CreateFd(kMapped), -EMFILE);
+  EXPECT_EQ(Put(fds.back(), 1, 1), 0);
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
+  for (int each : fds) close(each);
+  close(some);
+}
+
+TEST(BpfSyscallTest, ManyMapsThatAreClosedTakeNoMemory) {
+#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
+  constexpr int kMaps = 2'000;
+#else
+  constexpr int kMaps = 50'000;  // the long test has a million
+#endif
+  const auto run = [](int maps) {
+    for (int i = 0; i < maps; ++i) {
+      const int fd = CreateFd(i % 16 == 0 ? kMapped : kHash);
+      ASSERT_GE(fd, 0);
+      if (i % 2 == 0) {
+        const int copy = dup(fd);
+        close(fd);
+        ASSERT_EQ(Put(copy, 1, 1), 0);
+        close(copy);
+      } else {
+        close(fd);
+      }
+    }
+  };
+  run(1000);
+  const auto used = mallinfo2().uordblks;
+  run(kMaps);
+  EXPECT_LE(mallinfo2().uordblks, used + (64 << 10));
+}
+
+TEST(BpfSyscallTest, BadAddressesAreFault) {
+  Cliff cliff;
+  const int fd = CreateFd(kHash);
+  uint32_t key = 1;
+  uint64_t value = 5;
+  EXPECT_EQ(Put(fd, 1, 10), 0);
+  EXPECT_EQ(Lookup(fd, cliff.edge(3), &value), -EFAULT);
+  EXPECT_EQ(Lookup(fd, &key, cliff.edge(7)), -EFAULT);
+  EXPECT_EQ(Update(fd, &key, cliff.edge(7)), -EFAULT);
+  EXPECT_EQ(Lookup(fd, &key, cliff.edge(8)), 0);
+  std::memcpy(cliff.edge(4), &key, 4);
+  EXPECT_EQ(Lookup(fd, cliff.edge(4), &value), 0);
+  EXPECT_EQ(value, 10u);
+  // The attribute itself.
+  EXPECT_EQ(BpfSyscall(BPF_MAP_LOOKUP_ELEM,
+                       reinterpret_cast<bpf_attr*>(cliff.edge(16)), 32),
+            -EFAULT);
+  EXPECT_EQ(BpfSyscall(BPF_MAP_LOOKUP_ELEM, nullptr, 32), -EFAULT);
+  close(fd);
+}
+
+TEST(BpfSyscallTest, ABatchStopsWhereItsMemoryDoes) {
+  Cliff cliff;
+  const int fd = CreateFd({.type = MapType::kHash,
+                           .key_size = 4,
+                           .value_size = 8,
+                           .max_entries = 1000});
+  auto* const keys = reinterpret_cast<uint32_t*>(cliff.edge(150 * 4));
+  for (uint32_t i = 0; i < 150; ++i) keys[i] = i;
+  const std::vector<uint64_t> values(1000, 7);
+  bpf_attr attr = ZeroedAttr();
+  attr.batch.map_fd = static_cast<uint32_t>(fd);
+  attr.batch.keys = Address(keys);
+  attr.batch.values = Address(values.data());
+  attr.batch.count = 1000;
+  EXPECT_EQ(Call(BPF_MAP_UPDATE_BATCH, &attr), -EFAULT);
+  EXPECT_EQ(attr.batch.count, 150u);
+  EXPECT_EQ(ValueOf(fd, 149), 7u);
+  close(fd);
+}
+
+TEST(BpfSyscallTest, ABatchLargerThanOnePartIsWhole) {
+  constexpr uint32_t kSize = 1000;
+  for (const MapType type : {MapType::kHash, MapType::kArray}) {
+    const int fd = CreateFd(
+        {.type = type, .key_size = 4, .value_size = 8, .max_entries = kSize});
+    std::vector<uint32_t> keys(kSize);
+    std::vector<uint64_t> values(kSize);
+    for (uint32_t i = 0; i < kSize; ++i) values[i] = 3 * (keys[i] = i);
+    bpf_attr attr = ZeroedAttr();
+    attr.batch.map_fd = static_cast<uint32_t>(fd);
+    attr.batch.keys = Address(keys.data());
+    attr.batch.values = Address(values.data());
+    attr.batch.count = kSize;
+    ASSERT_EQ(Call(BPF_MAP_UPDATE_BATCH, &attr), 0);
+    ASSERT_EQ(attr.batch.count, kSize);
+
+    // In pieces of 333, and all at once.
+    for (const uint32_t piece : {333u, 2 * kSize}) {
+      std::vector<bool> seen(kSize);
+      std::vector<uint32_t> got_keys(piece);
+      std::vector<uint64_t> got_values(piece);
+      uint64_t position = 0;
+      attr = ZeroedAttr();
+      attr.batch.map_fd = static_cast<uint32_t>(fd);
+      attr.batch.out_batch = Address(&position);
+      attr.batch.keys = Address(got_keys.data());
+      attr.batch.values = Address(got_values.data());
+      for (long result = 0; result == 0;
+           attr.batch.in_batch = Address(&position)) {
+        attr.batch.count = piece;
+        result = Call(BPF_MAP_LOOKUP_BATCH, &attr);
+        ASSERT_TRUE(result == 0 || result == -ENOENT) << result;
+        for (uint32_t i = 0; i < attr.batch.count; ++i) {
+          ASSERT_LT(got_keys[i], kSize);
+          EXPECT_FALSE(seen[got_keys[i]]) << got_keys[i];
+          EXPECT_EQ(got_values[i], 3 * got_keys[i]);
+          seen[got_keys[i]] = true;
+        }
+      }
+      EXPECT_EQ(std::count(seen.begin(), seen.end(), true), kSize);
+    }
+    close(fd);
+  }
+}
+
+TEST(BpfSyscallTest, AMappingAndTheMapAreOneMemory) {
+  const int fd = CreateFd(kMapped);
+  auto* const values = static_cast<uint64_t*>(
+      mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+  ASSERT_NE(values, MAP_FAILED);
+  EXPECT_EQ(Put(fd, 3, 33), 0);
+  EXPECT_EQ(values[3], 33u);
+  values[4] = 44;
+  EXPECT_EQ(ValueOf(fd, 4), 44u);
+
+  // It keeps the map, which has an id as long.
+  const uint32_t id = IdOf(fd);
+  close(fd);
+  const int again = static_cast<int>(FdById(id));
+  ASSERT_GE(again, 0);
+  EXPECT_EQ(ValueOf(again, 4), 44u);
+  values[5] = 55;
+  EXPECT_EQ(ValueOf(again, 5), 55u);
+  EXPECT_EQ(Freeze(again), -EBUSY);
+  munmap(values, 4096);
+  EXPECT_EQ(Freeze(again), 0);
+  EXPECT_EQ(mmap(nullptr, 4096, PROT_WRITE, MAP_SHARED, again, 0), MAP_FAILED);
+  close(again);
+  EXPECT_EQ(FdById(id), -ENOENT);
+}
+
+TEST(BpfSyscallTest, TheOwnerOfAMappedFileCannotShrinkIt) {
+  const int fd = CreateFd(kMapped);
+  EXPECT_EQ(ftruncate(fd, 0), -1);
+  EXPECT_EQ(errno, EPERM);
+  EXPECT_EQ(Put(fd, 1, 1), 0);
+  close(fd);
+}
+
+TEST(BpfSyscallTest, ARingIsMappedAsOnLinux) {
+  const int fd = CreateFd({.type = MapType::kRingBuf, .max_entries = 4096});
+  auto* const consumer = static_cast<uint64_t*>(
+      mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
+  auto* const producer = static_cast<char*>(
+      mmap(nullptr, 4096 + 2 * 4096, PROT_READ, MAP_SHARED, fd, 4096));
+  ASSERT_NE(consumer, MAP_FAILED);
+  ASSERT_NE(producer, MAP_FAILED);
+  const auto map = MapOfDescriptor(fd);
+  auto& ring = static_cast<RingBuffer<Mappable>&>(*map);
+  // Twice round, so that a record passes the end.
+  uint64_t position = 0;
+  for (uint64_t i = 0; i < 2 * 4096 / 64; ++i) {
+    const std::string text(48 + i % 7, static_cast<char>('a' + i % 26));
+    ASSERT_EQ(ring.Output(text.data(), text.size(), 0), Errno::kOk);
+    uint64_t end;
+    std::memcpy(&end, producer, sizeof end);
+    ASSERT_EQ(end - position, (text.size() + 15) / 8 * 8);
+    const char* const record = producer + 4096 + position % 4096;
+    uint32_t length;
+    std::memcpy(&length, record, sizeof length);
+    ASSERT_EQ(std::string(record + 8, length), text);
+    position = end;
+    std::atomic_ref<uint64_t>(*consumer).store(position);
+  }
+  munmap(consumer, 4096);
+  munmap(producer, 3 * 4096);
+  close(fd);
+}
+
+TEST(BpfSyscallTest, InnerMapsLiveAsLongAsTheOuterHasThem) {
+  const int inner = CreateFd(kHash);
+  const uint32_t id = IdOf(inner);
+  const int outer = CreateFd({.type = MapType::kArrayOfMaps,
+                              .key_size = 4,
+                              .value_size = 4,
+                              .max_entries = 2,
+                              .inner_map_fd = static_cast<uint32_t>(inner)});
+  ASSERT_GE(outer, 0);
+  Put(inner, 1, 10);
+  uint32_t index = 0;
+  EXPECT_EQ(Update(outer, &index, &inner), 0);
+  close(inner);
+  uint32_t shown = 0;
+  EXPECT_EQ(Lookup(outer, &index, &shown), 0);
+  EXPECT_EQ(shown, id);
+  const int again = static_cast<int>(FdById(id));
+  ASSERT_GE(again, 0);
+  EXPECT_EQ(ValueOf(again, 1), 10u);
+  close(again);
+  EXPECT_EQ(Delete(outer, &index), 0);
+  EXPECT_EQ(FdById(id), -ENOENT);
+  close(outer);
+}
+
+TEST(BpfSyscallTest, APinKeepsAMapAndDescriptorsOfItHaveTheirRights) {
+  int fd = CreateFd(kHash);
+  const uint32_t id = IdOf(fd);
+  Put(fd, 1, 10);
+  EXPECT_EQ(Pin(fd, "/sys/fs/bpf/test_pin"), 0);
+  EXPECT_EQ(Pin(fd, "/sys/fs/bpf//./test_pin"), -EEXIST);
+  close(fd);
+  fd = static_cast<int>(Get("/sys/fs/bpf/test_pin", kRdOnly));
+  ASSERT_GE(fd, 0);
+  EXPECT_EQ(IdOf(fd), id);
+  EXPECT_EQ(ValueOf(fd, 1), 10u);
+  EXPECT_EQ(Put(fd, 1, 11), -EPERM);
+  EXPECT_EQ(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+  close(fd);
+}
+
+TEST(BpfSyscallTest, AChildHasACopy) {
+  const int fd = CreateFd(kHash);
+  Put(fd, 1, 10);
+  const uint32_t id = IdOf(fd);
+  const pid_t child = fork();
+  if (child == 0) {
+    bool good = ValueOf(fd, 1) == 10 && Put(fd, 1, 11) == 0;
+    const int mine = CreateFd(kHash);
+    good = good && mine >= 0 && IdOf(fd) == id;
+    close(mine);
+    good = good && NextId(IdOf(fd)) == -ENOENT;
+    _exit(good ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+  EXPECT_EQ(ValueOf(fd, 1), 10u);
+  close(fd);
+  EXPECT_EQ(FdById(id), -ENOENT);
+}
+
+}  // namespace
+}  // namespace bpfmap

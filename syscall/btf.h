@@ -1,0 +1,84 @@
+// Btf: type information that user space loaded, checked and kept as it is.
+//
+// Sections, kinds, lengths, offsets of names, numbers of types and the places
+// of members are checked as BPF_BTF_LOAD of Linux checks them. Not checked:
+// which characters names have, and whether a type contains itself; asking for
+// the size of such a type fails.
+//
+// Source: Documentation/bpf/btf.rst of the kernel. Immutable, so thread-safe.
+
+#ifndef BPFMAP_SYSCALL_BTF_H_
+#define BPFMAP_SYSCALL_BTF_H_
+
+#include <linux/btf.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace bpfmap {
+
+class Btf {
+ public:
+  // Checks `data` and keeps it.
+  //   EINVAL    it is no BTF
+  //   ENOTSUPP  another version, or flags
+  static long Load(std::string data, std::shared_ptr<Btf>* loaded);
+
+  const std::string& data() const { return data_; }
+
+  // 0 until MapFiles gives it one.
+  uint32_t id() const { return id_; }
+  void set_id(uint32_t id) { id_ = id; }
+
+  // BTF_KIND_* of a type; BTF_KIND_UNKN for 0 (void) and for no type.
+  uint32_t KindOf(uint32_t type) const;
+  // The same for the type behind typedefs, const and their like.
+  uint32_t KindOfResolved(uint32_t type) const;
+
+  // The bytes that a value of the type has. Returns false if it has no size.
+  bool SizeOf(uint32_t type, uint64_t* size) const;
+
+  // Looks for a `struct bpf_spin_lock` among the members of a struct; *offset
+  // is not touched if there is none.
+  //   E2BIG  there is more than one
+  long FindSpinLock(uint32_t type, uint32_t* offset) const;
+
+  // Whether the type is an integer of 4 bytes, as the key of an array is.
+  bool IsWord(uint32_t type) const;
+
+ private:
+  // What is behind a btf_type: `vlen` times `each` bytes, or `once`.
+  struct Shape {
+    uint32_t each = 0;
+    uint32_t once = 0;
+  };
+  static Shape ShapeOf(uint32_t kind);
+
+  long CheckHeader();
+  long CheckTypes();
+  bool CheckType(const btf_type& type, const char* extra) const;
+  bool IsName(uint32_t offset) const { return offset < strings_.size(); }
+  bool IsType(uint32_t id) const { return id <= types_.size(); }
+
+  btf_type TypeAt(uint32_t id) const;
+  template <typename T>
+  T Extra(uint32_t id, uint32_t index = 0) const;
+  // The type that is not a typedef, a qualifier or a variable; 0 if there is
+  // none.
+  uint32_t Resolve(uint32_t id) const;
+
+  // Constant after Load().
+  std::string data_;
+  btf_header header_ = {};
+  std::string_view strings_;
+  std::vector<uint32_t> types_;  // where type i + 1 starts in data_
+  uint32_t id_ = 0;
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_SYSCALL_BTF_H_

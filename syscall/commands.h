@@ -1,0 +1,45 @@
+// The commands of bpf(2), one function each.
+//
+// Each checks what Linux 6.18 checks, in Linux's order, and returns what the
+// kernel returns: a result, or -errno.
+
+#ifndef BPFMAP_SYSCALL_COMMANDS_H_
+#define BPFMAP_SYSCALL_COMMANDS_H_
+
+#include "maps/errno.h"
+#include "syscall/attributes.h"
+
+namespace bpfmap {
+
+constexpr long Result(Errno error) { return -static_cast<long>(error); }
+
+// create.cc
+long MapCreate(const Attributes& attributes);
+long BtfLoad(const Attributes& attributes);
+
+// elements.cc
+long MapLookup(const Attributes& attributes);
+long MapUpdate(const Attributes& attributes);
+long MapDelete(const Attributes& attributes);
+long MapGetNextKey(const Attributes& attributes);
+long MapLookupAndDelete(const Attributes& attributes);
+long MapFreeze(const Attributes& attributes);
+
+// batches.cc
+long MapLookupBatch(const Attributes& attributes);
+long MapLookupAndDeleteBatch(const Attributes& attributes);
+long MapUpdateBatch(const Attributes& attributes);
+long MapDeleteBatch(const Attributes& attributes);
+
+// objects.cc
+long ObjectPin(const Attributes& attributes);
+long ObjectGet(const Attributes& attributes);
+long ObjectInfo(const Attributes& attributes);
+long MapGetNextId(const Attributes& attributes);
+long MapGetFdById(const Attributes& attributes);
+long BtfGetNextId(const Attributes& attributes);
+long BtfGetFdById(const Attributes& attributes);
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_SYSCALL_COMMANDS_H_

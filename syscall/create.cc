@@ -1,0 +1,153 @@
+// BPF_MAP_CREATE and BPF_BTF_LOAD.
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "maps/def_check.h"
+#include "maps/map_def.h"
+#include "maps/map_types.h"
+#include "profiles/cloud.h"
+#include "syscall/btf.h"
+#include "syscall/commands.h"
+#include "syscall/map_files.h"
+#include "syscall/map_object.h"
+#include "syscall/user_memory.h"
+
+namespace bpfmap {
+namespace {
+
+MapDef DefOf(const Attributes& attributes) {
+  MapDef def{.type = static_cast<MapType>(attributes->map_type),
+             .key_size = attributes->key_size,
+             .value_size = attributes->value_size,
+             .max_entries = attributes->max_entries,
+             .map_flags = attributes->map_flags & ~kTokenFd,
+             .numa_node = attributes->numa_node,
+             .map_extra = attributes->map_extra,
+             .inner_map_fd = attributes->inner_map_fd};
+  static_assert(sizeof def.name == sizeof attributes->map_name);
+  std::memcpy(def.name, attributes->map_name, sizeof def.name);
+  // What is behind the end of the name is not looked at.
+  const std::size_t length = strnlen(def.name, sizeof def.name);
+  std::memset(def.name + length, 0, sizeof def.name - length);
+  return def;
+}
+
+// The types of keys and values that maps of `type` take, which Linux leaves to
+// each type.
+long CheckTypes(const MapDef& def, const MapObject::Types& types) {
+  const Btf& btf = *types.btf;
+  const bool no_key = types.key == 0;
+  switch (def.type) {
+    case MapType::kArray:
+    case MapType::kPerCpuArray:
+      if (no_key) {  // of a program's variables
+        return def.type == MapType::kArray && def.max_entries == 1 &&
+                       btf.KindOf(types.value) == BTF_KIND_DATASEC
+                   ? 0
+                   : -EINVAL;
+      }
+      return btf.IsWord(types.key) ? 0 : -EINVAL;
+    case MapType::kLpmTrie:
+      return btf.KindOfResolved(types.key) == BTF_KIND_STRUCT ? 0 : -EINVAL;
+    case MapType::kBloomFilter:
+      return no_key ? 0 : -EINVAL;
+    case MapType::kProgArray:
+    case MapType::kArrayOfMaps:
+    case MapType::kHashOfMaps:
+      return Result(Errno::kNotSupp);
+    default:
+      return no_key ? -EINVAL : 0;
+  }
+}
+
+// What the attribute says of types, and the lock that is in the value.
+//   EBADF   btf_fd is not open
+//   EINVAL  it is no BTF; there are no such types; they have other sizes
+long FindTypes(const Attributes& attributes, MapDef* def,
+               MapObject::Types* types) {
+  if (attributes->btf_value_type_id == 0) return 0;
+  OpenFile file;
+  long error =
+      MapFiles::OfProcess().Find(static_cast<int>(attributes->btf_fd), &file);
+  if (error != 0) return error;
+  if (file.btf == nullptr) return -EINVAL;
+  *types = {.btf = file.btf,
+            .key = attributes->btf_key_type_id,
+            .value = attributes->btf_value_type_id};
+  uint64_t size;
+  if (types->key != 0 &&
+      (!types->btf->SizeOf(types->key, &size) || size != def->key_size)) {
+    return -EINVAL;
+  }
+  if (!types->btf->SizeOf(types->value, &size) || size != def->value_size) {
+    return -EINVAL;
+  }
+  error = CheckTypes(*def, *types);
+  if (error != 0) return error;
+  return types->btf->FindSpinLock(types->value, &def->spin_lock_offset);
+}
+
+}  // namespace
+
+long MapCreate(const Attributes& attributes) {
+  if (!attributes.IsZeroBehind(kCreateUsed)) return -EINVAL;
+  if (attributes->btf_vmlinux_value_type_id != 0) return -EINVAL;
+  if (attributes->btf_key_type_id != 0 && attributes->btf_value_type_id == 0) {
+    return -EINVAL;
+  }
+  MapDef def = DefOf(attributes);
+  // The definition comes first; what is found in the types, last.
+  if (const DefCheck check = CheckDef<Cloud>(def)) return Result(check.error);
+  if (attributes->map_ifindex != 0) return -EINVAL;            // no such device
+  if ((attributes->map_flags & kTokenFd) != 0) return -EBADF;  // no tokens
+  MapObject::Types types;
+  long result = FindTypes(attributes, &def, &types);
+  if (result != 0) return result;
+  // A hash that only one program would know; there are no programs.
+  if (attributes.LongAt(kExclusiveHashAt) != 0 ||
+      attributes.WordAt(kExclusiveHashSizeAt) != 0) {
+    return -EINVAL;
+  }
+  MapFiles& files = MapFiles::OfProcess();
+  std::shared_ptr<MapObject> map;
+  result = MapObject::Create(def, std::move(types), files, &map);
+  if (result != 0) return result;
+  return files.Open(std::move(map), attributes->map_flags);
+}
+
+long BtfLoad(const Attributes& attributes) {
+  constexpr uint32_t kMostBytes = 16 << 20;
+  if (!attributes.IsZeroBehind(kBtfLoadUsed)) return -EINVAL;
+  if ((attributes.WordAt(kBtfFlagsAt) & ~kTokenFd) != 0) return -EINVAL;
+  if ((attributes.WordAt(kBtfFlagsAt) & kTokenFd) != 0) return -EBADF;
+  if (attributes->btf_size > kMostBytes) return -E2BIG;
+  // A log is asked for with all that it takes, or not at all.
+  const bool log = attributes->btf_log_buf != 0;
+  if (log != (attributes->btf_log_size != 0) ||
+      (log && attributes->btf_log_level == 0)) {
+    return -EINVAL;
+  }
+  std::string data(attributes->btf_size, 0);
+  if (!CopyFromUser(data.data(), attributes->btf, data.size())) return -EFAULT;
+  std::shared_ptr<Btf> btf;
+  const long error = Btf::Load(std::move(data), &btf);
+  if (log) {
+    constexpr char kRefused[] = "this is no BTF\n";
+    const char* const text = error != 0 ? kRefused : "";
+    const std::size_t length =
+        std::min<std::size_t>(std::strlen(text), attributes->btf_log_size - 1);
+    if (!CopyToUser(attributes->btf_log_buf, text, length) ||
+        !CopyToUser(attributes->btf_log_buf + length, "", 1)) {
+      return -EFAULT;
+    }
+  }
+  if (error != 0) return error;
+  return MapFiles::OfProcess().Open(std::move(btf));
+}
+
+}  // namespace bpfmap

@@ -1,0 +1,164 @@
+// The commands on one element, and BPF_MAP_FREEZE.
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+
+#include "maps/array_of_maps.h"
+#include "maps/hash_of_maps.h"
+#include "maps/map_def.h"
+#include "profiles/cloud.h"
+#include "syscall/commands.h"
+#include "syscall/map_files.h"
+#include "syscall/scratch.h"
+#include "syscall/user_memory.h"
+
+namespace bpfmap {
+namespace {
+
+// The key of a command. What the map gets is null where the caller's is bad or,
+// for a map without keys, not null where the caller's is not: the map then says
+// so itself, when it is due.
+class Key {
+ public:
+  Key(const MapDef& def, UserAddress address) : bytes_(def.key_size) {
+    if (def.key_size == 0) {
+      key_ = address != 0 ? bytes_.bytes() : nullptr;
+    } else if (bytes_.bytes() == nullptr) {
+      has_memory_ = false;
+    } else if (CopyFromUser(bytes_.bytes(), address, def.key_size)) {
+      key_ = bytes_.bytes();
+    }
+  }
+
+  bool has_memory() const { return has_memory_; }
+  const void* get() const { return key_; }
+
+ private:
+  Scratch bytes_;
+  bool has_memory_ = true;
+  const void* key_ = nullptr;
+};
+
+// Values that the map took out are let go: no command that came before uses
+// them, and programs do not keep them.
+void ReleaseReplaced(const MapObject& object) {
+  if (object.def().type == MapType::kArrayOfMaps) {
+    static_cast<ArrayOfMaps<Cloud>&>(object.map()).ReleaseReplaced();
+  } else if (object.def().type == MapType::kHashOfMaps) {
+    static_cast<HashOfMaps<Cloud>&>(object.map()).ReleaseReplaced();
+  }
+}
+
+}  // namespace
+
+long MapLookup(const Attributes& attributes) {
+  if (!attributes.IsZeroBehind(kElementUsed)) return -EINVAL;
+  if ((attributes->flags & ~kLock) != 0) return -EINVAL;
+  OpenFile file;
+  const long error = MapFiles::OfProcess().FindMap(attributes->map_fd, &file);
+  if (error != 0) return error;
+  if (!file.may_read) return -EPERM;
+  const MapObject& object = *file.map;
+  const Key key(object.def(), attributes->key);
+  const Scratch value(object.user_value_size());
+  if (!key.has_memory() || value.bytes() == nullptr) return -ENOMEM;
+  // A bloom filter is asked for a value.
+  if (object.def().type == MapType::kBloomFilter &&
+      !CopyFromUser(value.bytes(), attributes->value,
+                    object.user_value_size())) {
+    return Result(object.map().Lookup(key.get(), nullptr, attributes->flags));
+  }
+  const Errno result =
+      object.map().Lookup(key.get(), value.bytes(), attributes->flags);
+  if (result != Errno::kOk) return Result(result);
+  if (object.def().type == MapType::kBloomFilter) return 0;
+  return CopyToUser(attributes->value, value.bytes(), object.user_value_size())
+             ? 0
+             : -EFAULT;
+}
+
+long MapUpdate(const Attributes& attributes) {
+  if (!attributes.IsZeroBehind(kElementUsed)) return -EINVAL;
+  OpenFile file;
+  const long error = MapFiles::OfProcess().FindMap(attributes->map_fd, &file);
+  if (error != 0) return error;
+  if (!file.may_write) return -EPERM;
+  const MapObject& object = *file.map;
+  const Key key(object.def(), attributes->key);
+  const Scratch value(object.user_value_size());
+  if (!key.has_memory() || value.bytes() == nullptr) return -ENOMEM;
+  const bool copied =
+      CopyFromUser(value.bytes(), attributes->value, object.user_value_size());
+  const Errno result = object.map().Update(
+      key.get(), copied ? value.bytes() : nullptr, attributes->flags);
+  ReleaseReplaced(object);
+  return Result(result);
+}
+
+long MapDelete(const Attributes& attributes) {
+  if (!attributes.IsZeroBehind(kDeleteUsed)) return -EINVAL;
+  OpenFile file;
+  const long error = MapFiles::OfProcess().FindMap(attributes->map_fd, &file);
+  if (error != 0) return error;
+  if (!file.may_write) return -EPERM;
+  const MapObject& object = *file.map;
+  const Key key(object.def(), attributes->key);
+  if (!key.has_memory()) return -ENOMEM;
+  const Errno result = object.map().Delete(key.get());
+  ReleaseReplaced(object);
+  return Result(result);
+}
+
+long MapGetNextKey(const Attributes& attributes) {
+  if (!attributes.IsZeroBehind(kNextKeyUsed)) return -EINVAL;
+  OpenFile file;
+  const long error = MapFiles::OfProcess().FindMap(attributes->map_fd, &file);
+  if (error != 0) return error;
+  if (!file.may_read) return -EPERM;
+  const MapObject& object = *file.map;
+  const std::size_t size = object.def().key_size;
+  const Key key(object.def(), attributes->key);
+  const Scratch next(size);
+  if (!key.has_memory() || next.bytes() == nullptr) return -ENOMEM;
+  // To the map null is the key in front of the first.
+  if (size != 0 && attributes->key != 0 && key.get() == nullptr) {
+    return -EFAULT;
+  }
+  const Errno result = object.map().GetNextKey(key.get(), next.bytes());
+  if (result != Errno::kOk) return Result(result);
+  return CopyToUser(attributes->next_key, next.bytes(), size) ? 0 : -EFAULT;
+}
+
+long MapLookupAndDelete(const Attributes& attributes) {
+  if (!attributes.IsZeroBehind(kElementUsed)) return -EINVAL;
+  if ((attributes->flags & ~kLock) != 0) return -EINVAL;
+  OpenFile file;
+  const long error = MapFiles::OfProcess().FindMap(attributes->map_fd, &file);
+  if (error != 0) return error;
+  if (!file.may_read || !file.may_write) return -EPERM;
+  const MapObject& object = *file.map;
+  const Key key(object.def(), attributes->key);
+  const Scratch value(object.user_value_size());
+  if (!key.has_memory() || value.bytes() == nullptr) return -ENOMEM;
+  const Errno result =
+      object.map().LookupAndDelete(key.get(), value.bytes(), attributes->flags);
+  if (result != Errno::kOk) return Result(result);
+  return CopyToUser(attributes->value, value.bytes(), object.user_value_size())
+             ? 0
+             : -EFAULT;
+}
+
+long MapFreeze(const Attributes& attributes) {
+  if (!attributes.IsZeroBehind(kFreezeUsed)) return -EINVAL;
+  OpenFile file;
+  const long error = MapFiles::OfProcess().FindMap(attributes->map_fd, &file);
+  if (error != 0) return error;
+  if (file.map->def().spin_lock_offset != kNoSpinLock) {
+    return Result(Errno::kNotSupp);
+  }
+  if (!file.may_write) return -EPERM;
+  return file.map->Freeze();
+}
+
+}  // namespace bpfmap

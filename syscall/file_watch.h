@@ -1,0 +1,53 @@
+// FileWatch: when the last descriptor of a file is gone.
+//
+// close(2) cannot be seen from here: descriptors are duplicated, sent over
+// sockets, inherited, and kept by mappings. Only the kernel knows when the last
+// of these is gone, and it says so through inotify(7): a file without a name,
+// such as a memfd, is deleted when nothing refers to it any more; and what was
+// opened is closed when nothing refers to that.
+//
+// The kernel keeps 16,384 events while nobody reads them
+// (fs.inotify.max_queued_events): where more files than that are closed in one
+// go, nothing is heard of the others.
+//
+// Not thread-safe.
+
+#ifndef BPFMAP_SYSCALL_FILE_WATCH_H_
+#define BPFMAP_SYSCALL_FILE_WATCH_H_
+
+#include <vector>
+
+namespace bpfmap {
+
+class FileWatch {
+ public:
+  // What happened to the file of a watch.
+  struct Event {
+    int watch;
+    bool deleted;  // the watch is gone, too
+    bool closed;   // what was opened once; others may have opened it, too
+  };
+
+  FileWatch() = default;
+  FileWatch(const FileWatch&) = delete;
+  FileWatch& operator=(const FileWatch&) = delete;
+
+  // Watches the file of descriptor `fd`. Returns the number of the watch, which
+  // is above 0, or -errno.
+  int Add(int fd);
+  void Remove(int watch);
+
+  // What happened since the last call.
+  std::vector<Event> Read();
+
+  // For the child of a fork(): the events are the parent's. Starts again,
+  // without a watch.
+  void StartAgain();
+
+ private:
+  int fd_ = -1;
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_SYSCALL_FILE_WATCH_H_

@@ -1,0 +1,264 @@
+#include "syscall/map_files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/file.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <utility>
+
+#include "maps/map_def.h"
+#include "profiles/reader_writer_lock.h"
+
+namespace bpfmap {
+namespace {
+
+int OpenFlags(uint32_t rights) {
+  if ((rights & kRdOnly) != 0) return O_RDONLY | O_CLOEXEC;
+  if ((rights & kWrOnly) != 0) return O_WRONLY | O_CLOEXEC;
+  return O_RDWR | O_CLOEXEC;
+}
+
+// Opens the file of `fd` once more.
+int Reopen(int fd, int flags) {
+  char path[32];
+  std::snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  return open(path, flags);
+}
+
+// Opens a new file without bytes.
+int OpenNew(const char* name, int flags) {
+  // Nobody can write to it.
+  const int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (fd < 0) return fd;
+  fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
+  if (flags == (O_RDWR | O_CLOEXEC)) return fd;
+  const int limited = Reopen(fd, flags);
+  if (limited < 0) {
+    close(fd);
+    return limited;
+  }
+  const int result = dup3(limited, fd, O_CLOEXEC);
+  close(limited);
+  return result;
+}
+
+// Opens the file that is a map's memory, and marks it as open.
+int OpenMemory(const MappableMemory& memory, int flags) {
+  const int fd = Reopen(memory.fd(), flags);
+  if (fd >= 0) flock(fd, LOCK_SH);
+  return fd;
+}
+
+// Whether no one holds an opening that OpenMemory() made.
+bool IsLeft(const MappableMemory& memory) {
+  const int fd = memory.fd();
+  if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) return false;
+  flock(fd, LOCK_UN);
+  return true;
+}
+
+}  // namespace
+
+template <typename Object>
+void MapFiles::Ids<Object>::Give(const std::shared_ptr<Object>& object) {
+  if (object->id() != 0) return;
+  if (objects.size() >= look_at) {
+    std::erase_if(objects, [](const auto& id) { return id.second.expired(); });
+    look_at = 2 * objects.size() + 64;
+  }
+  if (last == 0x7fffffff) last = 0;  // ids are never so many at once
+  while (objects.count(++last) != 0) {
+  }
+  object->set_id(last);
+  objects[last] = object;
+}
+
+template <typename Object>
+std::shared_ptr<Object> MapFiles::Ids<Object>::Find(uint32_t id) const {
+  const auto found = objects.find(id);
+  return found == objects.end() ? nullptr : found->second.lock();
+}
+
+template <typename Object>
+uint32_t MapFiles::Ids<Object>::Next(uint32_t id) {
+  for (auto next = objects.upper_bound(id); next != objects.end();) {
+    if (!next->second.expired()) return next->first;
+    next = objects.erase(next);
+  }
+  return 0;
+}
+
+MapFiles& MapFiles::OfProcess() {
+  static auto& files = *new MapFiles;
+  return files;
+}
+
+MapFiles::MapFiles() {
+  // A fork() waits for who holds the lock, so that the child finds it free.
+  pthread_atfork(
+      []() ABSL_NO_THREAD_SAFETY_ANALYSIS { OfProcess().lock_.Lock(); },
+      []() ABSL_NO_THREAD_SAFETY_ANALYSIS { OfProcess().lock_.Unlock(); },
+      []() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+        OfProcess().forked_ = true;
+        OfProcess().lock_.Unlock();
+      });
+}
+
+long MapFiles::Open(std::shared_ptr<MapObject> map, uint32_t rights) {
+  std::vector<File> gone;  // destroyed behind the lock
+  WriterLock lock(lock_);
+  gone = Collect();
+  map_ids_.Give(map);
+  File file;
+  file.map = std::move(map);
+  return OpenLocked(std::move(file), rights);
+}
+
+long MapFiles::Open(std::shared_ptr<Btf> btf) {
+  std::vector<File> gone;
+  WriterLock lock(lock_);
+  gone = Collect();
+  btf_ids_.Give(btf);
+  File file;
+  file.btf = std::move(btf);
+  return OpenLocked(std::move(file), kRdOnly);
+}
+
+long MapFiles::OpenLocked(File file, uint32_t rights) {
+  const int flags = OpenFlags(rights);
+  const MappableMemory* const memory =
+      file.map != nullptr ? file.map->memory() : nullptr;
+  const int fd = memory != nullptr
+                     ? OpenMemory(*memory, flags)
+                     : OpenNew(file.map != nullptr ? "bpf-map" : "btf", flags);
+  if (fd < 0) return -errno;
+  struct stat status;
+  fstat(fd, &status);
+  device_ = status.st_dev;
+  if (files_.count(status.st_ino) == 0) {
+    file.watch = watch_.Add(fd);
+    if (file.watch < 0) {
+      const int error = file.watch;
+      close(fd);
+      return error == -EMFILE || error == -ENFILE ? error : -ENOMEM;
+    }
+    watched_[file.watch] = status.st_ino;
+    files_.emplace(status.st_ino, std::move(file));
+  }
+  return fd;
+}
+
+long MapFiles::Find(int fd, OpenFile* found) const {
+  const int saved_errno = errno;
+  struct stat status;
+  const int mode = fcntl(fd, F_GETFL);
+  if (mode < 0 || (mode & O_PATH) != 0 || fstat(fd, &status) != 0) {
+    errno = saved_errno;
+    return -EBADF;
+  }
+  ReaderLock lock(lock_);
+  if (status.st_dev != device_) return -EINVAL;
+  const auto file = files_.find(status.st_ino);
+  if (file == files_.end()) return -EINVAL;
+  found->map = file->second.map;
+  found->btf = file->second.btf;
+  found->may_read = (mode & O_ACCMODE) != O_WRONLY;
+  found->may_write = (mode & O_ACCMODE) != O_RDONLY;
+  return 0;
+}
+
+long MapFiles::FindMap(uint32_t fd, OpenFile* found) const {
+  const long error = Find(static_cast<int>(fd), found);
+  if (error != 0) return error;
+  return found->map != nullptr ? 0 : -EINVAL;
+}
+
+Errno MapFiles::Find(uint32_t fd, NumberedMap* found) const {
+  OpenFile file;
+  const long error = FindMap(fd, &file);
+  if (error != 0) return static_cast<Errno>(-error);
+  found->id = file.map->id();
+  // Whoever holds the map holds all of the object.
+  LocalMap* const map = &file.map->map();
+  found->map = std::shared_ptr<LocalMap>(std::move(file.map), map);
+  return Errno::kOk;
+}
+
+std::vector<MapFiles::File> MapFiles::Collect() {
+  if (forked_) WatchAgain();
+  std::vector<File> gone;
+  for (const FileWatch::Event& event : watch_.Read()) {
+    const auto watched = watched_.find(event.watch);
+    if (watched == watched_.end()) continue;
+    const auto file = files_.find(watched->second);
+    const MapObject* const map = file->second.map.get();
+    const bool is_memory = map != nullptr && map->memory() != nullptr;
+    const bool is_gone =
+        is_memory ? event.closed && IsLeft(*map->memory()) : event.deleted;
+    if (!is_gone) continue;
+    if (!event.deleted) watch_.Remove(event.watch);
+    watched_.erase(watched);
+    gone.push_back(std::move(file->second));
+    files_.erase(file);
+  }
+  return gone;
+}
+
+void MapFiles::CollectNow() {
+  std::vector<File> gone;
+  WriterLock lock(lock_);
+  gone = Collect();
+}
+
+void MapFiles::WatchAgain() {
+  forked_ = false;
+  watch_.StartAgain();
+  watched_.clear();
+  // Files without a descriptor, which only a mapping may still show, are kept.
+  for (auto& [inode, file] : files_) file.watch = 0;
+  DIR* const descriptors = opendir("/proc/self/fd");
+  if (descriptors == nullptr) return;
+  while (const dirent* entry = readdir(descriptors)) {
+    const int fd = std::atoi(entry->d_name);
+    struct stat status;
+    if (fstat(fd, &status) != 0 || status.st_dev != device_) continue;
+    const auto file = files_.find(status.st_ino);
+    if (file == files_.end() || file->second.watch > 0) continue;
+    file->second.watch = watch_.Add(fd);
+    if (file->second.watch < 0) continue;
+    watched_[file->second.watch] = status.st_ino;
+  }
+  closedir(descriptors);
+}
+
+std::shared_ptr<MapObject> MapFiles::MapOfId(uint32_t id) {
+  CollectNow();
+  ReaderLock lock(lock_);
+  return map_ids_.Find(id);
+}
+
+std::shared_ptr<Btf> MapFiles::BtfOfId(uint32_t id) {
+  CollectNow();
+  ReaderLock lock(lock_);
+  return btf_ids_.Find(id);
+}
+
+uint32_t MapFiles::NextMapId(uint32_t id) {
+  CollectNow();
+  WriterLock lock(lock_);
+  return map_ids_.Next(id);
+}
+
+uint32_t MapFiles::NextBtfId(uint32_t id) {
+  CollectNow();
+  WriterLock lock(lock_);
+  return btf_ids_.Next(id);
+}
+
+}  // namespace bpfmap

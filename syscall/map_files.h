@@ -1,0 +1,125 @@
+// MapFiles: the descriptors of maps and BTF. Real ones, of the kernel's.
+//
+// A descriptor is that of a memfd, so that close(2), dup(2), fcntl(2), fork(2),
+// sockets and limits do with it what they do with any. The rights of a
+// descriptor are those that its file was opened with. What a file stands for is
+// looked up on every call by its inode, never by its number.
+//
+// A map has one file for each time that it was opened; but one that can be
+// mapped has a single file, which is its memory. An object is let go when
+// FileWatch says that the file is deleted; a file that is memory is so only
+// with the map, and there a shared flock(2) that each opening holds tells
+// whether any is left.
+//
+// When objects are let go: at the next call that opens one, or asks for ids.
+//
+// Behind a fork() the child has a MapFiles of its own, with the same files.
+//
+// Thread-safe.
+
+#ifndef BPFMAP_SYSCALL_MAP_FILES_H_
+#define BPFMAP_SYSCALL_MAP_FILES_H_
+
+#include <sys/stat.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "maps/errno.h"
+#include "maps/open_maps.h"
+#include "profiles/cloud.h"
+#include "syscall/btf.h"
+#include "syscall/file_watch.h"
+#include "syscall/map_object.h"
+
+namespace bpfmap {
+
+// What a descriptor stands for: a map or BTF; and what may be done with it.
+struct OpenFile {
+  std::shared_ptr<MapObject> map;
+  std::shared_ptr<Btf> btf;
+  bool may_read = false;
+  bool may_write = false;
+};
+
+class MapFiles final : public MapDescriptors {
+ public:
+  // The process has one.
+  static MapFiles& OfProcess();
+
+  MapFiles(const MapFiles&) = delete;
+  MapFiles& operator=(const MapFiles&) = delete;
+
+  // A new descriptor, the lowest that is free, close-on-exec. `rights` may have
+  // kRdOnly or kWrOnly. What is opened first gets an id. Or -errno: EMFILE,
+  // ENFILE, ENOMEM.
+  long Open(std::shared_ptr<MapObject> map, uint32_t rights);
+  long Open(std::shared_ptr<Btf> btf);
+
+  //   EBADF   `fd` is not open
+  //   EINVAL  it is open, and stands for nothing here
+  long Find(int fd, OpenFile* found) const;
+
+  // The same for a map.
+  //   EINVAL  it is open, and is no map
+  long FindMap(uint32_t fd, OpenFile* found) const;
+  // For maps of maps.
+  Errno Find(uint32_t fd, NumberedMap* found) const override;
+
+  // By id; null if there is none.
+  std::shared_ptr<MapObject> MapOfId(uint32_t id);
+  std::shared_ptr<Btf> BtfOfId(uint32_t id);
+
+  // The next id that is in use; 0 if there is none.
+  uint32_t NextMapId(uint32_t id);
+  uint32_t NextBtfId(uint32_t id);
+
+ private:
+  // A file. Numbers of inodes are the kernel's; all are in one file system.
+  struct File {
+    std::shared_ptr<MapObject> map;
+    std::shared_ptr<Btf> btf;
+    int watch = 0;  // 0 if there is none: the file is kept for good
+  };
+  template <typename Object>
+  struct Ids {
+    // All that have an id, and some that had one.
+    std::map<uint32_t, std::weak_ptr<Object>> objects;
+    std::size_t look_at = 64;  // when there are so many, the latter go
+    uint32_t last = 0;
+
+    void Give(const std::shared_ptr<Object>& object);
+    std::shared_ptr<Object> Find(uint32_t id) const;
+    uint32_t Next(uint32_t id);
+  };
+
+  MapFiles();
+
+  // Lets go of what nothing refers to. The objects are handed out, for the
+  // caller to destroy behind the lock.
+  std::vector<File> Collect() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  void CollectNow();
+  // Opens a file for `file`.
+  long OpenLocked(File file, uint32_t rights)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  // Behind fork(): finds the descriptors that were inherited.
+  void WatchAgain() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+
+  mutable Cloud::Lock lock_;
+  std::unordered_map<ino_t, File> files_ ABSL_GUARDED_BY(lock_);
+  std::unordered_map<int, ino_t> watched_ ABSL_GUARDED_BY(lock_);
+  FileWatch watch_ ABSL_GUARDED_BY(lock_);
+  dev_t device_ ABSL_GUARDED_BY(lock_) = 0;  // of all memfds
+  bool forked_ ABSL_GUARDED_BY(lock_) = false;
+  Ids<MapObject> map_ids_ ABSL_GUARDED_BY(lock_);
+  Ids<Btf> btf_ids_ ABSL_GUARDED_BY(lock_);
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_SYSCALL_MAP_FILES_H_

@@ -1,0 +1,90 @@
+// MapObject: a map as bpf(2) knows it, behind whatever refers to it.
+//
+// It is the map, its id, and what user space may ask about it. Descriptors,
+// pins and outer maps share it; it ends with the last of them.
+
+#ifndef BPFMAP_SYSCALL_MAP_OBJECT_H_
+#define BPFMAP_SYSCALL_MAP_OBJECT_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+
+#include "maps/local_map.h"
+#include "maps/map_def.h"
+#include "maps/open_maps.h"
+#include "syscall/btf.h"
+#include "syscall/mappable.h"
+#include "syscall/ring_event.h"
+
+namespace bpfmap {
+
+class MapObject {
+ public:
+  // What a map says of its value and key, where it does.
+  struct Types {
+    std::shared_ptr<const Btf> btf;
+    uint32_t key = 0;
+    uint32_t value = 0;
+  };
+
+  // A map from `def`, which says what descriptors may do, too: kRdOnly and
+  // kWrOnly are checked, and are not the map's. Inner maps are found by
+  // `descriptors`, which must outlive it. Errors are those of CreateMap(), and
+  // -EMFILE or -ENFILE where memory needs a descriptor.
+  static long Create(const MapDef& def, Types types,
+                     const MapDescriptors& descriptors,
+                     std::shared_ptr<MapObject>* created);
+
+  MapObject() = default;
+  MapObject(const MapObject&) = delete;
+  MapObject& operator=(const MapObject&) = delete;
+
+  LocalMap& map() const { return *map_; }
+  const MapDef& def() const { return def_; }
+  const Types& types() const { return types_; }
+
+  // 0 until MapFiles gives it one.
+  uint32_t id() const { return id_; }
+  void set_id(uint32_t id) { id_ = id; }
+
+  // The memory that can be mapped; null if the map has none.
+  const MappableMemory* memory() const { return memory_.get(); }
+
+  // Bytes of one value in user space.
+  std::size_t user_value_size() const;
+
+  bool frozen() const { return frozen_; }
+
+  // BPF_MAP_FREEZE.
+  //   EBUSY  the memory is mapped for writing
+  long Freeze();
+
+  // What a ring's descriptor is in a set of epoll: the event, which stays set
+  // until the ring is found empty (that of user space: full). Null if the map
+  // is no ring.
+  RingEventFile* ring_event() const;
+  RingEventFile::Says ring_event_says() const;
+  // As the ring is added to a set: sets the event if the ring is ready.
+  void StartRingEvent() const;
+  // As a set is waited for: clears it if the ring is not ready any more. (What
+  // came without a wake-up sets nothing.)
+  void RefreshRingEvent() const;
+
+ private:
+  bool IsMappedForWriting() const;
+  bool IsRingReady() const;
+
+  MapDef def_;
+  Types types_;
+  uint32_t id_ = 0;
+  std::atomic<bool> frozen_{false};
+  // In this order: the map goes first.
+  std::unique_ptr<MappableMemory> memory_;
+  std::shared_ptr<LocalMap> map_;
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_SYSCALL_MAP_OBJECT_H_

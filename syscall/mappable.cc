@@ -1,0 +1,53 @@
+#include "syscall/mappable.h"
+
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstddef>
+
+#include "syscall/hidden_file.h"
+
+namespace bpfmap {
+
+void* MappableMemory::Allocate(std::size_t bytes, std::size_t) {
+  fd_ = HideDescriptor(
+      memfd_create("bpf-map-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  if (fd_ < 0) {
+    out_of_descriptors_ = errno == EMFILE || errno == ENFILE;
+    return nullptr;
+  }
+  struct stat file;
+  // Whoever has a descriptor of it cannot take the pages away.
+  if (fstat(fd_, &file) != 0 ||
+      ftruncate(fd_, static_cast<off_t>(file_size_)) != 0 ||
+      fcntl(fd_, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0) {
+    return nullptr;
+  }
+  inode_ = file.st_ino;
+  size_ = RoundUpToPage(bytes);
+  void* const start = mmap(nullptr, size_, PROT_READ | PROT_WRITE,
+                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (start == MAP_FAILED) return nullptr;
+  start_ = static_cast<std::byte*>(start);
+  if (mmap(start, file_size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+           fd_, 0) == MAP_FAILED) {
+    return nullptr;
+  }
+  return start;
+}
+
+MappableMemory::~MappableMemory() {
+  if (start_ != nullptr) munmap(start_, size_);
+  if (fd() >= 0) close(fd_);
+}
+
+int MappableMemory::fd() const {
+  struct stat file;
+  if (fd_ < 0 || fstat(fd_, &file) != 0 || file.st_ino != inode_) return -1;
+  return fd_;
+}
+
+}  // namespace bpfmap

@@ -1,0 +1,116 @@
+// CheckMmap, EpollDescriptor and RefreshEpoll of bpf_syscall.h.
+
+#include <sys/mman.h>
+
+#include <atomic>
+#include <cerrno>
+#include <memory>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "maps/map_def.h"
+#include "profiles/cloud.h"
+#include "profiles/reader_writer_lock.h"
+#include "syscall/bpf_syscall.h"
+#include "syscall/commands.h"
+#include "syscall/map_files.h"
+#include "syscall/map_object.h"
+
+namespace bpfmap {
+namespace {
+
+// What of a ring may be mapped for writing: the consumer's page, and no more,
+// where user space consumes; all but it where user space produces.
+bool MayWriteRing(MapType type, uint64_t offset, uint64_t length) {
+  if (type == MapType::kUserRingBuf) return offset != 0;
+  return offset == 0 && length == kPageSize;
+}
+
+long CheckMapping(const OpenFile& file, uint64_t length, int protection,
+                  int flags, uint64_t offset) {
+  const bool writes = (protection & PROT_WRITE) != 0;
+  const int type = flags & MAP_TYPE;
+  const bool shared = type == MAP_SHARED || type == MAP_SHARED_VALIDATE;
+  const MapObject& object = *file.map;
+  const MapDef& def = object.def();
+  if (!file.may_read || (writes && shared && !file.may_write)) return -EACCES;
+  const bool is_ring =
+      def.type == MapType::kRingBuf || def.type == MapType::kUserRingBuf;
+  if ((def.type != MapType::kArray && !is_ring) ||
+      def.spin_lock_offset != kNoSpinLock) {
+    return Result(Errno::kNotSupp);
+  }
+  // To the kernel, a file that cannot be written is not shared.
+  if (!shared || !file.may_write) return -EINVAL;
+  if (writes && object.frozen()) return -EPERM;
+  if (writes && (def.map_flags & kRdOnlyProg) != 0) return -EACCES;
+  if (!is_ring && object.memory() == nullptr) return -EINVAL;
+  if (writes && is_ring && !MayWriteRing(def.type, offset, length)) {
+    return -EPERM;
+  }
+  const uint64_t size = object.memory()->file_size();
+  if (offset > size || RoundUpToPage(length) > size - offset) return -EINVAL;
+  return (protection & PROT_EXEC) != 0 ? -EPERM : 0;
+}
+
+// The rings that are in a set of epoll.
+class PolledRings {
+ public:
+  static PolledRings& OfProcess() {
+    static auto& rings = *new PolledRings;
+    return rings;
+  }
+
+  void Add(const std::shared_ptr<MapObject>& ring) {
+    WriterLock lock(lock_);
+    std::erase_if(rings_, [](const auto& known) { return known.expired(); });
+    for (const auto& known : rings_) {
+      if (known.lock() == ring) return;
+    }
+    rings_.push_back(ring);
+    some_.store(true, std::memory_order_relaxed);
+  }
+
+  void Refresh() {
+    if (!some_.load(std::memory_order_relaxed)) return;
+    ReaderLock lock(lock_);
+    for (const auto& ring : rings_) {
+      if (const auto alive = ring.lock()) alive->RefreshRingEvent();
+    }
+  }
+
+ private:
+  std::atomic<bool> some_{false};
+  Cloud::Lock lock_;
+  std::vector<std::weak_ptr<MapObject>> rings_ ABSL_GUARDED_BY(lock_);
+};
+
+}  // namespace
+
+long CheckMmap(std::size_t length, int protection, int flags, int fd,
+               off_t offset) {
+  OpenFile file;
+  if (MapFiles::OfProcess().Find(fd, &file) != 0 || file.map == nullptr) {
+    return 0;
+  }
+  return CheckMapping(file, length, protection, flags,
+                      static_cast<uint64_t>(offset));
+}
+
+int EpollDescriptor(int fd) {
+  OpenFile file;
+  if (MapFiles::OfProcess().Find(fd, &file) != 0 || file.map == nullptr) {
+    return fd;
+  }
+  RingEventFile* const event = file.map->ring_event();
+  if (event == nullptr) return fd;
+  const int event_fd = event->File(file.map->ring_event_says());
+  if (event_fd < 0) return fd;
+  file.map->StartRingEvent();
+  PolledRings::OfProcess().Add(file.map);
+  return event_fd;
+}
+
+void RefreshEpoll() { PolledRings::OfProcess().Refresh(); }
+
+}  // namespace bpfmap

@@ -1,0 +1,241 @@
+// Pins, ids, and what may be asked of maps and BTF.
+
+#include <limits.h>
+#include <sys/stat.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "maps/map_def.h"
+#include "syscall/commands.h"
+#include "syscall/map_files.h"
+#include "syscall/pins.h"
+#include "syscall/user_memory.h"
+
+namespace bpfmap {
+namespace {
+
+constexpr uint32_t kPathFd = 1U << 14;  // BPF_F_PATH_FD
+constexpr uint32_t kLastId = 0x7fffffff;
+
+// struct bpf_map_info of Linux 6.18.
+struct MapInfo {
+  uint32_t type;
+  uint32_t id;
+  uint32_t key_size;
+  uint32_t value_size;
+  uint32_t max_entries;
+  uint32_t map_flags;
+  char name[kNameLength];
+  uint32_t ifindex;
+  uint32_t btf_vmlinux_value_type_id;
+  uint64_t netns_dev;
+  uint64_t netns_ino;
+  uint32_t btf_id;
+  uint32_t btf_key_type_id;
+  uint32_t btf_value_type_id;
+  uint32_t btf_vmlinux_id;
+  uint64_t map_extra;
+  uint64_t hash;
+  uint32_t hash_size;
+  uint32_t unused;
+};
+static_assert(sizeof(MapInfo) == 104);
+
+struct BtfInfo {
+  uint64_t btf;
+  uint32_t btf_size;
+  uint32_t id;
+  uint64_t name;
+  uint32_t name_len;
+  uint32_t kernel_btf;
+};
+static_assert(sizeof(BtfInfo) == 32);
+
+// The path of a pin.
+long CopyPath(const Attributes& attributes, std::string* path) {
+  char text[PATH_MAX];
+  const long length =
+      CopyStringFromUser(text, attributes->pathname, sizeof text);
+  if (length < 0) return length;
+  if (length == 0) return -ENOENT;
+  path->assign(text, static_cast<std::size_t>(length));
+  return 0;
+}
+
+// A path elsewhere, where nothing can be pinned.
+long WhyNotPinned(const std::string& path) {
+  struct stat file;
+  if (lstat(path.c_str(), &file) == 0) return -EEXIST;
+  if (errno != ENOENT) return -errno;
+  const std::size_t slash = path.rfind('/');
+  const std::string directory =
+      slash == std::string::npos ? "." : path.substr(0, slash + 1);
+  return stat(directory.c_str(), &file) == 0 ? -EPERM : -errno;
+}
+
+// Copies what the caller has in its structure, which may be longer or shorter
+// than `*info`, whose length is then in `*length`.
+template <typename Info>
+long CopyInfoFromUser(const Attributes& attributes, Info* info,
+                      std::size_t* length) {
+  constexpr std::size_t kPage = 4096;
+  const std::size_t size = attributes->info.info_len;
+  if (size > kPage) return -E2BIG;
+  if (size > sizeof *info) {
+    const long error = CheckZeroInUser(attributes->info.info + sizeof *info,
+                                       size - sizeof *info);
+    if (error != 0) return error;
+  }
+  *length = std::min(size, sizeof *info);
+  return CopyFromUser(info, attributes->info.info, *length) ? 0 : -EFAULT;
+}
+
+template <typename Info>
+long CopyInfoToUser(const Attributes& attributes, const Info& info,
+                    std::size_t length) {
+  return CopyToUser(attributes->info.info, &info, length) &&
+                 attributes.Store(kInfoLengthAt, static_cast<uint32_t>(length))
+             ? 0
+             : -EFAULT;
+}
+
+long InfoOfMap(const Attributes& attributes, const MapObject& map) {
+  MapInfo info = {};
+  std::size_t length;
+  const long error = CopyInfoFromUser(attributes, &info, &length);
+  if (error != 0) return error;
+  // The digest of a map for signed programs.
+  if (info.hash != 0 || info.hash_size != 0) return -EINVAL;
+  const MapDef& def = map.def();
+  info = {};
+  info.type = static_cast<uint32_t>(def.type);
+  info.id = map.id();
+  info.key_size = def.key_size;
+  info.value_size = def.value_size;
+  info.max_entries = def.max_entries;
+  info.map_flags = def.map_flags;
+  info.map_extra = def.map_extra;
+  info.btf_key_type_id = map.types().key;
+  info.btf_value_type_id = map.types().value;
+  std::memcpy(info.name, def.name, sizeof info.name);
+  if (map.types().btf != nullptr) info.btf_id = map.types().btf->id();
+  return CopyInfoToUser(attributes, info, length);
+}
+
+long InfoOfBtf(const Attributes& attributes, const Btf& btf) {
+  BtfInfo info = {};
+  std::size_t length;
+  long error = CopyInfoFromUser(attributes, &info, &length);
+  if (error != 0) return error;
+  const std::string& data = btf.data();
+  const std::size_t copied = std::min<std::size_t>(data.size(), info.btf_size);
+  if (!CopyToUser(info.btf, data.data(), copied)) return -EFAULT;
+  info.id = btf.id();
+  info.btf_size = static_cast<uint32_t>(data.size());
+  info.kernel_btf = 0;
+  // Only the kernel's own has a name.
+  if ((info.name != 0) != (info.name_len != 0)) return -EINVAL;
+  if (info.name != 0 && !CopyToUser(info.name, "", 1)) return -EFAULT;
+  info.name_len = 0;
+  return CopyInfoToUser(attributes, info, length);
+}
+
+long NextId(const Attributes& attributes,
+            uint32_t (MapFiles::*next_id)(uint32_t)) {
+  if (!attributes.IsZeroBehind(kNextIdUsed)) return -EINVAL;
+  if (attributes->start_id >= kLastId) return -EINVAL;
+  const uint32_t next = (MapFiles::OfProcess().*next_id)(attributes->start_id);
+  if (next == 0) return -ENOENT;
+  return attributes.Store(kNextIdAt, next) ? 0 : -EFAULT;
+}
+
+}  // namespace
+
+long ObjectPin(const Attributes& attributes) {
+  if (!attributes.IsZeroBehind(kObjectUsed)) return -EINVAL;
+  if ((attributes->file_flags & ~kPathFd) != 0) return -EINVAL;
+  if (attributes->file_flags == 0 && attributes.WordAt(kPathFdAt) != 0) {
+    return -EINVAL;
+  }
+  OpenFile file;
+  if (MapFiles::OfProcess().FindMap(attributes->bpf_fd, &file) != 0) {
+    return -EINVAL;
+  }
+  std::string path;
+  const long error = CopyPath(attributes, &path);
+  if (error != 0) return error;
+  PinTable& pins = PinTable::OfProcess();
+  if (!pins.Covers(path)) return WhyNotPinned(path);
+  return pins.Pin(path, std::move(file.map));
+}
+
+long ObjectGet(const Attributes& attributes) {
+  constexpr uint32_t kRights = kRdOnly | kWrOnly;
+  if (!attributes.IsZeroBehind(kObjectUsed)) return -EINVAL;
+  const uint32_t flags = attributes->file_flags;
+  if (attributes->bpf_fd != 0 || (flags & ~(kRights | kPathFd)) != 0) {
+    return -EINVAL;
+  }
+  if ((flags & kPathFd) == 0 && attributes.WordAt(kPathFdAt) != 0) {
+    return -EINVAL;
+  }
+  if ((flags & kRights) == kRights) return -EINVAL;
+  std::string path;
+  long error = CopyPath(attributes, &path);
+  if (error != 0) return error;
+  PinTable& pins = PinTable::OfProcess();
+  if (!pins.Covers(path)) {
+    struct stat file;
+    return stat(path.c_str(), &file) == 0 ? -EACCES : -errno;
+  }
+  std::shared_ptr<MapObject> map;
+  error = pins.Find(path, &map);
+  if (error != 0) return error;
+  return MapFiles::OfProcess().Open(std::move(map), flags & kRights);
+}
+
+long ObjectInfo(const Attributes& attributes) {
+  if (!attributes.IsZeroBehind(kInfoUsed)) return -EINVAL;
+  OpenFile file;
+  const long error = MapFiles::OfProcess().Find(
+      static_cast<int>(attributes->info.bpf_fd), &file);
+  if (error != 0) return error == -EBADF ? -EBADFD : error;
+  return file.map != nullptr ? InfoOfMap(attributes, *file.map)
+                             : InfoOfBtf(attributes, *file.btf);
+}
+
+long MapGetNextId(const Attributes& attributes) {
+  return NextId(attributes, &MapFiles::NextMapId);
+}
+
+long BtfGetNextId(const Attributes& attributes) {
+  return NextId(attributes, &MapFiles::NextBtfId);
+}
+
+long MapGetFdById(const Attributes& attributes) {
+  constexpr uint32_t kRights = kRdOnly | kWrOnly;
+  if (!attributes.IsZeroBehind(kMapByIdUsed)) return -EINVAL;
+  const uint32_t flags = attributes->open_flags;
+  if ((flags & ~kRights) != 0 || flags == kRights) return -EINVAL;
+  MapFiles& files = MapFiles::OfProcess();
+  std::shared_ptr<MapObject> map = files.MapOfId(attributes->map_id);
+  return map != nullptr ? files.Open(std::move(map), flags) : -ENOENT;
+}
+
+long BtfGetFdById(const Attributes& attributes) {
+  if (!attributes.IsZeroBehind(kBtfByIdUsed)) return -EINVAL;
+  const uint32_t flags = attributes->open_flags;
+  if ((flags & ~kTokenFd) != 0) return -EINVAL;
+  if ((flags & kTokenFd) != 0) return -EBADF;  // there are no tokens
+  MapFiles& files = MapFiles::OfProcess();
+  std::shared_ptr<Btf> btf = files.BtfOfId(attributes->btf_id);
+  return btf != nullptr ? files.Open(std::move(btf)) : -ENOENT;
+}
+
+}  // namespace bpfmap

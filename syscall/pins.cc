@@ -1,0 +1,122 @@
+#include "syscall/pins.h"
+
+#include <cerrno>
+#include <cstdlib>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "profiles/cloud.h"
+#include "profiles/reader_writer_lock.h"
+
+namespace bpfmap {
+namespace {
+
+// Absolute and plain, without a '/' at its end.
+std::string PlainPath(const std::string& path) {
+  std::error_code error;
+  std::filesystem::path plain = std::filesystem::absolute(path, error);
+  plain = plain.lexically_normal();
+  if (!plain.has_filename() && plain.has_parent_path()) {
+    plain = plain.parent_path();
+  }
+  return plain.string();
+}
+
+class ProcessPins final : public PinTable {
+ public:
+  ProcessPins() {
+    const char* const directory = std::getenv("BPFMAP_PIN_DIR");
+    root_ = PlainPath(directory != nullptr && *directory != 0 ? directory
+                                                              : "/sys/fs/bpf");
+    pins_[root_] = nullptr;
+  }
+
+  bool Covers(const std::string& path) const override {
+    const std::string plain = PlainPath(path);
+    return plain == root_ || plain.rfind(root_ + "/", 0) == 0;
+  }
+
+  bool IsDirectory(const std::string& path) const override {
+    ReaderLock lock(lock_);
+    const auto pin = pins_.find(PlainPath(path));
+    return pin != pins_.end() && pin->second == nullptr;
+  }
+
+  long Pin(const std::string& path, std::shared_ptr<MapObject> map) override {
+    return Add(path, std::move(map));
+  }
+
+  long Find(const std::string& path,
+            std::shared_ptr<MapObject>* map) const override {
+    ReaderLock lock(lock_);
+    const auto pin = pins_.find(PlainPath(path));
+    if (pin == pins_.end()) return -ENOENT;
+    if (pin->second == nullptr) return -EACCES;
+    *map = pin->second;
+    return 0;
+  }
+
+  long Unlink(const std::string& path) override {
+    std::shared_ptr<MapObject> unpinned;  // destroyed behind the lock
+    WriterLock lock(lock_);
+    const auto pin = pins_.find(PlainPath(path));
+    if (pin == pins_.end()) return -ENOENT;
+    if (pin->second == nullptr) return -EISDIR;
+    unpinned = std::move(pin->second);
+    pins_.erase(pin);
+    return 0;
+  }
+
+  long MakeDirectory(const std::string& path) override {
+    return Add(path, nullptr);
+  }
+
+  long RemoveDirectory(const std::string& path) override {
+    WriterLock lock(lock_);
+    const std::string plain = PlainPath(path);
+    const auto pin = pins_.find(plain);
+    if (pin == pins_.end()) return -ENOENT;
+    if (pin->second != nullptr) return -ENOTDIR;
+    if (plain == root_) return -EBUSY;
+    const auto below = pins_.lower_bound(plain + "/");
+    if (below != pins_.end() && below->first.rfind(plain + "/", 0) == 0) {
+      return -ENOTEMPTY;
+    }
+    pins_.erase(pin);
+    return 0;
+  }
+
+ private:
+  // In Linux's order.
+  long Add(const std::string& path, std::shared_ptr<MapObject> map) {
+    const std::filesystem::path plain = PlainPath(path);
+    WriterLock lock(lock_);
+    if (pins_.count(plain) != 0) return -EEXIST;
+    const auto directory = pins_.find(plain.parent_path());
+    if (directory == pins_.end()) return -ENOENT;
+    if (directory->second != nullptr) return -ENOTDIR;
+    if (plain.filename().string().find('.') != std::string::npos) return -EPERM;
+    pins_[plain] = std::move(map);
+    return 0;
+  }
+
+  std::string root_;  // constant
+  mutable Cloud::Lock lock_;
+  // By plain path; null is a directory.
+  std::map<std::string, std::shared_ptr<MapObject>> pins_
+      ABSL_GUARDED_BY(lock_);
+};
+
+}  // namespace
+
+PinTable& PinTable::OfProcess() {
+  static auto& pins = *new ProcessPins;
+  return pins;
+}
+
+}  // namespace bpfmap

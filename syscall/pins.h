@@ -1,0 +1,53 @@
+// PinTable: the maps that paths keep alive. A file system of names.
+//
+// It covers what is below one directory: $BPFMAP_PIN_DIR, else /sys/fs/bpf.
+// Nothing of it is on a disk, and the directory itself need not exist. Paths
+// are made absolute and plain ("." and ".." go) without looking at any disk.
+//
+// The process has one. Behind an interface, so that processes may share one.
+//
+// Thread-safe.
+
+#ifndef BPFMAP_SYSCALL_PINS_H_
+#define BPFMAP_SYSCALL_PINS_H_
+
+#include <memory>
+#include <string>
+
+#include "syscall/map_object.h"
+
+namespace bpfmap {
+
+class PinTable {
+ public:
+  static PinTable& OfProcess();
+
+  // Whether `path` is the directory or below it. The methods that follow are
+  // for such paths.
+  virtual bool Covers(const std::string& path) const = 0;
+
+  // Whether `path` is a directory that is here.
+  virtual bool IsDirectory(const std::string& path) const = 0;
+
+  //   ENOENT  the directory that it would be in is not there
+  //   EPERM   the name has a '.'
+  //   EEXIST  the path is taken
+  virtual long Pin(const std::string& path, std::shared_ptr<MapObject> map) = 0;
+
+  //   ENOENT  there is nothing
+  //   EACCES  it is a directory
+  virtual long Find(const std::string& path,
+                    std::shared_ptr<MapObject>* map) const = 0;
+
+  // As unlink(2), mkdir(2) and rmdir(2).
+  virtual long Unlink(const std::string& path) = 0;
+  virtual long MakeDirectory(const std::string& path) = 0;
+  virtual long RemoveDirectory(const std::string& path) = 0;
+
+ protected:
+  ~PinTable() = default;
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_SYSCALL_PINS_H_
