@@ -50,6 +50,8 @@ long Run(int command, const Attributes& attributes) {
       return MapGetFdById(attributes);
     case BPF_BTF_LOAD:
       return BtfLoad(attributes);
+    case BPF_PROG_LOAD:
+      return ProgLoad(attributes);
     case BPF_BTF_GET_NEXT_ID:
       return BtfGetNextId(attributes);
     case BPF_BTF_GET_FD_BY_ID:

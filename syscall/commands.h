@@ -16,6 +16,7 @@ constexpr long Result(Errno error) { return -static_cast<long>(error); }
 // create.cc
 long MapCreate(const Attributes& attributes);
 long BtfLoad(const Attributes& attributes);
+long ProgLoad(const Attributes& attributes);
 
 // elements.cc
 long MapLookup(const Attributes& attributes);

@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "maps/array_of_maps.h"
 #include "maps/hash_of_maps.h"
@@ -39,6 +40,18 @@ class Key {
   bool has_memory_ = true;
   const void* key_ = nullptr;
 };
+
+// An array of programs is given a descriptor, and keeps the program's id. What
+// is no program is 0, which the map refuses when it is due; *refusal is how.
+void FindProgram(char* value, Errno* refusal) {
+  uint32_t fd;
+  std::memcpy(&fd, value, sizeof fd);
+  OpenFile file;
+  const long error = MapFiles::OfProcess().Find(static_cast<int>(fd), &file);
+  const uint32_t id = file.program != nullptr ? file.program->id() : 0;
+  std::memcpy(value, &id, sizeof id);
+  *refusal = error == -EBADF ? Errno::kBadF : Errno::kInval;
+}
 
 // Values that the map took out are let go: no command that came before uses
 // them, and programs do not keep them.
@@ -90,8 +103,13 @@ long MapUpdate(const Attributes& attributes) {
   if (!key.has_memory() || value.bytes() == nullptr) return -ENOMEM;
   const bool copied =
       CopyFromUser(value.bytes(), attributes->value, object.user_value_size());
-  const Errno result = object.map().Update(
+  Errno refusal = Errno::kBadF;
+  if (copied && object.def().type == MapType::kProgArray) {
+    FindProgram(value.bytes(), &refusal);
+  }
+  Errno result = object.map().Update(
       key.get(), copied ? value.bytes() : nullptr, attributes->flags);
+  if (result == Errno::kBadF) result = refusal;
   ReleaseReplaced(object);
   return Result(result);
 }

@@ -117,7 +117,7 @@ long MapFiles::Open(std::shared_ptr<MapObject> map, uint32_t rights) {
   map_ids_.Give(map);
   File file;
   file.map = std::move(map);
-  return OpenLocked(std::move(file), rights);
+  return OpenLocked(std::move(file), "bpf-map", rights);
 }
 
 long MapFiles::Open(std::shared_ptr<Btf> btf) {
@@ -127,16 +127,25 @@ long MapFiles::Open(std::shared_ptr<Btf> btf) {
   btf_ids_.Give(btf);
   File file;
   file.btf = std::move(btf);
-  return OpenLocked(std::move(file), kRdOnly);
+  return OpenLocked(std::move(file), "btf", kRdOnly);
 }
 
-long MapFiles::OpenLocked(File file, uint32_t rights) {
+long MapFiles::Open(std::shared_ptr<Program> program) {
+  std::vector<File> gone;
+  WriterLock lock(lock_);
+  gone = Collect();
+  program_ids_.Give(program);
+  File file;
+  file.program = std::move(program);
+  return OpenLocked(std::move(file), "bpf-prog", 0);
+}
+
+long MapFiles::OpenLocked(File file, const char* name, uint32_t rights) {
   const int flags = OpenFlags(rights);
   const MappableMemory* const memory =
       file.map != nullptr ? file.map->memory() : nullptr;
-  const int fd = memory != nullptr
-                     ? OpenMemory(*memory, flags)
-                     : OpenNew(file.map != nullptr ? "bpf-map" : "btf", flags);
+  const int fd =
+      memory != nullptr ? OpenMemory(*memory, flags) : OpenNew(name, flags);
   if (fd < 0) return -errno;
   struct stat status;
   fstat(fd, &status);
@@ -168,6 +177,7 @@ long MapFiles::Find(int fd, OpenFile* found) const {
   if (file == files_.end()) return -EINVAL;
   found->map = file->second.map;
   found->btf = file->second.btf;
+  found->program = file->second.program;
   found->may_read = (mode & O_ACCMODE) != O_WRONLY;
   found->may_write = (mode & O_ACCMODE) != O_RDONLY;
   return 0;

@@ -1,4 +1,5 @@
-// MapFiles: the descriptors of maps and BTF. Real ones, of the kernel's.
+// MapFiles: the descriptors of maps, BTF and programs. Real ones, of the
+// kernel's.
 //
 // A descriptor is that of a memfd, so that close(2), dup(2), fcntl(2), fork(2),
 // sockets and limits do with it what they do with any. The rights of a
@@ -39,10 +40,23 @@
 
 namespace bpfmap {
 
-// What a descriptor stands for: a map or BTF; and what may be done with it.
+// A program that was loaded. It does nothing; see BPF_PROG_LOAD in create.cc.
+class Program {
+ public:
+  // 0 until MapFiles gives it one.
+  uint32_t id() const { return id_; }
+  void set_id(uint32_t id) { id_ = id; }
+
+ private:
+  uint32_t id_ = 0;
+};
+
+// What a descriptor stands for: a map, BTF or a program; and what may be done
+// with it.
 struct OpenFile {
   std::shared_ptr<MapObject> map;
   std::shared_ptr<Btf> btf;
+  std::shared_ptr<Program> program;
   bool may_read = false;
   bool may_write = false;
 };
@@ -60,6 +74,7 @@ class MapFiles final : public MapDescriptors {
   // ENFILE, ENOMEM.
   long Open(std::shared_ptr<MapObject> map, uint32_t rights);
   long Open(std::shared_ptr<Btf> btf);
+  long Open(std::shared_ptr<Program> program);
 
   //   EBADF   `fd` is not open
   //   EINVAL  it is open, and stands for nothing here
@@ -84,6 +99,7 @@ class MapFiles final : public MapDescriptors {
   struct File {
     std::shared_ptr<MapObject> map;
     std::shared_ptr<Btf> btf;
+    std::shared_ptr<Program> program;
     int watch = 0;  // 0 if there is none: the file is kept for good
   };
   template <typename Object>
@@ -104,8 +120,8 @@ class MapFiles final : public MapDescriptors {
   // caller to destroy behind the lock.
   std::vector<File> Collect() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   void CollectNow();
-  // Opens a file for `file`.
-  long OpenLocked(File file, uint32_t rights)
+  // Opens a file for `file`, with a name that programs may look for.
+  long OpenLocked(File file, const char* name, uint32_t rights)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   // Behind fork(): finds the descriptors that were inherited.
   void WatchAgain() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
@@ -118,6 +134,7 @@ class MapFiles final : public MapDescriptors {
   bool forked_ ABSL_GUARDED_BY(lock_) = false;
   Ids<MapObject> map_ids_ ABSL_GUARDED_BY(lock_);
   Ids<Btf> btf_ids_ ABSL_GUARDED_BY(lock_);
+  Ids<Program> program_ids_ ABSL_GUARDED_BY(lock_);
 };
 
 }  // namespace bpfmap

@@ -206,8 +206,9 @@ long ObjectInfo(const Attributes& attributes) {
   const long error = MapFiles::OfProcess().Find(
       static_cast<int>(attributes->info.bpf_fd), &file);
   if (error != 0) return error == -EBADF ? -EBADFD : error;
-  return file.map != nullptr ? InfoOfMap(attributes, *file.map)
-                             : InfoOfBtf(attributes, *file.btf);
+  if (file.map != nullptr) return InfoOfMap(attributes, *file.map);
+  if (file.btf != nullptr) return InfoOfBtf(attributes, *file.btf);
+  return -EINVAL;
 }
 
 long MapGetNextId(const Attributes& attributes) {

@@ -1,0 +1,193 @@
+// libbpf's own readers and writers of rings, on rings of this library.
+//
+// The program's side is RingBuffer and UserRingBuffer; libbpf is Debian's, and
+// finds this library behind syscall(), mmap(), epoll_ctl() and epoll_wait().
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "maps/errno.h"
+#include "maps/ring_buffer.h"
+#include "maps/ring_def.h"
+#include "maps/user_ring_buffer.h"
+#include "syscall/bpf_syscall.h"
+#include "syscall/mappable.h"
+
+namespace bpfmap {
+namespace {
+
+constexpr int kLong = 60'000;  // milliseconds; nobody waits for so long
+
+class LibbpfRingTest : public testing::Test {
+ protected:
+  LibbpfRingTest()
+      : fd_(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "ring", 0, 0, 4096, nullptr)),
+        map_(MapOfDescriptor(fd_)),
+        reader_(ring_buffer__new(fd_, &Receive, this, nullptr)) {}
+  ~LibbpfRingTest() override {
+    ring_buffer__free(reader_);
+    close(fd_);
+  }
+
+  static int Receive(void* self, void* data, std::size_t size) {
+    auto* const test = static_cast<LibbpfRingTest*>(self);
+    test->received_.emplace_back(static_cast<char*>(data), size);
+    return test->answer_;
+  }
+
+  RingBuffer<Mappable>& ring() {
+    return static_cast<RingBuffer<Mappable>&>(*map_);
+  }
+  Errno Output(const std::string& text, uint64_t flags = 0) {
+    return ring().Output(text.data(), text.size(), flags);
+  }
+
+  int fd_;
+  std::shared_ptr<LocalMap> map_;
+  ring_buffer* reader_;
+  std::vector<std::string> received_;
+  int answer_ = 0;
+};
+
+TEST_F(LibbpfRingTest, PollReturnsWhatWasOutput) {
+  ASSERT_NE(reader_, nullptr);
+  ASSERT_EQ(Output("one"), Errno::kOk);
+  ASSERT_EQ(Output("two"), Errno::kOk);
+  EXPECT_EQ(ring_buffer__poll(reader_, kLong), 2);
+  EXPECT_EQ(received_, (std::vector<std::string>{"one", "two"}));
+  // The ring is empty, so there is nothing to be woken for.
+  EXPECT_EQ(ring_buffer__poll(reader_, 10), 0);
+  ASSERT_EQ(Output("three"), Errno::kOk);
+  EXPECT_EQ(ring_buffer__poll(reader_, kLong), 1);
+}
+
+TEST_F(LibbpfRingTest, WhatIsLeftWakesAgain) {
+  ASSERT_EQ(Output("one"), Errno::kOk);
+  ASSERT_EQ(Output("two"), Errno::kOk);
+  answer_ = -5;  // stop
+  EXPECT_EQ(ring_buffer__poll(reader_, kLong), -5);
+  answer_ = 0;
+  EXPECT_EQ(ring_buffer__poll(reader_, kLong), 1);
+  EXPECT_EQ(received_.size(), 2u);
+}
+
+TEST_F(LibbpfRingTest, WhatCameWithoutAWakeUpIsConsumedAndNotPolled) {
+  ASSERT_EQ(Output("quiet", kRbNoWakeup), Errno::kOk);
+  EXPECT_EQ(ring_buffer__poll(reader_, 10), 0);
+  EXPECT_EQ(ring_buffer__consume(reader_), 1);
+  ASSERT_EQ(Output("quiet", kRbNoWakeup), Errno::kOk);
+  ASSERT_EQ(Output("loud", kRbForceWakeup), Errno::kOk);
+  EXPECT_EQ(ring_buffer__poll(reader_, kLong), 2);
+}
+
+TEST_F(LibbpfRingTest, AReaderThatIsLateFindsWhatWaits) {
+  ASSERT_EQ(Output("early", kRbNoWakeup), Errno::kOk);
+  ring_buffer* const late = ring_buffer__new(fd_, &Receive, this, nullptr);
+  ASSERT_NE(late, nullptr);
+  EXPECT_EQ(ring_buffer__poll(late, kLong), 1);
+  ring_buffer__free(late);
+}
+
+TEST_F(LibbpfRingTest, ASleeperIsWokenForEachRecord) {
+  constexpr int kRecords = 20'000;
+  std::thread program([&] {
+    for (int i = 0; i < kRecords;) {
+      if (Output("record " + std::to_string(i)) == Errno::kOk) {
+        ++i;
+      } else {
+        std::this_thread::yield();
+      }
+    }
+  });
+  int got = 0;
+  while (got < kRecords) {
+    const int polled = ring_buffer__poll(reader_, kLong);
+    ASSERT_GT(polled, 0);
+    got += polled;
+  }
+  program.join();
+  ASSERT_EQ(received_.size(), std::size_t{kRecords});
+  EXPECT_EQ(received_.back(), "record " + std::to_string(kRecords - 1));
+}
+
+TEST(LibbpfUserRingTest, AWriterThatWaitsForRoomGetsIt) {
+  const int fd =
+      bpf_map_create(BPF_MAP_TYPE_USER_RINGBUF, "ring", 0, 0, 4096, nullptr);
+  const auto map = MapOfDescriptor(fd);
+  auto& ring = static_cast<UserRingBuffer<Mappable>&>(*map);
+  user_ring_buffer* const writer = user_ring_buffer__new(fd, nullptr);
+  ASSERT_NE(writer, nullptr);
+  EXPECT_EQ(user_ring_buffer__reserve_blocking(writer, 8192, 0), nullptr);
+  EXPECT_EQ(errno, E2BIG);
+
+  constexpr int kRecords = 20'000;
+  std::atomic<bool> stop{false};
+  std::atomic<int> drained{0};
+  std::thread program([&] {
+    while (!stop.load()) {
+      const int64_t some = ring.Drain(
+          [&](void* data, uint32_t size) {
+            int number;
+            EXPECT_EQ(size, 56u);
+            std::memcpy(&number, data, sizeof number);
+            EXPECT_EQ(number, drained.fetch_add(1));
+            return 0;
+          },
+          0);
+      ASSERT_GE(some, 0);
+      if (some == 0) std::this_thread::yield();
+    }
+  });
+  for (int i = 0; i < kRecords; ++i) {
+    void* const record = user_ring_buffer__reserve_blocking(writer, 56, kLong);
+    if (record == nullptr) {
+      ADD_FAILURE() << std::strerror(errno);
+      break;
+    }
+    std::memset(record, 0, 56);
+    std::memcpy(record, &i, sizeof i);
+    user_ring_buffer__submit(writer, record);
+  }
+  while (drained.load() < kRecords && !testing::Test::HasFailure()) {
+    std::this_thread::yield();
+  }
+  while (drained.load() < kRecords && !HasFailure()) {
+    std::this_thread::yield();
+  }
+  stop.store(true);
+  program.join();
+  EXPECT_EQ(drained.load(), kRecords);
+  user_ring_buffer__free(writer);
+  close(fd);
+}
+
+TEST(OverrideTest, OtherSystemCallsAreHandedOn) {
+  errno = 5;
+  EXPECT_EQ(syscall(SYS_getpid), getpid());
+  EXPECT_EQ(errno, 5);
+  EXPECT_EQ(syscall(SYS_close, -1), -1);
+  EXPECT_EQ(errno, EBADF);
+  // All six arguments.
+  void* const pages = reinterpret_cast<void*>(
+      syscall(SYS_mmap, nullptr, 8192, PROT_READ | PROT_WRITE,
+              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
+  ASSERT_NE(pages, MAP_FAILED);
+  std::memset(pages, 1, 8192);
+  EXPECT_EQ(munmap(pages, 8192), 0);
+}
+
+}  // namespace
+}  // namespace bpfmap
