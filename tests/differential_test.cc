@@ -5,6 +5,7 @@
 //
 // Flags: --seed=N (printed by every run), --steps=N.
 
+#include "tests/command_flags.h"
 #include "tests/differential.h"
 
 #include <cstdint>
@@ -20,9 +21,6 @@
 #include "tests/backend.h"
 #include "tests/kernel_support.h"
 #include "tests/model_map.h"
-
-ABSL_FLAG(uint64_t, seed, 1, "Where the random commands start from.");
-ABSL_FLAG(uint64_t, steps, 1000000, "How many commands each test gives.");
 
 namespace bpfmap {
 namespace {

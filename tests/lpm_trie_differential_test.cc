@@ -15,11 +15,9 @@
 #include "maps/errno.h"
 #include "maps/map_def.h"
 #include "tests/backend.h"
+#include "tests/command_flags.h"
 #include "tests/differential.h"
 #include "tests/kernel_support.h"
-
-ABSL_FLAG(uint64_t, seed, 1, "Where the random commands start from.");
-ABSL_FLAG(uint64_t, steps, 1000000, "How many commands each test gives.");
 
 namespace bpfmap {
 namespace {

@@ -37,14 +37,12 @@
 #include "profiles/cloud.h"
 #include "profiles/cpu.h"
 #include "tests/backend.h"
+#include "tests/command_flags.h"
 #include "tests/differential.h"
 #include "tests/kernel_program.h"
 #include "tests/kernel_support.h"
 #include "tests/on_cpu.h"
 #include "tests/print_errno.h"
-
-ABSL_FLAG(uint64_t, seed, 1, "Where the random commands start from.");
-ABSL_FLAG(uint64_t, steps, 1000000, "How many commands each test gives.");
 
 namespace bpfmap {
 namespace {

@@ -25,12 +25,10 @@
 #include "maps/map_def.h"
 #include "maps/map_types.h"
 #include "profiles/cloud.h"
+#include "tests/command_flags.h"
 #include "tests/kernel_support.h"
 #include "tests/push_pop_model.h"
 #include "tests/push_pop_view.h"
-
-ABSL_FLAG(uint64_t, seed, 1, "Where the random commands start from.");
-ABSL_FLAG(uint64_t, steps, 1000000, "How many commands each test gives.");
 
 namespace bpfmap {
 namespace {
