@@ -43,9 +43,12 @@ class Assembler {
   void AndValue(Register to, int32_t value) { Add(0x57, to, 0, 0, value); }
   void ShiftLeft(Register to, int32_t count) { Add(0x67, to, 0, 0, count); }
 
-  // 8 bytes.
+  // 8 bytes, or 4.
   void Load(Register to, Register from, int offset) {
     Add(0x79, to, from, offset, 0);
+  }
+  void LoadHalf(Register to, Register from, int offset) {
+    Add(0x61, to, from, offset, 0);
   }
   void Store(Register to, int offset, Register from) {
     Add(0x7b, to, from, offset, 0);
@@ -150,6 +153,7 @@ class LoopWriter {
   void WriteStep() {
     switch (loop_.step) {
       case KernelStep::kNothing:
+        if (loop_.key_count > 0) to_.LoadHalf(kR1, kR2, 0);
         return;
       case KernelStep::kLookupHit:
         return WriteLookupHit();

@@ -47,6 +47,9 @@ struct Implementation {
   // The memory of a full map in bytes. Where there is no such function, what
   // the process grew by is measured.
   std::function<double(const typename V::Map&)> bytes = nullptr;
+
+  // Whether it is Linux's, where operations may fail: see FailuresAreRare().
+  bool is_kernel = false;
 };
 
 }  // namespace bpfmap::bench

@@ -1,10 +1,8 @@
 // The maps of the running kernel as a BPF program reaches them: each operation
 // is a call of a helper, in a program that the kernel has compiled.
 //
-// A row here is timed by the kernel (kernel_loop.h), so it ends in manual_time
-// and not in real_time. The cost of the loop is taken off, which it is not for
-// the other rows: their loop, of half a nanosecond to one, counts against them.
-// The counter loop_per_op says how many seconds a turn were taken off.
+// A row here is timed by the kernel (kernel_loop.h). What the loop costs is
+// taken off, as it is for the other rows (timed_loop.h).
 
 #include <algorithm>
 #include <cstddef>
@@ -24,6 +22,7 @@
 #include "bench/kernel_fits.h"
 #include "bench/kernel_loop.h"
 #include "bench/pinned_thread.h"
+#include "bench/timed_loop.h"
 #include "bench/user_view.h"
 #include "benchmark/benchmark.h"
 #include "maps/kernel_map.h"
@@ -144,26 +143,13 @@ absl::Status Prepare(const RowSpec& spec, uint32_t seed,
   return absl::OkStatus();
 }
 
-// Linux's hash does not promise what ours does: with a second thread, a lookup
-// may miss a key that is just being replaced. Up to one operation in 1,000 may
-// fail; the counter `failures` says how many did.
-bool FailuresAreRare(benchmark::State& state, const KernelLoop& loop,
-                     Session& session) {
-  const uint64_t failures = loop.Failures();
-  const auto turns = static_cast<uint64_t>(state.iterations());
-  if (failures > (state.threads() == 1 ? 0 : turns / 1000)) {
-    session.Fail(state, absl::StrCat(failures, " of ", turns,
-                                     " operations failed in the kernel"));
-    return false;
-  }
-  state.counters["failures"] = static_cast<double>(failures);
-  return true;
-}
-
 void TimeProgram(benchmark::State& state, const KernelFixture& fixture,
-                 Session& session) {
+                 const RowSpec& spec, Session& session) {
   const PinnedThread pinned(state.thread_index());
   KernelLoop& loop = *fixture.loops[state.thread_index()];
+  WithoutLoop without_loop(
+      session.Least(absl::StrCat("the kernel's loop, ", spec.def.key_size),
+                    fixture.seconds_of_nothing));
   while (state.KeepRunningBatch(KernelLoop::kTurns)) {
     const auto seconds = loop.Run();
     if (!seconds.ok()) {
@@ -171,16 +157,13 @@ void TimeProgram(benchmark::State& state, const KernelFixture& fixture,
                                        " while it was timed"));
       return;
     }
-    // Not 0 in any case: Google Benchmark would go on forever.
-    state.SetIterationTime(
-        std::max(*seconds - fixture.seconds_of_nothing, *seconds / 100));
+    state.SetIterationTime(without_loop.Add(*seconds));
   }
-  if (!FailuresAreRare(state, loop, session)) return;
+  if (!FailuresAreRare(state, loop.Failures(), session)) return;
   CountOperations(state);
-  const auto average = benchmark::Counter::kAvgThreads;
-  state.counters["loop_per_op"] = {
-      fixture.seconds_of_nothing / KernelLoop::kTurns, average};
-  state.counters["bytes_per_entry"] = {fixture.bytes_per_entry, average};
+  without_loop.SetCounters(state, KernelLoop::kTurns);
+  state.counters["bytes_per_entry"] = {fixture.bytes_per_entry,
+                                       benchmark::Counter::kAvgThreads};
 }
 
 template <typename Operation>
@@ -197,7 +180,7 @@ void AddProgramRow(const RowSpec& spec, Session& session) {
       session.Fail(state, std::string(fixture->status.message()));
       return;
     }
-    TimeProgram(state, *fixture, session);
+    TimeProgram(state, *fixture, spec, session);
   };
   benchmark::RegisterBenchmark(name.c_str(), run)
       ->Threads(spec.threads)

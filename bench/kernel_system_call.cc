@@ -31,9 +31,9 @@ double Bytes(const BpfMap& map) {
 
 std::vector<Contender> KernelMaps() {
   return {MakeContender(Implementation<UserView>{"kernel/user", KernelFits,
-                                                 Create, Bytes}),
+                                                 Create, Bytes, true}),
           MakeContender(Implementation<PushPopUserView>{
-              "kernel/user", KernelFits, Create, Bytes})};
+              "kernel/user", KernelFits, Create, Bytes, true})};
 }
 
 }  // namespace bpfmap::bench

@@ -59,9 +59,7 @@ size_t AddAllRows(Preset preset, Session& session) {
       }
       contender.add_row(row, session);
       const std::string name = absl::StrCat(
-          RowName(row, contender.name), "/",
-          contender.name == "kernel/program" ? "manual_time" : "real_time",
-          "/threads:", row.threads);
+          RowName(row, contender.name), "/manual_time/threads:", row.threads);
       if (filter.Selects(name)) ++count;
     }
   }
@@ -75,7 +73,7 @@ Usage: map_bench [--preset=PRESET] [--benchmark_filter=REGEX] [--seed=N]
 
 A row is named
   MAP/OPERATION/IMPLEMENTATION/VIEW/kKEY_SIZEvVALUE_SIZE/nENTRIES/KEYS/
-  CLOCK/threads:N
+  manual_time/threads:N
 with
   MAP                  hash array queue stack
   OPERATION            %s
@@ -92,7 +90,8 @@ The run ends with a table on stdout; on stderr it shows how far it is. For every
 number of every repetition, in JSON, use
   map_bench --benchmark_repetitions=5 --benchmark_out=FILE
 There, time_per_op is what one operation takes one thread, in seconds by the
-wall clock; p50, p99 and p999 are ns. In a row insert_delete, one operation is
+wall clock, and loop_per_op what was taken off for the loop around it; p50, p99
+and p999 are ns. In a row insert_delete, one operation is
 an insert and a delete; in a row push_pop, a push and a pop.
 
 Every row is checked before it is timed. The program ends with 1 if a row had an

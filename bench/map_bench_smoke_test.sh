@@ -34,8 +34,7 @@ run() {
   err=$(<"$tmp/err")
 }
 
-# implementations MAP SIZES: those that have rows about such a map, with the
-# clock that counts.
+# implementations MAP SIZES: those that have rows about such a map.
 implementations() {
   local ours="cloud/program cloud_direct/program cloud/user" peers
   [[ $2 == k[04]v8 ]] && ours+=" embedded/program embedded/user"
@@ -49,21 +48,20 @@ implementations() {
     stack) peers="std_deque_mutex/user boost_lockfree/user" ;;
   esac
   [[ $with_peers == yes && -n ${peers-} ]] &&
-    printf '%s .../real_time\n' $peers
-  [[ $with_kernel == yes ]] && echo "kernel/user .../real_time
-    kernel/program .../manual_time"
-  printf '%s .../real_time\n' $ours
+    printf '%s\n' $peers
+  [[ $with_kernel == yes ]] && printf '%s\n' kernel/user kernel/program
+  printf '%s\n' $ours
 }
 
 # The names that there must be.
 expected_rows() {
-  local map operation sizes popularity threads implementation clock
+  local map operation sizes popularity threads implementation
   for map in queue stack; do
     for sizes in k0v8 k0v64; do
       for threads in 1 2; do
-        while read -r implementation clock; do
+        while read -r implementation; do
           printf '%s/' "$map/push_pop/$implementation/$sizes/n1024"
-          echo "${clock#*/}/threads:$threads"
+          echo "manual_time/threads:$threads"
         done < <(implementations $map $sizes)
       done
     done
@@ -79,9 +77,9 @@ expected_rows() {
             [[ $popularity == zipf && $sizes/$threads != k4v8/2 ]] && continue
             [[ $popularity/$operation == zipf/lookup_miss ]] && continue
             [[ $popularity/$operation == zipf/insert_delete ]] && continue
-            while read -r implementation clock; do
+            while read -r implementation; do
               printf '%s/' "$map/$operation/$implementation/$sizes/n1024"
-              echo "$popularity/${clock#*/}/threads:$threads"
+              echo "$popularity/manual_time/threads:$threads"
             done < <(implementations $map $sizes)
           done
         done
@@ -121,15 +119,18 @@ expect "no row has an error" "" "$(grep error_message "$tmp/rows.json")"
 expect "every row has run" "$count" "$(values iterations | grep -c '^[1-9]')"
 expect "every row has a time" "$count" \
   "$(values time_per_op | grep -c '[1-9]')"
+expect "every row says what its loop takes" "$count" \
+  "$(values loop_per_op | grep -c '[1-9]')"
 expect "every row counts its operations" "$count" \
   "$(values items_per_second | grep -c '[1-9]')"
 
 expect "two threads have percentiles" \
-  "$(grep -c 'real_time/threads:2$' <<<"$rows")" "$(values p999 | wc -l)"
+  "$(grep -v /kernel/program/ <<<"$rows" | grep -c '/threads:2$')" \
+  "$(values p999 | wc -l)"
 grep -q "^row $count of $count, " "$tmp/err"
 expect "progress is shown" 0 $?
 expect "every row is in the table" "$count" \
-  "$(grep -cE '^  [a-z_]+/(program|user) +[0-9]' "$tmp/out")"
+  "$(grep -cE '^  [a-z_]+/(program|user) +<?[0-9]' "$tmp/out")"
 
 run --preset=smoke --benchmark_list_tests --benchmark_filter=array/update
 expect "a filter selects" "$(grep ^array/update/ <<<"$rows")" \
@@ -144,8 +145,8 @@ for preset in goals full; do
 done
 
 run --preset=goals --benchmark_list_tests --benchmark_filter=push_pop
-for row in queue/push_pop/cloud/program/k0v8/n1024/real_time/threads:1 \
-  stack/push_pop/cloud_direct/program/k0v8/n1024/real_time/threads:2; do
+for row in queue/push_pop/cloud/program/k0v8/n1024/manual_time/threads:1 \
+  stack/push_pop/cloud_direct/program/k0v8/n1024/manual_time/threads:2; do
   grep -qx "$row" "$tmp/out"
   expect "the preset goals has $row" 0 $?
 done

@@ -82,7 +82,9 @@ std::string Number(double value, int digits) {
 std::string Ratio(const Line* reference, const Line& line) {
   if (reference == nullptr || line.seconds <= 0) return "";
   const std::string ratio = Number(reference->seconds / line.seconds, 2);
-  return ratio.empty() ? "" : absl::StrCat(ratio, "x");
+  if (ratio.empty()) return "";
+  const bool is_rough = reference->result->at_most || line.result->at_most;
+  return absl::StrCat(is_rough ? "~" : "", ratio, "x");
 }
 
 constexpr char kFormat[] = "  %-34s %9s %9s %9s %9s %8s %9s %9s\n";
@@ -102,7 +104,8 @@ void Append(const Group& group, std::string* out) {
       continue;
     }
     absl::StrAppendFormat(
-        out, kFormat, name, Number(line.seconds * 1e9, 1),
+        out, kFormat, name,
+        absl::StrCat(result.at_most ? "<" : "", Number(line.seconds * 1e9, 1)),
         Number(result.p50, 0), Number(result.p99, 0), Number(result.p999, 0),
         Number(result.bytes_per_entry, 1),
         Ratio(KernelOf(group, line.view), line), Ratio(best_peer, line));

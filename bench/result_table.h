@@ -15,11 +15,12 @@ struct Result {
   std::vector<double> seconds = {};   // of one operation, at each repetition
   double p50 = 0, p99 = 0, p999 = 0;  // ns
   double bytes_per_entry = 0;
+  bool at_most = false;  // the time of an operation about as cheap as the loop
   std::string error = {};
 };
 
 // The results in groups of the same map, operation, sizes, entries, keys
-// and threads. The time is the median in ns. A ratio above 1 says that the row
+// and threads. The time is the median in ns, or "<" and more than it is. A ratio above 1 says that the row
 // is so many times as fast as what it is compared with:
 //
 //   kernel     the kernel's map in the same view: a program's map with the

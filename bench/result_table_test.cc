@@ -13,7 +13,7 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 std::string Name(const std::string& implementation,
-                 const std::string& clock = "real_time") {
+                 const std::string& clock = "manual_time") {
   return "hash/update/" + implementation + "/k4v8/n1024/uniform/" + clock +
          "/threads:2";
 }
@@ -22,7 +22,7 @@ TEST(ResultTableTest, ComparesEachViewWithTheKernelsOwn) {
   const std::string table = ResultTable(
       {{.name = Name("cloud/program"), .seconds = {10e-9}},
        {.name = Name("cloud/user"), .seconds = {20e-9}},
-       {.name = Name("kernel/program", "manual_time"), .seconds = {50e-9}},
+       {.name = Name("kernel/program", "real_time"), .seconds = {50e-9}},
        {.name = Name("kernel/user"), .seconds = {500e-9}}});
   EXPECT_THAT(table, HasSubstr("\nhash update k4v8 n1024 uniform threads:2\n"));
   EXPECT_THAT(table, ContainsRegex("cloud/program +10.0 +5.00x"));
@@ -40,6 +40,15 @@ TEST(ResultTableTest, ComparesWithTheFastestPeer) {
   EXPECT_THAT(table, ContainsRegex("cloud_direct/program +10.0 +1.50x"));
   EXPECT_THAT(table, ContainsRegex("slow/user +90.0 +0.17x"));
   EXPECT_THAT(table, HasSubstr("broken/user ERROR: it broke\n"));
+}
+
+TEST(ResultTableTest, WhatHidesBehindTheLoopIsMarked) {
+  const std::string table = ResultTable(
+      {{.name = Name("cloud/program"), .seconds = {1e-9}, .at_most = true},
+       {.name = Name("cloud_direct/program"), .seconds = {4e-9}},
+       {.name = Name("kernel/program"), .seconds = {8e-9}}});
+  EXPECT_THAT(table, ContainsRegex("cloud/program +<1.0 +~8.00x"));
+  EXPECT_THAT(table, ContainsRegex("cloud_direct/program +4.0 +2.00x"));
 }
 
 TEST(ResultTableTest, RepetitionsCountByTheirMedian) {

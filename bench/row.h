@@ -18,10 +18,12 @@
 #include "bench/check_push_pop.h"
 #include "bench/implementation.h"
 #include "bench/latency.h"
+#include "bench/operations.h"
 #include "bench/pinned_thread.h"
 #include "bench/resident_memory.h"
 #include "bench/row_spec.h"
 #include "bench/session.h"
+#include "bench/timed_loop.h"
 #include "bench/workload.h"
 #include "benchmark/benchmark.h"
 #include "maps/errno.h"
@@ -34,6 +36,7 @@ struct Fixture {
   absl::Status status;  // where it is not OK, there is nothing to time
   std::shared_ptr<typename View::Map> map;
   double bytes_per_entry = 0;  // 0: not known
+  bool is_kernel = false;      // as Implementation::is_kernel
   std::vector<std::byte> new_value;
   std::vector<std::vector<std::byte>> keys;  // of each thread
   std::vector<KeyCursor> cursors;            // where each thread goes on
@@ -43,6 +46,7 @@ template <typename Operation, typename View>
 Fixture<View> MakeFixture(const Implementation<View>& implementation,
                           const RowSpec& spec, uint32_t seed) {
   Fixture<View> fixture;
+  fixture.is_kernel = implementation.is_kernel;
   const Workload workload(spec.def, seed, spec.pattern);
   const bool measure = spec.def.max_entries >= kMinEntriesToMeasure;
   const int64_t resident_before = measure ? ResidentBytes() : 0;
@@ -88,37 +92,48 @@ void TimeRow(benchmark::State& state, Fixture<View>& fixture,
   KeyCursor keys = fixture.cursors[state.thread_index()];
   uint64_t turns = 0;
   constexpr bool kOwn = Operation::kKeys == KeySet::kOwnAbsent;
-  const auto run = [&] {
-    return Operation::Run(view, {.key = keys.Next(),
-                                 .old_key = kOwn ? keys.NextOld() : nullptr,
-                                 .value = fixture.new_value.data(),
-                                 .number = turns++});
+  const auto next = [&] {
+    return Turn{.key = keys.Next(),
+                .old_key = kOwn ? keys.NextOld() : nullptr,
+                .value = fixture.new_value.data(),
+                .number = turns++};
   };
+  WithoutLoop without_loop(session.Least(
+      absl::StrCat("the loop, ", spec.def.key_size, kOwn ? " twice" : ""),
+      SecondsOfNothing(next)));
+  keys = fixture.cursors[state.thread_index()];
+  turns = 0;
   const auto fail = [&](Errno error) {
     session.Fail(state, absl::StrCat(Operation::kName, " failed with ",
                                      ErrnoName(error), " while it was timed"));
   };
-  for (auto _ : state) {
-    const Errno error = run();
-    if (error != Errno::kOk) [[unlikely]] {
-      fail(error);
-      return;
+  Errno error = Errno::kOk;
+  uint64_t failures = 0;  // let pass
+  const auto run = [&] {
+    error = Operation::Run(view, next());
+    if (error == Errno::kOk) [[likely]] {
+      return true;
     }
+    failures += fixture.is_kernel;
+    return fixture.is_kernel;
+  };
+  while (state.KeepRunningBatch(kBatch)) {
+    const double seconds = SecondsOfBatch(run);
+    if (error != Errno::kOk && !fixture.is_kernel) return fail(error);
+    state.SetIterationTime(without_loop.Add(seconds));
   }
+  if (fixture.is_kernel && !FailuresAreRare(state, failures, session)) return;
   CountOperations(state);
+  without_loop.SetCounters(state, kBatch);
   if (fixture.bytes_per_entry > 0) {
     state.counters["bytes_per_entry"] = benchmark::Counter(
         fixture.bytes_per_entry, benchmark::Counter::kAvgThreads);
   }
   fixture.cursors[state.thread_index()] = keys;
   if (state.threads() == 1) return;
-  Errno error = Errno::kOk;
-  const Percentiles percentiles = SampleLatency([&] {
-    error = run();
-    return error == Errno::kOk;
-  });
+  const Percentiles percentiles = SampleLatency(run);
   fixture.cursors[state.thread_index()] = keys;
-  if (error != Errno::kOk) return fail(error);
+  if (error != Errno::kOk && !fixture.is_kernel) return fail(error);
   const auto average = benchmark::Counter::kAvgThreads;
   state.counters["p50"] = {percentiles.p50, average};
   state.counters["p99"] = {percentiles.p99, average};
@@ -143,7 +158,7 @@ void AddRow(const Implementation<View>& implementation, const RowSpec& spec,
   };
   benchmark::RegisterBenchmark(name.c_str(), run)
       ->Threads(spec.threads)
-      ->UseRealTime();
+      ->UseManualTime();
 }
 
 }  // namespace bpfmap::bench

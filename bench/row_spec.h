@@ -24,8 +24,8 @@ inline std::string NameOf(MapType type) {
   return absl::AsciiStrToLower(MapTypeName(type));
 }
 
-// The name of a row, up to what Google Benchmark adds: whether it is the wall
-// clock that counts, and the threads. `implementation` is its name and view.
+// The name of a row, up to what Google Benchmark adds: "manual_time", and the
+// threads. `implementation` is its name and view.
 // It says nothing of a pattern of keys where there are none.
 inline std::string RowName(const RowSpec& spec,
                            const std::string& implementation) {

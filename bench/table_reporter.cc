@@ -23,6 +23,7 @@ void Take(const benchmark::BenchmarkReporter::Run& run, Result* result) {
   result->p99 = CounterOf(run, "p99");
   result->p999 = CounterOf(run, "p999");
   result->bytes_per_entry = CounterOf(run, "bytes_per_entry");
+  result->at_most = CounterOf(run, "at_most") > 0;
 }
 
 }  // namespace
