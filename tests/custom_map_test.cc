@@ -475,7 +475,7 @@ TEST(CreateCustomMapTest, CreateMapFindsTheProvider) {
   EXPECT_EQ(StatusToErrno(missing), Errno::kInval);
   EXPECT_EQ(missing.message(),
             "CUSTOM map: create with key_size 4, value_size 4, max_entries 4, "
-            "map_flags 0x0: type 4100: the type has no provider: see "
+            "map_flags 0x0, type 4100: the type has no provider: see "
             "maps/map_provider.h: EINVAL");
 
   ASSERT_EQ(providers.Add(&provider), Errno::kOk);
@@ -490,7 +490,7 @@ TEST(CreateCustomMapTest, CreateMapFindsTheProvider) {
   EXPECT_EQ(StatusToErrno(refused), Errno::k2Big);
   EXPECT_EQ(refused.message(),
             "CUSTOM map: create with key_size 4, value_size 4, max_entries "
-            "100, map_flags 0x0: type 4100: max_entries must be 8 or less: "
+            "100, map_flags 0x0, type 4100: max_entries must be 8 or less: "
             "E2BIG");
   EXPECT_EQ(providers.Remove(&provider), Errno::kOk);
   EXPECT_FALSE(provider.leaked);
