@@ -67,33 +67,6 @@ class PushPopProgramView {
   std::vector<std::byte> value_;
 };
 
-// LocalMap does not have Push() and Pop(), as only these types have them. This
-// is what an interface with them costs.
-class PushPopMap {
- public:
-  virtual Errno Push(const void* value, uint64_t flags) = 0;
-  virtual Errno Pop(void* value) = 0;
-
- protected:
-  ~PushPopMap() = default;
-};
-
-template <typename Map>
-class PushPopMapOf final : public PushPopMap {
- public:
-  PushPopMapOf(const MapDef& def, typename Map::Memory* memory)
-      : map_(def, memory) {}
-
-  Errno Init() { return map_.Init(); }
-  Errno Push(const void* value, uint64_t flags) override {
-    return map_.Push(value, flags);
-  }
-  Errno Pop(void* value) override { return map_.Pop(value); }
-
- private:
-  Map map_;
-};
-
 // Whether a profile has such maps, and memory for one.
 template <Profile P>
 bool Fits([[maybe_unused]] const MapDef& def) {
@@ -128,14 +101,6 @@ absl::StatusOr<std::shared_ptr<Interface>> Create(const MapDef& def) {
   return created;
 }
 
-template <Profile P>
-absl::StatusOr<std::shared_ptr<PushPopMap>> CreatePushPop(const MapDef& def) {
-  if (def.type == MapType::kQueue) {
-    return CreateOne<PushPopMap, PushPopMapOf<QueueMap<P>>, P>(def);
-  }
-  return CreateOne<PushPopMap, PushPopMapOf<StackMap<P>>, P>(def);
-}
-
 template <typename View, MapType type>
 Contender Direct() {
   using Map = typename View::Map;
@@ -153,8 +118,8 @@ Contender ByProgram() {
 
 template <Profile P>
 Contender PushPopByProgram() {
-  return MakeContender(Implementation<PushPopProgramView<PushPopMap>>{
-      absl::StrCat(P::kName, "/program"), Fits<P>, CreatePushPop<P>});
+  return MakeContender(Implementation<PushPopProgramView<LocalMap>>{
+      absl::StrCat(P::kName, "/program"), Fits<P>, Create<LocalMap, P>});
 }
 
 template <Profile P, typename View = UserView>

@@ -13,12 +13,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <optional>
 #include <string>
-#include <system_error>
 #include <vector>
 
 #include "absl/flags/flag.h"
@@ -29,6 +26,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
+#include "examples/input_file.h"
 #include "examples/process_counter_program.h"
 #include "examples/strace_parser.h"
 #include "examples/strace_tasks.h"
@@ -45,7 +43,6 @@ ABSL_FLAG(uint32_t, max_entries, 10240,
 namespace bpfmap::examples {
 namespace {
 
-constexpr char kRecording[] = "examples/data/make.strace";
 constexpr size_t kMaxLine = 1 << 20;  // a longer line does not parse
 
 struct Input {
@@ -63,26 +60,6 @@ struct LineCount {
 int Fail(absl::string_view message) {
   absl::FPrintF(stderr, "process_counter: %s\n", message);
   return 1;
-}
-
-// Where the recording is: seen from the runfiles (`bazel run`, `bazel test`)
-// or the top of the repository, else beside the program.
-std::string RecordingPath(absl::string_view program) {
-  std::error_code ignored;
-  for (const std::string& path :
-       {std::string(kRecording),
-        absl::StrCat(program, ".runfiles/bpfmap/", kRecording),
-        absl::StrCat(program, ".runfiles/_main/", kRecording)}) {
-    if (std::filesystem::exists(path, ignored)) return path;
-  }
-  return kRecording;
-}
-
-// `bazel run` starts a program in its runfiles and tells where the user is.
-std::string UserPath(const std::string& name) {
-  const char* directory = std::getenv("BUILD_WORKING_DIRECTORY");
-  if (directory == nullptr) return name;
-  return (std::filesystem::path(directory) / name).string();
 }
 
 // Reads up to the next newline, or the end. Bytes beyond kMaxLine + 1 are
@@ -220,7 +197,7 @@ int Main(int argc, char** argv) {
 
   Input input;
   if (args.size() < 2) {
-    input.name = RecordingPath(args[0]);
+    input.name = RecordingPath(args[0], "make.strace");
     absl::FPrintF(stderr, "reading %s\n", input.name);
   } else if (absl::string_view(args[1]) == "-") {
     input = {"stdin", stdin};

@@ -61,7 +61,10 @@ class ArrayOfMaps final : public LocalMap {
   //   EINVAL      max_entries of 0; a key or a value that is not 4 bytes; a
   //               flag that arrays of maps do not have; what DefCheck lists
   //   EOPNOTSUPP  a lock in the value
-  static constexpr DefCheck Check(const MapDef& def);
+  static constexpr DefCheck Check(const MapDef& def) {
+    if (DefCheck check = CheckSizesAndFlags(def)) return check;
+    return CheckNameAndNoLock(def);
+  }
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
@@ -76,15 +79,18 @@ class ArrayOfMaps final : public LocalMap {
   //   ENOTSUPP  it is an array of programs
   //   ENOMEM    no memory
   Errno Init() {
-    const DefCheck check = Check(def_);
-    if (check) return check.error;
-    const Errno error = inner_maps_.SetTemplate(def_.inner_map_fd);
-    if (error != Errno::kOk) return error;
+    check_ = CheckSizesAndFlags(def_);
+    if (!check_) check_ = inner_maps_.SetTemplate(def_.inner_map_fd);
+    if (!check_) check_ = CheckNameAndNoLock(def_);
+    if (check_) return check_.error;
     if (!block_.Allocate(MemoryNeeded(def_))) return Errno::kNoMem;
     slots_ = reinterpret_cast<Slot*>(
         block_.Carve(uint64_t{def_.max_entries} * sizeof(Slot)));
     return Errno::kOk;
   }
+
+  // Why Init() failed, for people; empty for ENOMEM.
+  const char* reason() const { return check_.reason; }
 
   MapDef def() const override { return def_; }
 
@@ -213,7 +219,11 @@ class ArrayOfMaps final : public LocalMap {
     return Errno::kOk;
   }
 
+  // The checks before the template is looked at.
+  static constexpr DefCheck CheckSizesAndFlags(const MapDef& def);
+
   const MapDef def_;
+  DefCheck check_;
   UserRights rights_;
   InnerMaps inner_maps_;
   internal::Block<P> block_;
@@ -224,7 +234,7 @@ class ArrayOfMaps final : public LocalMap {
 };
 
 template <Profile P>
-constexpr DefCheck ArrayOfMaps<P>::Check(const MapDef& def) {
+constexpr DefCheck ArrayOfMaps<P>::CheckSizesAndFlags(const MapDef& def) {
   constexpr uint32_t kFlags = kNumaNode | kRdOnly | kWrOnly | kTokenFd;
   if (DefCheck check = CheckCommon(def)) return check;
   if (def.type != MapType::kArrayOfMaps) {
@@ -243,12 +253,7 @@ constexpr DefCheck ArrayOfMaps<P>::Check(const MapDef& def) {
   if (def.key_size != sizeof(uint32_t)) {
     return {Errno::kInval, "key_size must be 4: the key is an index"};
   }
-  if (DefCheck check = CheckToken(def)) return check;
-  if (DefCheck check = CheckNameAndLock(def)) return check;
-  if (def.spin_lock_offset != kNoSpinLock) {
-    return {Errno::kOpNotSupp, "a value of ARRAY_OF_MAPS may not have a lock"};
-  }
-  return {};
+  return CheckToken(def);
 }
 
 template <Profile P>

@@ -87,7 +87,7 @@ class BloomFilterMap final : public LocalMap {
   //   EACCES  the map is kRdOnlyProg
   //   EFAULT  value is null
   //   EINVAL  other flags
-  Errno Push(const void* value, uint64_t flags) {
+  Errno Push(const void* value, uint64_t flags) override {
     if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
     if (value == nullptr) return Errno::kFault;
     if (flags != kAny) return Errno::kInval;
@@ -98,7 +98,7 @@ class BloomFilterMap final : public LocalMap {
   // bpf_map_peek_elem(): kOk if `value` may be there.
   //   EFAULT  value is null
   //   ENOENT  it surely is not
-  Errno Peek(const void* value) const {
+  Errno Peek(void* value) override {
     if (value == nullptr) return Errno::kFault;
     return bits_.Test(value) ? Errno::kOk : Errno::kNoEnt;
   }

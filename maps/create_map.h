@@ -29,6 +29,7 @@ namespace bpfmap {
 //   E2BIG   a size too large for the type
 //   EACCES  a value with a lock in a map with rights of programs taken away
 //   EBADF   a map of maps whose inner_map_fd is not open
+//   others  what the MapProvider of a custom type says
 //   ENOMEM  no memory
 absl::StatusOr<std::shared_ptr<LocalMap>> CreateMap(const MapDef& def);
 

@@ -62,7 +62,10 @@ class HashOfMaps final : public LocalMap {
   //   E2BIG       a key of more than 4194239 bytes (Linux: 4194251); more than
   //               2^27 entries
   //   EOPNOTSUPP  a lock in the value
-  static constexpr DefCheck Check(const MapDef& def);
+  static constexpr DefCheck Check(const MapDef& def) {
+    if (DefCheck check = CheckSizesAndFlags(def)) return check;
+    return CheckMaxEntriesAndName(def);
+  }
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
@@ -76,11 +79,14 @@ class HashOfMaps final : public LocalMap {
   //   ENOTSUPP  it is an array of programs
   //   ENOMEM    no memory
   Errno Init() {
-    const DefCheck check = Check(def_);
-    if (check) return check.error;
-    const Errno error = inner_maps_.SetTemplate(def_.inner_map_fd);
-    return error != Errno::kOk ? error : elements_.Init();
+    check_ = CheckSizesAndFlags(def_);
+    if (!check_) check_ = inner_maps_.SetTemplate(def_.inner_map_fd);
+    if (!check_) check_ = CheckMaxEntriesAndName(def_);
+    return check_ ? check_.error : elements_.Init();
   }
+
+  // Why Init() failed, for people; empty for ENOMEM.
+  const char* reason() const { return check_.reason; }
 
   MapDef def() const override { return def_; }
 
@@ -92,10 +98,11 @@ class HashOfMaps final : public LocalMap {
   void* LookupElem(const void* key) override {
     return key == nullptr ? nullptr : LookupMap(key);
   }
+  // What the verifier says: EACCES of a kRdOnlyProg map, else EINVAL.
   Errno UpdateElem(const void*, const void*, uint64_t) override {
-    return Errno::kInval;
+    return RefuseWrite();
   }
-  Errno DeleteElem(const void*) override { return Errno::kInval; }
+  Errno DeleteElem(const void*) override { return RefuseWrite(); }
   void ReleaseReplaced() { inner_maps_.ReleaseReplaced(); }
 
   // The user view. Values are descriptors in Update, and ids in Lookup.
@@ -147,6 +154,10 @@ class HashOfMaps final : public LocalMap {
   }
 
  private:
+  Errno RefuseWrite() const {
+    return (def_.map_flags & kRdOnlyProg) != 0 ? Errno::kAcces : Errno::kInval;
+  }
+
   // The value of a key.
   struct Element {
     LocalMap* map = nullptr;
@@ -219,7 +230,15 @@ class HashOfMaps final : public LocalMap {
     }
   }
 
+  // The checks before the template is looked at, and those behind it.
+  static constexpr DefCheck CheckSizesAndFlags(const MapDef& def);
+  static constexpr DefCheck CheckMaxEntriesAndName(const MapDef& def) {
+    if (DefCheck check = CheckHashMaxEntries(def)) return check;
+    return CheckNameAndNoLock(def);
+  }
+
   const MapDef def_;
+  DefCheck check_;
   UserRights rights_;
   InnerMaps inner_maps_;
   HashMap<P> elements_;
@@ -228,7 +247,7 @@ class HashOfMaps final : public LocalMap {
 };
 
 template <Profile P>
-constexpr DefCheck HashOfMaps<P>::Check(const MapDef& def) {
+constexpr DefCheck HashOfMaps<P>::CheckSizesAndFlags(const MapDef& def) {
   constexpr uint32_t kFlags = kNoPrealloc | kNumaNode | kRdOnly | kWrOnly |
                               kZeroSeed | kRdOnlyProg | kWrOnlyProg | kTokenFd;
   if (DefCheck check = CheckCommon(def)) return check;
@@ -246,13 +265,8 @@ constexpr DefCheck HashOfMaps<P>::Check(const MapDef& def) {
     return {Errno::kInval,
             "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other"};
   }
-  if (DefCheck check = HashMap<P>::Check(ElementsDef(def))) return check;
-  if (DefCheck check = CheckToken(def)) return check;
-  if (DefCheck check = CheckNameAndLock(def)) return check;
-  if (def.spin_lock_offset != kNoSpinLock) {
-    return {Errno::kOpNotSupp, "a value of HASH_OF_MAPS may not have a lock"};
-  }
-  return {};
+  if (DefCheck check = CheckHashSizes(ElementsDef(def))) return check;
+  return CheckToken(def);
 }
 
 template <Profile P>

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "maps/def_check.h"
 #include "maps/errno.h"
 #include "maps/map_def.h"
 #include "maps/open_maps.h"
@@ -49,15 +50,19 @@ class InnerMaps {
   //   EBADF     `fd` is not open
   //   EINVAL    a map of maps: there is one level
   //   ENOTSUPP  an array of programs
-  Errno SetTemplate(uint32_t fd) {
+  DefCheck SetTemplate(uint32_t fd) {
     NumberedMap found;
     const Errno error = descriptors_.Find(fd, &found);
-    if (error != Errno::kOk) return error;
+    if (error != Errno::kOk) return {error, "inner_map_fd must be an open map"};
     const MapDef def = found.map->def();
-    if (IsMapOfMaps(def.type)) return Errno::kInval;
-    if (def.type == MapType::kProgArray) return Errno::kNotSupp;
+    if (IsMapOfMaps(def.type)) {
+      return {Errno::kInval, "inner_map_fd may not be a map of maps"};
+    }
+    if (def.type == MapType::kProgArray) {
+      return {Errno::kNotSupp, "inner_map_fd may not be an array of programs"};
+    }
     template_ = def;
-    return Errno::kOk;
+    return {};
   }
 
   // A reference to the map of `fd`, which may be put into the outer map.

@@ -25,6 +25,8 @@
 #include <cstdint>
 
 #include "maps/bpf_map.h"
+#include "maps/errno.h"
+#include "maps/map_def.h"
 
 namespace bpfmap {
 
@@ -44,8 +46,26 @@ class LocalMap : public BpfMap {
   //   EACCES  the map is kRdOnlyProg
   virtual Errno DeleteElem(const void* key) = 0;
 
+  // bpf_map_push_elem(), bpf_map_pop_elem() and bpf_map_peek_elem(), for maps
+  // without keys: queue_stack_map.h and bloom_filter_map.h say what they do. Of
+  // other maps the verifier says:
+  //   EACCES  Push, Pop: the map is kRdOnlyProg; all: it has no values (rings)
+  //   EINVAL  else: it is no such map
+  virtual Errno Push(const void* /*value*/, uint64_t /*flags*/) {
+    return RefuseValue(/*writes=*/true);
+  }
+  virtual Errno Pop(void* /*value*/) { return RefuseValue(/*writes=*/true); }
+  virtual Errno Peek(void* /*value*/) { return RefuseValue(/*writes=*/false); }
+
  protected:
   ~LocalMap() = default;
+
+ private:
+  Errno RefuseValue(bool writes) const {
+    const MapDef def = this->def();
+    const bool may = !writes || (def.map_flags & kRdOnlyProg) == 0;
+    return may && def.value_size != 0 ? Errno::kInval : Errno::kAcces;
+  }
 };
 
 }  // namespace bpfmap

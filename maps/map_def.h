@@ -11,7 +11,8 @@
 
 namespace bpfmap {
 
-// BPF_MAP_TYPE_*. Types are listed here once they exist.
+// BPF_MAP_TYPE_*. Types are listed here once they exist. Numbers from
+// kFirstCustomType on are for extensions, see map_provider.h.
 enum class MapType : uint32_t {
   kHash = 1,
   kArray = 2,
@@ -29,7 +30,12 @@ enum class MapType : uint32_t {
   kUserRingBuf = 31,
 };
 
-// "HASH" for kHash, as in BPF_MAP_TYPE_HASH; "?" for a number not listed.
+inline constexpr MapType kFirstCustomType{4096};
+
+constexpr bool IsCustom(MapType type) { return type >= kFirstCustomType; }
+
+// "HASH" for kHash, as in BPF_MAP_TYPE_HASH; "CUSTOM" for a type of an
+// extension, and "?" for a number not listed.
 constexpr const char* MapTypeName(MapType type) {
   switch (type) {
     case MapType::kHash:
@@ -61,7 +67,7 @@ constexpr const char* MapTypeName(MapType type) {
     case MapType::kUserRingBuf:
       return "USER_RINGBUF";
   }
-  return "?";
+  return IsCustom(type) ? "CUSTOM" : "?";
 }
 
 // Whether a value has a part for each CPU. In the user view it is then

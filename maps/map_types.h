@@ -12,6 +12,7 @@
 #include "maps/array_map.h"
 #include "maps/array_of_maps.h"
 #include "maps/bloom_filter_map.h"
+#include "maps/custom_map.h"
 #include "maps/def_check.h"
 #include "maps/errno.h"
 #include "maps/hash_map.h"
@@ -87,11 +88,16 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
       visitor(std::type_identity<UserRingBuffer<P>>{});
       return true;
   }
+  if (IsCustom(type)) {
+    visitor(std::type_identity<CustomMap<P>>{});
+    return true;
+  }
   return false;
 }
 
 // What Linux would say to `def`, and why. Types that this library does not have
-// are EINVAL, as types that the kernel does not have.
+// are EINVAL, as types that the kernel does not have; of a custom type, what its
+// provider says is not known before Init().
 template <Profile P>
 constexpr DefCheck CheckDef(const MapDef& def) {
   if (DefCheck check = CheckCommon(def)) return check;

@@ -94,7 +94,7 @@ class QueueStackMap final : public LocalMap {
   //   EFAULT  value is null
   //   EINVAL  other flags
   //   E2BIG   kAny, and the map is full
-  Errno Push(const void* value, uint64_t flags) {
+  Errno Push(const void* value, uint64_t flags) override {
     if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
     if (value == nullptr) return Errno::kFault;
     return Put(View::kProgram, value, flags);
@@ -105,14 +105,14 @@ class QueueStackMap final : public LocalMap {
   //   EACCES  the map is kRdOnlyProg
   //   EFAULT  value is null
   //   ENOENT  the map is empty; `value` is filled with zeros
-  Errno Pop(void* value) {
+  Errno Pop(void* value) override {
     if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
     if (value == nullptr) return Errno::kFault;
     return OrZeros(Take(View::kProgram, value, /*removes=*/true), value);
   }
 
   // bpf_map_peek_elem(): as Pop(), without removing it, and without EACCES.
-  Errno Peek(void* value) {
+  Errno Peek(void* value) override {
     if (value == nullptr) return Errno::kFault;
     return OrZeros(Take(View::kProgram, value, /*removes=*/false), value);
   }

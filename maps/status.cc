@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <string>
 
 #include "absl/strings/escaping.h"
@@ -47,25 +49,37 @@ std::string DescribeKey(const void* key, uint32_t key_size) {
                       key_size > kShown ? "..." : "");
 }
 
+// Whether keys are indices.
 bool IsArray(MapType type) {
-  return type == MapType::kArray || type == MapType::kPerCpuArray;
+  return type == MapType::kArray || type == MapType::kPerCpuArray ||
+         type == MapType::kProgArray || type == MapType::kArrayOfMaps;
 }
 
-std::string Explain(Errno error, const MapDef& def) {
+// What is wrong with the index at `key`, which may be null: a batch that failed
+// at an index which the caller does not know.
+std::string DescribeIndex(const void* key, const MapDef& def) {
+  uint32_t index = def.max_entries;
+  if (key != nullptr) std::memcpy(&index, key, sizeof index);
+  const std::string name =
+      key != nullptr ? absl::StrCat("index ", index) : "an index";
+  return index < def.max_entries
+             ? absl::StrCat(name, " is empty")
+             : absl::StrCat(name, " is past the end; max_entries is ",
+                            def.max_entries);
+}
+
+std::string Explain(Errno error, const MapDef& def, const void* key) {
   const bool has_keys = def.key_size != 0;
   switch (error) {
     case Errno::kNoEnt:
       if (!has_keys) return "the map is empty, or has no such value";
-      return IsArray(def.type)
-                 ? absl::StrCat("there is no such index; max_entries is ",
-                                def.max_entries)
-                 : "there is no such key";
+      return IsArray(def.type) ? DescribeIndex(key, def)
+                               : "there is no such key";
     case Errno::kExist:
       return "the key is there already, and BPF_NOEXIST was given";
     case Errno::k2Big:
       return IsArray(def.type)
-                 ? absl::StrCat("the index is past the end; max_entries is ",
-                                def.max_entries)
+                 ? DescribeIndex(key, def)
                  : absl::StrCat("the map is full; max_entries is ",
                                 def.max_entries);
     case Errno::kPerm:
@@ -85,8 +99,9 @@ std::string Explain(Errno error, const MapDef& def) {
                                 def.max_entries)
                  : "the buffers are too small for the next elements; give more "
                    "room";
-    case Errno::kOk:
     case Errno::kBadF:
+      return "the value names nothing that can be put in";
+    case Errno::kOk:
     case Errno::kAgain:
     case Errno::kNoMem:
     case Errno::kAcces:
@@ -122,7 +137,7 @@ absl::Status ToStatus(Errno error, const BpfMap& map, absl::string_view op,
   const MapDef def = map.def();
   return ToStatus(error, absl::StrCat(DescribeMap(def), ": ", op,
                                       DescribeKey(key, def.key_size), ": ",
-                                      Explain(error, def)));
+                                      Explain(error, def, key)));
 }
 
 Errno StatusToErrno(const absl::Status& status) {

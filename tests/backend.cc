@@ -43,9 +43,8 @@ struct Owned {
 
 template <typename P>
 Errno CreateLocal(const MapDef& def, TestMap* map) {
-  const DefCheck check = CheckDef<P>(def);
-  if (check) return check.error;
-  Errno error = Errno::kInval;
+  const DefCheck check = CheckCommon(def);
+  Errno error = check ? check.error : Errno::kInval;  // there is no such type
   VisitMapType<P>(def.type, [&]<typename Map>(std::type_identity<Map>) {
     auto owned = std::make_shared<Owned<P, Map>>(def);
     error = owned->map.Init();

@@ -5,11 +5,15 @@
 
 #include "maps/array_map.h"
 #include "maps/bloom_filter_map.h"
+#include "maps/custom_map.h"
+#include "maps/def_check.h"
 #include "maps/errno.h"
 #include "maps/hash_map.h"
 #include "maps/local_map.h"
 #include "maps/lpm_trie_map.h"
 #include "maps/map_def.h"
+#include "maps/map_provider.h"
+#include "maps/map_providers.h"
 #include "maps/map_types.h"
 #include "maps/per_cpu_array_map.h"
 #include "maps/per_cpu_hash_map.h"
@@ -24,6 +28,13 @@
 namespace bpfmap {
 
 constinit Embedded::Memory firmware_pool;
+
+class FirmwareProvider final : public MapProvider {
+ public:
+  constexpr FirmwareProvider() : MapProvider(kFirstCustomType) {}
+  DefCheck OnCreate(ProvidedMap&, Storage*) override { return {}; }
+};
+constinit FirmwareProvider firmware_provider;
 
 // Where a table of handlers would call a map that it knows as a LocalMap only.
 [[gnu::noinline]] int CallThroughInterface(LocalMap& map) {
@@ -47,6 +58,14 @@ int UseTrie(uint32_t data_size) {
   if (MemoryNeeded<Embedded>(def) > firmware_pool.remaining()) return -1;
   LpmTrieMap<Embedded> map(def, &firmware_pool);
   return map.Init() == Errno::kOk ? CallEveryTrieMethod(map) : -1;
+}
+
+int UseCustomMap() {
+  auto& providers = MapProviders<Embedded>::OfProcess();
+  if (providers.Add(&firmware_provider) != Errno::kOk) return -1;
+  const int surprises =
+      UseMap<CustomMap<Embedded>>(firmware_provider.type(), false);
+  return providers.Remove(&firmware_provider) == Errno::kOk ? surprises : -1;
 }
 
 int UseRings() {
@@ -76,5 +95,5 @@ extern "C" int FirmwareMain() {
          bpfmap::UseMap<StackMap<Embedded>>(MapType::kStack, false) |
          bpfmap::UseMap<BloomFilterMap<Embedded>>(MapType::kBloomFilter,
                                                   false) |
-         bpfmap::UseRings();
+         bpfmap::UseCustomMap() | bpfmap::UseRings();
 }

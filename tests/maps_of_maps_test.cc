@@ -230,16 +230,50 @@ TEST_P(MapsOfMapsTest, AProgramFindsTheLiveInnerMap) {
   EXPECT_EQ(ReadByProgram(outer_, 1), 9u);
 }
 
-TEST_P(MapsOfMapsTest, AProgramMayNeitherUpdateNorDelete) {
+// A program that updates or deletes is refused with `error`.
+void ExpectNoWrites(const TestMap& map, Errno error) {
   const uint32_t key = 1, value = 3;
-  if (outer_.local() != nullptr) {
-    EXPECT_EQ(outer_.local()->UpdateElem(&key, &value, kAny), Errno::kInval);
-    EXPECT_EQ(outer_.local()->DeleteElem(&key), Errno::kInval);
+  if (map.local() != nullptr) {
+    EXPECT_EQ(map.local()->UpdateElem(&key, &value, kAny), error);
+    EXPECT_EQ(map.local()->DeleteElem(&key), error);
   } else {
-    KernelHelpers helpers(*static_cast<KernelMap*>(outer_.get()));
-    EXPECT_EQ(helpers.UpdateElem(&key, &value, kAny), Errno::kInval);
-    EXPECT_EQ(helpers.DeleteElem(&key), Errno::kInval);
+    KernelHelpers helpers(*static_cast<KernelMap*>(map.get()));
+    EXPECT_EQ(helpers.UpdateElem(&key, &value, kAny), error);
+    EXPECT_EQ(helpers.DeleteElem(&key), error);
   }
+}
+
+TEST_P(MapsOfMapsTest, AProgramMayNeitherUpdateNorDelete) {
+  ExpectNoWrites(outer_, Errno::kInval);
+  if (is_array()) return;  // which takes no such flag
+  const Descriptor like(NewInner(0));
+  MapDef def = OuterDef(type(), like.number());
+  def.map_flags = kRdOnlyProg;
+  TestMap read_only;
+  ASSERT_EQ(backend().create(def, &read_only), Errno::kOk);
+  ExpectNoWrites(read_only, Errno::kAcces);
+}
+
+TEST_P(MapsOfMapsTest, TheTemplateIsCheckedBehindTheSizesAndBeforeTheName) {
+  const TestMap like = NewInner(0);
+  const Descriptor descriptor(like);
+  const auto error_of = [](const MapDef& def) {
+    TestMap map;
+    return backend().create(def, &map);
+  };
+  MapDef def = OuterDef(type(), 9999);
+  def.name[0] = '-';
+  EXPECT_EQ(error_of(def), Errno::kBadF);
+  def.max_entries = 1U << 28;
+  EXPECT_EQ(error_of(def), Errno::kBadF);
+  def.value_size = 8;
+  EXPECT_EQ(error_of(def), Errno::kInval);
+  def = OuterDef(type(), descriptor.number());
+  def.name[0] = '-';
+  EXPECT_EQ(error_of(def), Errno::kInval);
+  if (is_array()) return;
+  def.max_entries = 1U << 28;
+  EXPECT_EQ(error_of(def), Errno::k2Big);
 }
 
 TEST_P(MapsOfMapsTest, AnInnerMapOutlivesItsDescriptors) {

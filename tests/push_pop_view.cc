@@ -35,15 +35,7 @@ class LocalView final : public PushPopView {
   Errno Push(const void* value, uint64_t flags) override {
     return map_.Push(value, flags);
   }
-  Errno Pop(void* value) override {
-    if constexpr (requires { map_.Pop(value); }) {
-      return map_.Pop(value);
-    } else {
-      // What the verifier says.
-      const bool read_only = (map_.def().map_flags & kRdOnlyProg) != 0;
-      return read_only ? Errno::kAcces : Errno::kInval;
-    }
-  }
+  Errno Pop(void* value) override { return map_.Pop(value); }
   Errno Peek(void* value) override { return map_.Peek(value); }
   Errno LookupElem() override {
     const uint32_t key = 0;
@@ -70,11 +62,9 @@ Errno CreateLocal(const MapDef& def, std::unique_ptr<PushPopView>* view) {
   if (check) return check.error;
   Errno error = Errno::kInval;
   VisitMapType<P>(def.type, [&]<typename Map>(std::type_identity<Map>) {
-    if constexpr (requires(Map & map, void* value) { map.Peek(value); }) {
-      auto created = std::make_unique<LocalView<Map>>(def);
-      error = created->Init();
-      if (error == Errno::kOk) *view = std::move(created);
-    }
+    auto created = std::make_unique<LocalView<Map>>(def);
+    error = created->Init();
+    if (error == Errno::kOk) *view = std::move(created);
   });
   return error;
 }
