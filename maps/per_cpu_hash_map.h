@@ -37,6 +37,7 @@
 #include "maps/internal/hash_table.h"
 #include "maps/internal/key.h"
 #include "maps/internal/per_cpu_elements.h"
+#include "maps/internal/per_cpu_slots.h"
 #include "maps/internal/value_layout.h"
 #include "maps/local_map.h"
 #include "maps/map_def.h"
@@ -119,7 +120,7 @@ class PerCpuHashMap final : public LocalMap {
   // The slice of CPU `cpu`; null if there is no such key or no such CPU.
   void* LookupPerCpuElem(const void* key, uint32_t cpu) {
     if (key == nullptr) return nullptr;
-    if (cpu >= static_cast<uint32_t>(elements_.cpus())) return nullptr;
+    if (cpu >= static_cast<uint32_t>(slots().cpus())) return nullptr;
     return Find(key, static_cast<int>(cpu));
   }
 
@@ -209,7 +210,7 @@ class PerCpuHashMap final : public LocalMap {
     return With(key, [&](auto& table, auto k) -> void* {
       const std::byte* const slices = table.Find(k);
       if (slices == nullptr) return nullptr;
-      return elements_.At(internal::LoadWord<Slices>(slices), cpu);
+      return slots().At(internal::LoadWord<Slices>(slices), cpu);
     });
   }
   Errno Read(const void* key, void* value);
@@ -225,11 +226,20 @@ class PerCpuHashMap final : public LocalMap {
   Errno PutIn(Table& table, View view, Key key, const void* value,
               uint64_t flags);
 
+  internal::PerCpuSlots<P>& slots() { return elements_.slots(); }
+
   void Write(View view, Slices slices, const void* value) {
     if (view == View::kUser) {
-      elements_.Write(slices, value);
+      slots().CopyAllIn(slices, value);
     } else {
-      elements_.WriteSlice(slices, CurrentCpuOf<P>(), value);
+      slots().Write(slices, CurrentCpuOf<P>(), value);
+    }
+  }
+  void Fill(View view, Slices slices, const void* value) {
+    if (view == View::kUser) {
+      slots().CopyAllIn(slices, value);
+    } else {
+      slots().Fill(slices, CurrentCpuOf<P>(), value);
     }
   }
 
@@ -240,8 +250,7 @@ class PerCpuHashMap final : public LocalMap {
               uint64_t hash, Key key, const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     const Slices slices = elements_.Take();
-    if (view == View::kProgram) elements_.Clear(slices);
-    Write(view, slices, value);
+    Fill(view, slices, value);
     if (table.InsertLocked(shard, place, hash, key, &slices)) return true;
     elements_.GiveBack(slices);
     return false;
@@ -298,7 +307,7 @@ Errno PerCpuHashMap<P>::Read(const void* key, void* value) {
     const auto place = table.FindLocked(shard, hash, k);
     if (!place) return Errno::kNoEnt;
     if (value == nullptr) return Errno::kFault;
-    elements_.CopyOut(value, SlicesAt(table, place));
+    slots().CopyAllOut(value, SlicesAt(table, place));
     return Errno::kOk;
   });
 }
@@ -349,7 +358,7 @@ Errno PerCpuHashMap<P>::Take(const void* key, void* value) {
     if (rights_.frozen()) return Errno::kPerm;
     const auto place = table.FindLocked(shard, hash, k);
     if (!place) return Errno::kNoEnt;
-    if (value != nullptr) elements_.CopyOut(value, SlicesAt(table, place));
+    if (value != nullptr) slots().CopyAllOut(value, SlicesAt(table, place));
     Erase(table, shard, place, hash);
     return value == nullptr ? Errno::kFault : Errno::kOk;
   });
@@ -359,9 +368,9 @@ template <Profile P>
 Errno PerCpuHashMap<P>::RunBatch(const HashBatch& batch) {
   return table_.With([&](auto& table) {
     const HashBatchElements elements(
-        def_.key_size, elements_.user_value_size(),
+        def_.key_size, slots().user_value_size(),
         [&](void* value, const auto& place) {
-          elements_.CopyOut(value, SlicesAt(table, place));
+          slots().CopyAllOut(value, SlicesAt(table, place));
         },
         [&](const auto& place) { elements_.GiveBack(SlicesAt(table, place)); });
     return RunHashBatch(
@@ -377,7 +386,7 @@ template <Profile P>
 Errno PerCpuHashMap<P>::UpdateBatch(const void* keys, const void* values,
                                     uint32_t* count, BatchFlags flags) {
   return UpdateEach(
-      rights_, keys, def_.key_size, values, elements_.user_value_size(), count,
+      rights_, keys, def_.key_size, values, slots().user_value_size(), count,
       flags, [&](const void* key, const void* value, uint64_t elem_flags) {
         return Put(View::kUser, key, value, elem_flags);
       });

@@ -1,7 +1,7 @@
-// LRU maps against the kernel's: the same random commands of both views, flags
-// that fail included, on the emulator and on the running kernel. Every answer
-// must be the same, and the same keys must be left; so the same keys were
-// evicted.
+// LRU maps against the kernel's, with values for each CPU and without: the same
+// random commands of both views, flags that fail included, on the emulator and
+// on the running kernel. Every answer must be the same, and the same keys must
+// be left; so the same keys were evicted.
 //
 //   OneCpu    The thread stays on one CPU.
 //   TwoCpus   Now and then it goes from one to the other, so the lists of
@@ -33,6 +33,7 @@
 #include "maps/errno.h"
 #include "maps/kernel_map.h"
 #include "maps/lru_hash_map.h"
+#include "maps/lru_per_cpu_hash_map.h"
 #include "maps/map_def.h"
 #include "profiles/cloud.h"
 #include "profiles/cpu.h"
@@ -42,6 +43,7 @@
 #include "tests/kernel_support.h"
 #include "tests/on_cpu.h"
 #include "tests/print_errno.h"
+#include "tests/user_value_size.h"
 
 ABSL_FLAG(uint64_t, seed, 1, "Where the random commands start from.");
 ABSL_FLAG(uint64_t, steps, 1000000, "How many commands each test gives.");
@@ -52,7 +54,8 @@ namespace {
 // What a command gave.
 struct Answer {
   Errno error = Errno::kOk;
-  std::map<uint32_t, uint64_t> elements;  // what was read
+  // What was read: one number, or one for each CPU.
+  std::map<uint32_t, std::vector<uint64_t>> elements;
 
   friend bool operator==(const Answer&, const Answer&) = default;
 };
@@ -64,10 +67,14 @@ class Side {
   virtual ~Side() = default;
   virtual BpfMap& map() = 0;
   virtual bool LookupElem(uint32_t key, uint64_t* value) = 0;
+  // REQUIRES: values for each CPU.
+  virtual bool LookupPerCpuElem(uint32_t key, uint32_t cpu,
+                                uint64_t* value) = 0;
   virtual Errno UpdateElem(uint32_t key, uint64_t value, uint64_t flags) = 0;
   virtual Errno DeleteElem(uint32_t key) = 0;
 };
 
+template <typename Map>
 class LocalSide final : public Side {
  public:
   explicit LocalSide(const MapDef& def) : map_(def) {
@@ -79,13 +86,21 @@ class LocalSide final : public Side {
     if (found != nullptr) *value = *static_cast<const uint64_t*>(found);
     return found != nullptr;
   }
+  bool LookupPerCpuElem(uint32_t key, uint32_t cpu, uint64_t* value) override {
+    const void* found = nullptr;
+    if constexpr (requires { map_.LookupPerCpuElem(&key, cpu); }) {
+      found = map_.LookupPerCpuElem(&key, cpu);
+    }
+    if (found != nullptr) *value = *static_cast<const uint64_t*>(found);
+    return found != nullptr;
+  }
   Errno UpdateElem(uint32_t key, uint64_t value, uint64_t flags) override {
     return map_.UpdateElem(&key, &value, flags);
   }
   Errno DeleteElem(uint32_t key) override { return map_.DeleteElem(&key); }
 
  private:
-  LruHashMap<Cloud> map_;
+  Map map_;
 };
 
 class KernelSide final : public Side {
@@ -95,6 +110,9 @@ class KernelSide final : public Side {
   BpfMap& map() override { return *map_; }
   bool LookupElem(uint32_t key, uint64_t* value) override {
     return helpers_.LookupElem(&key, value);
+  }
+  bool LookupPerCpuElem(uint32_t key, uint32_t cpu, uint64_t* value) override {
+    return helpers_.LookupPerCpuElem(&key, cpu, value);
   }
   Errno UpdateElem(uint32_t key, uint64_t value, uint64_t flags) override {
     return helpers_.UpdateElem(&key, &value, flags);
@@ -108,8 +126,8 @@ class KernelSide final : public Side {
 
 class LruDifferential {
  public:
-  LruDifferential(uint64_t seed, int cpus)
-      : seed_(seed), cpus_(cpus), random_(seed) {}
+  LruDifferential(MapType type, uint64_t seed, int cpus)
+      : type_(type), seed_(seed), cpus_(cpus), random_(seed) {}
 
   // Returns the first difference, or "".
   std::string Run(uint64_t steps) {
@@ -142,7 +160,7 @@ class LruDifferential {
   void NewMaps() {
     constexpr uint32_t kSizes[] = {1,   2,   3,   4,   7,   8,    16,
                                    100, 128, 255, 256, 600, 1024, 2000};
-    def_ = {.type = MapType::kLruHash,
+    def_ = {.type = type_,
             .key_size = 4,
             .value_size = 8,
             .max_entries = Below(2) == 0 ? kSizes[Below(std::size(kSizes))]
@@ -152,10 +170,27 @@ class LruDifferential {
     keys_ = 1 + Below(3 * def_.max_entries);
     reads_ = Below(100);
     GoToCpu(cpus_ > 1 ? Below(cpus_) : 0);
-    left_ = std::make_unique<LocalSide>(def_);
+    if (IsPerCpu(type_)) {
+      left_ = std::make_unique<LocalSide<LruPerCpuHashMap<Cloud>>>(def_);
+    } else {
+      left_ = std::make_unique<LocalSide<LruHashMap<Cloud>>>(def_);
+    }
     std::unique_ptr<KernelMap> kernel;
     ASSERT_EQ(KernelMap::Create(def_, &kernel), Errno::kOk);
     right_ = std::make_unique<KernelSide>(std::move(kernel));
+  }
+
+  // How many numbers a user's value has.
+  std::size_t Width() const { return UserValueSize(def_) / sizeof(uint64_t); }
+  std::vector<uint64_t> RandomNumbers(std::size_t count) {
+    std::vector<uint64_t> numbers(count);
+    for (uint64_t& number : numbers) number = random_();
+    return numbers;
+  }
+  // Room for a user's value.
+  uint64_t* NewValue(Answer& answer, uint32_t key) const {
+    answer.elements[key].resize(Width());
+    return answer.elements[key].data();
   }
 
   template <typename Command>
@@ -177,7 +212,7 @@ class LruDifferential {
     const uint64_t flags = Below(8) == 0 ? Below(5) : kAny;
     if (Below(100) < reads_) return Read(key);
     const uint64_t choice = Below(100);
-    if (choice < 40) return Update(key, value, flags);
+    if (choice < 40) return Update(key, flags);
     if (choice < 80) {
       return Compare("program update", [&](Side& side) {
         return Only(side.UpdateElem(key, value, flags));
@@ -194,8 +229,7 @@ class LruDifferential {
     if (choice < 95) {
       return Compare("lookup and delete", [&](Side& side) {
         Answer answer;
-        answer.error =
-            side.map().LookupAndDelete(&key, &answer.elements[key], 0);
+        answer.error = side.map().LookupAndDelete(&key, NewValue(answer, key));
         return answer;
       });
     }
@@ -204,33 +238,36 @@ class LruDifferential {
   }
 
   void Read(uint32_t key) {
+    const bool per_cpu = IsPerCpu(type_) && Below(3) == 0;
+    const uint32_t cpu = Below(PossibleCpus() + 1);
     if (Below(4) != 0) {
       return Compare("program lookup", [&](Side& side) {
         Answer answer;
-        answer.error = side.LookupElem(key, &answer.elements[key])
-                           ? Errno::kOk
-                           : Errno::kNoEnt;
+        uint64_t* const value = NewValue(answer, key);
+        const bool found = per_cpu ? side.LookupPerCpuElem(key, cpu, value)
+                                   : side.LookupElem(key, value);
+        answer.error = found ? Errno::kOk : Errno::kNoEnt;
         return answer;
       });
     }
     Compare("lookup", [&](Side& side) {
       Answer answer;
-      answer.error = side.map().Lookup(&key, &answer.elements[key]);
+      answer.error = side.map().Lookup(&key, NewValue(answer, key));
       return answer;
     });
   }
 
-  void Update(uint32_t key, uint64_t value, uint64_t flags) {
+  void Update(uint32_t key, uint64_t flags) {
+    const std::vector<uint64_t> value = RandomNumbers(Width());
     Compare("update", [&](Side& side) {
-      return Only(side.map().Update(&key, &value, flags));
+      return Only(side.map().Update(&key, value.data(), flags));
     });
   }
 
   void UpdateBatch() {
     std::array<uint32_t, 16> keys;
-    std::array<uint64_t, 16> values;
     for (uint32_t& key : keys) key = Below(keys_);
-    for (uint64_t& value : values) value = random_();
+    const std::vector<uint64_t> values = RandomNumbers(keys.size() * Width());
     Compare("update batch", [&](Side& side) {
       uint32_t count = 16;
       return Only(side.map().UpdateBatch(keys.data(), values.data(), &count));
@@ -241,13 +278,14 @@ class LruDifferential {
     Compare("lookup and delete batch", [&](Side& side) {
       uint32_t count = 2 * def_.max_entries + 2;
       std::vector<uint32_t> keys(count);
-      std::vector<uint64_t> values(count);
+      std::vector<uint64_t> values(count * Width());
       uint32_t position;
       Answer answer;
       answer.error = side.map().LookupAndDeleteBatch(
           nullptr, &position, keys.data(), values.data(), &count);
       for (uint32_t i = 0; i < count; ++i) {
-        answer.elements[keys[i]] = values[i];
+        const auto value = values.begin() + i * Width();
+        answer.elements[keys[i]].assign(value, value + Width());
       }
       return answer;
     });
@@ -259,13 +297,14 @@ class LruDifferential {
       uint32_t key;
       answer.error = side.map().GetNextKey(nullptr, &key);
       while (answer.error == Errno::kOk) {
-        EXPECT_EQ(side.map().Lookup(&key, &answer.elements[key]), Errno::kOk);
+        EXPECT_EQ(side.map().Lookup(&key, NewValue(answer, key)), Errno::kOk);
         answer.error = side.map().GetNextKey(&key, &key);
       }
       return answer;
     });
   }
 
+  const MapType type_;
   const uint64_t seed_;
   const int cpus_;
   std::mt19937_64 random_;
@@ -279,7 +318,7 @@ class LruDifferential {
   std::string difference_;
 };
 
-class LruDifferentialTest : public testing::Test {
+class LruDifferentialTest : public testing::TestWithParam<MapType> {
  protected:
   void SetUp() override {
     SKIP_WITHOUT_KERNEL();
@@ -291,37 +330,45 @@ class LruDifferentialTest : public testing::Test {
     const uint64_t seed = absl::GetFlag(FLAGS_seed);
     const uint64_t steps = absl::GetFlag(FLAGS_steps);
     std::cout << "--seed=" << seed << " --steps=" << steps << std::endl;
-    EXPECT_EQ(LruDifferential(seed, cpus).Run(steps), "");
+    EXPECT_EQ(LruDifferential(GetParam(), seed, cpus).Run(steps), "");
   }
 };
 
-TEST_F(LruDifferentialTest, OneCpu) { Run(1); }
-TEST_F(LruDifferentialTest, TwoCpus) {
+TEST_P(LruDifferentialTest, OneCpu) { Run(1); }
+TEST_P(LruDifferentialTest, TwoCpus) {
   if (PossibleCpus() < 2) GTEST_SKIP() << "there is one CPU";
   Run(2);
 }
 
-TEST_F(LruDifferentialTest, AnyMap) {
+TEST_P(LruDifferentialTest, AnyMap) {
   const uint64_t seed = absl::GetFlag(FLAGS_seed);
   const uint64_t steps = absl::GetFlag(FLAGS_steps);
   std::cout << "--seed=" << seed << " --steps=" << steps << std::endl;
   const OnCpu on_cpu(0);
   Differential differential(LocalBackends().front(), Backends().back(), seed,
-                            {MapType::kLruHash});
+                            {GetParam()});
   EXPECT_EQ(differential.Run(steps), "");
   if (steps < 100000) return;
   const auto& results = differential.results();
+  const std::string type = MapTypeName(GetParam());
   for (const Errno error : {Errno::kOk, Errno::kInval, Errno::k2Big,
                             Errno::kNotSupp, Errno::kOpNotSupp}) {
-    EXPECT_EQ(results.at("LRU_HASH create").count(error), 1u)
+    EXPECT_EQ(results.at(type + " create").count(error), 1u)
         << ErrnoName(error);
   }
   for (const Errno error : {Errno::kOk, Errno::kInval, Errno::kExist,
                             Errno::kNoEnt, Errno::kPerm, Errno::kFault}) {
-    EXPECT_EQ(results.at("LRU_HASH update").count(error), 1u)
+    EXPECT_EQ(results.at(type + " update").count(error), 1u)
         << ErrnoName(error);
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Types, LruDifferentialTest,
+                         testing::Values(MapType::kLruHash,
+                                         MapType::kLruPerCpuHash),
+                         [](const auto& info) {
+                           return std::string(MapTypeName(info.param));
+                         });
 
 }  // namespace
 }  // namespace bpfmap

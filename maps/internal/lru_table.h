@@ -140,30 +140,30 @@ class LruTable {
     return element;
   }
 
-  // Copies the value of `key` to `value` as one whole. Returns false, and
-  // leaves `value` alone, if the key is absent.
-  template <typename Key>
-  bool Read(Key key, void* value) const {
+  // Copies the value of `key`, of `size` bytes, to `value` as one whole with
+  // copy_out(to, element). Returns false, and leaves `value` alone, if the key
+  // is absent.
+  template <typename Key, typename CopyOut>
+  bool Read(Key key, void* value, uint64_t size, CopyOut copy_out) const {
     const uint64_t hash = Hash(key);
     // A copy may be found to be a mixture, and the key to be gone by then, so
     // it cannot go to the caller at once. Large values wait for the lock.
-    if (value_size_ <= kCopySize) {
+    if (size <= kCopySize) {
       alignas(8) std::byte copy[kCopySize];
       std::byte* element = nullptr;
       for (int i = 0; i < kTries; ++i) {
-        if (!TryFind(hash, key, &element, [&](const std::byte* found) {
-              LoadBytes(copy, found + value_offset_, value_size_);
-            })) {
+        if (!TryFind(hash, key, &element,
+                     [&](std::byte* found) { copy_out(copy, found); })) {
           continue;
         }
-        if (element != nullptr) std::memcpy(value, copy, value_size_);
+        if (element != nullptr) std::memcpy(value, copy, size);
         return element != nullptr;
       }
     }
     Shard& shard = ShardOf(hash);
     ReaderLock lock(shard);
     const Place place = FindLocked(shard, hash, key);
-    if (place) CopyValueOut(value, place.element);
+    if (place) copy_out(value, place.element);
     return static_cast<bool>(place);
   }
 
@@ -222,6 +222,17 @@ class LruTable {
     Drop(group, view, old.slot, GroupView::TagOf(hash));
     groups_[group].End(view);
     return slot;
+  }
+
+  // Runs write(), which changes the value of a present key where it is.
+  template <typename Write>
+  void WriteLocked([[maybe_unused]] Shard& shard, uint64_t hash, Write write)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    Group& group = groups_[GroupOf(hash)];
+    const GroupView view = group.Load();
+    group.Begin(view);
+    write();
+    group.End(view);
   }
 
   ABSL_ATTRIBUTE_ALWAYS_INLINE void EraseLocked([[maybe_unused]] Shard& shard,
