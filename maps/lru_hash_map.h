@@ -53,6 +53,7 @@
 #include "maps/errno.h"
 #include "maps/generic_batch.h"
 #include "maps/hash_batch.h"
+#include "maps/hash_walk.h"
 #include "maps/internal/eviction_callback.h"
 #include "maps/internal/key.h"
 #include "maps/internal/linux_lru.h"
@@ -151,12 +152,7 @@ class LruMap final : public LocalMap {
   void* LookupElem(const void* key) override {
     if (key == nullptr) return nullptr;
     std::byte* const element = FindAndUse(key);
-    if (element == nullptr) return nullptr;
-    if constexpr (kPerCpu) {
-      return values_.SliceOf(element, CurrentCpuOf<P>());
-    } else {
-      return table_.ValueOf(element);
-    }
+    return element == nullptr ? nullptr : ValueOf(element);
   }
 
   // The slice of CPU `cpu`, and a use; null if there is no such key or no such
@@ -342,6 +338,20 @@ class LruMap final : public LocalMap {
   Errno Remove(View view, const void* key, Visitor visitor);
   template <typename Visitor>
   Errno TakeOut(View view, const void* key, Visitor visitor, uint32_t* node);
+
+  int64_t VisitElems(ElemVisitor visitor, uint64_t flags) override {
+    return VisitHashElems(table_, visitor, flags, [&](const auto& place) {
+      return ValueOf(place.element);
+    });
+  }
+  // The value as a program sees it.
+  void* ValueOf(std::byte* element) const {
+    if constexpr (kPerCpu) {
+      return values_.SliceOf(element, CurrentCpuOf<P>());
+    } else {
+      return table_.ValueOf(element);
+    }
+  }
 
   Errno RunBatch(const HashBatch& batch);
   Errno CopyBucket(bool deletes, uint64_t bucket, void* keys, void* values,

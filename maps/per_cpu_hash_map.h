@@ -33,6 +33,7 @@
 #include "maps/errno.h"
 #include "maps/generic_batch.h"
 #include "maps/hash_batch.h"
+#include "maps/hash_walk.h"
 #include "maps/internal/atomic_bytes.h"
 #include "maps/internal/hash_table.h"
 #include "maps/internal/key.h"
@@ -261,6 +262,15 @@ class PerCpuHashMap final : public LocalMap {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     elements_.GiveBack(SlicesAt(table, place));
     table.EraseLocked(shard, place, hash);
+  }
+
+  int64_t VisitElems(ElemVisitor visitor, uint64_t flags) override {
+    const int cpu = CurrentCpuOf<P>();
+    return table_.With([&](auto& table) {
+      return VisitHashElems(table, visitor, flags, [&](const auto& place) {
+        return slots().At(SlicesAt(table, place), cpu);
+      });
+    });
   }
 
   Errno RunBatch(const HashBatch& batch);

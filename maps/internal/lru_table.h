@@ -121,6 +121,8 @@ class LruTable {
   std::byte* ValueOf(std::byte* element) const {
     return element + value_offset_;
   }
+  std::byte* KeyOf(Place place) const { return KeyOf(place.element); }
+  uint64_t HashOf(Place place) const { return HashOf(place.element); }
   std::byte* ElementIn(uint32_t slot) const {
     return slot < first_overflow_slot()
                ? slots_ + uint64_t{slot} * slot_size_
