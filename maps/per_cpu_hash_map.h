@@ -28,6 +28,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
 #include "maps/def_check.h"
 #include "maps/errno.h"
@@ -188,17 +189,21 @@ class PerCpuHashMap final : public LocalMap {
   }
 
   // Calls visitor(table, key) with the table and the kind of key at hand.
+  // Always inlined, as the visitors are: what they capture stays in registers.
   template <typename Visitor>
-  auto With(const void* key, Visitor visitor) {
-    return table_.With([&](auto& table) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE auto With(const void* key, Visitor visitor) {
+    return table_.With([&](auto& table) ABSL_ATTRIBUTE_ALWAYS_INLINE {
       return internal::WithKey(key, def_.key_size,
-                               [&](auto k) { return visitor(table, k); });
+                               [&](auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+                                 return visitor(table, k);
+                               });
     });
   }
 
   // What the table holds at a place.
   template <typename Table, typename Place>
-  static Slices SlicesAt(const Table& table, const Place& place) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static Slices SlicesAt(const Table& table,
+                                                      const Place& place) {
     Slices slices;
     table.CopyValueOut(&slices, place, /*value_lock=*/false);
     return slices;
@@ -207,25 +212,32 @@ class PerCpuHashMap final : public LocalMap {
   // The slice of a key, or null. Where the slices are is read after the table
   // found the key: they may by then be those of a key that took the place of a
   // deleted one, just as the slice may be when it is looked at.
-  void* Find(const void* key, int cpu) {
-    return With(key, [&](auto& table, auto k) -> void* {
-      const std::byte* const slices = table.Find(k);
-      if (slices == nullptr) return nullptr;
-      return slots().At(internal::LoadWord<Slices>(slices), cpu);
-    });
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void* Find(const void* key, int cpu) {
+    return With(key,
+                [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE -> void* {
+                  const std::byte* const slices = table.Find(k);
+                  if (slices == nullptr) return nullptr;
+                  return slots().At(internal::LoadWord<Slices>(slices), cpu);
+                });
   }
   Errno Read(const void* key, void* value);
   Errno Put(View view, const void* key, const void* value, uint64_t flags) {
-    return With(key, [&](auto& table, auto k) {
-      return PutIn(table, view, k, value, flags);
+    return With(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+      return flags == kAny ? PutPlain(table, view, k, value)
+                           : PutIn(table, view, k, value, flags);
     });
   }
   Errno Remove(View view, const void* key);
   Errno Take(const void* key, void* value);
 
+  // PutIn has all rules; PutPlain has those that are left without flags, and
+  // leaves what cannot be done quickly to PutIn.
   template <typename Table, typename Key>
-  Errno PutIn(Table& table, View view, Key key, const void* value,
-              uint64_t flags);
+  ABSL_ATTRIBUTE_NOINLINE Errno PutPlain(Table& table, View view, Key key,
+                                         const void* value);
+  template <typename Table, typename Key>
+  ABSL_ATTRIBUTE_NOINLINE Errno PutIn(Table& table, View view, Key key,
+                                      const void* value, uint64_t flags);
 
   internal::PerCpuSlots<P>& slots() { return elements_.slots(); }
 
@@ -320,6 +332,24 @@ Errno PerCpuHashMap<P>::Read(const void* key, void* value) {
     slots().CopyAllOut(value, SlicesAt(table, place));
     return Errno::kOk;
   });
+}
+
+template <Profile P>
+template <typename Table, typename Key>
+Errno PerCpuHashMap<P>::PutPlain(Table& table, View view, Key key,
+                                 const void* value) {
+  const uint64_t hash = table.Hash(key);
+  auto& shard = table.ShardOf(hash);
+  {
+    WriterLock lock(shard);
+    if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
+    typename Table::Place old;
+    if (table.FindQuicklyLocked(shard, hash, key, &old) && old) [[likely]] {
+      Write(view, SlicesAt(table, old), value);
+      return Errno::kOk;
+    }
+  }
+  return PutIn(table, view, key, value, kAny);
 }
 
 template <Profile P>
