@@ -297,8 +297,10 @@ class LruMap final : public LocalMap {
   // Puts the element of a key that is absent into the table, for `node`.
   // Returns its slot.
   template <typename Key>
-  uint32_t Insert(typename Table::Shard& shard, View view, uint64_t hash,
-                  Key key, const void* value, uint32_t node)
+  ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t
+  Insert(typename Table::Shard& shard, View view,
+         const typename Table::Found& found, uint64_t hash, Key key,
+         const void* value, uint32_t node)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     if constexpr (kPerCpu) {
       values_.BeginElement();
@@ -308,13 +310,15 @@ class LruMap final : public LocalMap {
         values_.Fill(node, CurrentCpuOf<P>(), value);
       }
     }
-    return table_.InsertLocked(shard, hash, key, value, node);
+    return table_.InsertLocked(shard, found, hash, key, value, node);
   }
   // Writes the value of a present key where it is, which is a use.
-  void Overwrite(typename Table::Shard& shard, View view, uint64_t hash,
-                 uint32_t node, const void* value) requires kPerCpu
+  void Overwrite(typename Table::Shard& shard, View view,
+                 const typename Table::Found& found,
+                 const void* value) requires kPerCpu
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    table_.WriteLocked(shard, hash, [&] {
+    const uint32_t node = table_.NodeOf(found.place.element);
+    table_.WriteLocked(shard, found, [&] {
       if (view == View::kUser) {
         values_.WriteAll(node, value);
       } else {
@@ -440,13 +444,13 @@ Errno LruMap<P, kType>::PutLinux(View view, Key key, const void* value,
         if (error != Errno::kOk) return {};
         if (!old) {
           return {.used = true,
-                  .slot = Insert(shard, view, hash, key, value, node)};
+                  .slot = Insert(shard, view, old, hash, key, value, node)};
         }
-        const uint32_t old_node = table_.NodeOf(old.element);
         if constexpr (kPerCpu) {
-          Overwrite(shard, view, hash, old_node, value);
+          Overwrite(shard, view, old, value);
           return {};
         } else {
+          const uint32_t old_node = table_.NodeOf(old.place.element);
           return {
               .used = true,
               .slot = table_.ReplaceLocked(shard, old, hash, key, value, node),
@@ -465,9 +469,9 @@ Errno LruMap<P, kType>::PutPresent(View view, Key key, const void* value) {
     auto& shard = table_.ShardOf(hash);
     WriterLock lock(shard);
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
-    const auto place = table_.FindLocked(shard, hash, key);
-    if (!place) return Errno::kNoEnt;
-    Overwrite(shard, view, hash, table_.NodeOf(place.element), value);
+    const auto found = table_.FindLocked(shard, hash, key);
+    if (!found) return Errno::kNoEnt;
+    Overwrite(shard, view, found, value);
   }
   return Errno::kOk;
 }
@@ -480,22 +484,16 @@ Errno LruMap<P, kType>::PutStrict(View view, Key key, const void* value,
   WriterLock order_lock(strict_.lock());
   const uint64_t hash = table_.Hash(key);
   auto& shard = table_.ShardOf(hash);
-  typename Table::Place old;
+  bool present;
   {
     ReaderLock lock(shard);
-    old = table_.FindLocked(shard, hash, key);
+    present = static_cast<bool>(table_.FindLocked(shard, hash, key));
   }
   if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
-  if (old && flags == kNoExist) return Errno::kExist;
-  if (!old && flags == kExist) return Errno::kNoEnt;
-  if constexpr (kPerCpu) {
-    if (old) {
-      WriterLock lock(shard);
-      Overwrite(shard, view, hash, table_.NodeOf(old.element), value);
-      return Errno::kOk;
-    }
-  }
-  if (!old && strict_.full()) {
+  if (present && flags == kNoExist) return Errno::kExist;
+  if (!present && flags == kExist) return Errno::kNoEnt;
+  if (kPerCpu && present) return PutPresent(view, key, value);
+  if (!present && strict_.full()) {
     const uint32_t victim = strict_.LeastRecentlyUsed();
     table_.Erase(strict_.SlotOf(victim), victim,
                  [&](std::byte* element) { values_.Evicted(element); });
@@ -505,12 +503,13 @@ Errno LruMap<P, kType>::PutStrict(View view, Key key, const void* value,
   uint32_t replaced = 0;
   {
     WriterLock lock(shard);
-    if (old) replaced = table_.NodeOf(old.element);
+    const auto found = table_.FindLocked(shard, hash, key);
+    if (found) replaced = table_.NodeOf(found.place.element);
     strict_.SetSlot(
-        node, old ? table_.ReplaceLocked(shard, old, hash, key, value, node)
-                  : Insert(shard, view, hash, key, value, node));
+        node, found ? table_.ReplaceLocked(shard, found, hash, key, value, node)
+                    : Insert(shard, view, found, hash, key, value, node));
   }
-  if (old) strict_.Release(replaced);
+  if (present) strict_.Release(replaced);
   return Errno::kOk;
 }
 
@@ -539,11 +538,11 @@ Errno LruMap<P, kType>::TakeOut(View view, const void* key, Visitor visitor,
     auto& shard = table_.ShardOf(hash);
     WriterLock lock(shard);
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
-    const auto place = table_.FindLocked(shard, hash, k);
-    if (!place) return Errno::kNoEnt;
-    *node = table_.NodeOf(place.element);
-    const Errno error = visitor(place.element);
-    table_.EraseLocked(shard, place, hash);
+    const auto found = table_.FindLocked(shard, hash, k);
+    if (!found) return Errno::kNoEnt;
+    *node = table_.NodeOf(found.place.element);
+    const Errno error = visitor(found.place.element);
+    table_.EraseLocked(shard, found, hash);
     return error;
   });
 }
