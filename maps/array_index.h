@@ -8,6 +8,7 @@
 
 #include "maps/errno.h"
 #include "maps/generic_batch.h"
+#include "maps/local_map.h"
 
 namespace bpfmap {
 
@@ -50,6 +51,21 @@ Errno LookupIndexBatch(const void* in_batch, void* out_batch, void* keys,
   // The position: the key that was copied last.
   std::memcpy(out_batch, &index, sizeof index);
   return error;
+}
+
+// ForEachElem() of an array of `size` elements: `at(index)` is what a program
+// sees of one.
+template <typename At>
+int64_t VisitIndices(uint32_t size, ElemVisitor visitor, uint64_t flags,
+                     At at) {
+  if (flags != 0) return -static_cast<int64_t>(Errno::kInval);
+  int64_t calls = 0;
+  for (uint32_t index = 0; index < size; ++index) {
+    const uint32_t key = index;
+    ++calls;
+    if (visitor(&key, at(index)) != 0) break;
+  }
+  return calls;
 }
 
 }  // namespace bpfmap

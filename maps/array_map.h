@@ -175,6 +175,11 @@ class ArrayMap final : public LocalMap {
   static_assert(internal::ValueLayout::kNoLock == kNoSpinLock);
   enum class View { kProgram, kUser };
 
+  int64_t VisitElems(ElemVisitor visitor, uint64_t flags) override {
+    return VisitIndices(slots_.size(), visitor, flags,
+                        [&](uint32_t index) { return slots_.At(index); });
+  }
+
   // UpdateElem, for all cases.
   ABSL_ATTRIBUTE_NOINLINE Errno UpdateWithCare(const void* key,
                                                const void* value,

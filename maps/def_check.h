@@ -141,8 +141,8 @@ constexpr DefCheck CheckNameAndNoLock(const MapDef& def) {
   return {};
 }
 
-// What per-CPU types refuse: memory of a node of its own, and more than a
-// block of per-CPU memory for one value.
+// What types refuse whose memory is each CPU's: that of a node. And, where
+// values are, more than a block of per-CPU memory for one value.
 constexpr DefCheck CheckNoNumaNode(const MapDef& def) {
   if ((def.map_flags & kNumaNode) != 0 && def.numa_node != 0xffffffff) {
     return {Errno::kInval,

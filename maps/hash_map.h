@@ -35,6 +35,7 @@
 #include "maps/errno.h"
 #include "maps/generic_batch.h"
 #include "maps/hash_batch.h"
+#include "maps/hash_walk.h"
 #include "maps/internal/hash_table.h"
 #include "maps/internal/key.h"
 #include "maps/internal/value_layout.h"
@@ -260,6 +261,14 @@ class HashMap final : public LocalMap {
   }
   template <typename Table, typename Key>
   Errno TakeFrom(Table& table, Key key, void* value, bool value_lock);
+
+  int64_t VisitElems(ElemVisitor visitor, uint64_t flags) override {
+    return table_.With([&](auto& table) {
+      return VisitHashElems(table, visitor, flags, [&](const auto& place) {
+        return table.ValueOf(place);
+      });
+    });
+  }
 
   Errno RunBatch(const HashBatch& batch);
 

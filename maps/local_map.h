@@ -30,6 +30,16 @@
 
 namespace bpfmap {
 
+// What ForEachElem() calls with each element, and with what.
+struct ElemVisitor {
+  int (*function)(void* callback, const void* key, void* value);
+  void* callback;
+
+  int operator()(const void* key, void* value) const {
+    return function(callback, key, value);
+  }
+};
+
 class LocalMap : public BpfMap {
  public:
   // The value of `key`, or null where Linux gives NULL: no such key, or an
@@ -57,6 +67,22 @@ class LocalMap : public BpfMap {
   virtual Errno Pop(void* /*value*/) { return RefuseValue(/*writes=*/true); }
   virtual Errno Peek(void* /*value*/) { return RefuseValue(/*writes=*/false); }
 
+  // bpf_for_each_map_elem(): calls callback(key, value), which returns an int,
+  // for one element after the other, until it returns another number than 0.
+  // `value` is what LookupElem gives, but it counts as no use of an LRU map's
+  // element. Returns the number of calls, or minus an errno. The callback may
+  // call any method of the map, and delete the element that it is given.
+  //   EINVAL   flags is not 0
+  //   ENOTSUPP the type has no such walk: the verifier refuses the program.
+  //            Arrays, hash maps and LRU hash maps have it, per CPU or not
+  template <typename F>
+  int64_t ForEachElem(F callback, uint64_t flags) {
+    const auto call = [](void* context, const void* key, void* value) -> int {
+      return (*static_cast<F*>(context))(key, value);
+    };
+    return VisitElems({call, &callback}, flags);
+  }
+
  protected:
   ~LocalMap() = default;
 
@@ -65,6 +91,10 @@ class LocalMap : public BpfMap {
     const MapDef def = this->def();
     const bool may = !writes || (def.map_flags & kRdOnlyProg) == 0;
     return may && def.value_size != 0 ? Errno::kInval : Errno::kAcces;
+  }
+
+  virtual int64_t VisitElems(ElemVisitor, uint64_t) {
+    return -static_cast<int64_t>(Errno::kNotSupp);
   }
 };
 

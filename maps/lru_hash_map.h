@@ -45,6 +45,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
 #include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
@@ -52,10 +53,12 @@
 #include "maps/errno.h"
 #include "maps/generic_batch.h"
 #include "maps/hash_batch.h"
+#include "maps/hash_walk.h"
 #include "maps/internal/eviction_callback.h"
 #include "maps/internal/key.h"
 #include "maps/internal/linux_lru.h"
 #include "maps/internal/lru_table.h"
+#include "maps/internal/lru_values.h"
 #include "maps/internal/strict_lru.h"
 #include "maps/local_map.h"
 #include "maps/map_def.h"
@@ -82,49 +85,53 @@ struct LruOptions {
   EvictionCallback on_eviction = {};
 };
 
-template <Profile P>
-class LruHashMap final : public LocalMap {
+// LRU_HASH and, see lru_per_cpu_hash_map.h, LRU_PERCPU_HASH.
+template <Profile P, MapType kType>
+class LruMap final : public LocalMap {
   static_assert(kHasLru<P>,
-                "LruHashMap is for profiles with threads and a heap: see the "
+                "LRU maps are for profiles with threads and a heap: see the "
                 "top of maps/lru_hash_map.h");
 
  public:
   using Memory = typename P::Memory;
 
   // `memory` must outlive the map.
-  LruHashMap(const MapDef& def, Memory* memory, const LruOptions& options = {})
+  LruMap(const MapDef& def, Memory* memory, const LruOptions& options = {})
       : def_(WithRoundedSize(def)),
         rights_(def),
         order_(options.order),
-        on_eviction_(options.on_eviction),
-        table_(*memory, def.key_size, def.value_size,
+        table_(*memory, def.key_size, Values::SizeInTable(def.value_size),
                NodesFor(def_, options.order),
                (def.map_flags & kZeroSeed) != 0 ? 0 : P::RandomSeed()),
-        linux_(table_, *memory, KindOf(def), options.on_eviction),
+        values_(table_, def.value_size, *memory, options.on_eviction),
+        linux_(table_, values_, *memory, KindOf(def)),
         strict_(table_.node_count(), *memory) {}
-  explicit LruHashMap(const MapDef& def,
-                      const LruOptions& options = {}) requires requires {
+  explicit LruMap(const MapDef& def,
+                  const LruOptions& options = {}) requires requires {
     P::DefaultMemory();
-  } : LruHashMap(def, &P::DefaultMemory(), options) {
+  } : LruMap(def, &P::DefaultMemory(), options) {
   }
-  LruHashMap(const LruHashMap&) = delete;
-  LruHashMap& operator=(const LruHashMap&) = delete;
+  LruMap(const LruMap&) = delete;
+  LruMap& operator=(const LruMap&) = delete;
 
   // What Linux would say to `def`.
   //   EINVAL      a size or max_entries of 0; a flag that LRU hash maps do not
-  //               have; BPF_F_NO_COMMON_LRU and a NUMA node; what DefCheck
-  //               lists
+  //               have; BPF_F_NO_COMMON_LRU, or values for each CPU, and a NUMA
+  //               node; what DefCheck lists
   //   ENOTSUPP    BPF_F_NO_PREALLOC
-  //   E2BIG       key and value of more than 4194255 bytes together; more than
-  //               2^27 entries
-  //   EOPNOTSUPP  a lock in the value
+  //   E2BIG       key and value of more than 4194255 bytes together; a value of
+  //               more than 32768 bytes, for each CPU; more than 2^27 entries
+  //   EOPNOTSUPP  a lock in the value (EACCES, if programs may not read and
+  //               write it; EFAULT, if it is not at a multiple of 4)
   static constexpr DefCheck Check(const MapDef& def);
 
   // Bytes that Init() takes from the memory, in Linux's order, for
   // PossibleCpus() CPUs. REQUIRES: Check(def) is kOk.
   static uint64_t MemoryNeeded(const MapDef& def) {
     const uint32_t nodes = NodesFor(WithRoundedSize(def), LruOrder::kLinux);
-    return Table::MemoryNeeded(def.key_size, def.value_size, nodes) +
+    return Table::MemoryNeeded(def.key_size,
+                               Values::SizeInTable(def.value_size), nodes) +
+           Values::MemoryNeeded(def.value_size, nodes) +
            Linux::MemoryNeeded(nodes, KindOf(def));
   }
 
@@ -133,8 +140,8 @@ class LruHashMap final : public LocalMap {
   Errno Init() {
     const DefCheck check = Check(def_);
     if (check) return check.error;
-    const bool done = table_.Init() && (is_strict() ? strict_.Init()  //
-                                                    : linux_.Init());
+    const bool done = table_.Init() && values_.Init() &&
+                      (is_strict() ? strict_.Init() : linux_.Init());
     return done ? Errno::kOk : Errno::kNoMem;
   }
 
@@ -144,17 +151,21 @@ class LruHashMap final : public LocalMap {
   // The program view.
   void* LookupElem(const void* key) override {
     if (key == nullptr) return nullptr;
-    std::byte* const element = Find(key);
-    if (element == nullptr) return nullptr;
-    // The slot may serve another element by now; that one is then used.
-    const uint32_t node = table_.NodeOf(element);
-    if (is_strict()) [[unlikely]] {
-      strict_.Use(node);
-    } else {
-      linux_.Use(node);
-    }
-    return table_.ValueOf(element);
+    std::byte* const element = FindAndUse(key);
+    return element == nullptr ? nullptr : ValueOf(element);
   }
+
+  // The slice of CPU `cpu`, and a use; null if there is no such key or no such
+  // CPU.
+  void* LookupPerCpuElem(const void* key,
+                         uint32_t cpu) requires(kType ==
+                                                MapType::kLruPerCpuHash) {
+    if (key == nullptr) return nullptr;
+    if (cpu >= static_cast<uint32_t>(values_.cpus())) return nullptr;
+    std::byte* const element = FindAndUse(key);
+    return element == nullptr ? nullptr : values_.SliceOf(element, cpu);
+  }
+
   Errno UpdateElem(const void* key, const void* value,
                    uint64_t flags) override {
     if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
@@ -174,8 +185,7 @@ class LruHashMap final : public LocalMap {
     if (value == nullptr) {
       return Find(key) != nullptr ? Errno::kFault : Errno::kNoEnt;
     }
-    const bool found =
-        WithKey(key, [&](auto k) { return table_.Read(k, value); });
+    const bool found = WithKey(key, [&](auto k) { return Read(k, value); });
     return found ? Errno::kOk : Errno::kNoEnt;
   }
   Errno Update(const void* key, const void* value,
@@ -223,7 +233,10 @@ class LruHashMap final : public LocalMap {
 
  private:
   using Table = internal::LruTable<P>;
-  using Linux = internal::LinuxLru<P>;
+  static constexpr bool kPerCpu = kType == MapType::kLruPerCpuHash;
+  using Values = std::conditional_t<kPerCpu, internal::LruPerCpuValues<P>,
+                                    internal::LruValues<P>>;
+  using Linux = internal::LinuxLru<P, Values>;
   using Strict = internal::StrictLru<P>;
   using Outcome = typename Linux::Outcome;
   enum class View { kProgram, kUser };
@@ -245,18 +258,75 @@ class LruHashMap final : public LocalMap {
   std::byte* Find(const void* key) {
     return WithKey(key, [&](auto k) { return table_.Find(k); });
   }
+  std::byte* FindAndUse(const void* key) {
+    std::byte* const element = Find(key);
+    // The slot may serve another element by now; that one is then used.
+    if (element != nullptr) Use(table_.NodeOf(element));
+    return element;
+  }
+  void Use(uint32_t node) {
+    if (is_strict()) [[unlikely]] {
+      strict_.Use(node);
+    } else {
+      linux_.Use(node);
+    }
+  }
+  template <typename Key>
+  bool Read(Key key, void* value) {
+    return table_.Read(
+        key, value, values_.user_size(),
+        [&](void* to, std::byte* element) { values_.CopyOut(to, element); });
+  }
 
   Errno Put(View view, const void* key, const void* value, uint64_t flags) {
     if (flags > kExist) return Errno::kInval;
     return WithKey(key, [&](auto k) {
-      return is_strict() ? PutStrict(view, k, value, flags)
-                         : PutLinux(view, k, value, flags);
+      if (is_strict()) return PutStrict(view, k, value, flags);
+      // There is a place already, if anywhere.
+      if (kPerCpu && flags == kExist) return PutPresent(view, k, value);
+      return PutLinux(view, k, value, flags);
     });
   }
+  template <typename Key>
+  Errno PutPresent(View view, Key key, const void* value);
   template <typename Key>
   Errno PutLinux(View view, Key key, const void* value, uint64_t flags);
   template <typename Key>
   Errno PutStrict(View view, Key key, const void* value, uint64_t flags);
+
+  // Puts the element of a key that is absent into the table, for `node`.
+  // Returns its slot.
+  template <typename Key>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t
+  Insert(typename Table::Shard& shard, View view,
+         const typename Table::Found& found, uint64_t hash, Key key,
+         const void* value, uint32_t node)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    if constexpr (kPerCpu) {
+      values_.BeginElement();
+      if (view == View::kUser) {
+        values_.WriteAll(node, value);
+      } else {
+        values_.Fill(node, CurrentCpuOf<P>(), value);
+      }
+    }
+    return table_.InsertLocked(shard, found, hash, key, value, node);
+  }
+  // Writes the value of a present key where it is, which is a use.
+  void Overwrite(typename Table::Shard& shard, View view,
+                 const typename Table::Found& found,
+                 const void* value) requires kPerCpu
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    const uint32_t node = table_.NodeOf(found.place.element);
+    table_.WriteLocked(shard, found, [&] {
+      if (view == View::kUser) {
+        values_.WriteAll(node, value);
+      } else {
+        values_.Write(node, CurrentCpuOf<P>(), value);
+      }
+    });
+    Use(node);
+  }
 
   Errno Remove(View view, const void* key) {
     return Remove(view, key, [](std::byte*) { return Errno::kOk; });
@@ -264,7 +334,7 @@ class LruHashMap final : public LocalMap {
   Errno Take(const void* key, void* value) {
     return Remove(View::kUser, key, [&](std::byte* element) {
       if (value == nullptr) return Errno::kFault;
-      table_.CopyValueOut(value, element);
+      values_.CopyOut(value, element);
       return Errno::kOk;
     });
   }
@@ -272,6 +342,20 @@ class LruHashMap final : public LocalMap {
   Errno Remove(View view, const void* key, Visitor visitor);
   template <typename Visitor>
   Errno TakeOut(View view, const void* key, Visitor visitor, uint32_t* node);
+
+  int64_t VisitElems(ElemVisitor visitor, uint64_t flags) override {
+    return VisitHashElems(table_, visitor, flags, [&](const auto& place) {
+      return ValueOf(place.element);
+    });
+  }
+  // The value as a program sees it.
+  void* ValueOf(std::byte* element) const {
+    if constexpr (kPerCpu) {
+      return values_.SliceOf(element, CurrentCpuOf<P>());
+    } else {
+      return table_.ValueOf(element);
+    }
+  }
 
   Errno RunBatch(const HashBatch& batch);
   Errno CopyBucket(bool deletes, uint64_t bucket, void* keys, void* values,
@@ -287,46 +371,48 @@ class LruHashMap final : public LocalMap {
   const MapDef def_;
   UserRights rights_;
   const LruOrder order_;
-  const EvictionCallback on_eviction_;
   Table table_;
+  Values values_;
   Linux linux_;    // with kLinux
   Strict strict_;  // with kStrict
 };
 
 template <Profile P>
-constexpr DefCheck LruHashMap<P>::Check(const MapDef& def) {
+using LruHashMap = LruMap<P, MapType::kLruHash>;
+
+template <Profile P, MapType kType>
+constexpr DefCheck LruMap<P, kType>::Check(const MapDef& def) {
   constexpr uint32_t kFlags = kNoCommonLru | kNumaNode | kRdOnly | kWrOnly |
                               kZeroSeed | kRdOnlyProg | kWrOnlyProg | kTokenFd;
   if (DefCheck check = CheckCommon(def)) return check;
-  if (def.type != MapType::kLruHash) {
-    return {Errno::kInval, "type must be LRU_HASH"};
+  if (def.type != kType) {
+    return {Errno::kInval,
+            kPerCpu ? "type must be LRU_PERCPU_HASH" : "type must be LRU_HASH"};
   }
   if ((def.map_flags & ~(kFlags | kNoPrealloc)) != 0) {
-    return {Errno::kInval, "map_flags has a flag that LRU_HASH does not take"};
+    return {Errno::kInval, "map_flags has a flag that LRU maps do not take"};
   }
   if (HasBoth(def.map_flags, kRdOnlyProg, kWrOnlyProg)) {
     return {Errno::kInval,
             "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other"};
   }
   if ((def.map_flags & kNoPrealloc) != 0) {
-    return {Errno::kNotSupp, "LRU_HASH does not take BPF_F_NO_PREALLOC"};
+    return {Errno::kNotSupp, "LRU maps do not take BPF_F_NO_PREALLOC"};
   }
-  if (HasBoth(def.map_flags, kNoCommonLru, kNumaNode) &&
-      def.numa_node != 0xffffffff) {
-    return {Errno::kInval, "BPF_F_NO_COMMON_LRU excludes a NUMA node"};
+  if (kPerCpu || (def.map_flags & kNoCommonLru) != 0) {
+    if (DefCheck check = CheckNoNumaNode(def)) return check;
   }
   if (DefCheck check = CheckHashSizes(def)) return check;
+  if constexpr (kPerCpu) {
+    if (DefCheck check = CheckPerCpuValueSize(def)) return check;
+  }
   if (DefCheck check = CheckToken(def)) return check;
   if (DefCheck check = CheckHashMaxEntries(def)) return check;
-  if (DefCheck check = CheckNameAndLock(def)) return check;
-  if (def.spin_lock_offset != kNoSpinLock) {
-    return {Errno::kOpNotSupp, "a value of LRU_HASH cannot hold a lock"};
-  }
-  return {};
+  return CheckNameAndNoLock(def);
 }
 
-template <Profile P>
-MapDef LruHashMap<P>::WithRoundedSize(MapDef def) {
+template <Profile P, MapType kType>
+MapDef LruMap<P, kType>::WithRoundedSize(MapDef def) {
   if ((def.map_flags & kNoCommonLru) == 0) return def;
   const uint32_t cpus = static_cast<uint32_t>(PossibleCpus());
   const uint32_t missing = (cpus - def.max_entries % cpus) % cpus;
@@ -336,10 +422,10 @@ MapDef LruHashMap<P>::WithRoundedSize(MapDef def) {
   return def;
 }
 
-template <Profile P>
+template <Profile P, MapType kType>
 template <typename Key>
-Errno LruHashMap<P>::PutLinux(View view, Key key, const void* value,
-                              uint64_t flags) {
+Errno LruMap<P, kType>::PutLinux(View view, Key key, const void* value,
+                                 uint64_t flags) {
   const uint64_t hash = table_.Hash(key);
   table_.Prepare(hash);
   Errno error = Errno::kOk;
@@ -358,57 +444,79 @@ Errno LruHashMap<P>::PutLinux(View view, Key key, const void* value,
         if (error != Errno::kOk) return {};
         if (!old) {
           return {.used = true,
-                  .slot = table_.InsertLocked(shard, hash, key, value, node)};
+                  .slot = Insert(shard, view, old, hash, key, value, node)};
         }
-        const uint32_t replaced = table_.NodeOf(old.element);
-        return {
-            .used = true,
-            .slot = table_.ReplaceLocked(shard, old, hash, key, value, node),
-            .replaced = replaced};
+        if constexpr (kPerCpu) {
+          Overwrite(shard, view, old, value);
+          return {};
+        } else {
+          const uint32_t old_node = table_.NodeOf(old.place.element);
+          return {
+              .used = true,
+              .slot = table_.ReplaceLocked(shard, old, hash, key, value, node),
+              .replaced = old_node};
+        }
       });
   return had_node ? error : Errno::kNoMem;
 }
 
-template <Profile P>
+// An update with kExist, of values that are written in place.
+template <Profile P, MapType kType>
 template <typename Key>
-Errno LruHashMap<P>::PutStrict(View view, Key key, const void* value,
-                               uint64_t flags) {
+Errno LruMap<P, kType>::PutPresent(View view, Key key, const void* value) {
+  if constexpr (kPerCpu) {
+    const uint64_t hash = table_.Hash(key);
+    auto& shard = table_.ShardOf(hash);
+    WriterLock lock(shard);
+    if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
+    const auto found = table_.FindLocked(shard, hash, key);
+    if (!found) return Errno::kNoEnt;
+    Overwrite(shard, view, found, value);
+  }
+  return Errno::kOk;
+}
+
+template <Profile P, MapType kType>
+template <typename Key>
+Errno LruMap<P, kType>::PutStrict(View view, Key key, const void* value,
+                                  uint64_t flags) {
   // Nobody else changes the table meanwhile.
   WriterLock order_lock(strict_.lock());
   const uint64_t hash = table_.Hash(key);
   auto& shard = table_.ShardOf(hash);
-  typename Table::Place old;
+  bool present;
   {
     ReaderLock lock(shard);
-    old = table_.FindLocked(shard, hash, key);
+    present = static_cast<bool>(table_.FindLocked(shard, hash, key));
   }
   if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
-  if (old && flags == kNoExist) return Errno::kExist;
-  if (!old && flags == kExist) return Errno::kNoEnt;
-  if (!old && strict_.full()) {
+  if (present && flags == kNoExist) return Errno::kExist;
+  if (!present && flags == kExist) return Errno::kNoEnt;
+  if (kPerCpu && present) return PutPresent(view, key, value);
+  if (!present && strict_.full()) {
     const uint32_t victim = strict_.LeastRecentlyUsed();
-    table_.Erase(strict_.SlotOf(victim), victim, [&](std::byte* element) {
-      on_eviction_(table_.KeyOf(element), table_.ValueOf(element));
-    });
+    table_.Erase(strict_.SlotOf(victim), victim,
+                 [&](std::byte* element) { values_.Evicted(element); });
     strict_.Release(victim);
   }
   const uint32_t node = strict_.Take();
   uint32_t replaced = 0;
   {
     WriterLock lock(shard);
-    if (old) replaced = table_.NodeOf(old.element);
+    const auto found = table_.FindLocked(shard, hash, key);
+    if (found) replaced = table_.NodeOf(found.place.element);
     strict_.SetSlot(
-        node, old ? table_.ReplaceLocked(shard, old, hash, key, value, node)
-                  : table_.InsertLocked(shard, hash, key, value, node));
+        node, found ? table_.ReplaceLocked(shard, found, hash, key, value, node)
+                    : Insert(shard, view, found, hash, key, value, node));
   }
-  if (old) strict_.Release(replaced);
+  if (present) strict_.Release(replaced);
   return Errno::kOk;
 }
 
 // Deletes the key, after visitor(element). Returns what that says.
-template <Profile P>
+template <Profile P, MapType kType>
 template <typename Visitor>
-Errno LruHashMap<P>::Remove(View view, const void* key, Visitor visitor) {
+Errno LruMap<P, kType>::Remove(View view, const void* key, Visitor visitor) {
   uint32_t node = 0;
   if (is_strict()) {
     WriterLock order_lock(strict_.lock());
@@ -421,40 +529,41 @@ Errno LruHashMap<P>::Remove(View view, const void* key, Visitor visitor) {
   return error;
 }
 
-template <Profile P>
+template <Profile P, MapType kType>
 template <typename Visitor>
-Errno LruHashMap<P>::TakeOut(View view, const void* key, Visitor visitor,
-                             uint32_t* node) {
+Errno LruMap<P, kType>::TakeOut(View view, const void* key, Visitor visitor,
+                                uint32_t* node) {
   return WithKey(key, [&](auto k) {
     const uint64_t hash = table_.Hash(k);
     auto& shard = table_.ShardOf(hash);
     WriterLock lock(shard);
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
-    const auto place = table_.FindLocked(shard, hash, k);
-    if (!place) return Errno::kNoEnt;
-    *node = table_.NodeOf(place.element);
-    const Errno error = visitor(place.element);
-    table_.EraseLocked(shard, place, hash);
+    const auto found = table_.FindLocked(shard, hash, k);
+    if (!found) return Errno::kNoEnt;
+    *node = table_.NodeOf(found.place.element);
+    const Errno error = visitor(found.place.element);
+    table_.EraseLocked(shard, found, hash);
     return error;
   });
 }
 
-template <Profile P>
-Errno LruHashMap<P>::RunBatch(const HashBatch& batch) {
+template <Profile P, MapType kType>
+Errno LruMap<P, kType>::RunBatch(const HashBatch& batch) {
   return RunHashBatch(
       table_, rights_, batch,
       [&](uint64_t bucket, uint32_t done, uint32_t room, uint32_t* copied) {
         return CopyBucket(
             batch.deletes, bucket, ElementAt(batch.keys, done, def_.key_size),
-            ElementAt(batch.values, done, def_.value_size), room, copied);
+            ElementAt(batch.values, done, values_.user_size()), room, copied);
       });
 }
 
 // Copies the elements of one bucket, and deletes them if it `deletes`. ENOSPC,
 // and nothing is done, if there are more than `room`.
-template <Profile P>
-Errno LruHashMap<P>::CopyBucket(bool deletes, uint64_t bucket, void* keys,
-                                void* values, uint32_t room, uint32_t* copied) {
+template <Profile P, MapType kType>
+Errno LruMap<P, kType>::CopyBucket(bool deletes, uint64_t bucket, void* keys,
+                                   void* values, uint32_t room,
+                                   uint32_t* copied) {
   if (!table_.MayHaveElements(bucket)) return Errno::kOk;
   if (!deletes) {
     auto& shard = table_.ShardOfBucket(bucket);
@@ -469,11 +578,11 @@ Errno LruHashMap<P>::CopyBucket(bool deletes, uint64_t bucket, void* keys,
 }
 
 // The analysis does not know that a StrictLru is locked.
-template <Profile P>
+template <Profile P, MapType kType>
 template <typename Order>
-Errno LruHashMap<P>::TakeBucket(Order& order, uint64_t bucket, void* keys,
-                                void* values, uint32_t room, uint32_t* copied)
-    ABSL_NO_THREAD_SAFETY_ANALYSIS {
+Errno LruMap<P, kType>::TakeBucket(
+    Order& order, uint64_t bucket, void* keys, void* values, uint32_t room,
+    uint32_t* copied) ABSL_NO_THREAD_SAFETY_ANALYSIS {
   uint32_t first = 0;  // of the nodes to release, when the shard is unlocked
   Errno error = Errno::kPerm;
   {
@@ -495,10 +604,11 @@ Errno LruHashMap<P>::TakeBucket(Order& order, uint64_t bucket, void* keys,
   return error;
 }
 
-template <Profile P>
-Errno LruHashMap<P>::CopyBucketLocked(typename Table::Shard& shard,
-                                      uint64_t bucket, void* keys, void* values,
-                                      uint32_t room, uint32_t* copied) const {
+template <Profile P, MapType kType>
+Errno LruMap<P, kType>::CopyBucketLocked(typename Table::Shard& shard,
+                                         uint64_t bucket, void* keys,
+                                         void* values, uint32_t room,
+                                         uint32_t* copied) const {
   uint32_t size = 0;
   table_.VisitLocked(shard, bucket, [&](auto) { ++size; });
   if (size > room) return Errno::kNoSpc;
@@ -508,25 +618,25 @@ Errno LruHashMap<P>::CopyBucketLocked(typename Table::Shard& shard,
   uint32_t i = 0;
   table_.VisitLocked(shard, bucket, [&](auto place) {
     table_.CopyKeyOut(ElementAt(keys, i, def_.key_size), place.element);
-    table_.CopyValueOut(ElementAt(values, i, def_.value_size), place.element);
+    values_.CopyOut(ElementAt(values, i, values_.user_size()), place.element);
     ++i;
   });
   return Errno::kOk;
 }
 
-template <Profile P>
-Errno LruHashMap<P>::UpdateBatch(const void* keys, const void* values,
-                                 uint32_t* count, BatchFlags flags) {
+template <Profile P, MapType kType>
+Errno LruMap<P, kType>::UpdateBatch(const void* keys, const void* values,
+                                    uint32_t* count, BatchFlags flags) {
   return UpdateEach(
-      rights_, keys, def_.key_size, values, def_.value_size, count, flags,
+      rights_, keys, def_.key_size, values, values_.user_size(), count, flags,
       [&](const void* key, const void* value, uint64_t elem_flags) {
         return Put(View::kUser, key, value, elem_flags);
       });
 }
 
-template <Profile P>
-Errno LruHashMap<P>::DeleteBatch(const void* keys, uint32_t* count,
-                                 BatchFlags flags) {
+template <Profile P, MapType kType>
+Errno LruMap<P, kType>::DeleteBatch(const void* keys, uint32_t* count,
+                                    BatchFlags flags) {
   return DeleteEach(rights_, keys, def_.key_size, count, flags,
                     [&](const void* key) { return Remove(View::kUser, key); });
 }

@@ -20,6 +20,7 @@ enum class MapType : uint32_t {
   kPerCpuHash = 5,
   kPerCpuArray = 6,
   kLruHash = 9,
+  kLruPerCpuHash = 10,
   kLpmTrie = 11,
   kArrayOfMaps = 12,
   kHashOfMaps = 13,
@@ -50,6 +51,8 @@ constexpr const char* MapTypeName(MapType type) {
       return "PERCPU_ARRAY";
     case MapType::kLruHash:
       return "LRU_HASH";
+    case MapType::kLruPerCpuHash:
+      return "LRU_PERCPU_HASH";
     case MapType::kLpmTrie:
       return "LPM_TRIE";
     case MapType::kArrayOfMaps:
@@ -73,7 +76,8 @@ constexpr const char* MapTypeName(MapType type) {
 // Whether a value has a part for each CPU. In the user view it is then
 // round_up(value_size, 8) * possible CPUs bytes, the parts in order.
 constexpr bool IsPerCpu(MapType type) {
-  return type == MapType::kPerCpuHash || type == MapType::kPerCpuArray;
+  return type == MapType::kPerCpuHash || type == MapType::kPerCpuArray ||
+         type == MapType::kLruPerCpuHash;
 }
 
 // Flags of one update (the `flags` of Update and UpdateElem).

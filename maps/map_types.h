@@ -20,6 +20,7 @@
 #include "maps/inner_maps.h"
 #include "maps/lpm_trie_map.h"
 #include "maps/lru_hash_map.h"
+#include "maps/lru_per_cpu_hash_map.h"
 #include "maps/map_def.h"
 #include "maps/per_cpu_array_map.h"
 #include "maps/per_cpu_hash_map.h"
@@ -54,6 +55,12 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
     case MapType::kLruHash:
       if constexpr (kHasLru<P>) {
         visitor(std::type_identity<LruHashMap<P>>{});
+        return true;
+      }
+      return false;
+    case MapType::kLruPerCpuHash:
+      if constexpr (kHasLru<P>) {
+        visitor(std::type_identity<LruPerCpuHashMap<P>>{});
         return true;
       }
       return false;

@@ -161,6 +161,12 @@ class PerCpuArrayMap final : public LocalMap {
   }
 
  private:
+  int64_t VisitElems(ElemVisitor visitor, uint64_t flags) override {
+    return VisitIndices(def_.max_entries, visitor, flags, [&](uint32_t index) {
+      return slots_.At(index, CurrentCpuOf<P>());
+    });
+  }
+
   Errno CheckPut(uint32_t index, uint64_t flags) const {
     if ((flags & ~kLock) > kExist) return Errno::kInval;
     if (index >= def_.max_entries) return Errno::k2Big;

@@ -28,15 +28,18 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
 #include "maps/def_check.h"
 #include "maps/errno.h"
 #include "maps/generic_batch.h"
 #include "maps/hash_batch.h"
+#include "maps/hash_walk.h"
 #include "maps/internal/atomic_bytes.h"
 #include "maps/internal/hash_table.h"
 #include "maps/internal/key.h"
 #include "maps/internal/per_cpu_elements.h"
+#include "maps/internal/per_cpu_slots.h"
 #include "maps/internal/value_layout.h"
 #include "maps/local_map.h"
 #include "maps/map_def.h"
@@ -119,7 +122,7 @@ class PerCpuHashMap final : public LocalMap {
   // The slice of CPU `cpu`; null if there is no such key or no such CPU.
   void* LookupPerCpuElem(const void* key, uint32_t cpu) {
     if (key == nullptr) return nullptr;
-    if (cpu >= static_cast<uint32_t>(elements_.cpus())) return nullptr;
+    if (cpu >= static_cast<uint32_t>(slots().cpus())) return nullptr;
     return Find(key, static_cast<int>(cpu));
   }
 
@@ -186,17 +189,21 @@ class PerCpuHashMap final : public LocalMap {
   }
 
   // Calls visitor(table, key) with the table and the kind of key at hand.
+  // Always inlined, as the visitors are: what they capture stays in registers.
   template <typename Visitor>
-  auto With(const void* key, Visitor visitor) {
-    return table_.With([&](auto& table) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE auto With(const void* key, Visitor visitor) {
+    return table_.With([&](auto& table) ABSL_ATTRIBUTE_ALWAYS_INLINE {
       return internal::WithKey(key, def_.key_size,
-                               [&](auto k) { return visitor(table, k); });
+                               [&](auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+                                 return visitor(table, k);
+                               });
     });
   }
 
   // What the table holds at a place.
   template <typename Table, typename Place>
-  static Slices SlicesAt(const Table& table, const Place& place) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static Slices SlicesAt(const Table& table,
+                                                      const Place& place) {
     Slices slices;
     table.CopyValueOut(&slices, place, /*value_lock=*/false);
     return slices;
@@ -205,31 +212,47 @@ class PerCpuHashMap final : public LocalMap {
   // The slice of a key, or null. Where the slices are is read after the table
   // found the key: they may by then be those of a key that took the place of a
   // deleted one, just as the slice may be when it is looked at.
-  void* Find(const void* key, int cpu) {
-    return With(key, [&](auto& table, auto k) -> void* {
-      const std::byte* const slices = table.Find(k);
-      if (slices == nullptr) return nullptr;
-      return elements_.At(internal::LoadWord<Slices>(slices), cpu);
-    });
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void* Find(const void* key, int cpu) {
+    return With(key,
+                [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE -> void* {
+                  const std::byte* const slices = table.Find(k);
+                  if (slices == nullptr) return nullptr;
+                  return slots().At(internal::LoadWord<Slices>(slices), cpu);
+                });
   }
   Errno Read(const void* key, void* value);
   Errno Put(View view, const void* key, const void* value, uint64_t flags) {
-    return With(key, [&](auto& table, auto k) {
-      return PutIn(table, view, k, value, flags);
+    return With(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+      return flags == kAny ? PutPlain(table, view, k, value)
+                           : PutIn(table, view, k, value, flags);
     });
   }
   Errno Remove(View view, const void* key);
   Errno Take(const void* key, void* value);
 
+  // PutIn has all rules; PutPlain has those that are left without flags, and
+  // leaves what cannot be done quickly to PutIn.
   template <typename Table, typename Key>
-  Errno PutIn(Table& table, View view, Key key, const void* value,
-              uint64_t flags);
+  ABSL_ATTRIBUTE_NOINLINE Errno PutPlain(Table& table, View view, Key key,
+                                         const void* value);
+  template <typename Table, typename Key>
+  ABSL_ATTRIBUTE_NOINLINE Errno PutIn(Table& table, View view, Key key,
+                                      const void* value, uint64_t flags);
+
+  internal::PerCpuSlots<P>& slots() { return elements_.slots(); }
 
   void Write(View view, Slices slices, const void* value) {
     if (view == View::kUser) {
-      elements_.Write(slices, value);
+      slots().CopyAllIn(slices, value);
     } else {
-      elements_.WriteSlice(slices, CurrentCpuOf<P>(), value);
+      slots().Write(slices, CurrentCpuOf<P>(), value);
+    }
+  }
+  void Fill(View view, Slices slices, const void* value) {
+    if (view == View::kUser) {
+      slots().CopyAllIn(slices, value);
+    } else {
+      slots().Fill(slices, CurrentCpuOf<P>(), value);
     }
   }
 
@@ -240,8 +263,7 @@ class PerCpuHashMap final : public LocalMap {
               uint64_t hash, Key key, const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     const Slices slices = elements_.Take();
-    if (view == View::kProgram) elements_.Clear(slices);
-    Write(view, slices, value);
+    Fill(view, slices, value);
     if (table.InsertLocked(shard, place, hash, key, &slices)) return true;
     elements_.GiveBack(slices);
     return false;
@@ -252,6 +274,15 @@ class PerCpuHashMap final : public LocalMap {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     elements_.GiveBack(SlicesAt(table, place));
     table.EraseLocked(shard, place, hash);
+  }
+
+  int64_t VisitElems(ElemVisitor visitor, uint64_t flags) override {
+    const int cpu = CurrentCpuOf<P>();
+    return table_.With([&](auto& table) {
+      return VisitHashElems(table, visitor, flags, [&](const auto& place) {
+        return slots().At(SlicesAt(table, place), cpu);
+      });
+    });
   }
 
   Errno RunBatch(const HashBatch& batch);
@@ -298,9 +329,27 @@ Errno PerCpuHashMap<P>::Read(const void* key, void* value) {
     const auto place = table.FindLocked(shard, hash, k);
     if (!place) return Errno::kNoEnt;
     if (value == nullptr) return Errno::kFault;
-    elements_.CopyOut(value, SlicesAt(table, place));
+    slots().CopyAllOut(value, SlicesAt(table, place));
     return Errno::kOk;
   });
+}
+
+template <Profile P>
+template <typename Table, typename Key>
+Errno PerCpuHashMap<P>::PutPlain(Table& table, View view, Key key,
+                                 const void* value) {
+  const uint64_t hash = table.Hash(key);
+  auto& shard = table.ShardOf(hash);
+  {
+    WriterLock lock(shard);
+    if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
+    typename Table::Place old;
+    if (table.FindQuicklyLocked(shard, hash, key, &old) && old) [[likely]] {
+      Write(view, SlicesAt(table, old), value);
+      return Errno::kOk;
+    }
+  }
+  return PutIn(table, view, key, value, kAny);
 }
 
 template <Profile P>
@@ -349,7 +398,7 @@ Errno PerCpuHashMap<P>::Take(const void* key, void* value) {
     if (rights_.frozen()) return Errno::kPerm;
     const auto place = table.FindLocked(shard, hash, k);
     if (!place) return Errno::kNoEnt;
-    if (value != nullptr) elements_.CopyOut(value, SlicesAt(table, place));
+    if (value != nullptr) slots().CopyAllOut(value, SlicesAt(table, place));
     Erase(table, shard, place, hash);
     return value == nullptr ? Errno::kFault : Errno::kOk;
   });
@@ -359,9 +408,9 @@ template <Profile P>
 Errno PerCpuHashMap<P>::RunBatch(const HashBatch& batch) {
   return table_.With([&](auto& table) {
     const HashBatchElements elements(
-        def_.key_size, elements_.user_value_size(),
+        def_.key_size, slots().user_value_size(),
         [&](void* value, const auto& place) {
-          elements_.CopyOut(value, SlicesAt(table, place));
+          slots().CopyAllOut(value, SlicesAt(table, place));
         },
         [&](const auto& place) { elements_.GiveBack(SlicesAt(table, place)); });
     return RunHashBatch(
@@ -377,7 +426,7 @@ template <Profile P>
 Errno PerCpuHashMap<P>::UpdateBatch(const void* keys, const void* values,
                                     uint32_t* count, BatchFlags flags) {
   return UpdateEach(
-      rights_, keys, def_.key_size, values, elements_.user_value_size(), count,
+      rights_, keys, def_.key_size, values, slots().user_value_size(), count,
       flags, [&](const void* key, const void* value, uint64_t elem_flags) {
         return Put(View::kUser, key, value, elem_flags);
       });

@@ -29,7 +29,8 @@ constexpr std::size_t kBytesInPart = 1 << 16;
 // Hash maps of all kinds, whose positions are numbers of buckets.
 bool HasBuckets(MapType type) {
   return type == MapType::kHash || type == MapType::kPerCpuHash ||
-         type == MapType::kLruHash || type == MapType::kHashOfMaps;
+         type == MapType::kLruHash || type == MapType::kLruPerCpuHash ||
+         type == MapType::kHashOfMaps;
 }
 
 class Batch {

@@ -108,11 +108,12 @@ void Differential::RunCommands(uint64_t steps) {
 MapDef Differential::RandomDef() {
   MapDef def{};
   def.type = types_[RandomBelow(types_.size())];
-  const bool hash = def.type == MapType::kHash ||
-                    def.type == MapType::kPerCpuHash ||
-                    def.type == MapType::kLruHash;
+  const bool hash =
+      def.type == MapType::kHash || def.type == MapType::kPerCpuHash ||
+      def.type == MapType::kLruHash || def.type == MapType::kLruPerCpuHash;
   const bool trie = def.type == MapType::kLpmTrie;
-  const bool lru = def.type == MapType::kLruHash;
+  const bool lru =
+      def.type == MapType::kLruHash || def.type == MapType::kLruPerCpuHash;
   const bool may_have_lock = !trie && !lru && !IsPerCpu(def.type);
   // Sizes of programs are mostly small; others must be right all the same.
   def.key_size = !hash ? 4 : 1 + RandomBelow(OneIn(3) ? 512 : 17);

@@ -606,7 +606,7 @@ void GoldenProbe::SpinLocks() {
   TestMap map;
   const Errno created = backend_.create(def, &map);
   Row("create", "value type with a bpf_spin_lock", created);
-  if (!has_keys() || is_per_cpu() || base_.type == MapType::kLruHash) return;
+  if (!has_keys() || is_per_cpu() || is_lru()) return;
   ASSERT_EQ(created, Errno::kOk);
 
   const uint32_t key = 1;

@@ -83,13 +83,16 @@ class GoldenProbe {
   bool is_bloom() const { return base_.type == MapType::kBloomFilter; }
   bool is_hash() const { return base_.type == MapType::kHash; }
   bool has_seed() const {
-    return is_hash() || base_.type == MapType::kPerCpuHash ||
-           base_.type == MapType::kLruHash ||
+    return is_hash() || base_.type == MapType::kPerCpuHash || is_lru() ||
            base_.type == MapType::kHashOfMaps;
   }
   bool is_ring() const {
     return base_.type == MapType::kRingBuf ||
            base_.type == MapType::kUserRingBuf;
+  }
+  bool is_lru() const {
+    return base_.type == MapType::kLruHash ||
+           base_.type == MapType::kLruPerCpuHash;
   }
   bool is_per_cpu() const { return IsPerCpu(base_.type); }
   bool is_trie() const { return base_.type == MapType::kLpmTrie; }

@@ -177,8 +177,8 @@ void GoldenProbe::InnerMaps() {
 
   for (const MapType type :
        {MapType::kHash, MapType::kArray, MapType::kPerCpuHash,
-        MapType::kPerCpuArray, MapType::kLruHash, MapType::kLpmTrie,
-        MapType::kQueue, MapType::kStack, MapType::kRingBuf,
+        MapType::kPerCpuArray, MapType::kLruHash, MapType::kLruPerCpuHash,
+        MapType::kLpmTrie, MapType::kQueue, MapType::kStack, MapType::kRingBuf,
         MapType::kBloomFilter, MapType::kUserRingBuf}) {
     const MapDef inner = InnerDef(type);
     MapDef def = base_;

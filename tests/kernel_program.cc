@@ -28,6 +28,7 @@ static_assert(std::endian::native == std::endian::little);
 // takes the rest as 0. (<linux/bpf.h> is left to maps/kernel_map.cc.)
 constexpr int kProgLoad = 5;
 constexpr int kProgTestRun = 10;
+constexpr int kBtfLoad = 18;
 constexpr uint32_t kSchedCls = 3;  // BPF_PROG_TYPE_SCHED_CLS
 
 struct ProgLoadAttr {
@@ -38,8 +39,52 @@ struct ProgLoadAttr {
   uint32_t log_level;
   uint32_t log_size;
   uint64_t log_buf;
+  uint32_t unused[8];
+  uint32_t prog_btf_fd;
+  uint32_t func_info_rec_size;
+  uint64_t func_info;
+  uint32_t func_info_cnt;
+  uint32_t line_info_rec_size;
 };
-static_assert(sizeof(ProgLoadAttr) == 40);
+static_assert(sizeof(ProgLoadAttr) == 96);
+
+// Where a function starts, and its type.
+struct FunctionInfo {
+  uint32_t instruction;
+  uint32_t type_id;
+};
+
+// The BTF of `int main()` and `int callback()`, see
+// Documentation/bpf/btf.rst of the kernel. The verifier asks for the types of
+// functions where a program hands one to a helper, and does not look at their
+// arguments.
+constexpr uint32_t kMainType = 3, kCallbackType = 4;
+struct FunctionsBtf {
+  uint16_t magic = 0xeb9f;
+  uint8_t version = 1;
+  uint8_t flags = 0;
+  uint32_t header_size = 24;
+  uint32_t types_offset = 0, types_size = sizeof types;
+  uint32_t names_offset = sizeof types, names_size = sizeof names;
+  // Names by their offsets; kinds in the top byte.
+  uint32_t types[13] = {
+      1,  1U << 24,  4, 1U << 24 | 32,  // 1: a signed int of 32 bits
+      0,  13U << 24, 1,                 // 2: int()
+      5,  12U << 24, 2,                 // 3: a function, main
+      10, 12U << 24, 2,                 // 4: a function, callback
+  };
+  char names[20] = "\0int\0main\0callback";
+};
+static_assert(sizeof(FunctionsBtf) == 24 + 13 * 4 + 20);
+struct BtfLoadAttr {
+  uint64_t btf;
+  uint64_t log_buf;
+  uint32_t btf_size;
+  uint32_t log_size;
+};
+
+// Code and registers of BpfAssembler::LoadCallback(), but for the target.
+constexpr uint64_t kLoadCallback = 0x4018;
 
 struct ProgTestRunAttr {
   uint32_t prog_fd;
@@ -97,10 +142,45 @@ BpfAssembler& BpfAssembler::Add(uint8_t code, uint8_t to, uint8_t from,
 }
 
 KernelProgram::KernelProgram(const BpfAssembler& assembler) {
+  Load(assembler.instructions(), 0);
+}
+
+KernelProgram::KernelProgram(const BpfAssembler& main,
+                             const BpfAssembler& callback) {
+  std::vector<uint64_t> instructions = main.instructions();
+  const uint32_t start = static_cast<uint32_t>(instructions.size());
+  for (uint32_t i = 0; i < start; ++i) {
+    if ((instructions[i] & 0xf0ff) != kLoadCallback) continue;
+    instructions[i] |= uint64_t{start - i - 1} << 32;  // from the next one on
+  }
+  instructions.insert(instructions.end(), callback.instructions().begin(),
+                      callback.instructions().end());
+  const FunctionsBtf btf;
+  BtfLoadAttr attr = {};
+  attr.btf = Address(&btf);
+  attr.btf_size = sizeof btf;
+  btf_fd_ = static_cast<int>(syscall(SYS_bpf, kBtfLoad, &attr, sizeof attr));
+  if (btf_fd_ < 0) {
+    load_error_ = static_cast<Errno>(errno);
+    return;
+  }
+  Load(instructions, start);
+}
+
+// `callback`: where that starts, or 0.
+void KernelProgram::Load(const std::vector<uint64_t>& instructions,
+                         uint32_t callback) {
   ProgLoadAttr attr = {};
   attr.prog_type = kSchedCls;
-  attr.insn_cnt = static_cast<uint32_t>(assembler.instructions().size());
-  attr.insns = Address(assembler.instructions().data());
+  attr.insn_cnt = static_cast<uint32_t>(instructions.size());
+  attr.insns = Address(instructions.data());
+  const FunctionInfo functions[] = {{0, kMainType}, {callback, kCallbackType}};
+  if (callback != 0) {
+    attr.prog_btf_fd = static_cast<uint32_t>(btf_fd_);
+    attr.func_info_rec_size = sizeof functions[0];
+    attr.func_info = Address(functions);
+    attr.func_info_cnt = 2;
+  }
   attr.license = Address("");
   long fd = syscall(SYS_bpf, kProgLoad, &attr, sizeof(attr));
   load_error_ = fd < 0 ? static_cast<Errno>(errno) : Errno::kOk;
@@ -121,6 +201,7 @@ KernelProgram::KernelProgram(const BpfAssembler& assembler) {
 
 KernelProgram::~KernelProgram() {
   if (fd_ >= 0) close(fd_);
+  if (btf_fd_ >= 0) close(btf_fd_);
 }
 
 Errno KernelProgram::Run(int* result) const {

@@ -50,6 +50,7 @@ inline constexpr int kHelperMapDeleteElem = 3;
 inline constexpr int kHelperMapPushElem = 87;
 inline constexpr int kHelperMapPopElem = 88;
 inline constexpr int kHelperMapPeekElem = 89;
+inline constexpr int kHelperForEachMapElem = 164;
 inline constexpr int kHelperMapLookupPerCpuElem = 195;
 
 // Collects instructions. Where one has a `size`, that is 1, 2, 4 or 8 bytes;
@@ -69,6 +70,11 @@ class BpfAssembler {
   // to += value
   BpfAssembler& AddValue(BpfRegister to, int32_t value) {
     return Add(0x07, to, 0, 0, value);
+  }
+
+  // to += from
+  BpfAssembler& AddRegister(BpfRegister to, BpfRegister from) {
+    return Add(0x0f, to, from, 0, 0);
   }
 
   // to = *(from + offset)
@@ -91,11 +97,20 @@ class BpfAssembler {
     return Add(0x18, to, 2, 0, map_fd).Add(0, 0, 0, 0, 0);
   }
 
+  // to = the callback, as helpers take it; see KernelProgram. Counts as two.
+  BpfAssembler& LoadCallback(BpfRegister to) {
+    return Add(0x18, to, 4, 0, 0).Add(0, 0, 0, 0, 0);
+  }
+
   BpfAssembler& Call(int helper) { return Add(0x85, 0, 0, 0, helper); }
 
   // Jumps over the next `count` instructions.
   BpfAssembler& SkipIfZero(BpfRegister what, int count) {
     return Add(0x15, what, 0, count, 0);
+  }
+
+  BpfAssembler& SkipUnlessEqual(BpfRegister a, BpfRegister b, int count) {
+    return Add(0x5d, a, b, count, 0);
   }
 
   // Ends the program with the result kR0.
@@ -120,6 +135,9 @@ class KernelProgram {
  public:
   // Loads it. Holds on to no map; the kernel does, until the destruction.
   explicit KernelProgram(const BpfAssembler& assembler);
+  // A program that hands a function of its own to a helper: LoadCallback() in
+  // `main` is `callback`, which ends with Exit() too.
+  KernelProgram(const BpfAssembler& main, const BpfAssembler& callback);
   ~KernelProgram();
 
   KernelProgram(const KernelProgram&) = delete;
@@ -143,7 +161,10 @@ class KernelProgram {
   Errno Run(int* result) const;
 
  private:
+  void Load(const std::vector<uint64_t>& instructions, uint32_t callback);
+
   int fd_ = -1;
+  int btf_fd_ = -1;
   Errno load_error_;
   std::string verifier_log_;
 };

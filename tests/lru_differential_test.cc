@@ -1,7 +1,7 @@
-// LRU maps against the kernel's: the same random commands of both views, flags
-// that fail included, on the emulator and on the running kernel. Every answer
-// must be the same, and the same keys must be left; so the same keys were
-// evicted.
+// LRU maps against the kernel's, with values for each CPU and without: the same
+// random commands of both views, flags that fail included, on the emulator and
+// on the running kernel. Every answer must be the same, and the same keys must
+// be left; so the same keys were evicted.
 //
 //   OneCpu    The thread stays on one CPU.
 //   TwoCpus   Now and then it goes from one to the other, so the lists of
@@ -17,8 +17,8 @@
 #include <array>
 #include <cstdint>
 #include <iostream>
-#include <map>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <random>
 #include <string>
@@ -33,6 +33,7 @@
 #include "maps/errno.h"
 #include "maps/kernel_map.h"
 #include "maps/lru_hash_map.h"
+#include "maps/lru_per_cpu_hash_map.h"
 #include "maps/map_def.h"
 #include "profiles/cloud.h"
 #include "profiles/cpu.h"
@@ -43,6 +44,7 @@
 #include "tests/kernel_support.h"
 #include "tests/on_cpu.h"
 #include "tests/print_errno.h"
+#include "tests/user_value_size.h"
 
 namespace bpfmap {
 namespace {
@@ -50,11 +52,13 @@ namespace {
 // What a command gave.
 struct Answer {
   Errno error = Errno::kOk;
-  std::map<uint32_t, uint64_t> elements;  // what was read
+  // What was read: the value; or elements, each with its key in front, in the
+  // order of keys.
+  std::vector<uint64_t> read;
 
   friend bool operator==(const Answer&, const Answer&) = default;
 };
-Answer Only(Errno error) { return {.error = error, .elements = {}}; }
+Answer Only(Errno error) { return {.error = error, .read = {}}; }
 
 // One of the two maps, with both views.
 class Side {
@@ -62,10 +66,14 @@ class Side {
   virtual ~Side() = default;
   virtual BpfMap& map() = 0;
   virtual bool LookupElem(uint32_t key, uint64_t* value) = 0;
+  // REQUIRES: values for each CPU.
+  virtual bool LookupPerCpuElem(uint32_t key, uint32_t cpu,
+                                uint64_t* value) = 0;
   virtual Errno UpdateElem(uint32_t key, uint64_t value, uint64_t flags) = 0;
   virtual Errno DeleteElem(uint32_t key) = 0;
 };
 
+template <typename Map>
 class LocalSide final : public Side {
  public:
   explicit LocalSide(const MapDef& def) : map_(def) {
@@ -77,13 +85,21 @@ class LocalSide final : public Side {
     if (found != nullptr) *value = *static_cast<const uint64_t*>(found);
     return found != nullptr;
   }
+  bool LookupPerCpuElem(uint32_t key, uint32_t cpu, uint64_t* value) override {
+    const void* found = nullptr;
+    if constexpr (requires { map_.LookupPerCpuElem(&key, cpu); }) {
+      found = map_.LookupPerCpuElem(&key, cpu);
+    }
+    if (found != nullptr) *value = *static_cast<const uint64_t*>(found);
+    return found != nullptr;
+  }
   Errno UpdateElem(uint32_t key, uint64_t value, uint64_t flags) override {
     return map_.UpdateElem(&key, &value, flags);
   }
   Errno DeleteElem(uint32_t key) override { return map_.DeleteElem(&key); }
 
  private:
-  LruHashMap<Cloud> map_;
+  Map map_;
 };
 
 class KernelSide final : public Side {
@@ -93,6 +109,9 @@ class KernelSide final : public Side {
   BpfMap& map() override { return *map_; }
   bool LookupElem(uint32_t key, uint64_t* value) override {
     return helpers_.LookupElem(&key, value);
+  }
+  bool LookupPerCpuElem(uint32_t key, uint32_t cpu, uint64_t* value) override {
+    return helpers_.LookupPerCpuElem(&key, cpu, value);
   }
   Errno UpdateElem(uint32_t key, uint64_t value, uint64_t flags) override {
     return helpers_.UpdateElem(&key, &value, flags);
@@ -106,8 +125,8 @@ class KernelSide final : public Side {
 
 class LruDifferential {
  public:
-  LruDifferential(uint64_t seed, int cpus)
-      : seed_(seed), cpus_(cpus), random_(seed) {}
+  LruDifferential(MapType type, uint64_t seed, int cpus)
+      : type_(type), seed_(seed), cpus_(cpus), random_(seed) {}
 
   // Returns the first difference, or "".
   std::string Run(uint64_t steps) {
@@ -140,7 +159,7 @@ class LruDifferential {
   void NewMaps() {
     constexpr uint32_t kSizes[] = {1,   2,   3,   4,   7,   8,    16,
                                    100, 128, 255, 256, 600, 1024, 2000};
-    def_ = {.type = MapType::kLruHash,
+    def_ = {.type = type_,
             .key_size = 4,
             .value_size = 8,
             .max_entries = Below(2) == 0 ? kSizes[Below(std::size(kSizes))]
@@ -150,10 +169,27 @@ class LruDifferential {
     keys_ = 1 + Below(3 * def_.max_entries);
     reads_ = Below(100);
     GoToCpu(cpus_ > 1 ? Below(cpus_) : 0);
-    left_ = std::make_unique<LocalSide>(def_);
+    if (IsPerCpu(type_)) {
+      left_ = std::make_unique<LocalSide<LruPerCpuHashMap<Cloud>>>(def_);
+    } else {
+      left_ = std::make_unique<LocalSide<LruHashMap<Cloud>>>(def_);
+    }
     std::unique_ptr<KernelMap> kernel;
     ASSERT_EQ(KernelMap::Create(def_, &kernel), Errno::kOk);
     right_ = std::make_unique<KernelSide>(std::move(kernel));
+  }
+
+  // How many numbers a user's value has.
+  std::size_t Width() const { return UserValueSize(def_) / sizeof(uint64_t); }
+  std::vector<uint64_t> RandomNumbers(std::size_t count) {
+    std::vector<uint64_t> numbers(count);
+    for (uint64_t& number : numbers) number = random_();
+    return numbers;
+  }
+  // Room for a user's value.
+  uint64_t* NewValue(Answer& answer) const {
+    answer.read.resize(Width());
+    return answer.read.data();
   }
 
   template <typename Command>
@@ -166,7 +202,7 @@ class LruDifferential {
         "--seed=", seed_, " step ", step_, ", max_entries ", def_.max_entries,
         ", map_flags ", def_.map_flags, ", ", keys_, " keys, ", name, ": ",
         ErrnoName(left.error), " and ", ErrnoName(right.error), ", ",
-        left.elements.size(), " and ", right.elements.size(), " elements");
+        left.read.size(), " and ", right.read.size(), " numbers read");
   }
 
   void Step() {
@@ -175,7 +211,7 @@ class LruDifferential {
     const uint64_t flags = Below(8) == 0 ? Below(5) : kAny;
     if (Below(100) < reads_) return Read(key);
     const uint64_t choice = Below(100);
-    if (choice < 40) return Update(key, value, flags);
+    if (choice < 40) return Update(key, flags);
     if (choice < 80) {
       return Compare("program update", [&](Side& side) {
         return Only(side.UpdateElem(key, value, flags));
@@ -192,8 +228,7 @@ class LruDifferential {
     if (choice < 95) {
       return Compare("lookup and delete", [&](Side& side) {
         Answer answer;
-        answer.error =
-            side.map().LookupAndDelete(&key, &answer.elements[key], 0);
+        answer.error = side.map().LookupAndDelete(&key, NewValue(answer));
         return answer;
       });
     }
@@ -202,33 +237,36 @@ class LruDifferential {
   }
 
   void Read(uint32_t key) {
+    const bool per_cpu = IsPerCpu(type_) && Below(3) == 0;
+    const uint32_t cpu = Below(PossibleCpus() + 1);
     if (Below(4) != 0) {
       return Compare("program lookup", [&](Side& side) {
         Answer answer;
-        answer.error = side.LookupElem(key, &answer.elements[key])
-                           ? Errno::kOk
-                           : Errno::kNoEnt;
+        uint64_t* const value = NewValue(answer);
+        const bool found = per_cpu ? side.LookupPerCpuElem(key, cpu, value)
+                                   : side.LookupElem(key, value);
+        answer.error = found ? Errno::kOk : Errno::kNoEnt;
         return answer;
       });
     }
     Compare("lookup", [&](Side& side) {
       Answer answer;
-      answer.error = side.map().Lookup(&key, &answer.elements[key]);
+      answer.error = side.map().Lookup(&key, NewValue(answer));
       return answer;
     });
   }
 
-  void Update(uint32_t key, uint64_t value, uint64_t flags) {
+  void Update(uint32_t key, uint64_t flags) {
+    const std::vector<uint64_t> value = RandomNumbers(Width());
     Compare("update", [&](Side& side) {
-      return Only(side.map().Update(&key, &value, flags));
+      return Only(side.map().Update(&key, value.data(), flags));
     });
   }
 
   void UpdateBatch() {
     std::array<uint32_t, 16> keys;
-    std::array<uint64_t, 16> values;
     for (uint32_t& key : keys) key = Below(keys_);
-    for (uint64_t& value : values) value = random_();
+    const std::vector<uint64_t> values = RandomNumbers(keys.size() * Width());
     Compare("update batch", [&](Side& side) {
       uint32_t count = 16;
       return Only(side.map().UpdateBatch(keys.data(), values.data(), &count));
@@ -236,34 +274,42 @@ class LruDifferential {
   }
 
   void DeleteAll() {
-    Compare("lookup and delete batch", [&](Side& side) {
-      uint32_t count = 2 * def_.max_entries + 2;
-      std::vector<uint32_t> keys(count);
-      std::vector<uint64_t> values(count);
-      uint32_t position;
-      Answer answer;
-      answer.error = side.map().LookupAndDeleteBatch(
-          nullptr, &position, keys.data(), values.data(), &count);
-      for (uint32_t i = 0; i < count; ++i) {
-        answer.elements[keys[i]] = values[i];
-      }
-      return answer;
-    });
+    Compare("lookup and delete batch",
+            [&](Side& side) { return AllElements(side.map(), true); });
   }
 
+  // One call: a walk key by key would be most of the test's time.
   void CompareContents() {
-    Compare("contents", [&](Side& side) {
-      Answer answer;
-      uint32_t key;
-      answer.error = side.map().GetNextKey(nullptr, &key);
-      while (answer.error == Errno::kOk) {
-        EXPECT_EQ(side.map().Lookup(&key, &answer.elements[key]), Errno::kOk);
-        answer.error = side.map().GetNextKey(&key, &key);
-      }
-      return answer;
-    });
+    Compare("contents",
+            [&](Side& side) { return AllElements(side.map(), false); });
   }
 
+  Answer AllElements(BpfMap& map, bool deletes) const {
+    const std::size_t width = Width();
+    // With BPF_F_NO_COMMON_LRU there may be a few more than max_entries.
+    uint32_t count = def_.max_entries + PossibleCpus();
+    std::vector<uint32_t> keys(count);
+    std::vector<uint64_t> values(count * width);
+    uint32_t position;
+    Answer answer;
+    answer.error =
+        deletes ? map.LookupAndDeleteBatch(nullptr, &position, keys.data(),
+                                           values.data(), &count)
+                : map.LookupBatch(nullptr, &position, keys.data(),
+                                  values.data(), &count);
+    std::vector<uint32_t> order(count);
+    std::iota(order.begin(), order.end(), 0);
+    std::sort(order.begin(), order.end(),
+              [&](uint32_t a, uint32_t b) { return keys[a] < keys[b]; });
+    for (const uint32_t i : order) {
+      const auto value = values.begin() + i * width;
+      answer.read.push_back(keys[i]);
+      answer.read.insert(answer.read.end(), value, value + width);
+    }
+    return answer;
+  }
+
+  const MapType type_;
   const uint64_t seed_;
   const int cpus_;
   std::mt19937_64 random_;
@@ -277,7 +323,7 @@ class LruDifferential {
   std::string difference_;
 };
 
-class LruDifferentialTest : public testing::Test {
+class LruDifferentialTest : public testing::TestWithParam<MapType> {
  protected:
   void SetUp() override {
     SKIP_WITHOUT_KERNEL();
@@ -289,37 +335,45 @@ class LruDifferentialTest : public testing::Test {
     const uint64_t seed = absl::GetFlag(FLAGS_seed);
     const uint64_t steps = absl::GetFlag(FLAGS_steps);
     std::cout << "--seed=" << seed << " --steps=" << steps << std::endl;
-    EXPECT_EQ(LruDifferential(seed, cpus).Run(steps), "");
+    EXPECT_EQ(LruDifferential(GetParam(), seed, cpus).Run(steps), "");
   }
 };
 
-TEST_F(LruDifferentialTest, OneCpu) { Run(1); }
-TEST_F(LruDifferentialTest, TwoCpus) {
+TEST_P(LruDifferentialTest, OneCpu) { Run(1); }
+TEST_P(LruDifferentialTest, TwoCpus) {
   if (PossibleCpus() < 2) GTEST_SKIP() << "there is one CPU";
   Run(2);
 }
 
-TEST_F(LruDifferentialTest, AnyMap) {
+TEST_P(LruDifferentialTest, AnyMap) {
   const uint64_t seed = absl::GetFlag(FLAGS_seed);
   const uint64_t steps = absl::GetFlag(FLAGS_steps);
   std::cout << "--seed=" << seed << " --steps=" << steps << std::endl;
   const OnCpu on_cpu(0);
   Differential differential(LocalBackends().front(), Backends().back(), seed,
-                            {MapType::kLruHash});
+                            {GetParam()});
   EXPECT_EQ(differential.Run(steps), "");
   if (steps < 100000) return;
   const auto& results = differential.results();
+  const std::string type = MapTypeName(GetParam());
   for (const Errno error : {Errno::kOk, Errno::kInval, Errno::k2Big,
                             Errno::kNotSupp, Errno::kOpNotSupp}) {
-    EXPECT_EQ(results.at("LRU_HASH create").count(error), 1u)
+    EXPECT_EQ(results.at(type + " create").count(error), 1u)
         << ErrnoName(error);
   }
   for (const Errno error : {Errno::kOk, Errno::kInval, Errno::kExist,
                             Errno::kNoEnt, Errno::kPerm, Errno::kFault}) {
-    EXPECT_EQ(results.at("LRU_HASH update").count(error), 1u)
+    EXPECT_EQ(results.at(type + " update").count(error), 1u)
         << ErrnoName(error);
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(Types, LruDifferentialTest,
+                         testing::Values(MapType::kLruHash,
+                                         MapType::kLruPerCpuHash),
+                         [](const auto& info) {
+                           return std::string(MapTypeName(info.param));
+                         });
 
 }  // namespace
 }  // namespace bpfmap

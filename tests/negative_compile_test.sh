@@ -58,6 +58,6 @@ refuses poll_snippet.cc '-DMAP=RingBuffer -DPROFILE=Embedded' \
   "$no_event" '-DMAP=RingBuffer -DPROFILE=Cloud'
 
 refuses lru_snippet.cc '-DPROFILE=Embedded' \
-  'LruHashMap is for profiles with threads' '-DPROFILE=Cloud'
+  'LRU maps are for profiles with threads' '-DPROFILE=Cloud'
 
 exit $((failures > 0))

@@ -12,6 +12,7 @@
 
 #include "gtest/gtest.h"
 #include "maps/errno.h"
+#include "maps/lru_per_cpu_hash_map.h"
 #include "maps/map_def.h"
 #include "maps/per_cpu_array_map.h"
 #include "maps/per_cpu_hash_map.h"
@@ -51,7 +52,10 @@ AssertionResult Unexpected(const char* what, Errno error) {
 template <typename Map>
 class PerCpuConcurrencyTest : public testing::Test {
  protected:
-  static constexpr bool kIsHash = !std::is_same_v<Map, PerCpuArrayMap<Cloud>>;
+  static constexpr MapType kType =
+      std::is_same_v<Map, PerCpuArrayMap<Cloud>>     ? MapType::kPerCpuArray
+      : std::is_same_v<Map, LruPerCpuHashMap<Cloud>> ? MapType::kLruPerCpuHash
+                                                     : MapType::kPerCpuHash;
 
   PerCpuConcurrencyTest() : cpus_set_(SetPossibleCpus(kCpus)), map_(Def()) {}
   ~PerCpuConcurrencyTest() override { SetPossibleCpus(0); }
@@ -62,7 +66,7 @@ class PerCpuConcurrencyTest : public testing::Test {
   }
 
   static MapDef Def() {
-    return {.type = kIsHash ? MapType::kPerCpuHash : MapType::kPerCpuArray,
+    return {.type = kType,
             .key_size = 4,
             .value_size = sizeof(Slice),
             .max_entries = kKeys};
@@ -84,11 +88,12 @@ struct TypeNames {
   template <typename Map>
   static std::string GetName(int) {
     if (std::is_same_v<Map, PerCpuArrayMap<Cloud>>) return "array";
+    if (std::is_same_v<Map, LruPerCpuHashMap<Cloud>>) return "lru_hash";
     return std::is_same_v<Map, PerCpuHashMap<Cloud>> ? "hash" : "frugal_hash";
   }
 };
 using Maps = testing::Types<PerCpuArrayMap<Cloud>, PerCpuHashMap<Cloud>,
-                            PerCpuHashMap<Frugal>>;
+                            PerCpuHashMap<Frugal>, LruPerCpuHashMap<Cloud>>;
 TYPED_TEST_SUITE(PerCpuConcurrencyTest, Maps, TypeNames);
 
 TYPED_TEST(PerCpuConcurrencyTest, CountersOfDifferentCpusLoseNothing) {

@@ -12,12 +12,14 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
 #include "maps/bpf_map.h"
 #include "maps/errno.h"
 #include "maps/kernel_map.h"
+#include "maps/lru_per_cpu_hash_map.h"
 #include "maps/map_def.h"
 #include "maps/per_cpu_array_map.h"
 #include "maps/per_cpu_hash_map.h"
@@ -32,6 +34,8 @@ namespace bpfmap {
 namespace {
 
 using Bytes = std::vector<uint8_t>;
+constexpr MapType kTypes[] = {MapType::kPerCpuArray, MapType::kPerCpuHash,
+                              MapType::kLruPerCpuHash};
 
 // A map as programs on one CPU or another see it.
 class ProgramView {
@@ -140,6 +144,9 @@ std::unique_ptr<ProgramView> NewLocal(const MapDef& def) {
   if (def.type == MapType::kPerCpuHash) {
     return std::make_unique<LocalView<PerCpuHashMap<Cloud>>>(def);
   }
+  if (def.type == MapType::kLruPerCpuHash) {
+    return std::make_unique<LocalView<LruPerCpuHashMap<Cloud>>>(def);
+  }
   return std::make_unique<LocalView<PerCpuArrayMap<Cloud>>>(def);
 }
 
@@ -190,7 +197,8 @@ INSTANTIATE_TEST_SUITE_P(Backends, PerCpuProgramViewTest,
                          testing::Values("local", "kernel"),
                          [](const auto& info) { return info.param; });
 
-// What an update answers in each state of a hash map of 4.
+// What an update answers in each state of a hash map of 4. An LRU map is never
+// full.
 struct HashRow {
   uint64_t flags;
   Errno absent, present, full;
@@ -253,6 +261,58 @@ TEST_P(PerCpuProgramViewTest, HashUpdateAnswersByItsFlags) {
   }
 }
 
+TEST_P(PerCpuProgramViewTest, LruUpdateAnswersByItsFlags) {
+  for (const HashRow& row : kHashRows) {
+    const auto view = NewView(MapType::kLruPerCpuHash);
+    EXPECT_EQ(view->Lookup(1), std::nullopt);
+    CheckUpdate(*view, 1, row.flags, row.absent);
+    for (uint32_t key : {1, 2, 3, 4}) {
+      ASSERT_EQ(view->Update(key, Value(7), kAny), Errno::kOk);
+    }
+    CheckUpdate(*view, 4, row.flags, row.present);
+    CheckUpdate(*view, 5, row.flags,
+                row.full == Errno::k2Big ? Errno::kOk : row.full);
+  }
+}
+
+// Rows "absent key, map full" and "key 2 (present when full refuses)".
+TEST_P(PerCpuProgramViewTest, AnUpdateOfAFullLruMapMakesRoomUnlessItIsExist) {
+  for (const uint64_t flags : {kAny, kNoExist, kExist}) {
+    const auto view = NewView(MapType::kLruPerCpuHash);
+    for (uint32_t key : {1, 2, 3, 4}) {
+      ASSERT_EQ(view->Update(key, Value(key), kAny), Errno::kOk);
+    }
+    EXPECT_EQ(view->Update(9, Value(9), flags),
+              flags == kExist ? Errno::kNoEnt : Errno::kOk);
+    EXPECT_EQ(view->LookupPerCpu(1, 0),
+              flags == kExist ? std::optional(Value(1)) : std::nullopt);
+  }
+  // A present key, without BPF_EXIST: the place is taken, and given back.
+  const auto view = NewView(MapType::kLruPerCpuHash);
+  for (uint32_t key : {1, 2, 3, 4}) {
+    ASSERT_EQ(view->Update(key, Value(key), kAny), Errno::kOk);
+  }
+  ASSERT_EQ(view->Update(4, Value(5), kExist), Errno::kOk);
+  EXPECT_EQ(view->Lookup(1), Value(1));
+  ASSERT_EQ(view->Update(4, Value(6), kAny), Errno::kOk);
+  EXPECT_EQ(view->Lookup(4), Value(6));
+  EXPECT_EQ(view->Lookup(2), std::nullopt);  // 1 was used by then
+}
+
+// A use by LookupPerCpu keeps a key, as one by Lookup does.
+TEST_P(PerCpuProgramViewTest, EachLookupKeepsAKeyOfAnLruMap) {
+  for (const bool per_cpu : {false, true}) {
+    const auto view = NewView(MapType::kLruPerCpuHash);
+    for (uint32_t key : {1, 2, 3, 4, 5, 6, 7, 8}) {
+      ASSERT_EQ(view->Update(key, Value(key), kAny), Errno::kOk);
+      EXPECT_EQ(per_cpu ? view->LookupPerCpu(1, 1) : view->Lookup(1),
+                Value(per_cpu ? 0 : 1));
+    }
+    EXPECT_EQ(view->Lookup(1), Value(1));
+    EXPECT_EQ(view->Lookup(2), std::nullopt);
+  }
+}
+
 TEST_P(PerCpuProgramViewTest, ArrayUpdateAnswersByItsFlags) {
   for (const ArrayRow& row : kArrayRows) {
     const auto view = NewView(MapType::kPerCpuArray);
@@ -270,15 +330,17 @@ TEST_P(PerCpuProgramViewTest, DeleteAnswers) {
   const auto array = NewView(MapType::kPerCpuArray);
   EXPECT_EQ(array->Delete(1), Errno::kInval);
   EXPECT_EQ(array->Delete(9), Errno::kInval);
-  const auto hash = NewView(MapType::kPerCpuHash);
-  EXPECT_EQ(hash->Delete(2), Errno::kNoEnt);
-  EXPECT_EQ(hash->Update(2, Value(1), kAny), Errno::kOk);
-  EXPECT_EQ(hash->Delete(2), Errno::kOk);
-  EXPECT_EQ(hash->Delete(2), Errno::kNoEnt);
+  for (const MapType type : {MapType::kPerCpuHash, MapType::kLruPerCpuHash}) {
+    const auto hash = NewView(type);
+    EXPECT_EQ(hash->Delete(2), Errno::kNoEnt);
+    EXPECT_EQ(hash->Update(2, Value(1), kAny), Errno::kOk);
+    EXPECT_EQ(hash->Delete(2), Errno::kOk);
+    EXPECT_EQ(hash->Delete(2), Errno::kNoEnt);
+  }
 }
 
 TEST_P(PerCpuProgramViewTest, AProgramSeesTheSliceOfItsCpu) {
-  for (const MapType type : {MapType::kPerCpuArray, MapType::kPerCpuHash}) {
+  for (const MapType type : kTypes) {
     const auto view = NewView(type);
     const uint32_t key = 1;
     const std::vector<uint64_t> all = Numbers(12, 10, 11);
@@ -292,7 +354,7 @@ TEST_P(PerCpuProgramViewTest, AProgramSeesTheSliceOfItsCpu) {
 }
 
 TEST_P(PerCpuProgramViewTest, AnUpdateWritesTheSliceOfItsCpuAlone) {
-  for (const MapType type : {MapType::kPerCpuArray, MapType::kPerCpuHash}) {
+  for (const MapType type : kTypes) {
     const auto view = NewView(type);
     const uint32_t key = 1;
     const std::vector<uint64_t> all = Numbers(12, 10, 11);
@@ -306,8 +368,10 @@ TEST_P(PerCpuProgramViewTest, AnUpdateWritesTheSliceOfItsCpuAlone) {
 }
 
 TEST_P(PerCpuProgramViewTest, AnInsertIsZeroOnTheOtherCpus) {
-  for (const uint32_t map_flags : {0U, kNoPrealloc}) {
-    const auto view = NewView(MapType::kPerCpuHash, map_flags);
+  for (const auto& [type, map_flags] : {std::pair(MapType::kPerCpuHash, 0U),
+                                        {MapType::kPerCpuHash, kNoPrealloc},
+                                        {MapType::kLruPerCpuHash, 0U}}) {
+    const auto view = NewView(type, map_flags);
     // Into memory that others have used.
     for (uint32_t key : {1, 2, 3, 4}) {
       const std::vector<uint64_t> all(PossibleCpus(), 99);
@@ -330,9 +394,12 @@ TEST_P(PerCpuProgramViewTest, ACpuOrKeyThatIsNotThereHasNoSlice) {
   EXPECT_EQ(array->LookupPerCpu(1, 1), Value(0));
   EXPECT_EQ(array->LookupPerCpu(9, 0), std::nullopt);
   const auto hash = NewView(MapType::kPerCpuHash);
-  ASSERT_EQ(hash->Update(1, Value(33), kAny), Errno::kOk);
-  EXPECT_EQ(hash->LookupPerCpu(9, 0), std::nullopt);
-  for (const auto* view : {&array, &hash}) {
+  const auto lru = NewView(MapType::kLruPerCpuHash);
+  for (const auto* view : {&hash, &lru}) {
+    ASSERT_EQ((*view)->Update(1, Value(33), kAny), Errno::kOk);
+    EXPECT_EQ((*view)->LookupPerCpu(9, 0), std::nullopt);
+  }
+  for (const auto* view : {&array, &hash, &lru}) {
     const uint32_t cpus = PossibleCpus();
     EXPECT_NE((*view)->LookupPerCpu(1, cpus - 1), std::nullopt);
     for (uint32_t cpu : {cpus, cpus + 1, 0x7fffffffU, 0x80000000U, ~0U}) {
@@ -342,9 +409,9 @@ TEST_P(PerCpuProgramViewTest, ACpuOrKeyThatIsNotThereHasNoSlice) {
 }
 
 TEST_P(PerCpuProgramViewTest, RightsOfProgramsAndUsersAreTheirOwn) {
-  for (const MapType type : {MapType::kPerCpuArray, MapType::kPerCpuHash}) {
+  for (const MapType type : kTypes) {
     const Errno deleted =
-        type == MapType::kPerCpuHash ? Errno::kOk : Errno::kInval;
+        type == MapType::kPerCpuArray ? Errno::kInval : Errno::kOk;
     for (const uint32_t map_flags : {kRdOnly, kWrOnly, kWrOnlyProg}) {
       const auto view = NewView(type, map_flags);
       EXPECT_EQ(view->Update(1, Value(9), kAny), Errno::kOk);

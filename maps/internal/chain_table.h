@@ -295,6 +295,16 @@ class ChainTable {
   // is none.
   bool NextKey(const void* key, void* next) const;
 
+  // Parts of an element.
+
+  std::byte* KeyOf(const Place& place) const {
+    return At(place.slot) + kKeyOffset;
+  }
+  std::byte* ValueOf(const Place& place) const { return ValueOf(place.slot); }
+  uint64_t HashOf(const Place& place) const {
+    return hash_(KeyOf(place), key_size_);
+  }
+
   void CopyKeyOut(void* key, const Place& place) const {
     LoadBytes(key, At(place.slot) + kKeyOffset, key_size_);
   }

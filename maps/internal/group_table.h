@@ -320,7 +320,15 @@ class GroupTable {
     return room;
   }
 
-  // Copying out.
+  // Parts of an element.
+
+  std::byte* KeyOf(const Place& place) const { return place.element; }
+  std::byte* ValueOf(const Place& place) const {
+    return place.element + value_offset_;
+  }
+  uint64_t HashOf(const Place& place) const {
+    return hash_(place.element, key_size_);
+  }
 
   void CopyKeyOut(void* key, const Place& place) const {
     LoadBytes(key, place.element, key_size_);
@@ -475,9 +483,6 @@ class GroupTable {
   }
   uint64_t FirstHash(uint64_t bucket) const {
     return (bucket << (32 - bucket_bits_)) << 32;
-  }
-  uint64_t HashOf(const Place& place) const {
-    return hash_(place.element, key_size_);
   }
 
   // Where a key that is not in its group, or not looked for yet, would go.

@@ -36,7 +36,6 @@
 #include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
 #include "maps/internal/block.h"
-#include "maps/internal/eviction_callback.h"
 #include "maps/internal/lru_list.h"
 #include "maps/internal/lru_lists.h"
 #include "maps/internal/lru_nodes.h"
@@ -47,7 +46,9 @@
 
 namespace bpfmap::internal {
 
-template <Profile P>
+// `Values` has Evicted(element), which is called before an element leaves
+// because there is no room.
+template <Profile P, typename Values>
 class LinuxLru {
  public:
   enum class Kind { kCommon, kPerCpu };
@@ -60,14 +61,14 @@ class LinuxLru {
   };
 
   // For PossibleCpus() CPUs. With kPerCpu, the table has a multiple of that
-  // many nodes. `table` and `memory` must outlive it.
-  LinuxLru(LruTable<P>& table, typename P::Memory& memory, Kind kind,
-           EvictionCallback on_eviction)
+  // many nodes. All that it is given must outlive it.
+  LinuxLru(LruTable<P>& table, Values& values, typename P::Memory& memory,
+           Kind kind)
       : table_(table),
+        values_(values),
         kind_(kind),
         cpus_(static_cast<uint32_t>(PossibleCpus())),
         batch_(std::clamp(table.node_count() / cpus_ / 2, 1U, kMaxBatch)),
-        on_eviction_(on_eviction),
         nodes_(memory),
         block_(memory),
         common_(nodes_, kMaxBatch) {}
@@ -202,7 +203,7 @@ class LinuxLru {
   // Takes the element of `node` out of the table.
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool Evict(uint32_t node) {
     return table_.Erase(nodes_[node].slot, node, [this](std::byte* element) {
-      on_eviction_(table_.KeyOf(element), table_.ValueOf(element));
+      values_.Evicted(element);
     });
   }
   void PrepareToEvict(uint32_t node) const {
@@ -448,10 +449,10 @@ class LinuxLru {
   }
 
   LruTable<P>& table_;
+  Values& values_;
   const Kind kind_;
   const uint32_t cpus_;
   const uint32_t batch_;
-  const EvictionCallback on_eviction_;
   LruNodes<P> nodes_;
   Block<P> block_;
   Cpu* cpu_ = nullptr;       // with kCommon: one for each CPU

@@ -66,6 +66,16 @@ class LruTable {
     explicit operator bool() const { return element != nullptr; }
   };
 
+  // The place of a key that was looked for, and what its group is like: good
+  // until that changes. (It is large and lives in registers: pass it by
+  // reference to what is inlined, and not at all to what is not.)
+  struct Found {
+    Place place;
+    uint32_t group;
+    GroupView view;
+    explicit operator bool() const { return static_cast<bool>(place); }
+  };
+
   LruTable(typename P::Memory& memory, uint32_t key_size, uint64_t value_size,
            uint32_t nodes, uint64_t seed)
       : key_size_(key_size),
@@ -121,6 +131,8 @@ class LruTable {
   std::byte* ValueOf(std::byte* element) const {
     return element + value_offset_;
   }
+  std::byte* KeyOf(Place place) const { return KeyOf(place.element); }
+  uint64_t HashOf(Place place) const { return HashOf(place.element); }
   std::byte* ElementIn(uint32_t slot) const {
     return slot < first_overflow_slot()
                ? slots_ + uint64_t{slot} * slot_size_
@@ -140,30 +152,30 @@ class LruTable {
     return element;
   }
 
-  // Copies the value of `key` to `value` as one whole. Returns false, and
-  // leaves `value` alone, if the key is absent.
-  template <typename Key>
-  bool Read(Key key, void* value) const {
+  // Copies the value of `key`, of `size` bytes, to `value` as one whole with
+  // copy_out(to, element). Returns false, and leaves `value` alone, if the key
+  // is absent.
+  template <typename Key, typename CopyOut>
+  bool Read(Key key, void* value, uint64_t size, CopyOut copy_out) const {
     const uint64_t hash = Hash(key);
     // A copy may be found to be a mixture, and the key to be gone by then, so
     // it cannot go to the caller at once. Large values wait for the lock.
-    if (value_size_ <= kCopySize) {
+    if (size <= kCopySize) {
       alignas(8) std::byte copy[kCopySize];
       std::byte* element = nullptr;
       for (int i = 0; i < kTries; ++i) {
-        if (!TryFind(hash, key, &element, [&](const std::byte* found) {
-              LoadBytes(copy, found + value_offset_, value_size_);
-            })) {
+        if (!TryFind(hash, key, &element,
+                     [&](std::byte* found) { copy_out(copy, found); })) {
           continue;
         }
-        if (element != nullptr) std::memcpy(value, copy, value_size_);
+        if (element != nullptr) std::memcpy(value, copy, size);
         return element != nullptr;
       }
     }
     Shard& shard = ShardOf(hash);
     ReaderLock lock(shard);
-    const Place place = FindLocked(shard, hash, key);
-    if (place) CopyValueOut(value, place.element);
+    const Place place = FindLocked(shard, hash, key).place;
+    if (place) copy_out(value, place.element);
     return static_cast<bool>(place);
   }
 
@@ -187,24 +199,27 @@ class LruTable {
   }
 
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE Place FindLocked([[maybe_unused]] Shard& shard,
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Found FindLocked([[maybe_unused]] Shard& shard,
                                                 uint64_t hash, Key key) const
       ABSL_SHARED_LOCKS_REQUIRED(shard) {
     const uint32_t group = GroupOf(hash);
-    return Match(group, groups_[group].Load(), hash, key);
+    Found found = {{}, group, groups_[group].Load()};
+    if (!MatchQuickly(found, hash, key)) [[unlikely]] {
+      found.place = Match(group, found.view, hash, key);
+    }
+    return found;
   }
 
   // Inserts a key that is absent, for `node`. Returns its slot.
   template <typename Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t
-  InsertLocked([[maybe_unused]] Shard& shard, uint64_t hash, Key key,
-               const void* value, uint32_t node)
+  InsertLocked([[maybe_unused]] Shard& shard, const Found& found, uint64_t hash,
+               Key key, const void* value, uint32_t node)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    const uint32_t group = GroupOf(hash);
-    GroupView view = groups_[group].Load();
-    groups_[group].Begin(view);
-    const uint32_t slot = Add(group, view, hash, key, value, node);
-    groups_[group].End(view);
+    GroupView view = found.view;
+    groups_[found.group].Begin(view);
+    const uint32_t slot = Add(found.group, view, hash, key, value, node);
+    groups_[found.group].End(view);
     return slot;
   }
 
@@ -212,26 +227,35 @@ class LruTable {
   // slot.
   template <typename Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t
-  ReplaceLocked([[maybe_unused]] Shard& shard, Place old, uint64_t hash,
+  ReplaceLocked([[maybe_unused]] Shard& shard, const Found& old, uint64_t hash,
                 Key key, const void* value, uint32_t node)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    const uint32_t group = GroupOf(hash);
-    GroupView view = groups_[group].Load();
-    groups_[group].Begin(view);
-    const uint32_t slot = Add(group, view, hash, key, value, node);
-    Drop(group, view, old.slot, GroupView::TagOf(hash));
-    groups_[group].End(view);
+    GroupView view = old.view;
+    groups_[old.group].Begin(view);
+    const uint32_t slot = Add(old.group, view, hash, key, value, node);
+    Drop(old.group, view, old.place.slot, GroupView::TagOf(hash));
+    groups_[old.group].End(view);
     return slot;
   }
 
+  // Runs write(), which changes the value of a present key where it is.
+  template <typename Write>
+  void WriteLocked([[maybe_unused]] Shard& shard, const Found& found,
+                   Write write) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    Group& group = groups_[found.group];
+    group.Begin(found.view);
+    write();
+    group.End(found.view);
+  }
+
   ABSL_ATTRIBUTE_ALWAYS_INLINE void EraseLocked([[maybe_unused]] Shard& shard,
-                                                Place place, uint64_t hash)
+                                                const Found& found,
+                                                uint64_t hash)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    const uint32_t group = GroupOf(hash);
-    GroupView view = groups_[group].Load();
-    groups_[group].Begin(view);
-    Drop(group, view, place.slot, GroupView::TagOf(hash));
-    groups_[group].End(view);
+    GroupView view = found.view;
+    groups_[found.group].Begin(view);
+    Drop(found.group, view, found.place.slot, GroupView::TagOf(hash));
+    groups_[found.group].End(view);
   }
 
   // Takes the element of `node` out of `slot`, after last(element), which runs
@@ -308,7 +332,9 @@ class LruTable {
     VisitLocked(shard, bucket, [&](Place place) { one = place; });
     if (!one) return 0;
     const uint32_t node = NodeOf(one.element);
-    EraseLocked(shard, one, HashOf(one.element));
+    const uint64_t hash = HashOf(one.element);
+    const uint32_t group = GroupOf(hash);
+    EraseLocked(shard, {one, group, groups_[group].Load()}, hash);
     return node;
   }
 
@@ -404,7 +430,11 @@ class LruTable {
     if (view.changing()) [[unlikely]] {
       return false;
     }
-    *element = Match(index, view, hash, key).element;
+    Found found = {{}, index, view};
+    if (!MatchQuickly(found, hash, key)) [[unlikely]] {
+      found.place = Match(index, view, hash, key);
+    }
+    *element = found.place.element;
     if (*element != nullptr) use(*element);
     return group.Unchanged(view);
   }
@@ -421,31 +451,44 @@ class LruTable {
     }
     Shard& shard = ShardOf(hash);
     ReaderLock lock(shard);
-    return FindLocked(shard, hash, key).element;
+    return FindLocked(shard, hash, key).place.element;
   }
 
+  // Looks for `key` in its group, as far as one slot decides. Returns false if
+  // it does not: another key has the same tag, or there is a chain.
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE Place Match(uint32_t group, GroupView view,
-                                           uint64_t hash, Key key) const {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool MatchQuickly(Found& found, uint64_t hash,
+                                                 Key key) const {
+    SlotSet slots = found.view.WithTag(GroupView::TagOf(hash));
+    if (slots.empty()) return !found.view.has_overflow();
+    const uint32_t slot = found.group * GroupView::kSlots + slots.Take();
+    std::byte* const element = slots_ + uint64_t{slot} * slot_size_;
+    if (!key.Equals(KeyOf(element))) [[unlikely]] {
+      return false;
+    }
+    found.place = {element, slot};
+    return true;
+  }
+
+  // The same, in all cases.
+  template <typename Key>
+  ABSL_ATTRIBUTE_NOINLINE Place Match(uint32_t group, GroupView view,
+                                      uint64_t hash, Key key) const {
     std::byte* const first =
         slots_ + uint64_t{group} * GroupView::kSlots * slot_size_;
     for (SlotSet slots = view.WithTag(GroupView::TagOf(hash));
          !slots.empty();) {
       const uint32_t slot = slots.Take();
       std::byte* const element = first + slot * slot_size_;
-      if (key.Equals(KeyOf(element))) [[likely]] {
+      if (key.Equals(KeyOf(element))) {
         return {element, group * GroupView::kSlots + slot};
       }
     }
-    if (view.has_overflow()) [[unlikely]] {
-      return MatchChain(group, view, key);
-    }
-    return {};
+    return view.has_overflow() ? MatchChain(group, view, key) : Place{};
   }
 
   template <typename Key>
-  ABSL_ATTRIBUTE_NOINLINE Place MatchChain(uint32_t group, GroupView view,
-                                           Key key) const {
+  Place MatchChain(uint32_t group, GroupView view, Key key) const {
     uint32_t overflow = LoadLink(&chains_[group]);
     for (uint32_t steps = 1; overflow != 0; ++steps) {
       std::byte* const element = OverflowElement(overflow);

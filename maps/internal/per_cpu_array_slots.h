@@ -62,9 +62,7 @@ class PerCpuArraySlots {
   int cpus() const { return slots_.cpus(); }
 
   // Bytes of a value in the user view.
-  std::size_t user_value_size() const {
-    return slots_.cpus() * slots_.slice_size();
-  }
+  std::size_t user_value_size() const { return slots_.user_value_size(); }
 
   // A pointer to the slice of a CPU, aligned to 8.
   std::byte* At(uint32_t index, int cpu) const {

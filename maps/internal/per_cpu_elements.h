@@ -58,41 +58,9 @@ class PerCpuElements {
     numbers_.GiveBack(*this, static_cast<uint32_t>(number));
   }
 
-  int cpus() const { return slots_.cpus(); }
-
-  // Bytes of a value in the user view.
-  std::size_t user_value_size() const {
-    return slots_.cpus() * slots_.slice_size();
-  }
-
-  // A pointer to the slice of a CPU, aligned to 8.
-  std::byte* At(Place place, int cpu) const { return slots_.At(place, cpu); }
-
-  // Copies all slices to `value`.
-  void CopyOut(void* value, Place place) const {
-    std::byte* slice = static_cast<std::byte*>(value);
-    for (int cpu = 0; cpu < cpus(); ++cpu, slice += slots_.slice_size()) {
-      slots_.CopyOut(slice, place, cpu);
-    }
-  }
-
-  // Writes all slices from `value`, as user space does.
-  void Write(Place place, const void* value) {
-    const std::byte* slice = static_cast<const std::byte*>(value);
-    for (int cpu = 0; cpu < cpus(); ++cpu, slice += slots_.slice_size()) {
-      slots_.CopyIn(place, cpu, slice);
-    }
-  }
-
-  // Writes the slice of one CPU, as a program does.
-  void WriteSlice(Place place, int cpu, const void* value) {
-    slots_.Write(place, cpu, value);
-  }
-
-  // Makes all slices zero.
-  void Clear(Place place) {
-    for (int cpu = 0; cpu < cpus(); ++cpu) slots_.Clear(place, cpu);
-  }
+  // The slices of the elements.
+  PerCpuSlots<P>& slots() { return slots_; }
+  const PerCpuSlots<P>& slots() const { return slots_; }
 
   // For SlotAllocator, whose numbers start at 1. It has a lock of its own
   // around these.

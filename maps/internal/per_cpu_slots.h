@@ -73,11 +73,30 @@ class PerCpuSlots {
     StoreBytes(At(place, cpu), slice, slice_size_);
   }
 
+  // All slices, one behind the other.
+  std::size_t user_value_size() const { return cpus_ * slice_size_; }
+  void CopyAllOut(void* value, Place place) const {
+    std::byte* slice = static_cast<std::byte*>(value);
+    for (int cpu = 0; cpu < cpus_; ++cpu, slice += slice_size_) {
+      CopyOut(slice, place, cpu);
+    }
+  }
+  void CopyAllIn(Place place, const void* value) {
+    const std::byte* slice = static_cast<const std::byte*>(value);
+    for (int cpu = 0; cpu < cpus_; ++cpu, slice += slice_size_) {
+      CopyIn(place, cpu, slice);
+    }
+  }
+
   // One slice as a program writes it.
   void Write(Place place, int cpu, const void* value) {
     StoreBytes(At(place, cpu), value, value_size_);
   }
-  void Clear(Place place, int cpu) { ClearBytes(At(place, cpu), slice_size_); }
+  // The same for a new element: the other slices are zero.
+  void Fill(Place place, int cpu, const void* value) {
+    for (int i = 0; i < cpus_; ++i) ClearBytes(At(place, i), slice_size_);
+    Write(place, cpu, value);
+  }
 
  private:
   static constexpr uint64_t AreaSize(uint64_t slice_size, uint64_t elements) {
