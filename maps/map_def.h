@@ -16,6 +16,7 @@ enum class MapType : uint32_t {
   kHash = 1,
   kArray = 2,
   kProgArray = 3,
+  kPerfEventArray = 4,
   kPerCpuHash = 5,
   kPerCpuArray = 6,
   kLruHash = 9,
@@ -38,6 +39,8 @@ constexpr const char* MapTypeName(MapType type) {
       return "ARRAY";
     case MapType::kProgArray:
       return "PROG_ARRAY";
+    case MapType::kPerfEventArray:
+      return "PERF_EVENT_ARRAY";
     case MapType::kPerCpuHash:
       return "PERCPU_HASH";
     case MapType::kPerCpuArray:

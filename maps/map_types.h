@@ -22,6 +22,7 @@
 #include "maps/map_def.h"
 #include "maps/per_cpu_array_map.h"
 #include "maps/per_cpu_hash_map.h"
+#include "maps/perf_event_array.h"
 #include "maps/prog_array.h"
 #include "maps/queue_stack_map.h"
 #include "maps/ring_buffer.h"
@@ -43,6 +44,9 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
       return true;
     case MapType::kProgArray:
       visitor(std::type_identity<ProgArray<P>>{});
+      return true;
+    case MapType::kPerfEventArray:
+      visitor(std::type_identity<PerfEventArray<P>>{});
       return true;
     case MapType::kPerCpuHash:
       visitor(std::type_identity<PerCpuHashMap<P>>{});

@@ -42,7 +42,7 @@ MapDef BaseDef(MapType type) {
     def.map_flags = kNoPrealloc;
   }
   if (type == MapType::kArrayOfMaps || type == MapType::kHashOfMaps ||
-      type == MapType::kProgArray) {
+      type == MapType::kProgArray || type == MapType::kPerfEventArray) {
     def.value_size = 4;
   }
   return def;
@@ -59,6 +59,7 @@ GoldenProbe::GoldenProbe(const Backend& backend, MapType type)
     : backend_(backend), base_(BaseDef(type)) {
   if (is_map_of_maps()) base_.inner_map_fd = one_value_ = OpenTemplate();
   if (is_prog_array()) one_value_ = OpenProgram();
+  if (is_perf_event_array()) perf_event_ = backend.open_perf_event(&one_value_);
 }
 
 std::vector<std::string> GoldenProbe::Run() {
@@ -89,6 +90,7 @@ std::vector<std::string> GoldenProbe::Run() {
   HashCapacity();
   InnerMaps();
   Programs();
+  PerfEvents();
   Prefixes();
   Forks();
   PerCpuLayout();

@@ -96,12 +96,13 @@ BpfAssembler& BpfAssembler::Add(uint8_t code, uint8_t to, uint8_t from,
   return *this;
 }
 
-KernelProgram::KernelProgram(const BpfAssembler& assembler) {
+KernelProgram::KernelProgram(const BpfAssembler& assembler,
+                             const char* license) {
   ProgLoadAttr attr = {};
   attr.prog_type = kSchedCls;
   attr.insn_cnt = static_cast<uint32_t>(assembler.instructions().size());
   attr.insns = Address(assembler.instructions().data());
-  attr.license = Address("");
+  attr.license = Address(license);
   long fd = syscall(SYS_bpf, kProgLoad, &attr, sizeof(attr));
   load_error_ = fd < 0 ? static_cast<Errno>(errno) : Errno::kOk;
   if (fd >= 0) {

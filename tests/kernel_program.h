@@ -71,6 +71,11 @@ class BpfAssembler {
     return Add(0x07, to, 0, 0, value);
   }
 
+  // to &= value
+  BpfAssembler& AndValue(BpfRegister to, int32_t value) {
+    return Add(0x57, to, 0, 0, value);
+  }
+
   // to = *(from + offset)
   BpfAssembler& Load(int size, BpfRegister to, BpfRegister from, int offset) {
     return Add(0x61 | SizeBits(size), to, from, offset, 0);
@@ -118,8 +123,10 @@ class BpfAssembler {
 // A program that was given to the kernel, as BPF_PROG_TYPE_SCHED_CLS.
 class KernelProgram {
  public:
-  // Loads it. Holds on to no map; the kernel does, until the destruction.
-  explicit KernelProgram(const BpfAssembler& assembler);
+  // Loads it. Holds on to no map; the kernel does, until the destruction. Some
+  // helpers are there for "GPL" programs only.
+  explicit KernelProgram(const BpfAssembler& assembler,
+                         const char* license = "");
   ~KernelProgram();
 
   KernelProgram(const KernelProgram&) = delete;
