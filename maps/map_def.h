@@ -19,6 +19,7 @@ enum class MapType : uint32_t {
   kPerfEventArray = 4,
   kPerCpuHash = 5,
   kPerCpuArray = 6,
+  kStackTrace = 7,
   kLruHash = 9,
   kLpmTrie = 11,
   kArrayOfMaps = 12,
@@ -45,6 +46,8 @@ constexpr const char* MapTypeName(MapType type) {
       return "PERCPU_HASH";
     case MapType::kPerCpuArray:
       return "PERCPU_ARRAY";
+    case MapType::kStackTrace:
+      return "STACK_TRACE";
     case MapType::kLruHash:
       return "LRU_HASH";
     case MapType::kLpmTrie:

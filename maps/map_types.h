@@ -26,6 +26,7 @@
 #include "maps/prog_array.h"
 #include "maps/queue_stack_map.h"
 #include "maps/ring_buffer.h"
+#include "maps/stack_trace_map.h"
 #include "maps/user_ring_buffer.h"
 #include "profiles/profile.h"
 
@@ -54,6 +55,12 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
     case MapType::kPerCpuArray:
       visitor(std::type_identity<PerCpuArrayMap<P>>{});
       return true;
+    case MapType::kStackTrace:
+      if constexpr (kHasStackTrace<P>) {
+        visitor(std::type_identity<StackTraceMap<P>>{});
+        return true;
+      }
+      return false;
     case MapType::kLruHash:
       if constexpr (kHasLru<P>) {
         visitor(std::type_identity<LruHashMap<P>>{});

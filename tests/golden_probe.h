@@ -94,6 +94,7 @@ class GoldenProbe {
            base_.type == MapType::kUserRingBuf;
   }
   bool is_per_cpu() const { return IsPerCpu(base_.type); }
+  bool is_stack_trace() const { return base_.type == MapType::kStackTrace; }
   bool is_trie() const { return base_.type == MapType::kLpmTrie; }
   bool is_prog_array() const { return base_.type == MapType::kProgArray; }
   bool is_perf_event_array() const {

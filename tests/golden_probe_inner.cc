@@ -207,7 +207,7 @@ void GoldenProbe::InnerMaps() {
        {MapType::kHash, MapType::kArray, MapType::kPerCpuHash,
         MapType::kPerCpuArray, MapType::kPerfEventArray, MapType::kLruHash,
         MapType::kLpmTrie, MapType::kQueue, MapType::kStack, MapType::kRingBuf,
-        MapType::kBloomFilter, MapType::kUserRingBuf}) {
+        MapType::kBloomFilter, MapType::kUserRingBuf, MapType::kStackTrace}) {
     const MapDef inner = InnerDef(type);
     MapDef def = base_;
     def.inner_map_fd = OpenInner(inner);

@@ -26,7 +26,8 @@ constexpr MapType kTypes[] = {
     MapType::kPerCpuHash,  MapType::kPerCpuArray, MapType::kLruHash,
     MapType::kLpmTrie,     MapType::kArrayOfMaps, MapType::kHashOfMaps,
     MapType::kQueue,       MapType::kStack,       MapType::kRingBuf,
-    MapType::kBloomFilter, MapType::kUserRingBuf, MapType::kPerfEventArray};
+    MapType::kBloomFilter, MapType::kUserRingBuf, MapType::kPerfEventArray,
+    MapType::kStackTrace};
 
 // The lines of a file beside this test, without comments.
 std::vector<std::string> Lines(const std::string& name) {

@@ -28,7 +28,6 @@ static_assert(std::endian::native == std::endian::little);
 // takes the rest as 0. (<linux/bpf.h> is left to maps/kernel_map.cc.)
 constexpr int kProgLoad = 5;
 constexpr int kProgTestRun = 10;
-constexpr uint32_t kSchedCls = 3;  // BPF_PROG_TYPE_SCHED_CLS
 
 struct ProgLoadAttr {
   uint32_t prog_type;
@@ -96,10 +95,11 @@ BpfAssembler& BpfAssembler::Add(uint8_t code, uint8_t to, uint8_t from,
   return *this;
 }
 
-KernelProgram::KernelProgram(const BpfAssembler& assembler,
-                             const char* license) {
+KernelProgram::KernelProgram(const BpfAssembler& assembler, const char* license,
+                             Type type)
+    : type_(type) {
   ProgLoadAttr attr = {};
-  attr.prog_type = kSchedCls;
+  attr.prog_type = type;
   attr.insn_cnt = static_cast<uint32_t>(assembler.instructions().size());
   attr.insns = Address(assembler.instructions().data());
   attr.license = Address(license);
@@ -126,12 +126,14 @@ KernelProgram::~KernelProgram() {
 
 Errno KernelProgram::Run(int* result) const {
   if (load_error_ != Errno::kOk) return load_error_;
-  // Such a program gets a packet; this one has room for an Ethernet header.
+  // A kSchedCls gets a packet; this one has room for an Ethernet header.
   const char packet[64] = {};
   ProgTestRunAttr attr = {};
   attr.prog_fd = static_cast<uint32_t>(fd_);
-  attr.data_in = Address(packet);
-  attr.data_size_in = sizeof(packet);
+  if (type_ == kSchedCls) {
+    attr.data_in = Address(packet);
+    attr.data_size_in = sizeof(packet);
+  }
   if (syscall(SYS_bpf, kProgTestRun, &attr, sizeof(attr)) < 0) {
     return static_cast<Errno>(errno);
   }

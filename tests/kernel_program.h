@@ -120,13 +120,16 @@ class BpfAssembler {
   std::vector<uint64_t> instructions_;
 };
 
-// A program that was given to the kernel, as BPF_PROG_TYPE_SCHED_CLS.
+// A program that was given to the kernel.
 class KernelProgram {
  public:
+  // BPF_PROG_TYPE_*.
+  enum Type : uint32_t { kSchedCls = 3, kRawTracepoint = 17 };
+
   // Loads it. Holds on to no map; the kernel does, until the destruction. Some
-  // helpers are there for "GPL" programs only.
+  // helpers are there for "GPL" programs only, or for some types.
   explicit KernelProgram(const BpfAssembler& assembler,
-                         const char* license = "");
+                         const char* license = "", Type type = kSchedCls);
   ~KernelProgram();
 
   KernelProgram(const KernelProgram&) = delete;
@@ -150,6 +153,7 @@ class KernelProgram {
   Errno Run(int* result) const;
 
  private:
+  const Type type_;
   int fd_ = -1;
   Errno load_error_;
   std::string verifier_log_;
