@@ -235,25 +235,11 @@ class ArrayOfMaps final : public LocalMap {
 
 template <Profile P>
 constexpr DefCheck ArrayOfMaps<P>::CheckSizesAndFlags(const MapDef& def) {
-  constexpr uint32_t kFlags = kNumaNode | kRdOnly | kWrOnly | kTokenFd;
   if (DefCheck check = CheckCommon(def)) return check;
   if (def.type != MapType::kArrayOfMaps) {
     return {Errno::kInval, "type must be ARRAY_OF_MAPS"};
   }
-  if (def.value_size != sizeof(uint32_t)) {
-    return {Errno::kInval, "value_size must be 4: the value is a number"};
-  }
-  if ((def.map_flags & ~kFlags) != 0) {
-    return {Errno::kInval,
-            "map_flags has a flag that ARRAY_OF_MAPS does not take"};
-  }
-  if (def.max_entries == 0) {
-    return {Errno::kInval, "max_entries must be 1 or more"};
-  }
-  if (def.key_size != sizeof(uint32_t)) {
-    return {Errno::kInval, "key_size must be 4: the key is an index"};
-  }
-  return CheckToken(def);
+  return CheckArrayOfNumbers(def, 0);
 }
 
 template <Profile P>

@@ -141,6 +141,25 @@ constexpr DefCheck CheckNameAndNoLock(const MapDef& def) {
   return {};
 }
 
+// Arrays of numbers that stand for other things: what follows the type, up to
+// the name. `own_flags` are those that the type has besides.
+constexpr DefCheck CheckArrayOfNumbers(const MapDef& def, uint32_t own_flags) {
+  const uint32_t flags = kNumaNode | kRdOnly | kWrOnly | kTokenFd | own_flags;
+  if (def.value_size != sizeof(uint32_t)) {
+    return {Errno::kInval, "value_size must be 4: the value is a number"};
+  }
+  if ((def.map_flags & ~flags) != 0) {
+    return {Errno::kInval, "map_flags has a flag that this type does not take"};
+  }
+  if (def.max_entries == 0) {
+    return {Errno::kInval, "max_entries must be 1 or more"};
+  }
+  if (def.key_size != sizeof(uint32_t)) {
+    return {Errno::kInval, "key_size must be 4: the key is an index"};
+  }
+  return CheckToken(def);
+}
+
 // What types refuse whose memory is each CPU's: that of a node. And, where
 // values are, more than a block of per-CPU memory for one value.
 constexpr DefCheck CheckNoNumaNode(const MapDef& def) {

@@ -17,8 +17,10 @@ enum class MapType : uint32_t {
   kHash = 1,
   kArray = 2,
   kProgArray = 3,
+  kPerfEventArray = 4,
   kPerCpuHash = 5,
   kPerCpuArray = 6,
+  kStackTrace = 7,
   kLruHash = 9,
   kLruPerCpuHash = 10,
   kLpmTrie = 11,
@@ -45,10 +47,14 @@ constexpr const char* MapTypeName(MapType type) {
       return "ARRAY";
     case MapType::kProgArray:
       return "PROG_ARRAY";
+    case MapType::kPerfEventArray:
+      return "PERF_EVENT_ARRAY";
     case MapType::kPerCpuHash:
       return "PERCPU_HASH";
     case MapType::kPerCpuArray:
       return "PERCPU_ARRAY";
+    case MapType::kStackTrace:
+      return "STACK_TRACE";
     case MapType::kLruHash:
       return "LRU_HASH";
     case MapType::kLruPerCpuHash:

@@ -24,9 +24,11 @@
 #include "maps/map_def.h"
 #include "maps/per_cpu_array_map.h"
 #include "maps/per_cpu_hash_map.h"
+#include "maps/perf_event_array.h"
 #include "maps/prog_array.h"
 #include "maps/queue_stack_map.h"
 #include "maps/ring_buffer.h"
+#include "maps/stack_trace_map.h"
 #include "maps/user_ring_buffer.h"
 #include "profiles/profile.h"
 
@@ -46,12 +48,21 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
     case MapType::kProgArray:
       visitor(std::type_identity<ProgArray<P>>{});
       return true;
+    case MapType::kPerfEventArray:
+      visitor(std::type_identity<PerfEventArray<P>>{});
+      return true;
     case MapType::kPerCpuHash:
       visitor(std::type_identity<PerCpuHashMap<P>>{});
       return true;
     case MapType::kPerCpuArray:
       visitor(std::type_identity<PerCpuArrayMap<P>>{});
       return true;
+    case MapType::kStackTrace:
+      if constexpr (kHasStackTrace<P>) {
+        visitor(std::type_identity<StackTraceMap<P>>{});
+        return true;
+      }
+      return false;
     case MapType::kLruHash:
       if constexpr (kHasLru<P>) {
         visitor(std::type_identity<LruHashMap<P>>{});
@@ -103,8 +114,8 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
 }
 
 // What Linux would say to `def`, and why. Types that this library does not have
-// are EINVAL, as types that the kernel does not have; of a custom type, what its
-// provider says is not known before Init().
+// are EINVAL, as types that the kernel does not have; of a custom type, what
+// its provider says is not known before Init().
 template <Profile P>
 constexpr DefCheck CheckDef(const MapDef& def) {
   if (DefCheck check = CheckCommon(def)) return check;

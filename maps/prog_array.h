@@ -174,30 +174,12 @@ class ProgArray final : public LocalMap {
 
 template <Profile P>
 constexpr DefCheck ProgArray<P>::Check(const MapDef &def) {
-  constexpr uint32_t kFlags = kNumaNode | kRdOnly | kWrOnly | kTokenFd;
   if (DefCheck check = CheckCommon(def)) return check;
   if (def.type != MapType::kProgArray) {
     return {Errno::kInval, "type must be PROG_ARRAY"};
   }
-  if (def.value_size != sizeof(uint32_t)) {
-    return {Errno::kInval, "value_size must be 4: the value is a handle"};
-  }
-  if ((def.map_flags & ~kFlags) != 0) {
-    return {Errno::kInval,
-            "map_flags has a flag that PROG_ARRAY does not take"};
-  }
-  if (def.max_entries == 0) {
-    return {Errno::kInval, "max_entries must be 1 or more"};
-  }
-  if (def.key_size != sizeof(uint32_t)) {
-    return {Errno::kInval, "key_size must be 4: the key is an index"};
-  }
-  if (DefCheck check = CheckToken(def)) return check;
-  if (DefCheck check = CheckNameAndLock(def)) return check;
-  if (def.spin_lock_offset != kNoSpinLock) {
-    return {Errno::kOpNotSupp, "a value of PROG_ARRAY may not have a lock"};
-  }
-  return {};
+  if (DefCheck check = CheckArrayOfNumbers(def, 0)) return check;
+  return CheckNameAndNoLock(def);
 }
 
 }  // namespace bpfmap

@@ -154,8 +154,11 @@ class UserRingBuffer final : public LocalMap {
   // Returns the number of calls, or minus an errno. `flags`: kRbForceWakeup
   // wakes who waits for room; without kRbNoWakeup, so does a record that was
   // looked at.
-  //   EINVAL  other flags
+  //   EINVAL  other flags; a producer position or a length that cannot be
+  //   E2BIG   a record larger than the ring, or than 0xffffff bytes
   //   EBUSY   somebody drains already, maybe the caller
+  // The producer alone could cause all but the first and the last, by writing
+  // to the memory of the ring; the callbacks before have been made.
   template <RingCallback F>
   int64_t Drain(F callback, uint64_t flags) {
     if ((flags & ~(kRbNoWakeup | kRbForceWakeup)) != 0) {
@@ -167,12 +170,17 @@ class UserRingBuffer final : public LocalMap {
     }
     int64_t seen = 0;
     int64_t discarded = 0;
+    Errno error = Errno::kOk;
     for (bool stop = false; !stop && seen < kMaxUserRingSamples; ++seen) {
       using Next = typename internal::UserRing<P>::Next;
       std::byte* data;
       uint32_t size;
       const Next next = ring_.Peek(&data, &size);
       if (next == Next::kNone) break;
+      if (next == Next::kBadLength || next == Next::kTooLarge) {
+        error = next == Next::kBadLength ? Errno::kInval : Errno::k2Big;
+        break;
+      }
       if (next == Next::kRecord) {
         stop = callback(static_cast<void*>(data), size) != 0;
       } else {
@@ -189,7 +197,8 @@ class UserRingBuffer final : public LocalMap {
         if (!drained_.event.is_set()) drained_.event.Set();
       }
     }
-    return seen - discarded;
+    return error != Errno::kOk ? -static_cast<int64_t>(error)
+                               : seen - discarded;
   }
 
   // The verifier says EACCES to programs with such calls.

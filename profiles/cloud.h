@@ -43,6 +43,10 @@ struct Cloud {
   static int PossibleCpus() { return bpfmap::PossibleCpus(); }
   static int CurrentCpu() { return bpfmap::CurrentCpu(); }
 
+  // See profile.h. By frame pointers: where code was compiled without them,
+  // that is `caller` alone.
+  static int CallStack(const void* caller, uint64_t* addresses, int most);
+
   // The heap that maps use when they are given none.
   static Heap& DefaultMemory();
 };

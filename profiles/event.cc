@@ -9,13 +9,13 @@ namespace bpfmap {
 void Event::Set() {
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    // Release pairs with the acquire in Wait().
+    // Release pairs with the acquires in WaitUntil() and Clear().
     set_.store(true, std::memory_order_release);
   }
   changed_.notify_all();
 }
 
-void Event::Clear() { set_.store(false, std::memory_order_relaxed); }
+void Event::Clear() { set_.exchange(false, std::memory_order_acquire); }
 
 Event::Deadline Event::In(int timeout_ms) {
   if (timeout_ms < 0) return Deadline::max();

@@ -29,6 +29,7 @@ class Event {
   // Wakes all who wait. What was done before is seen by who finds it set.
   void Set();
 
+  // What was done before a Set() that this takes back is seen afterwards.
   void Clear();
 
   // Waits until it is set, or until the deadline. Returns whether it is set.

@@ -29,6 +29,11 @@
 //                    same for as long as one of them exists; and which one the
 //                    calling thread is on, see cpu.h. Without them there is
 //                    one.
+//   CallStack(caller, addresses, most)
+//                    Optional: the return addresses of the calling thread's
+//                    stack, the innermost first, from `caller` on, which is one
+//                    of them; at most `most`, 1 or more, and 127 at least where
+//                    there are so many. Returns how many.
 //   RandomSeed()     64 bits for a map's hash function; best if an attacker
 //                    cannot know them.
 

@@ -57,6 +57,8 @@ long CheckTypes(const MapDef& def, const MapObject::Types& types) {
     case MapType::kBloomFilter:
       return no_key ? 0 : -EINVAL;
     case MapType::kProgArray:
+    case MapType::kPerfEventArray:
+    case MapType::kStackTrace:
     case MapType::kArrayOfMaps:
     case MapType::kHashOfMaps:
       return Result(Errno::kNotSupp);

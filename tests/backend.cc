@@ -1,5 +1,9 @@
 #include "tests/backend.h"
 
+#include <linux/perf_event.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -11,6 +15,7 @@
 
 #include "maps/kernel_map.h"
 #include "maps/map_types.h"
+#include "maps/perf_event.h"
 #include "profiles/cloud.h"
 #include "profiles/cpu.h"
 #include "profiles/embedded.h"
@@ -64,6 +69,29 @@ Errno CreateKernel(const MapDef& def, TestMap* map) {
 }
 
 template <typename P>
+std::shared_ptr<void> OpenLocalEvent(uint32_t* fd) {
+  struct OwnedEvent {
+    typename P::Memory memory;
+    PerfEvent<P> event{PerfEventAttr{}, &memory};
+  };
+  auto owned = std::make_shared<OwnedEvent>();
+  EXPECT_EQ(owned->event.Init(), Errno::kOk);
+  *fd = owned->event.fd();
+  return owned;
+}
+
+std::shared_ptr<void> OpenKernelEvent(uint32_t* fd) {
+  perf_event_attr attr = {};
+  attr.type = PERF_TYPE_SOFTWARE;
+  attr.size = sizeof attr;
+  attr.config = PERF_COUNT_SW_BPF_OUTPUT;
+  const long opened =
+      syscall(SYS_perf_event_open, &attr, /*pid=*/-1, /*cpu=*/0, -1, 0);
+  *fd = static_cast<uint32_t>(opened);
+  return {nullptr, [opened](void*) { close(static_cast<int>(opened)); }};
+}
+
+template <typename P>
 bool Has(MapType type) {
   return VisitMapType<P>(type, [](auto) {});
 }
@@ -80,9 +108,10 @@ const std::vector<Backend>& LocalBackends() {
   [[maybe_unused]] static const bool set =
       SetPossibleCpus(KernelPossibleCpus());
   static const auto& backends = *new std::vector<Backend>{
-      {"cloud", false, NeverTooLarge, CreateLocal<Seeded<Cloud>>, Has<Cloud>},
+      {"cloud", false, NeverTooLarge, CreateLocal<Seeded<Cloud>>,
+       OpenLocalEvent<Seeded<Cloud>>, Has<Cloud>},
       {"embedded", false, TooLargeForPool, CreateLocal<Seeded<Embedded>>,
-       Has<Embedded>},
+       OpenLocalEvent<Seeded<Embedded>>, Has<Embedded>},
   };
   return backends;
 }
@@ -90,7 +119,8 @@ const std::vector<Backend>& LocalBackends() {
 const std::vector<Backend>& Backends() {
   static const auto& backends = *[] {
     auto* all = new std::vector<Backend>(LocalBackends());
-    all->push_back({"kernel", true, NeverTooLarge, CreateKernel});
+    all->push_back(
+        {"kernel", true, NeverTooLarge, CreateKernel, OpenKernelEvent});
     return all;
   }();
   return backends;

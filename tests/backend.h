@@ -47,6 +47,9 @@ struct Backend {
   bool (*is_too_large)(const MapDef& def);
   // Sets *map if it returns kOk.
   Errno (*create)(const MapDef& def, TestMap* map);
+  // Opens a perf event that an array of such takes, and sets *fd to its number;
+  // it is open while the result lives.
+  std::shared_ptr<void> (*open_perf_event)(uint32_t* fd);
   // Whether it has maps of this type.
   bool (*has)(MapType type) = [](MapType) { return true; };
 };

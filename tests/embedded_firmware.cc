@@ -17,11 +17,14 @@
 #include "maps/map_types.h"
 #include "maps/per_cpu_array_map.h"
 #include "maps/per_cpu_hash_map.h"
+#include "maps/perf_event.h"
+#include "maps/perf_event_array.h"
 #include "maps/queue_stack_map.h"
 #include "maps/ring_buffer.h"
 #include "maps/user_ring_buffer.h"
 #include "profiles/embedded.h"
 #include "tests/every_method.h"
+#include "tests/every_perf_method.h"
 #include "tests/every_ring_method.h"
 #include "tests/every_trie_method.h"
 
@@ -76,6 +79,14 @@ int UseRings() {
   return CallEveryRingMethod(ring) + CallEveryUserRingMethod(user_ring);
 }
 
+int UsePerfEvents() {
+  PerfEvent<Embedded> event(kEveryPerfMethodAttr, &firmware_pool);
+  if (event.Init() != Errno::kOk) return -1;
+  PerfEventArray<Embedded> array(kEveryPerfMethodDef, &firmware_pool);
+  if (array.Init() != Errno::kOk) return -1;
+  return CallEveryPerfMethod(array, event);
+}
+
 }  // namespace bpfmap
 
 // 0 if all is well.
@@ -95,5 +106,5 @@ extern "C" int FirmwareMain() {
          bpfmap::UseMap<StackMap<Embedded>>(MapType::kStack, false) |
          bpfmap::UseMap<BloomFilterMap<Embedded>>(MapType::kBloomFilter,
                                                   false) |
-         bpfmap::UseCustomMap() | bpfmap::UseRings();
+         bpfmap::UseCustomMap() | bpfmap::UseRings() | bpfmap::UsePerfEvents();
 }

@@ -26,6 +26,7 @@
 #include "profiles/cloud.h"
 #include "profiles/embedded.h"
 #include "tests/every_method.h"
+#include "tests/every_perf_method.h"
 #include "tests/every_ring_method.h"
 #include "tests/every_trie_method.h"
 
@@ -241,6 +242,23 @@ TEST(EmbeddedRingNoHeapTest, NoMethodOfAUserRingUsesTheHeap) {
               error = ring.Init();
               if (error == Errno::kOk)
                 surprises = CallEveryUserRingMethod(ring);
+            }),
+            0);
+  EXPECT_EQ(error, Errno::kOk);
+  EXPECT_EQ(surprises, 0);
+}
+
+TEST(EmbeddedPerfEventNoHeapTest, NoMethodUsesTheHeap) {
+  static constinit Embedded::Memory pool;
+  Errno error = Errno::kInval;
+  int surprises = -1;
+  EXPECT_EQ(CountHeapCalls([&] {
+              PerfEvent<Embedded> event(kEveryPerfMethodAttr, &pool);
+              PerfEventArray<Embedded> array(kEveryPerfMethodDef, &pool);
+              error = event.Init();
+              if (error == Errno::kOk) error = array.Init();
+              if (error == Errno::kOk)
+                surprises = CallEveryPerfMethod(array, event);
             }),
             0);
   EXPECT_EQ(error, Errno::kOk);

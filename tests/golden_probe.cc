@@ -42,9 +42,10 @@ MapDef BaseDef(MapType type) {
     def.map_flags = kNoPrealloc;
   }
   if (type == MapType::kArrayOfMaps || type == MapType::kHashOfMaps ||
-      type == MapType::kProgArray) {
+      type == MapType::kProgArray || type == MapType::kPerfEventArray) {
     def.value_size = 4;
   }
+  if (type == MapType::kStackTrace) def.value_size = 16;
   return def;
 }
 
@@ -59,6 +60,7 @@ GoldenProbe::GoldenProbe(const Backend& backend, MapType type)
     : backend_(backend), base_(BaseDef(type)) {
   if (is_map_of_maps()) base_.inner_map_fd = one_value_ = OpenTemplate();
   if (is_prog_array()) one_value_ = OpenProgram();
+  if (is_perf_event_array()) perf_event_ = backend.open_perf_event(&one_value_);
 }
 
 std::vector<std::string> GoldenProbe::Run() {
@@ -89,6 +91,7 @@ std::vector<std::string> GoldenProbe::Run() {
   HashCapacity();
   InnerMaps();
   Programs();
+  PerfEvents();
   Prefixes();
   Forks();
   PerCpuLayout();
@@ -120,12 +123,14 @@ void GoldenProbe::CreateRow(const MapDef& def, const std::string& condition) {
   Row("create", condition, error);
 }
 
-// A map with keys 0 to count - 1 and values 100 + key.
+// A map with keys 0 to count - 1 and values 100 + key; empty, if user space can
+// put nothing in.
 TestMap GoldenProbe::Filled(int count, uint32_t map_flags) {
   MapDef def = base_;
   def.map_flags |= map_flags;
   TestMap map;
   EXPECT_EQ(CreateMap(def, &map), Errno::kOk);
+  if (is_stack_trace()) return map;
   for (uint32_t key = 0; key < static_cast<uint32_t>(count); ++key) {
     const AnyValue value(100 + key);
     EXPECT_EQ(map->Update(Key(&key), &value), Errno::kOk);
@@ -162,6 +167,13 @@ void GoldenProbe::Create() {
   // Others would allocate these.
   if (has_seed() || is_trie()) {
     for (const uint32_t value : {0x80000000, 0x80000001, 0xffffffff}) {
+      MapDef def = base_;
+      def.max_entries = value;
+      CreateRow(def, absl::StrCat("max_entries=0x", absl::Hex(value)));
+    }
+  }
+  if (is_stack_trace()) {
+    for (const uint32_t value : {0x80000001, 0xffffffff}) {
       MapDef def = base_;
       def.max_entries = value;
       CreateRow(def, absl::StrCat("max_entries=0x", absl::Hex(value)));
@@ -250,6 +262,7 @@ void GoldenProbe::CreateWithFlags() {
 }
 
 void GoldenProbe::LargestSizes() {
+  if (is_stack_trace()) return;
   if (is_array() && !is_per_cpu()) return;  // theirs is as large as memory
   const auto largest = [&](const char* what, uint32_t MapDef::*member) {
     uint32_t accepted = base_.*member;
@@ -285,12 +298,13 @@ void GoldenProbe::Elements() {
     int entries;
   };
   const std::vector<State> states =
-      is_array() ? std::vector<State>{{"present key", 1, 2},
-                                      {"index max_entries", kMaxEntries, 2},
-                                      {"index 0xffffffff", 0xffffffff, 2}}
-                 : std::vector<State>{{"present key", 1, 2},
-                                      {"absent key, room left", 3, 2},
-                                      {"absent key, map full", 9, kMaxEntries}};
+      is_array() || is_stack_trace()
+          ? std::vector<State>{{"present key", 1, 2},
+                               {"index max_entries", kMaxEntries, 2},
+                               {"index 0xffffffff", 0xffffffff, 2}}
+          : std::vector<State>{{"present key", 1, 2},
+                               {"absent key, room left", 3, 2},
+                               {"absent key, map full", 9, kMaxEntries}};
   const std::vector<uint64_t> update_flags = {
       0, 1, 2, 3, 4, 5, 6, 8, 16, 24, uint64_t{1} << 32, ~uint64_t{0}};
   for (const State& state : states) {
@@ -349,7 +363,9 @@ void GoldenProbe::Walks() {
   uint32_t key = 200;
   error = map->GetNextKey(&key, &next);
   Row("get_next_key", "3 keys, missing key 200", error,
-      next == first ? "the first key" : "not the first key");
+      error != Errno::kOk ? ""
+      : next == first     ? "the first key"
+                          : "not the first key");
   if (!is_array()) return;
   for (const auto& [condition, index] :
        {std::pair("key max_entries", kMaxEntries),
@@ -565,11 +581,13 @@ void GoldenProbe::Rights() {
         Right{"frozen", 0}}) {
     const bool of_programs = (map_flag & (kRdOnlyProg | kWrOnlyProg)) != 0;
     if (of_programs && is_array() && has_descriptors()) continue;
+    if (of_programs && is_stack_trace()) continue;
     const TestMap map = Filled(0, map_flag);
     uint32_t key = 0, next = 0, count = 1;
     AnyValue value(5);
     if (map_flag == 0) {
-      EXPECT_EQ(map->Update(Key(&key), &value), Errno::kOk);
+      EXPECT_EQ(map->Update(Key(&key), &value),
+                is_stack_trace() ? Errno::kInval : Errno::kOk);
       Row("freeze", "first time", map->Freeze());
       Row("freeze", "second time", map->Freeze());
       value = AnyValue(6);  // for a bloom filter: one that is not there
@@ -596,7 +614,7 @@ void GoldenProbe::Rights() {
 }
 
 void GoldenProbe::SpinLocks() {
-  if (is_trie() || has_descriptors()) return;
+  if (is_trie() || is_stack_trace() || has_descriptors()) return;
   struct Value {
     uint32_t count;
     uint32_t lock;

@@ -58,6 +58,7 @@ class GoldenProbe {
   // In golden_probe_inner.cc.
   void InnerMaps();
   void Programs();
+  void PerfEvents();
   // In golden_probe_lpm.cc.
   void Prefixes();
   void Forks();
@@ -78,7 +79,8 @@ class GoldenProbe {
   bool is_array() const {
     return base_.type == MapType::kArray ||
            base_.type == MapType::kPerCpuArray ||
-           base_.type == MapType::kArrayOfMaps || is_prog_array();
+           base_.type == MapType::kArrayOfMaps || is_prog_array() ||
+           is_perf_event_array();
   }
   bool is_bloom() const { return base_.type == MapType::kBloomFilter; }
   bool is_hash() const { return base_.type == MapType::kHash; }
@@ -95,15 +97,21 @@ class GoldenProbe {
            base_.type == MapType::kLruPerCpuHash;
   }
   bool is_per_cpu() const { return IsPerCpu(base_.type); }
+  bool is_stack_trace() const { return base_.type == MapType::kStackTrace; }
   bool is_trie() const { return base_.type == MapType::kLpmTrie; }
   bool is_prog_array() const { return base_.type == MapType::kProgArray; }
+  bool is_perf_event_array() const {
+    return base_.type == MapType::kPerfEventArray;
+  }
   bool has_keys() const { return base_.key_size != 0; }
   // `key`, or null for a type without keys.
   const void* Key(const uint32_t* key) const {
     return has_keys() ? key : nullptr;
   }
   // Whether values are numbers for other things.
-  bool has_descriptors() const { return is_map_of_maps() || is_prog_array(); }
+  bool has_descriptors() const {
+    return is_map_of_maps() || is_prog_array() || is_perf_event_array();
+  }
   bool is_map_of_maps() const {
     return base_.type == MapType::kArrayOfMaps ||
            base_.type == MapType::kHashOfMaps;
@@ -112,6 +120,7 @@ class GoldenProbe {
   const Backend& backend_;
   std::vector<std::unique_ptr<Descriptor>> inner_;
   std::unique_ptr<KernelProgram> program_;
+  std::shared_ptr<void> perf_event_;
   uint32_t one_value_ = 0;  // for maps with descriptors
   MapDef base_;
   std::vector<std::string> rows_;

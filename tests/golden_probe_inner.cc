@@ -1,5 +1,5 @@
 // The rows of maps of maps, which inner maps they take, and of arrays of
-// programs.
+// programs and of perf events.
 
 #include <cstdint>
 #include <memory>
@@ -83,6 +83,9 @@ MapDef InnerDef(MapType type) {
     case MapType::kBloomFilter:
       def.key_size = 0;
       break;
+    case MapType::kPerfEventArray:
+      def.value_size = 4;
+      break;
     case MapType::kRingBuf:
     case MapType::kUserRingBuf:
       return {.type = type, .max_entries = 4096};
@@ -143,6 +146,31 @@ void GoldenProbe::Programs() {
   Row("delete", "set slot", map->Delete(&full));
 }
 
+void GoldenProbe::PerfEvents() {
+  if (!is_perf_event_array()) return;
+  for (const auto& [name, map_flags] :
+       {std::pair("no PRESERVE_ELEMS", 0U),
+        std::pair("PRESERVE_ELEMS", kPreserveElems)}) {
+    MapDef def = base_;
+    def.map_flags = map_flags;
+    TestMap map;
+    ASSERT_EQ(backend_.create(def, &map), Errno::kOk);
+    const Descriptor itself(map);
+    const uint32_t key = 1, not_open = 9999;
+    const uint32_t of_map = itself.number();
+    uint32_t value;
+    const auto row = [&](const char* op, const char* condition, Errno error) {
+      Row(op, absl::StrCat(condition, ", ", name), error);
+    };
+    row("update", "fd not open", map->Update(&key, &not_open));
+    row("update", "fd of a map", map->Update(&key, &of_map));
+    row("update", "fd of a perf event", map->Update(&key, &one_value_));
+    row("lookup", "set slot", map->Lookup(&key, &value));
+    row("delete", "set slot", map->Delete(&key));
+    row("delete", "slot just emptied", map->Delete(&key));
+  }
+}
+
 void GoldenProbe::InnerMaps() {
   if (!is_map_of_maps()) return;
   TestMap outer;
@@ -177,9 +205,10 @@ void GoldenProbe::InnerMaps() {
 
   for (const MapType type :
        {MapType::kHash, MapType::kArray, MapType::kPerCpuHash,
-        MapType::kPerCpuArray, MapType::kLruHash, MapType::kLruPerCpuHash,
-        MapType::kLpmTrie, MapType::kQueue, MapType::kStack, MapType::kRingBuf,
-        MapType::kBloomFilter, MapType::kUserRingBuf}) {
+        MapType::kPerCpuArray, MapType::kPerfEventArray, MapType::kLruHash,
+        MapType::kLruPerCpuHash, MapType::kLpmTrie, MapType::kQueue,
+        MapType::kStack, MapType::kRingBuf, MapType::kBloomFilter,
+        MapType::kUserRingBuf, MapType::kStackTrace}) {
     const MapDef inner = InnerDef(type);
     MapDef def = base_;
     def.inner_map_fd = OpenInner(inner);

@@ -22,11 +22,12 @@ namespace bpfmap {
 namespace {
 
 constexpr MapType kTypes[] = {
-    MapType::kHash,          MapType::kArray,       MapType::kProgArray,
-    MapType::kPerCpuHash,    MapType::kPerCpuArray, MapType::kLruHash,
-    MapType::kLruPerCpuHash, MapType::kLpmTrie,     MapType::kArrayOfMaps,
-    MapType::kHashOfMaps,    MapType::kQueue,       MapType::kStack,
-    MapType::kRingBuf,       MapType::kBloomFilter, MapType::kUserRingBuf};
+    MapType::kHash,           MapType::kArray,       MapType::kProgArray,
+    MapType::kPerCpuHash,     MapType::kPerCpuArray, MapType::kLruHash,
+    MapType::kLruPerCpuHash,  MapType::kLpmTrie,     MapType::kArrayOfMaps,
+    MapType::kHashOfMaps,     MapType::kQueue,       MapType::kStack,
+    MapType::kRingBuf,        MapType::kBloomFilter, MapType::kUserRingBuf,
+    MapType::kPerfEventArray, MapType::kStackTrace};
 
 // The lines of a file beside this test, without comments.
 std::vector<std::string> Lines(const std::string& name) {

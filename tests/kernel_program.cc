@@ -29,7 +29,6 @@ static_assert(std::endian::native == std::endian::little);
 constexpr int kProgLoad = 5;
 constexpr int kProgTestRun = 10;
 constexpr int kBtfLoad = 18;
-constexpr uint32_t kSchedCls = 3;  // BPF_PROG_TYPE_SCHED_CLS
 
 struct ProgLoadAttr {
   uint32_t prog_type;
@@ -141,12 +140,15 @@ BpfAssembler& BpfAssembler::Add(uint8_t code, uint8_t to, uint8_t from,
   return *this;
 }
 
-KernelProgram::KernelProgram(const BpfAssembler& assembler) {
-  Load(assembler.instructions(), 0);
+KernelProgram::KernelProgram(const BpfAssembler& assembler, const char* license,
+                             Type type)
+    : type_(type) {
+  Load(assembler.instructions(), 0, license);
 }
 
 KernelProgram::KernelProgram(const BpfAssembler& main,
-                             const BpfAssembler& callback) {
+                             const BpfAssembler& callback)
+    : type_(kSchedCls) {
   std::vector<uint64_t> instructions = main.instructions();
   const uint32_t start = static_cast<uint32_t>(instructions.size());
   for (uint32_t i = 0; i < start; ++i) {
@@ -164,14 +166,14 @@ KernelProgram::KernelProgram(const BpfAssembler& main,
     load_error_ = static_cast<Errno>(errno);
     return;
   }
-  Load(instructions, start);
+  Load(instructions, start, "");
 }
 
 // `callback`: where that starts, or 0.
 void KernelProgram::Load(const std::vector<uint64_t>& instructions,
-                         uint32_t callback) {
+                         uint32_t callback, const char* license) {
   ProgLoadAttr attr = {};
-  attr.prog_type = kSchedCls;
+  attr.prog_type = type_;
   attr.insn_cnt = static_cast<uint32_t>(instructions.size());
   attr.insns = Address(instructions.data());
   const FunctionInfo functions[] = {{0, kMainType}, {callback, kCallbackType}};
@@ -181,7 +183,7 @@ void KernelProgram::Load(const std::vector<uint64_t>& instructions,
     attr.func_info = Address(functions);
     attr.func_info_cnt = 2;
   }
-  attr.license = Address("");
+  attr.license = Address(license);
   long fd = syscall(SYS_bpf, kProgLoad, &attr, sizeof(attr));
   load_error_ = fd < 0 ? static_cast<Errno>(errno) : Errno::kOk;
   if (fd >= 0) {
@@ -206,12 +208,14 @@ KernelProgram::~KernelProgram() {
 
 Errno KernelProgram::Run(int* result) const {
   if (load_error_ != Errno::kOk) return load_error_;
-  // Such a program gets a packet; this one has room for an Ethernet header.
+  // A kSchedCls gets a packet; this one has room for an Ethernet header.
   const char packet[64] = {};
   ProgTestRunAttr attr = {};
   attr.prog_fd = static_cast<uint32_t>(fd_);
-  attr.data_in = Address(packet);
-  attr.data_size_in = sizeof(packet);
+  if (type_ == kSchedCls) {
+    attr.data_in = Address(packet);
+    attr.data_size_in = sizeof(packet);
+  }
   if (syscall(SYS_bpf, kProgTestRun, &attr, sizeof(attr)) < 0) {
     return static_cast<Errno>(errno);
   }

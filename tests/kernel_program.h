@@ -77,6 +77,11 @@ class BpfAssembler {
     return Add(0x0f, to, from, 0, 0);
   }
 
+  // to &= value
+  BpfAssembler& AndValue(BpfRegister to, int32_t value) {
+    return Add(0x57, to, 0, 0, value);
+  }
+
   // to = *(from + offset)
   BpfAssembler& Load(int size, BpfRegister to, BpfRegister from, int offset) {
     return Add(0x61 | SizeBits(size), to, from, offset, 0);
@@ -130,11 +135,16 @@ class BpfAssembler {
   std::vector<uint64_t> instructions_;
 };
 
-// A program that was given to the kernel, as BPF_PROG_TYPE_SCHED_CLS.
+// A program that was given to the kernel.
 class KernelProgram {
  public:
-  // Loads it. Holds on to no map; the kernel does, until the destruction.
-  explicit KernelProgram(const BpfAssembler& assembler);
+  // BPF_PROG_TYPE_*.
+  enum Type : uint32_t { kSchedCls = 3, kRawTracepoint = 17 };
+
+  // Loads it. Holds on to no map; the kernel does, until the destruction. Some
+  // helpers are there for "GPL" programs only, or for some types.
+  explicit KernelProgram(const BpfAssembler& assembler,
+                         const char* license = "", Type type = kSchedCls);
   // A program that hands a function of its own to a helper: LoadCallback() in
   // `main` is `callback`, which ends with Exit() too.
   KernelProgram(const BpfAssembler& main, const BpfAssembler& callback);
@@ -161,8 +171,10 @@ class KernelProgram {
   Errno Run(int* result) const;
 
  private:
-  void Load(const std::vector<uint64_t>& instructions, uint32_t callback);
+  void Load(const std::vector<uint64_t>& instructions, uint32_t callback,
+            const char* license);
 
+  const Type type_;
   int fd_ = -1;
   int btf_fd_ = -1;
   Errno load_error_;

@@ -60,4 +60,7 @@ refuses poll_snippet.cc '-DMAP=RingBuffer -DPROFILE=Embedded' \
 refuses lru_snippet.cc '-DPROFILE=Embedded' \
   'LRU maps are for profiles with threads' '-DPROFILE=Cloud'
 
+refuses stack_trace_snippet.cc '-DPROFILE=Embedded' \
+  'StackTraceMap is for profiles that have CallStack' '-DPROFILE=Cloud'
+
 exit $((failures > 0))

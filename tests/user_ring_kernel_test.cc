@@ -1,6 +1,7 @@
 // Random records and drains on a UserRingBuffer and on the kernel's ring at
 // once, whose memory this test maps and fills as libbpf does: what each drain
-// returns, how often its callback ran, and with what.
+// returns, how often its callback ran, and with what. And what each makes of
+// positions and lengths that libbpf never writes.
 //
 // Flags: --seed=N (printed by every run), --drains=N.
 
@@ -248,6 +249,11 @@ class KernelUserRing {
     uint32_t& length = Word(static_cast<char*>(data) - 8);
     length = (length & ~BPF_RINGBUF_BUSY_BIT) | BPF_RINGBUF_DISCARD_BIT;
   }
+  // What only a producer that goes its own ways writes.
+  void WriteProducer(uint64_t position) { Position(producer_).store(position); }
+  void WriteFirstLength(uint32_t length) { Word(producer_ + kPage) = length; }
+  uint64_t consumer_position() const { return Position(consumer_).load(); }
+
   void Drain(Call* call) {
     const uint32_t zero = 0;
     EXPECT_TRUE(call_->Update(&zero, call) == Errno::kOk);
@@ -279,10 +285,44 @@ class KernelUserRing {
   char* producer_;
 };
 
+// Profile P, with memory that a test can write to as the process can that maps
+// a ring.
+template <typename P>
+class MappedMemory {
+ public:
+  void* Allocate(std::size_t bytes, std::size_t alignment) {
+    block_ = static_cast<std::byte*>(memory_.Allocate(bytes, alignment));
+    return block_;
+  }
+  void Deallocate(void* block) { memory_.Deallocate(block); }
+
+  // See maps/internal/ring_memory.h.
+  std::atomic<std::size_t>& consumer() { return *At<0>(); }
+  std::atomic<std::size_t>& producer() { return *At<1>(); }
+  uint32_t& first_length() {
+    return *reinterpret_cast<uint32_t*>(block_ + 2 * P::kCacheLineSize);
+  }
+
+ private:
+  template <int kPart>
+  std::atomic<std::size_t>* At() {
+    return reinterpret_cast<std::atomic<std::size_t>*>(
+        block_ + kPart * P::kCacheLineSize);
+  }
+
+  typename P::Memory memory_;
+  std::byte* block_ = nullptr;
+};
+template <typename P>
+struct Mapped : P {
+  using Memory = MappedMemory<P>;
+};
+
 template <typename P>
 class UserRingKernelTest : public testing::Test {
  protected:
-  static void Drain(UserRingBuffer<P>& ring, Call* call) {
+  template <typename Ring>
+  static void Drain(Ring& ring, Call* call) {
     const auto callback = [call](void* data, uint32_t size) {
       // bpf_dynptr_read() leaves it alone where there are not so many.
       if (size >= 8) std::memcpy(&call->last, data, 8);
@@ -366,6 +406,42 @@ TYPED_TEST(UserRingKernelTest, EveryDrainIsTheKernels) {
   EXPECT_GT(drained, 1000u);
   EXPECT_GT(stopped, 100u);
   EXPECT_GT(held_up, 100u);
+}
+
+TYPED_TEST(UserRingKernelTest, WhatCannotBeIsRefusedAsByTheKernel) {
+  SKIP_WITHOUT_KERNEL();
+  int refused = 0;
+  for (const uint64_t position :
+       {uint64_t{0}, uint64_t{4}, uint64_t{8}, uint64_t{16}, uint64_t{24},
+        uint64_t{4096}, uint64_t{4104}, uint64_t{8192}, uint64_t{1} << 40,
+        ~uint64_t{7}, ~uint64_t{0}}) {
+    for (const uint32_t size : {0U, 1U, 8U, 9U, 4088U, 4089U, 8184U, 0xfffff7U,
+                                0xffffffU, 0x1000000U, 0x3fffffffU}) {
+      for (uint32_t flags = 0; flags < 4; ++flags) {
+        const uint32_t length = size | flags << 30;  // discarded, busy
+        SCOPED_TRACE(testing::Message() << "position " << position << ", size "
+                                        << size << ", flags " << flags);
+        MappedMemory<TypeParam> memory;
+        UserRingBuffer<Mapped<TypeParam>> local(
+            {.type = MapType::kUserRingBuf, .max_entries = kRingSize}, &memory);
+        ASSERT_EQ(local.Init(), Errno::kOk);
+        memory.first_length() = length;
+        memory.producer() = static_cast<std::size_t>(position);
+        KernelUserRing kernel;
+        kernel.WriteFirstLength(length);
+        kernel.WriteProducer(position);
+        // With the end far away, the rest of the ring is empty records.
+        Call call = {.flags = 0, .stop_at = 3}, expected = call;
+        this->Drain(local, &call);
+        kernel.Drain(&expected);
+        ASSERT_EQ(call.result, expected.result);
+        ASSERT_EQ(call.calls, expected.calls);
+        ASSERT_EQ(memory.consumer(), kernel.consumer_position());
+        refused += call.result < 0 ? 1 : 0;
+      }
+    }
+  }
+  EXPECT_GT(refused, 100);
 }
 
 }  // namespace

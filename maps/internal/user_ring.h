@@ -10,6 +10,10 @@
 // the consumer position (release) behind the record once it is done with it;
 // Reserve() reads that (acquire). A full ring has no free byte.
 //
+// Who has the producer's memory mapped can write anything there, so the
+// consumer checks it: it goes by no length that it has not compared with the
+// positions and the size of the ring.
+//
 // Thread-safe for one producer and one consumer.
 
 #ifndef BPFMAP_MAPS_INTERNAL_USER_RING_H_
@@ -74,19 +78,29 @@ class UserRing {
 
   // For the consumer.
 
-  enum class Next { kNone, kRecord, kDiscarded };
+  // kBadLength: the producer position is not a multiple of 8, or before the end
+  // of the record. kTooLarge: the record is larger than the ring, or than any
+  // may be.
+  enum class Next { kNone, kRecord, kDiscarded, kBadLength, kTooLarge };
 
   // What is next: a record, which is then in *data and *size; one that was
   // discarded; or nothing that is ready.
   Next Peek(std::byte** data, uint32_t* size) const {
+    // The largest that a bpf_dynptr holds.
+    constexpr uint32_t kMaxRecord = 0xffffff;
+    const RingPosition end = memory_.producer().load(std::memory_order_acquire);
+    if (end % 8 != 0) return Next::kBadLength;
     const RingPosition at = memory_.consumer().load(std::memory_order_relaxed);
-    if (at == memory_.producer().load(std::memory_order_acquire)) {
-      return Next::kNone;
-    }
+    if (at >= end) return Next::kNone;
     std::byte* const record = memory_.At(at);
     const uint32_t length = RingLength(record).load(std::memory_order_acquire);
     *data = record + sizeof(RingHeader);
     *size = RingRecordSize(length);
+    const uint64_t record_length = RingRecordLength(*size);
+    if (record_length > end - at) return Next::kBadLength;
+    if (record_length > this->size() || *size > kMaxRecord) {
+      return Next::kTooLarge;
+    }
     if ((length & kRingDiscarded) != 0) return Next::kDiscarded;
     return (length & kRingBusy) != 0 ? Next::kNone : Next::kRecord;
   }

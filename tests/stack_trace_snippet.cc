@@ -1,0 +1,13 @@
+// A StackTraceMap<PROFILE>, which only a profile that can find a stack can have.
+// Compiled by negative_compile_test.sh.
+
+#include "maps/map_def.h"
+#include "maps/stack_trace_map.h"
+#include "profiles/cloud.h"
+#include "profiles/embedded.h"
+
+namespace bpfmap {
+
+MapDef DefOf(const StackTraceMap<PROFILE>& map) { return map.def(); }
+
+}  // namespace bpfmap
