@@ -187,7 +187,10 @@ class Run {
     const bool sense = choice < 0xe0;
     unsigned size = Take();
     if (sense || size > kAttrSize) size = kAttrSize;
-    for (unsigned char& byte : attr_) byte = Take();
+    // No command that makes sense has more than this.
+    const std::size_t given = sense ? 64 : kAttrSize;
+    std::memset(attr_, 0, kAttrSize);
+    std::generate_n(attr_, given, [this] { return Take(); });
     if (sense || command == BPF_MAP_CREATE) MakeSense(command);
     if (command == BPF_BTF_LOAD) Limit(16, 1 << 16);
     const long result =
