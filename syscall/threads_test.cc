@@ -97,7 +97,8 @@ class ThreadsTest : public testing::Test {
   void Use(int fd, std::mt19937_64& random) {
     alignas(8) char key[8] = {};
     alignas(8) char value[8 * 64] = {};
-    key[0] = static_cast<char>(random() % kEntries);
+    // The number may be that of a copy of the counters by now: none of theirs.
+    key[0] = static_cast<char>(kThreads + random() % kEntries);
     long result = 0;
     switch (random() % 6) {
       case 0:
@@ -203,10 +204,12 @@ TEST_F(ThreadsTest, CountsAddUpAndNothingIsLeft) {
   for (std::atomic<int>& fd : shared_) {
     if (fd >= 0) close(fd);
   }
+  for (long id; (id = NextId(counters_id_)) > 0;) {
+    ASSERT_TRUE(IsLetGo(static_cast<uint32_t>(id)));
+  }
   EXPECT_EQ(NextId(0), static_cast<long>(counters_id_));
-  EXPECT_EQ(NextId(counters_id_), -ENOENT);
   close(counters);
-  EXPECT_EQ(NextId(0), -ENOENT);
+  EXPECT_TRUE(IsLetGo(counters_id_));
 }
 
 }  // namespace
