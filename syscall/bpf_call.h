@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <thread>
 
 #include "maps/map_def.h"
 #include "syscall/bpf_syscall.h"
@@ -106,6 +107,16 @@ inline long NextId(uint32_t id) {
   attr.start_id = id;
   const long error = Call(BPF_MAP_GET_NEXT_ID, &attr);
   return error != 0 ? error : static_cast<long>(attr.next_id);
+}
+
+// Whether a map is let go, sooner or later: whoever looks through /proc, maybe
+// another process, has its file for a moment, too.
+inline bool IsLetGo(uint32_t id) {
+  for (int i = 0; i < 100'000; ++i) {
+    if (NextId(id - 1) != static_cast<long>(id)) return true;
+    std::this_thread::yield();
+  }
+  return false;
 }
 
 }  // namespace bpfmap

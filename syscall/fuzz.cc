@@ -1,0 +1,13 @@
+// RunFuzzInput() for libFuzzer, which needs clang:
+//
+//   ./bazelw run --config=fuzz //syscall:fuzz -- -max_total_time=3600
+
+#include <cstddef>
+#include <cstdint>
+
+#include "syscall/fuzz_input.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, std::size_t size) {
+  bpfmap::RunFuzzInput(data, size);
+  return 0;
+}
