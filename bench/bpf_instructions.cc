@@ -32,7 +32,13 @@ enum Helper : int32_t {
   kDelete = 3,
   kPush = 87,
   kPop = 88,
+  kPeek = 89,
+  kReserve = 131,
+  kSubmit = 132,
 };
+
+constexpr int32_t kRecordSize = 8;
+constexpr int32_t kNoWakeup = 1;
 
 class Assembler {
  public:
@@ -182,6 +188,43 @@ class LoopWriter {
       }
       case KernelStep::kPushPop:
         return WritePushPop();
+      case KernelStep::kBloomPeek:
+        to_.LoadMap(kR1, loop_.map);
+        to_.Call(kPeek);
+        failures_.push_back(to_.JumpIfNotZero(kR0));
+        return;
+      case KernelStep::kBloomPush:
+        to_.LoadMap(kR1, loop_.map);
+        to_.MoveValue(kR3, 0);
+        to_.Call(kPush);
+        failures_.push_back(to_.JumpIfNotZero(kR0));
+        return;
+      case KernelStep::kLookupInner:
+        to_.LoadMap(kR1, loop_.map);
+        to_.Call(kLookup);
+        failures_.push_back(to_.JumpIfZero(kR0));
+        to_.MoveValue(kR1, 0);
+        to_.Store(kStack, -8, kR1);
+        to_.Move(kR1, kR0);
+        to_.Move(kR2, kStack);
+        to_.AddValue(kR2, -8);
+        to_.Call(kLookup);
+        failures_.push_back(to_.JumpIfZero(kR0));
+        to_.Load(kR1, kR0, 0);
+        return;
+      case KernelStep::kReserveSubmit:
+        to_.LoadMap(kR1, loop_.map);
+        to_.MoveValue(kR2, kRecordSize);
+        to_.MoveValue(kR3, 0);
+        to_.Call(kReserve);
+        failures_.push_back(to_.JumpIfZero(kR0));
+        to_.Move(kR1, kStart);
+        to_.AddRegister(kR1, kTurn);
+        to_.Store(kR0, 0, kR1);
+        to_.Move(kR1, kR0);
+        to_.MoveValue(kR2, kNoWakeup);
+        to_.Call(kSubmit);
+        return;
     }
   }
 

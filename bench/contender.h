@@ -34,20 +34,23 @@ void VisitOperation(const std::string& name, Visitor visitor) {
       Operations());
 }
 
-template <typename View>
+// Where the types of its maps are given, operations that none of them supports
+// are not compiled.
+template <MapType... kTypes, typename View>
 Contender MakeContender(const Implementation<View>& implementation) {
   const auto add_row = [implementation](const RowSpec& spec, Session& session) {
     VisitOperation(spec.operation, [&]<typename Operation>(Operation) {
-      if constexpr (requires(View & view, const Turn& turn) {
+      constexpr bool kSupported =
+          sizeof...(kTypes) == 0 || (Operation::Supports(kTypes) || ...);
+      if constexpr (kSupported && requires(View & view, const Turn& turn) {
                       Operation::Run(view, turn);
                     }) {
         AddRow<Operation>(implementation, spec, session);
       }
     });
   };
-  // A view is for maps with keys, or for those without.
   const auto fits = [fits = implementation.fits](const MapDef& def) {
-    return HasKeys(def.type) == KeyedView<View> && fits(def);
+    return KindOf(def.type) == KindOfView<View>() && fits(def);
   };
   return {implementation.name, fits, add_row};
 }

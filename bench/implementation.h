@@ -15,6 +15,16 @@
 //   Errno Push(value);
 //   const void* Pop();             the value, until the next call, or null
 //
+// or, where it is a ring buffer,
+//
+//   void* Reserve();               room for 8 bytes, or null
+//   void Submit(record);
+//   uint64_t Consume();            how many records it read; by one thread
+//
+// Views of bloom filters, and of maps of maps, are as the first ones, and say
+// so by a kKind: a filter's values stand for keys, and a lookup in a map of
+// maps goes on to the value in the inner map.
+//
 // A map of another library needs less than a view: see peers/peer.h and
 // peers/push_pop_peer.h.
 

@@ -21,6 +21,14 @@ bool KernelFits(const MapDef& def) {
   return allowed;
 }
 
+// "0-3", or "0".
+int KernelCpus() {
+  std::ifstream possible("/sys/devices/system/cpu/possible");
+  int cpu = -1;
+  for (char dash; possible >> cpu;) possible >> dash;
+  return cpu + 1;
+}
+
 double KernelBytes(const KernelMap& map) {
   std::ifstream info(absl::StrCat("/proc/self/fdinfo/", map.fd()));
   for (std::string name; info >> name;) {

@@ -12,6 +12,10 @@ namespace bpfmap::bench {
 bool KernelFits(const MapDef& def);
 
 // What the kernel says that the map takes, in bytes; 0 where it does not say.
+// How many CPUs the kernel has a value for in a map per CPU; 0 if it does not
+// say.
+int KernelCpus();
+
 double KernelBytes(const KernelMap& map);
 
 }  // namespace bpfmap::bench

@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "bench/bpf_instructions.h"
+#include "bench/workload.h"
 #include "maps/errno.h"
 
 namespace bpfmap::bench {
@@ -81,7 +82,7 @@ absl::StatusOr<std::unique_ptr<KernelLoop>> KernelLoop::Create(
 
   std::unique_ptr<KernelLoop> loop(
       new KernelLoop(std::move(key_map), *std::move(state_map)));
-  const size_t count = keys.empty() ? 0 : keys.size() / map.def().key_size;
+  const size_t count = keys.empty() ? 0 : keys.size() / KeySizeOf(map.def());
   const absl::Status status =
       loop->Load(map, step, static_cast<uint32_t>(count), lag);
   if (!status.ok()) return status;
@@ -101,7 +102,7 @@ absl::Status KernelLoop::Load(const KernelMap& map, KernelStep step,
                         .step = step,
                         .turns = kTurnsOfProgram,
                         .key_count = count,
-                        .key_shift = std::countr_zero(map.def().key_size),
+                        .key_shift = std::countr_zero(KeySizeOf(map.def())),
                         .lag = lag,
                         .value_size = map.def().value_size});
   std::string log(1 << 16, '\0');

@@ -37,6 +37,10 @@ enum class KernelStep {
   kInsertDelete,
   kMix50And50,  // kLookupHit at even turns, kUpdate at odd ones
   kPushPop,     // a value that is always the same; reads 8 bytes of the other
+  kBloomPeek,   // of a value that is there; values are `keys`
+  kBloomPush,
+  kLookupInner,    // in a map of maps, and then the key 0 of the inner map
+  kReserveSubmit,  // a record of 8 bytes: which turn it is; wakes nobody
 };
 
 // Not thread-safe: each thread has a loop of its own.

@@ -33,7 +33,9 @@ std::vector<Contender> KernelMaps() {
   return {MakeContender(Implementation<UserView>{"kernel/user", KernelFits,
                                                  Create, Bytes, true}),
           MakeContender(Implementation<PushPopUserView>{
-              "kernel/user", KernelFits, Create, Bytes, true})};
+              "kernel/user", KernelFits, Create, Bytes, true}),
+          MakeContender(Implementation<BloomUserView>{"kernel/user", KernelFits,
+                                                      Create, Bytes, true})};
 }
 
 }  // namespace bpfmap::bench

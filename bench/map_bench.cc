@@ -38,10 +38,11 @@
 #include "bench/session.h"
 #include "bench/table_reporter.h"
 #include "benchmark/benchmark.h"
+#include "profiles/cpu.h"
 
 ABSL_FLAG(uint32_t, seed, 1, "What keys, values and their order follow from");
 ABSL_FLAG(std::string, preset, "full",
-          "Which rows: smoke, goals, attacks, full");
+          "Which rows: smoke, goals, types, attacks, full");
 
 namespace bpfmap::bench {
 namespace {
@@ -75,12 +76,14 @@ A row is named
   MAP/OPERATION/IMPLEMENTATION/VIEW/kKEY_SIZEvVALUE_SIZE/nENTRIES/KEYS/
   manual_time/threads:N
 with
-  MAP                  hash array queue stack
+  MAP                  hash array lru_hash percpu_hash percpu_array lpm_trie
+                       bloom_filter array_of_maps hash_of_maps queue stack
+                       ringbuf
   OPERATION            %s
   IMPLEMENTATION/VIEW  %s
   KEYS                 uniform zipf, or of the attacks sequential multiples
                        same_low_bits one_hash_range one_shard; not of
-                       queue and stack, which have no keys
+                       queue, stack and ringbuf, which have no keys
 --benchmark_filter takes any part of it:
   map_bench --benchmark_filter=hash/lookup
   map_bench --benchmark_filter='update/.*/k4v8/n65536/.*threads:1$'
@@ -92,16 +95,19 @@ number of every repetition, in JSON, use
 There, time_per_op is what one operation takes one thread, in seconds by the
 wall clock, and loop_per_op what was taken off for the loop around it; p50, p99
 and p999 are ns. In a row insert_delete, one operation is
-an insert and a delete; in a row push_pop, a push and a pop.
+an insert and a delete; in a row push_pop, a push and a pop. Of a bloom_filter a
+lookup_hit is a peek and an update is a push; of a map of maps a lookup_hit goes
+on to the value in the inner map.
 
 Every row is checked before it is timed. The program ends with 1 if a row had an
 error, or if there was none. There are no rows of the kernel where bpf(2) is not
 permitted, and none of embedded where a map needs more memory than that has.
 
---preset=smoke|goals|attacks|full
+--preset=smoke|goals|types|attacks|full
                                  Every contender on small maps for a moment;
-                                 what is compared with the kernel; keys against
-                                 weak hash functions; all others (full)
+                                 hash and array compared with the kernel; the
+                                 other types; keys against weak hash functions;
+                                 all others (full)
 --seed=N                         Keys, values and their order follow from it (1)
 
 Flags of Google Benchmark:
@@ -162,6 +168,10 @@ int Main(int given_argc, char** given_argv) {
     return EXIT_FAILURE;
   }
 
+  // Counted here, as later on threads are pinned to one of them.
+  if (PossibleCpus() < 2) {
+    std::fprintf(stderr, "map_bench: there is one CPU for all threads\n");
+  }
   Session session(absl::GetFlag(FLAGS_seed));
   benchmark::AddCustomContext("seed", absl::StrCat(session.seed()));
   benchmark::AddCustomContext("preset", absl::GetFlag(FLAGS_preset));

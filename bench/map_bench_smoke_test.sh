@@ -37,20 +37,45 @@ run() {
 # implementations MAP SIZES: those that have rows about such a map.
 implementations() {
   local ours="cloud/program cloud_direct/program cloud/user" peers
-  [[ $2 == k[04]v8 ]] && ours+=" embedded/program embedded/user"
+  local kernel="kernel/user kernel/program"
+  case $1/$2 in
+    hash/k4v8 | array/k4v8 | queue/k0v8 | stack/k0v8 | percpu_*/k4v8)
+      ours+=" embedded/program embedded/user"
+      ;;
+    bloom_filter/*) ours="cloud_direct/program cloud/user" ;;
+    ringbuf/*) ours="cloud_direct/program" kernel="kernel/program" ;;
+    *_of_maps/*) ours="cloud/program" kernel="kernel/program" ;;
+  esac
   case $1 in
     hash)
       peers="absl_flat_mutex/user std_unordered_shared_mutex/user tbb/user
         libcuckoo/user urcu_lfht/user"
       [[ $2 == k4v8 ]] && peers+=" libcds_feldman/user critnib/user"
       ;;
+    lru_hash) peers="exact_lru/user" ;;
     queue) peers="std_deque_mutex/user boost_lockfree/user moodycamel/user" ;;
     stack) peers="std_deque_mutex/user boost_lockfree/user" ;;
   esac
   [[ $with_peers == yes && -n ${peers-} ]] &&
     printf '%s\n' $peers
-  [[ $with_kernel == yes ]] && printf '%s\n' kernel/user kernel/program
+  [[ $with_kernel == yes ]] && printf '%s\n' $kernel
   printf '%s\n' $ours
+}
+
+# types_rows OPERATIONS MAP SIZES...: the rows of a map with uniform keys.
+types_rows() {
+  local operations=$1 map=$2 operation sizes threads implementation
+  shift 2
+  for operation in $operations; do
+    for sizes; do
+      for threads in 1 2; do
+        while read -r implementation; do
+          printf '%s/' "$map/$operation/$implementation/$sizes/n1024/uniform"
+          echo "manual_time/threads:$threads"
+        done < <(implementations "$map" "$sizes")
+      done
+    done
+  done
 }
 
 # The names that there must be.
@@ -66,6 +91,19 @@ expected_rows() {
       done
     done
   done
+  types_rows "lookup_hit update insert_evict" lru_hash k4v8 k16v64
+  types_rows "lookup_hit update" percpu_hash k4v8 k16v64
+  types_rows "lookup_hit update" percpu_array k4v8 k4v64
+  types_rows "lookup_hit update" lpm_trie k8v8
+  types_rows "lookup_hit update" bloom_filter k0v8
+  types_rows lookup_hit array_of_maps k4v4
+  types_rows lookup_hit hash_of_maps k4v4
+  while read -r implementation; do
+    for operation in reserve_submit reserve_submit_consumed; do
+      printf '%s/' "ringbuf/$operation/$implementation/k0v0/n2097152"
+      echo "manual_time/threads:1"
+    done
+  done < <(implementations ringbuf k0v0)
   for map in hash array; do
     for operation in lookup_hit lookup_miss update insert_delete mix50_50; do
       [[ $map/$operation == array/insert_delete ]] && continue
@@ -132,7 +170,7 @@ expect "progress is shown" 0 $?
 expect "every row is in the table" "$count" \
   "$(grep -cE '^  [a-z_]+/(program|user) +<?[0-9]' "$tmp/out")"
 
-run --preset=smoke --benchmark_list_tests --benchmark_filter=array/update
+run --preset=smoke --benchmark_list_tests --benchmark_filter=^array/update
 expect "a filter selects" "$(grep ^array/update/ <<<"$rows")" \
   "$(sort <<<"$out")"
 
@@ -144,11 +182,11 @@ for preset in goals full; do
   done
 done
 
-run --preset=goals --benchmark_list_tests --benchmark_filter=push_pop
+run --preset=types --benchmark_list_tests --benchmark_filter=push_pop
 for row in queue/push_pop/cloud/program/k0v8/n1024/manual_time/threads:1 \
   stack/push_pop/cloud_direct/program/k0v8/n1024/manual_time/threads:2; do
   grep -qx "$row" "$tmp/out"
-  expect "the preset goals has $row" 0 $?
+  expect "the preset types has $row" 0 $?
 done
 expect "and no others of push_pop" "" "$(grep -v /k0v8/n1024/ "$tmp/out")"
 
@@ -168,7 +206,7 @@ expect "an unknown flag is a failure" 1 "$code"
 
 run --help
 expect "--help is no failure" 0 "$code"
-for word in "hash array queue stack" insert_delete push_pop embedded/user kernel/user \
+for word in "hash array lru_hash" insert_delete push_pop embedded/user kernel/user \
   --seed=N --preset= time_per_op --benchmark_repetitions; do
   grep -q -e "$word" "$tmp/out"
   expect "--help tells of $word" 0 $?

@@ -40,6 +40,22 @@ template <typename View>
 concept PushPopView = requires(View& view) {
   view.Pop();
 };
+template <typename View>
+concept RingView = requires(View& view) {
+  view.Reserve();
+};
+
+// Which maps a view is of.
+template <typename View>
+constexpr MapKind KindOfView() {
+  if constexpr (requires { View::kKind; }) {
+    return View::kKind;
+  } else if constexpr (RingView<View>) {
+    return MapKind::kRing;
+  } else {
+    return PushPopView<View> ? MapKind::kPushPop : MapKind::kKeyed;
+  }
+}
 
 // What a call of Run() is given.
 struct Turn {
@@ -54,7 +70,7 @@ struct LookupHit {
   static constexpr bool kSkewed = true;
   static constexpr KeySet kKeys = KeySet::kPresent;
   static constexpr bool Replaces(uint64_t) { return false; }
-  static bool Supports(MapType type) { return HasKeys(type); }
+  static constexpr bool Supports(MapType type) { return HasKeys(type); }
 
   template <KeyedView View>
   static Errno Run(View& view, const Turn& turn) {
@@ -74,7 +90,9 @@ struct LookupMiss {
   static constexpr bool kSkewed = false;
   static constexpr KeySet kKeys = KeySet::kAbsent;
   static constexpr bool Replaces(uint64_t) { return false; }
-  static bool Supports(MapType type) { return HasKeys(type); }
+  static constexpr bool Supports(MapType type) {
+    return type == MapType::kHash || type == MapType::kArray;
+  }
 
   template <KeyedView View>
   static Errno Run(View& view, const Turn& turn) {
@@ -87,7 +105,9 @@ struct Update {
   static constexpr bool kSkewed = true;
   static constexpr KeySet kKeys = KeySet::kPresent;
   static constexpr bool Replaces(uint64_t) { return true; }
-  static bool Supports(MapType type) { return HasKeys(type); }
+  static constexpr bool Supports(MapType type) {
+    return HasKeys(type) && KindOf(type) != MapKind::kMapOfMaps;
+  }
 
   template <KeyedView View>
   static Errno Run(View& view, const Turn& turn) {
@@ -102,11 +122,12 @@ struct InsertDelete {
   static constexpr bool kSkewed = false;
   static constexpr KeySet kKeys = KeySet::kOwnAbsent;
   static constexpr bool Replaces(uint64_t) { return false; }
-  static bool Supports(MapType type) {
-    return HasKeys(type) && type != MapType::kArray;
+  static constexpr bool Supports(MapType type) {
+    return type == MapType::kHash;
   }
 
   template <KeyedView View>
+  requires requires(View& view, const void* key) { view.Delete(key); }
   static Errno Run(View& view, const Turn& turn) {
     const Errno error = view.Update(turn.key, turn.value);
     return error != Errno::kOk ? error : view.Delete(turn.old_key);
@@ -120,7 +141,9 @@ struct Mix50And50 {
   static constexpr bool kSkewed = true;
   static constexpr KeySet kKeys = KeySet::kPresent;
   static constexpr bool Replaces(uint64_t turn) { return turn % 2 != 0; }
-  static bool Supports(MapType type) { return HasKeys(type); }
+  static constexpr bool Supports(MapType type) {
+    return type == MapType::kHash || type == MapType::kArray;
+  }
 
   template <KeyedView View>
   static Errno Run(View& view, const Turn& turn) {
@@ -135,7 +158,9 @@ struct PushPop {
   static constexpr const char* kName = "push_pop";
   static constexpr bool kSkewed = false;
   static constexpr KeySet kKeys = KeySet::kNone;
-  static bool Supports(MapType type) { return !HasKeys(type); }
+  static constexpr bool Supports(MapType type) {
+    return KindOf(type) == MapKind::kPushPop;
+  }
 
   template <PushPopView View>
   static Errno Run(View& view, const Turn& turn) {
@@ -148,8 +173,63 @@ struct PushPop {
   }
 };
 
-using Operations = std::tuple<LookupHit, LookupMiss, Update, InsertDelete,
-                              Mix50And50, PushPop>;
+// A new key comes into a full map, and another one has to go.
+struct InsertEvict {
+  static constexpr const char* kName = "insert_evict";
+  static constexpr bool kSkewed = false;
+  static constexpr KeySet kKeys = KeySet::kOwnAbsent;
+  static constexpr bool Replaces(uint64_t) { return false; }
+  static constexpr bool Supports(MapType type) {
+    return type == MapType::kLruHash;
+  }
+
+  template <KeyedView View>
+  static Errno Run(View& view, const Turn& turn) {
+    return view.Update(turn.key, turn.value);
+  }
+};
+
+// A record of 8 bytes, which wakes nobody. Nobody reads it while the clock
+// runs: the ring is emptied between batches.
+struct ReserveSubmit {
+  static constexpr const char* kName = "reserve_submit";
+  static constexpr bool kSkewed = false;
+  static constexpr KeySet kKeys = KeySet::kNone;
+  static constexpr bool Supports(MapType type) {
+    return KindOf(type) == MapKind::kRing;
+  }
+
+  template <RingView View>
+  static Errno Run(View& view, const Turn& turn) {
+    auto* const record = static_cast<uint64_t*>(view.Reserve());
+    if (record == nullptr) return Errno::kAgain;
+    *record = turn.number;
+    view.Submit(record);
+    return Errno::kOk;
+  }
+};
+
+// The same, while a thread on another CPU reads the records as they come. Where
+// there is no room, it waits for some.
+struct ReserveSubmitConsumed {
+  static constexpr const char* kName = "reserve_submit_consumed";
+  static constexpr bool kSkewed = false;
+  static constexpr KeySet kKeys = KeySet::kNone;
+  static constexpr bool Supports(MapType type) {
+    return KindOf(type) == MapKind::kRing;
+  }
+
+  template <RingView View>
+  static Errno Run(View& view, const Turn& turn) {
+    while (ReserveSubmit::Run(view, turn) != Errno::kOk) {
+    }
+    return Errno::kOk;
+  }
+};
+
+using Operations =
+    std::tuple<LookupHit, LookupMiss, Update, InsertDelete, InsertEvict,
+               Mix50And50, PushPop, ReserveSubmit, ReserveSubmitConsumed>;
 
 }  // namespace bpfmap::bench
 

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <type_traits>
@@ -15,12 +16,21 @@
 #include "bench/contenders.h"
 #include "bench/user_view.h"
 #include "maps/array_map.h"
+#include "maps/bloom_filter_map.h"
+#include "maps/create_map.h"
 #include "maps/errno.h"
 #include "maps/hash_map.h"
 #include "maps/local_map.h"
+#include "maps/lpm_trie_map.h"
+#include "maps/lru_hash_map.h"
 #include "maps/map_def.h"
 #include "maps/map_types.h"
+#include "maps/open_maps.h"
+#include "maps/per_cpu_array_map.h"
+#include "maps/per_cpu_hash_map.h"
 #include "maps/queue_stack_map.h"
+#include "maps/ring_buffer.h"
+#include "maps/ring_def.h"
 #include "maps/status.h"
 #include "profiles/cloud.h"
 #include "profiles/embedded.h"
@@ -67,6 +77,92 @@ class PushPopProgramView {
   std::vector<std::byte> value_;
 };
 
+// A value of a bloom filter stands for a key.
+template <typename M>
+class BloomProgramView {
+ public:
+  using Map = M;
+  static constexpr MapKind kKind = MapKind::kBloom;
+
+  BloomProgramView(Map& map, const MapDef&) : map_(map) {}
+
+  const void* Lookup(const void* key) {
+    return map_.Peek(key) == Errno::kOk ? key : nullptr;
+  }
+  Errno Update(const void* key, const void*) { return map_.Push(key, kAny); }
+
+ private:
+  Map& map_;
+};
+
+template <typename M>
+class RingProgramView {
+ public:
+  using Map = M;
+
+  RingProgramView(Map& map, const MapDef&) : map_(map) {}
+
+  void* Reserve() { return map_.Reserve(sizeof(last_), 0); }
+  void Submit(void* record) { map_.Submit(record, kRbNoWakeup); }
+  uint64_t Consume() {
+    return static_cast<uint64_t>(map_.Consume([this](void* data, uint32_t) {
+      last_ = *static_cast<const uint64_t*>(data);
+      return 0;
+    }));
+  }
+  uint64_t last() const { return last_; }
+
+ private:
+  Map& map_;
+  uint64_t last_ = 0;  // record that was read
+};
+
+// A lookup finds the inner map, and its only value.
+class MapOfMapsProgramView {
+ public:
+  using Map = LocalMap;
+  static constexpr MapKind kKind = MapKind::kMapOfMaps;
+
+  MapOfMapsProgramView(Map& map, const MapDef&) : map_(map) {}
+
+  const void* Lookup(const void* key) {
+    auto* const inner = static_cast<LocalMap*>(map_.LookupElem(key));
+    return inner == nullptr ? nullptr : inner->LookupElem(&kZero);
+  }
+  // The inner map is new, and begins with `value`.
+  Errno Update(const void* key, const void* value) {
+    std::byte whole[kInnerDef.value_size] = {};
+    std::memcpy(whole, value, map_.def().value_size);
+    auto inner = CreateMap(kInnerDef);
+    if (!inner.ok()) return Errno::kNoMem;
+    const Errno error = (*inner)->Update(&kZero, whole);
+    if (error != Errno::kOk) return error;
+    const OpenFile file(*std::move(inner));
+    return map_.Update(key, &file.fd);
+  }
+
+  // As CreateMap(), with a template.
+  static absl::StatusOr<std::shared_ptr<LocalMap>> Create(MapDef def) {
+    auto inner = CreateMap(kInnerDef);
+    if (!inner.ok()) return inner.status();
+    const OpenFile file(*std::move(inner));
+    def.inner_map_fd = file.fd;
+    return CreateMap(def);
+  }
+
+ private:
+  struct OpenFile {
+    explicit OpenFile(std::shared_ptr<LocalMap> map)
+        : fd(OpenMaps::OfProcess().Open(std::move(map))) {}
+    ~OpenFile() { (void)OpenMaps::OfProcess().Close(fd); }
+    const uint32_t fd;
+  };
+
+  static constexpr uint32_t kZero = 0;
+
+  Map& map_;
+};
+
 // Whether a profile has such maps, and memory for one.
 template <Profile P>
 bool Fits([[maybe_unused]] const MapDef& def) {
@@ -104,7 +200,7 @@ absl::StatusOr<std::shared_ptr<Interface>> Create(const MapDef& def) {
 template <typename View, MapType type>
 Contender Direct() {
   using Map = typename View::Map;
-  return MakeContender(
+  return MakeContender<type>(
       Implementation<View>{"cloud_direct/program",
                            [](const MapDef& def) { return def.type == type; },
                            CreateOne<Map, Map, Cloud>});
@@ -131,18 +227,28 @@ Contender ByUser() {
 }  // namespace
 
 std::vector<Contender> OurMaps() {
-  return {ByProgram<Cloud>(),
-          PushPopByProgram<Cloud>(),
-          Direct<ProgramView<HashMap<Cloud>>, MapType::kHash>(),
-          Direct<ProgramView<ArrayMap<Cloud>>, MapType::kArray>(),
-          Direct<PushPopProgramView<QueueMap<Cloud>>, MapType::kQueue>(),
-          Direct<PushPopProgramView<StackMap<Cloud>>, MapType::kStack>(),
-          ByUser<Cloud>(),
-          ByUser<Cloud, PushPopUserView>(),
-          ByProgram<Embedded>(),
-          PushPopByProgram<Embedded>(),
-          ByUser<Embedded>(),
-          ByUser<Embedded, PushPopUserView>()};
+  return {
+      ByProgram<Cloud>(),
+      PushPopByProgram<Cloud>(),
+      Direct<ProgramView<HashMap<Cloud>>, MapType::kHash>(),
+      Direct<ProgramView<ArrayMap<Cloud>>, MapType::kArray>(),
+      Direct<ProgramView<PerCpuHashMap<Cloud>>, MapType::kPerCpuHash>(),
+      Direct<ProgramView<PerCpuArrayMap<Cloud>>, MapType::kPerCpuArray>(),
+      Direct<ProgramView<LruHashMap<Cloud>>, MapType::kLruHash>(),
+      Direct<ProgramView<LpmTrieMap<Cloud>>, MapType::kLpmTrie>(),
+      Direct<BloomProgramView<BloomFilterMap<Cloud>>, MapType::kBloomFilter>(),
+      Direct<RingProgramView<RingBuffer<Cloud>>, MapType::kRingBuf>(),
+      MakeContender(Implementation<MapOfMapsProgramView>{
+          "cloud/program", Fits<Cloud>, MapOfMapsProgramView::Create}),
+      Direct<PushPopProgramView<QueueMap<Cloud>>, MapType::kQueue>(),
+      Direct<PushPopProgramView<StackMap<Cloud>>, MapType::kStack>(),
+      ByUser<Cloud>(),
+      ByUser<Cloud, PushPopUserView>(),
+      ByUser<Cloud, BloomUserView>(),
+      ByProgram<Embedded>(),
+      PushPopByProgram<Embedded>(),
+      ByUser<Embedded>(),
+      ByUser<Embedded, PushPopUserView>()};
 }
 
 }  // namespace bpfmap::bench

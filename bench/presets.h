@@ -14,7 +14,8 @@ namespace bpfmap::bench {
 
 enum class Preset {
   kSmoke,    // every contender and operation, on small maps, for a moment
-  kGoals,    // what is compared with the kernel: some minutes
+  kGoals,    // hash and array, compared with the kernel: some minutes
+  kTypes,    // the other types, in the same way
   kAttacks,  // this library's hash map, with keys against weak hash functions
   kFull,     // all there is but the attacks: hours
 };

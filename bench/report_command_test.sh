@@ -34,6 +34,7 @@ fails() {
 
 run "$sample" --out=page.html
 expect "a page is made" 0 "$code"
+cp "$tmp/err" "$tmp/err.one"
 expect "and said" 1 "$(grep -cE '^report: page.html has [0-9]+ rows$' "$tmp/err")"
 expect "it is HTML" "<!DOCTYPE html>" "$(head -n 1 "$tmp/page.html")"
 expect "it is whole" "</html>" "$(tail -n 1 "$tmp/page.html")"
@@ -45,6 +46,23 @@ run - --out=- <"$sample"
 expect "stdin and stdout do too" 0 "$code"
 expect "with the same page" "$(<"$tmp/page.html")" "$out"
 expect "and nothing is said" "" "$err"
+
+cp "$sample" "$tmp/again.json"
+run "$sample" again.json --out=both.html
+expect "two files make a page" \
+  "$((2 * $(grep -oE '[0-9]+ rows' "$tmp/err.one" | cut -d' ' -f1)))" \
+  "$(grep -oE '[0-9]+ rows' "$tmp/err" | cut -d' ' -f1)"
+
+echo "Words." >"$tmp/results.md"
+for round in once twice; do
+  run --markdown --out=results.md "$sample"
+  expect "tables are made $round" 0 "$code"
+  expect "and what stands above them stays" "Words." \
+    "$(head -n 1 "$tmp/results.md")"
+  expect "with the goals, in one place" 1 \
+    "$(grep -c '^### hash, key/value 4/8 bytes, in a program' \
+      "$tmp/results.md")"
+done
 
 mkdir "$tmp/elsewhere"
 cp "$sample" "$tmp/elsewhere/results.json"
@@ -67,8 +85,7 @@ echo '{"benchmarks": []}' >"$tmp/empty.json"
 fails "empty.json: no benchmark rows" empty.json --out=-
 fails "cannot write no/page.html: No such file or directory" "$sample" \
   --out=no/page.html
-fails "name one file; see --help"
-fails "name one file; see --help" a b
+fails "name a file; see --help"
 if [[ -c /dev/full ]]; then
   run "$sample" --out=/dev/full
   expect "a full disk is a failure" 1 "$code"

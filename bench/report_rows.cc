@@ -159,6 +159,7 @@ std::optional<ReportRow> MakeRow(const std::string& full_name,
   } else if (times.empty()) {
     return std::nullopt;
   }
+  row.at_most = Counter(parts, "at_most").value_or(0) > 0;
   row.p50 = Counter(parts, "p50");
   row.p99 = Counter(parts, "p99");
   row.p999 = Counter(parts, "p999");

@@ -52,6 +52,8 @@ struct ReportRow {
   double fastest_ns = 0;
   double slowest_ns = 0;
 
+  bool at_most = false;  // ns_per_op is more than the truth: see timed_loop.h
+
   // Latency percentiles, in nanoseconds.
   std::optional<double> p50, p99, p999;
   std::optional<double> bytes_per_entry;

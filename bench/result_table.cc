@@ -2,13 +2,18 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <map>
+#include <optional>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "bench/goals.h"
 
 namespace bpfmap::bench {
 namespace {
@@ -23,6 +28,7 @@ struct Line {
 struct Group {
   std::string title;
   std::vector<Line> lines;
+  std::optional<double> goal = std::nullopt;  // for a program, to the kernel
 };
 
 double MedianOf(std::vector<double> values) {
@@ -40,6 +46,26 @@ bool IsPeer(const Line& line) {
          name.substr(0, 8) != "embedded";
 }
 
+// `parts` are those of a whole name.
+std::optional<double> GoalOf(const std::vector<std::string>& parts) {
+  uint32_t value_size = 0;
+  uint64_t entries = 0;
+  int threads = 1;
+  if (parts.size() < 6) return std::nullopt;
+  const size_t value = parts[4].find('v');
+  if (value == std::string::npos ||
+      !absl::SimpleAtoi(parts[4].substr(value + 1), &value_size) ||
+      !absl::SimpleAtoi(absl::StripPrefix(parts[5], "n"), &entries)) {
+    return std::nullopt;
+  }
+  absl::string_view last = parts.back();
+  if (absl::ConsumePrefix(&last, "threads:") &&
+      !absl::SimpleAtoi(last, &threads)) {
+    return std::nullopt;
+  }
+  return bench::GoalOf(parts[0], parts[1], value_size, entries, threads);
+}
+
 std::vector<Group> GroupsOf(const std::vector<Result>& results) {
   std::vector<Group> groups;
   std::map<std::string, size_t> number_of;  // by title
@@ -47,13 +73,14 @@ std::vector<Group> GroupsOf(const std::vector<Result>& results) {
     std::vector<std::string> parts = absl::StrSplit(result.name, '/');
     if (parts.size() < 4) continue;
     const Line line = {parts[2], parts[3], MedianOf(result.seconds), &result};
+    const std::optional<double> goal = GoalOf(parts);
     std::erase_if(parts, [&](const std::string& part) {
       return part == line.implementation || part == line.view ||
              part == "real_time" || part == "manual_time";
     });
     const std::string title = absl::StrJoin(parts, " ");
     const auto [found, is_new] = number_of.emplace(title, groups.size());
-    if (is_new) groups.push_back({title, {}});
+    if (is_new) groups.push_back({title, {}, goal});
     groups[found->second].lines.push_back(line);
   }
   return groups;
@@ -73,6 +100,29 @@ const Line* BestPeerOf(const Group& group) {
     if (best == nullptr || line.seconds < best->seconds) best = &line;
   }
   return best;
+}
+
+// The line of ours that a goal is about: through the interface, if it has one.
+const Line* OursOf(const Group& group) {
+  const Line* direct = nullptr;
+  for (const Line& line : group.lines) {
+    if (line.view != "program") continue;
+    if (line.implementation == "cloud") return &line;
+    if (line.implementation == "cloud_direct") direct = &line;
+  }
+  return direct;
+}
+
+void AppendVerdict(const Group& group, std::string* out) {
+  const Line* const kernel = KernelOf(group, "program");
+  const Line* const ours = OursOf(group);
+  if (!group.goal || kernel == nullptr || ours == nullptr ||
+      kernel->seconds <= 0 || ours->seconds <= 0) {
+    return;
+  }
+  const double ratio = kernel->seconds / ours->seconds;
+  absl::StrAppendFormat(out, "  goal: %.1fx of the kernel in a program: %s\n",
+                        *group.goal, ratio >= *group.goal ? "met" : "missed");
 }
 
 std::string Number(double value, int digits) {
@@ -110,6 +160,7 @@ void Append(const Group& group, std::string* out) {
         Number(result.bytes_per_entry, 1),
         Ratio(KernelOf(group, line.view), line), Ratio(best_peer, line));
   }
+  AppendVerdict(group, out);
 }
 
 }  // namespace

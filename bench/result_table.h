@@ -20,12 +20,15 @@ struct Result {
 };
 
 // The results in groups of the same map, operation, sizes, entries, keys
-// and threads. The time is the median in ns, or "<" and more than it is. A ratio above 1 says that the row
-// is so many times as fast as what it is compared with:
+// and threads. The time is the median in ns, or "<" and more than it is. A
+// ratio above 1 says that the row is so many times as fast as what it is
+// compared with:
 //
 //   kernel     the kernel's map in the same view: a program's map with the
 //              kernel in a program, all others with its system call
 //   best peer  the fastest map of another library
+//
+// Below a group stands the goal that there is (goals.h), and whether it is met.
 std::string ResultTable(const std::vector<Result>& results);
 
 }  // namespace bpfmap::bench

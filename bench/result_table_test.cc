@@ -60,6 +60,20 @@ TEST(ResultTableTest, RepetitionsCountByTheirMedian) {
               ContainsRegex("cloud/user +4.5"));
 }
 
+TEST(ResultTableTest, SaysWhetherAGoalIsMet) {
+  const auto table = [](double seconds) {
+    return ResultTable(
+        {{.name = "hash/update/cloud/program/k4v8/n1024/uniform/threads:1",
+          .seconds = {seconds}},
+         {.name = "hash/update/kernel/program/k4v8/n1024/uniform/threads:1",
+          .seconds = {50e-9}}});
+  };
+  EXPECT_THAT(table(10e-9),
+              HasSubstr("goal: 3.5x of the kernel in a program: met\n"));
+  EXPECT_THAT(table(20e-9),
+              HasSubstr("goal: 3.5x of the kernel in a program: missed\n"));
+}
+
 TEST(ResultTableTest, WithoutAKernelThereAreNoRatios) {
   const std::string table =
       ResultTable({{.name = Name("cloud/user"), .seconds = {9e-9}}});

@@ -7,7 +7,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -16,11 +18,13 @@
 #include "absl/strings/str_cat.h"
 #include "bench/check.h"
 #include "bench/check_push_pop.h"
+#include "bench/check_ring.h"
 #include "bench/implementation.h"
 #include "bench/latency.h"
 #include "bench/operations.h"
 #include "bench/pinned_thread.h"
 #include "bench/resident_memory.h"
+#include "bench/ring_consumer.h"
 #include "bench/row_spec.h"
 #include "bench/session.h"
 #include "bench/timed_loop.h"
@@ -48,7 +52,8 @@ Fixture<View> MakeFixture(const Implementation<View>& implementation,
   Fixture<View> fixture;
   fixture.is_kernel = implementation.is_kernel;
   const Workload workload(spec.def, seed, spec.pattern);
-  const bool measure = spec.def.max_entries >= kMinEntriesToMeasure;
+  const bool measure = spec.def.max_entries >= kMinEntriesToMeasure &&
+                       KindOf(spec.def.type) != MapKind::kRing;
   const int64_t resident_before = measure ? ResidentBytes() : 0;
   auto map = implementation.create(spec.def);
   fixture.status = map.status();
@@ -72,7 +77,7 @@ Fixture<View> MakeFixture(const Implementation<View>& implementation,
     KeyOrder order =
         workload.RandomKeys(Operation::kKeys, thread, spec.threads);
     fixture.keys.push_back(std::move(order.keys));
-    fixture.cursors.emplace_back(fixture.keys[thread], spec.def.key_size,
+    fixture.cursors.emplace_back(fixture.keys[thread], KeySizeOf(spec.def),
                                  order.lag);
     if (!fixture.status.ok()) break;
     if constexpr (Operation::kKeys == KeySet::kOwnAbsent) {
@@ -87,6 +92,12 @@ Fixture<View> MakeFixture(const Implementation<View>& implementation,
 template <typename Operation, typename View>
 void TimeRow(benchmark::State& state, Fixture<View>& fixture,
              const RowSpec& spec, Session& session) {
+  std::optional<View> consumer_view;
+  std::optional<RingConsumer> consumer;
+  if constexpr (std::is_same_v<Operation, ReserveSubmitConsumed>) {
+    consumer_view.emplace(*fixture.map, spec.def);
+    consumer.emplace(*consumer_view);
+  }
   const PinnedThread pinned(state.thread_index());
   View view(*fixture.map, spec.def);
   KeyCursor keys = fixture.cursors[state.thread_index()];
@@ -99,7 +110,7 @@ void TimeRow(benchmark::State& state, Fixture<View>& fixture,
                 .number = turns++};
   };
   WithoutLoop without_loop(session.Least(
-      absl::StrCat("the loop, ", spec.def.key_size, kOwn ? " twice" : ""),
+      absl::StrCat("the loop, ", KeySizeOf(spec.def), kOwn ? " twice" : ""),
       SecondsOfNothing(next)));
   keys = fixture.cursors[state.thread_index()];
   turns = 0;
@@ -121,6 +132,7 @@ void TimeRow(benchmark::State& state, Fixture<View>& fixture,
     const double seconds = SecondsOfBatch(run);
     if (error != Errno::kOk && !fixture.is_kernel) return fail(error);
     state.SetIterationTime(without_loop.Add(seconds));
+    if constexpr (std::is_same_v<Operation, ReserveSubmit>) view.Consume();
   }
   if (fixture.is_kernel && !FailuresAreRare(state, failures, session)) return;
   CountOperations(state);

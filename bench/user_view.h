@@ -1,15 +1,22 @@
-// UserView: a map as user space uses it. A lookup copies the value.
-// PushPopUserView: the same for a queue or a stack.
+// UserView: a map as user space uses it. A lookup copies the value; of a map
+// per CPU it copies all of them, and gives that of one CPU. An update writes
+// all. PushPopUserView, BloomUserView: the same for a queue or a stack, and for
+// a bloom filter.
 
 #ifndef BPFMAP_BENCH_USER_VIEW_H_
 #define BPFMAP_BENCH_USER_VIEW_H_
 
+#include <algorithm>
 #include <cstddef>
+#include <cstring>
 #include <vector>
 
+#include "bench/kernel_fits.h"
+#include "bench/workload.h"
 #include "maps/bpf_map.h"
 #include "maps/errno.h"
 #include "maps/map_def.h"
+#include "profiles/cpu.h"
 
 namespace bpfmap::bench {
 
@@ -17,20 +24,37 @@ class UserView {
  public:
   using Map = BpfMap;
 
-  UserView(Map& map, const MapDef& def) : map_(map), value_(def.value_size) {}
+  UserView(Map& map, const MapDef& def, int cpu = 0)
+      : map_(map), size_(def.value_size) {
+    if (IsPerCpu(def.type)) {
+      slice_ = (size_ + 7) / 8 * 8;
+      static const int cpus = std::max(PossibleCpus(), KernelCpus());
+      value_.resize(slice_ * cpus);
+      own_ = value_.data() + slice_ * cpu;
+    } else {
+      value_.resize(size_);
+      own_ = value_.data();
+    }
+  }
 
   const void* Lookup(const void* key) {
-    const Errno error = map_.Lookup(key, value_.data());
-    return error == Errno::kOk ? value_.data() : nullptr;
+    return map_.Lookup(key, value_.data()) == Errno::kOk ? own_ : nullptr;
   }
   Errno Update(const void* key, const void* value) {
-    return map_.Update(key, value);
+    if (slice_ == 0) return map_.Update(key, value);
+    for (size_t at = 0; at < value_.size(); at += slice_) {
+      std::memcpy(&value_[at], value, size_);
+    }
+    return map_.Update(key, value_.data());
   }
   Errno Delete(const void* key) { return map_.Delete(key); }
 
  private:
   Map& map_;
+  const size_t size_;  // of a value
+  size_t slice_ = 0;   // per CPU: what each takes
   std::vector<std::byte> value_;
+  const std::byte* own_;
 };
 
 class PushPopUserView {
@@ -44,6 +68,28 @@ class PushPopUserView {
   const void* Pop() {
     const Errno error = map_.LookupAndDelete(nullptr, value_.data());
     return error == Errno::kOk ? value_.data() : nullptr;
+  }
+
+ private:
+  Map& map_;
+  std::vector<std::byte> value_;
+};
+
+class BloomUserView {
+ public:
+  using Map = BpfMap;
+  static constexpr MapKind kKind = MapKind::kBloom;
+
+  BloomUserView(Map& map, const MapDef& def)
+      : map_(map), value_(def.value_size) {}
+
+  const void* Lookup(const void* key) {
+    std::memcpy(value_.data(), key, value_.size());
+    const Errno error = map_.Lookup(nullptr, value_.data());
+    return error == Errno::kOk ? value_.data() : nullptr;
+  }
+  Errno Update(const void* key, const void*) {
+    return map_.Update(nullptr, key);
   }
 
  private:

@@ -22,9 +22,14 @@ uint32_t Scramble(uint32_t x) {
 }
 
 uint32_t PresentCount(const MapDef& def) {
-  if (def.type == MapType::kArray) return def.max_entries;
-  if (!HasKeys(def.type)) return def.max_entries / 2;
+  if (IsArray(def.type)) return def.max_entries;
+  if (KindOf(def.type) == MapKind::kPushPop) return def.max_entries / 2;
   return def.max_entries - def.max_entries / 4;
+}
+
+uint32_t AbsentCount(const MapDef& def) {
+  return def.type == MapType::kLruHash ? 4 * def.max_entries
+                                       : PresentCount(def);
 }
 
 // The high half of the hash of a key in a map without a seed.
@@ -45,17 +50,21 @@ constexpr uint32_t kShards = Cloud::kLockStripes;
 Workload::Workload(const MapDef& def, uint32_t seed, KeyPattern pattern)
     : def_(def),
       seed_(seed),
-      pattern_(def.type == MapType::kArray ? KeyPattern::kSequential : pattern),
-      present_count_(PresentCount(def)) {
+      pattern_(IsArray(def.type) ? KeyPattern::kSequential : pattern),
+      present_count_(PresentCount(def)),
+      count_(present_count_ + AbsentCount(def)),
+      key_size_(KeySizeOf(def)) {
   if (HasKeys(def.type)) MakeKeys();
-  new_value_ = Value(2 * present_count_);
+  new_value_ = Value(count_);
 }
 
 void Workload::MakeKeys() {
-  const uint32_t count = 2 * present_count_;
-  keys_.resize(size_t{count} * def_.key_size);
+  keys_.resize(size_t{count_} * key_size_);
+  // Every bit of an address counts.
+  const uint32_t prefix = def_.type == MapType::kLpmTrie ? 4 : 0;
+  const uint32_t prefix_bits = 32;
   uint32_t number = 0;
-  for (uint32_t element = 0; element < count; ++number) {
+  for (uint32_t element = 0; element < count_; ++number) {
     uint32_t head = 0;
     switch (pattern_) {
       case KeyPattern::kSequential:
@@ -74,12 +83,13 @@ void Workload::MakeKeys() {
         head = Scramble(number ^ Scramble(seed_));
         break;
     }
-    std::byte* const key = &keys_[size_t{element} * def_.key_size];
-    std::memcpy(key, &head, sizeof head);
+    std::byte* const key = &keys_[size_t{element} * key_size_];
+    std::memcpy(key, &prefix_bits, prefix);
+    std::memcpy(key + prefix, &head, sizeof head);
     Random(seed_, Purpose::kKey, element)
-        .Fill(key + sizeof head, def_.key_size - sizeof head);
+        .Fill(key + prefix + sizeof head, key_size_ - prefix - sizeof head);
     if (pattern_ != KeyPattern::kOneHashRange ||
-        RangeOf(UnseededHash(key, def_.key_size), kHashRanges) == 0) {
+        RangeOf(UnseededHash(key, key_size_), kHashRanges) == 0) {
       ++element;
     }
   }
@@ -93,7 +103,7 @@ std::vector<std::byte> Workload::Value(uint32_t element) const {
 
 ElementRange Workload::Elements(KeySet set) const {
   if (set == KeySet::kPresent) return {0, present_count_};
-  return {present_count_, 2 * present_count_};
+  return {present_count_, count_};
 }
 
 std::vector<uint32_t> Workload::Pool(KeySet set, int thread,
@@ -105,7 +115,7 @@ std::vector<uint32_t> Workload::Pool(KeySet set, int thread,
   std::vector<uint32_t> pool;
   for (uint32_t element = first; element < end; element += step) {
     if (pattern_ != KeyPattern::kOneShard ||
-        RangeOf(UnseededHash(Key(element), def_.key_size), kShards) == 0) {
+        RangeOf(UnseededHash(Key(element), key_size_), kShards) == 0) {
       pool.push_back(element);
     }
   }
@@ -121,11 +131,11 @@ KeyOrder Workload::RandomKeys(KeySet set, int thread, int threads) const {
   std::optional<Zipf> zipf;
   if (pattern_ == KeyPattern::kZipf) zipf.emplace(choices);
 
-  std::vector<std::byte> keys(size_t{OrderLength()} * def_.key_size);
+  std::vector<std::byte> keys(size_t{OrderLength()} * key_size_);
   Random random(seed_, Purpose::kOrder, thread);
-  for (size_t at = 0; at < keys.size(); at += def_.key_size) {
+  for (size_t at = 0; at < keys.size(); at += key_size_) {
     const uint32_t choice = zipf ? zipf->Draw(random) : random.Below(choices);
-    std::memcpy(&keys[at], Key(pool[choice]), def_.key_size);
+    std::memcpy(&keys[at], Key(pool[choice]), key_size_);
   }
   return {std::move(keys)};
 }
@@ -140,11 +150,11 @@ KeyOrder Workload::OwnKeys(int thread, int threads) const {
   KeyOrder order;
   order.lag = static_cast<uint32_t>(own.size() / 4);
   const size_t rounds = (OrderLength() + own.size() - 1) / own.size();
-  order.keys.reserve(rounds * own.size() * def_.key_size);
+  order.keys.reserve(rounds * own.size() * key_size_);
   for (size_t round = 0; round < rounds; ++round) {
     for (const uint32_t element : own) {
       order.keys.insert(order.keys.end(), Key(element),
-                        Key(element) + def_.key_size);
+                        Key(element) + key_size_);
     }
   }
   return order;

@@ -2,11 +2,12 @@
 // starts.
 //
 // Elements are numbered from 0. The first present_count() are in the map when
-// the clock starts; as many again are not, for lookups to miss and for inserts.
-// An array is always full, a queue or a stack half full, other maps are filled
-// to three quarters. An element's key is random bytes, or in an array its
-// number; its value is random bytes. Everything follows from the definition of
-// the map and the seed.
+// the clock starts; as many again are not, for lookups to miss and for inserts
+// (of an LRU map four times max_entries, so that what comes was evicted long
+// ago). An array is always full, a queue or a stack half full, other maps are
+// filled to three quarters. An element's key is random bytes, or in an array
+// its number, or in an LPM trie an address of 32 bits; its value is random
+// bytes. Everything follows from the definition of the map and the seed.
 //
 // Immutable, so it may be used by any number of threads.
 
@@ -30,10 +31,54 @@ enum class KeySet {
   kOwnAbsent,  // as kAbsent, but each thread has its own
 };
 
-// Whether maps of a type have keys.
-constexpr bool HasKeys(MapType type) {
-  return type != MapType::kQueue && type != MapType::kStack;
+// What one does with maps of a type.
+enum class MapKind {
+  kKeyed,      // a key leads to a value
+  kPushPop,    // queues and stacks
+  kBloom,      // a value is there or not: it stands for a key here
+  kRing,       // records for a consumer
+  kMapOfMaps,  // a key leads to a map
+};
+
+constexpr MapKind KindOf(MapType type) {
+  switch (type) {
+    case MapType::kQueue:
+    case MapType::kStack:
+      return MapKind::kPushPop;
+    case MapType::kBloomFilter:
+      return MapKind::kBloom;
+    case MapType::kRingBuf:
+    case MapType::kUserRingBuf:
+      return MapKind::kRing;
+    case MapType::kArrayOfMaps:
+    case MapType::kHashOfMaps:
+      return MapKind::kMapOfMaps;
+    default:
+      return MapKind::kKeyed;
+  }
 }
+
+// Whether operations on maps of a type are given keys.
+constexpr bool HasKeys(MapType type) {
+  return KindOf(type) != MapKind::kPushPop && KindOf(type) != MapKind::kRing;
+}
+
+constexpr bool IsArray(MapType type) {
+  return type == MapType::kArray || type == MapType::kPerCpuArray ||
+         type == MapType::kArrayOfMaps;
+}
+
+// The bytes of what stands for a key.
+constexpr uint32_t KeySizeOf(const MapDef& def) {
+  return KindOf(def.type) == MapKind::kBloom ? def.value_size : def.key_size;
+}
+
+// The inner maps of a map of maps.
+inline constexpr MapDef kInnerDef = {.type = MapType::kArray,
+                                     .key_size = 4,
+                                     .value_size = 8,
+                                     .max_entries = 1,
+                                     .name = "map_bench_inner"};
 
 // What the keys of elements look like, and which are drawn how often.
 enum class KeyPattern {
@@ -88,7 +133,7 @@ struct ElementRange {
 
 class Workload {
  public:
-  // REQUIRES: keys, if there are any, have 4 bytes or more, values 8 or more.
+  // REQUIRES: keys, if there are any, have 4 bytes or more, in an LPM trie 8.
   Workload(const MapDef& def, uint32_t seed,
            KeyPattern pattern = KeyPattern::kUniform);
 
@@ -100,7 +145,7 @@ class Workload {
 
   // No two elements have the same key.
   const std::byte* Key(uint32_t element) const {
-    return &keys_[size_t{element} * def_.key_size];
+    return &keys_[size_t{element} * key_size_];
   }
 
   // The value that an element has from the start.
@@ -135,6 +180,8 @@ class Workload {
   const uint32_t seed_;
   const KeyPattern pattern_;
   const uint32_t present_count_;
+  const uint32_t count_;  // of all elements
+  const uint32_t key_size_;
   std::vector<std::byte> keys_;
   std::vector<std::byte> new_value_;
 };

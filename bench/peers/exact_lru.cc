@@ -9,8 +9,7 @@
 namespace bpfmap::bench {
 
 std::vector<Contender> ExactLruPeers() {
-  // BPF_MAP_TYPE_LRU_HASH, by its number while MapType does not list it.
-  return MakePeers<ExactLru>("exact_lru", MapType{9});
+  return MakePeers<ExactLru>("exact_lru", MapType::kLruHash);
 }
 
 }  // namespace bpfmap::bench
