@@ -110,9 +110,11 @@ class ArrayMap final : public LocalMap {
     if (stores_ && flags == kAny && key != nullptr && value != nullptr)
         [[likely]] {
       const uint32_t index = IndexOf(key);
-      if (index >= slots_.size()) return Errno::k2Big;
-      slots_.Store(index, value);
-      return Errno::kOk;
+      // No call but the last one, for which nothing need be saved.
+      if (index < slots_.size() && slots_.IsQuick(index)) [[likely]] {
+        slots_.Store(index, value);
+        return Errno::kOk;
+      }
     }
     return UpdateWithCare(key, value, flags);
   }

@@ -17,6 +17,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
 #include "maps/internal/atomic_bytes.h"
 #include "maps/internal/block.h"
@@ -96,14 +97,17 @@ class ArraySlots {
     }
   }
 
+  // Whether At() is quick.
+  bool IsQuick(uint32_t index) const { return slots_.IsInFirstBlock(index); }
+
   // Whether a value is written by one store, which needs no lock to be whole.
   bool IsOneStore() const { return one_store_; }
 
   // Writes element `index` without a lock. It may come after a Resize() that
   // it raced with, and is then a write to whatever the index is by then.
   // REQUIRES: IsOneStore(); as At().
-  void Store(uint32_t index, const void* value) {
-    value_.CopyIn(At(index), value);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Store(uint32_t index, const void* value) {
+    value_.CopyInByOneStore(At(index), value);
   }
 
   // Runs `change` while no other thread holds the lock of any stripe.

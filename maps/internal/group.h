@@ -159,12 +159,13 @@ class Group {
     return GroupView(low, __atomic_load_n(&high_, __ATOMIC_ACQUIRE));
   }
 
-  // Whether the group is as it was when `view` was loaded.
+  // Whether the group is as it was when `view` was loaded, and nobody was
+  // changing it then.
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool Unchanged(const GroupView& view) const {
     // Pairs with the release fence in Begin().
     std::atomic_thread_fence(std::memory_order_acquire);
     return static_cast<uint32_t>(__atomic_load_n(&low_, __ATOMIC_RELAXED)) ==
-           view.version();
+           (view.version() & ~static_cast<uint32_t>(GroupView::kChanging));
   }
 
   // Starts and ends a change. `view` is what Load() gave to this writer, and

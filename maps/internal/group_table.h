@@ -166,13 +166,22 @@ class GroupTable {
   template <typename Key>
   std::byte* Find(Key key) const {
     const uint64_t hash = Hash(key);
-    Place place = GroupFor(generations_[0], hash);
-    // As in TryFind, HasGrown() is asked after the group was loaded.
-    if (!MatchQuickly(place, hash, key) || place.view.changing() ||
-        HasGrown() || !place.group->Unchanged(place.view)) [[unlikely]] {
-      return FindWithCare(hash, key);
+    const Generation& first = generations_[0];
+    const uint32_t index = GroupOf(first, hash);
+    const Group& group = first.groups[index];
+    const GroupView view = group.Load();
+    SlotSet slots = view.WithTag(GroupView::TagOf(hash));
+    if (!slots.empty()) {
+      std::byte* const element = ElementOf(first, index, slots.Take());
+      if (key.Equals(element) && group.Unchanged(view)) [[likely]] {
+        return element + value_offset_;
+      }
+    } else if (!view.has_overflow() && !HasGrown() && group.Unchanged(view))
+        [[likely]] {
+      // As in TryFind, HasGrown() was asked after the group was loaded.
+      return nullptr;
     }
-    return place ? place.element + value_offset_ : nullptr;
+    return FindWithCare(hash, key);
   }
 
   // Copies the value of `key` to `value` as one whole; holding the value's own

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "absl/base/attributes.h"
 #include "profiles/profile.h"
 
 namespace bpfmap::internal {
@@ -81,9 +82,12 @@ class Slab {
     return true;
   }
 
-  std::byte* At(uint64_t slot) const {
+  // Whether At() is quick.
+  bool IsInFirstBlock(uint64_t slot) const { return slot < first_block_slots_; }
+
+  ABSL_ATTRIBUTE_ALWAYS_INLINE std::byte* At(uint64_t slot) const {
     if constexpr (P::kResizable) {
-      if (slot >= first_block_slots_) [[unlikely]] {
+      if (!IsInFirstBlock(slot)) [[unlikely]] {
         return AtLater(slot);
       }
     }
@@ -91,7 +95,7 @@ class Slab {
   }
 
  private:
-  std::byte* AtLater(uint64_t slot) const {
+  ABSL_ATTRIBUTE_NOINLINE std::byte* AtLater(uint64_t slot) const {
     // Acquire pairs with the release in Grow(). Larger blocks come last.
     int i = later_.count.load(std::memory_order_acquire) - 1;
     while (later_.blocks[i].first_slot > slot) --i;

@@ -33,12 +33,22 @@ class ValueLayout {
            (size_ == 1 || size_ == 4 || (kHasAtomic8 && size_ == 8));
   }
 
+  // CopyIn, where it is one store. REQUIRES: IsOneStore().
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void CopyInByOneStore(std::byte* shared,
+                                                     const void* own) const {
+    if (kHasAtomic8 && size_ == 8) {
+      StoreOne<uint64_t>(shared, own);
+    } else if (size_ == 4) {
+      StoreOne<uint32_t>(shared, own);
+    } else {
+      StoreOne<uint8_t>(shared, own);
+    }
+  }
+
   ABSL_ATTRIBUTE_ALWAYS_INLINE void CopyIn(std::byte* shared,
                                            const void* own) const {
     if (kHasAtomic8 && size_ == 8 && !has_lock()) {  // most values
-      uint64_t word;
-      std::memcpy(&word, own, sizeof word);
-      StoreWord(shared, word);
+      StoreOne<uint64_t>(shared, own);
       return;
     }
     CopyInOther(shared, own);
@@ -77,6 +87,14 @@ class ValueLayout {
   }
 
  private:
+  template <typename Word>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static void StoreOne(std::byte* shared,
+                                                    const void* own) {
+    Word word;
+    std::memcpy(&word, own, sizeof word);
+    StoreWord(shared, word);
+  }
+
   ABSL_ATTRIBUTE_NOINLINE void CopyInOther(std::byte* shared,
                                            const void* own) const {
     if (!has_lock()) {
