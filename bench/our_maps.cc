@@ -87,7 +87,9 @@ class BloomProgramView {
   BloomProgramView(Map& map, const MapDef&) : map_(map) {}
 
   const void* Lookup(const void* key) {
-    return map_.Peek(key) == Errno::kOk ? key : nullptr;
+    // A bloom filter only reads what other maps without keys write.
+    const Errno error = map_.Peek(const_cast<void*>(key));
+    return error == Errno::kOk ? key : nullptr;
   }
   Errno Update(const void* key, const void*) { return map_.Push(key, kAny); }
 
