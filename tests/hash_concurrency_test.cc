@@ -600,7 +600,8 @@ std::vector<Backend> BackendsAndFrugal() {
   backends.push_back({.name = "frugal",
                       .is_kernel = false,
                       .is_too_large = [](const MapDef&) { return false; },
-                      .create = CreateFrugal});
+                      .create = CreateFrugal,
+                      .open_perf_event = nullptr});
   return backends;
 }
 

@@ -32,8 +32,12 @@ const char* At(const void* elements, uint32_t i, uint32_t size) {
 }  // namespace
 
 const Backend& ModelBackend() {
-  static const auto& backend = *new Backend{
-      "model", false, [](const MapDef&) { return false; }, CreateModel};
+  static const auto& backend =
+      *new Backend{.name = "model",
+                   .is_kernel = false,
+                   .is_too_large = [](const MapDef&) { return false; },
+                   .create = CreateModel,
+                   .open_perf_event = nullptr};
   return backend;
 }
 
