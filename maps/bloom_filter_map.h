@@ -30,22 +30,21 @@
 #include "maps/def_check.h"
 #include "maps/errno.h"
 #include "maps/internal/bloom_bits.h"
-#include "maps/local_map.h"
 #include "maps/map_def.h"
-#include "maps/user_rights.h"
+#include "maps/map_without_batches.h"
 #include "profiles/profile.h"
 
 namespace bpfmap {
 
 template <Profile P>
-class BloomFilterMap final : public LocalMap {
+class BloomFilterMap final : public MapWithoutBatches {
  public:
   using Memory = typename P::Memory;
 
   // `memory` must outlive the map.
   BloomFilterMap(const MapDef& def, Memory* memory)
-      : def_(def),
-        rights_(def),
+      : MapWithoutBatches(def),
+        def_(def),
         bits_(*memory, def.value_size, HashesOf(def),
               (def.map_flags & kZeroSeed) != 0 ? internal::BloomHash::kLinux
                                                : internal::BloomHash::kFast) {}
@@ -135,21 +134,6 @@ class BloomFilterMap final : public LocalMap {
     const Errno error = rights_.CheckLookupAndDelete(key, flags);
     return error != Errno::kOk ? error : Errno::kNotSupp;
   }
-  Errno LookupBatch(const void*, void*, void*, void*, uint32_t* count,
-                    BatchFlags = {}) override {
-    return rights_.RefuseBatch(count, /*reads=*/true, /*writes=*/false);
-  }
-  Errno LookupAndDeleteBatch(const void*, void*, void*, void*, uint32_t* count,
-                             BatchFlags = {}) override {
-    return rights_.RefuseBatch(count, /*reads=*/true, /*writes=*/true);
-  }
-  Errno UpdateBatch(const void*, const void*, uint32_t* count,
-                    BatchFlags = {}) override {
-    return rights_.RefuseBatch(count, /*reads=*/false, /*writes=*/true);
-  }
-  Errno DeleteBatch(const void*, uint32_t* count, BatchFlags = {}) override {
-    return rights_.RefuseBatch(count, /*reads=*/false, /*writes=*/true);
-  }
   Errno Freeze() override {
     return rights_.Freeze([&](auto change) { bits_.WithLocked(change); });
   }
@@ -164,7 +148,6 @@ class BloomFilterMap final : public LocalMap {
   }
 
   const MapDef def_;
-  UserRights rights_;
   internal::BloomBits<P> bits_;
 };
 

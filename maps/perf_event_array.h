@@ -24,10 +24,9 @@
 #include "maps/def_check.h"
 #include "maps/errno.h"
 #include "maps/internal/block.h"
-#include "maps/local_map.h"
 #include "maps/map_def.h"
+#include "maps/map_without_batches.h"
 #include "maps/perf_event.h"
-#include "maps/user_rights.h"
 #include "profiles/profile.h"
 #include "profiles/reader_writer_lock.h"
 
@@ -39,7 +38,7 @@ inline constexpr uint64_t kCurrentCpu = kIndexMask;        // that of this CPU
 inline constexpr uint64_t kCtxlenMask = 0xfffffULL << 32;  // bytes of a packet
 
 template <Profile P>
-class PerfEventArray final : public LocalMap {
+class PerfEventArray final : public MapWithoutBatches {
  public:
   using Memory = typename P::Memory;
 
@@ -47,7 +46,7 @@ class PerfEventArray final : public LocalMap {
   // put into it.
   PerfEventArray(const MapDef& def, Memory* memory,
                  PerfEvents<P>* events = &PerfEvents<P>::OfProcess())
-      : def_(def), rights_(def), events_(*events), block_(*memory) {}
+      : MapWithoutBatches(def), def_(def), events_(*events), block_(*memory) {}
   explicit PerfEventArray(const MapDef& def) requires requires {
     P::DefaultMemory();
   } : PerfEventArray(def, &P::DefaultMemory()) {
@@ -164,21 +163,6 @@ class PerfEventArray final : public LocalMap {
     const Errno error = rights_.CheckLookupAndDelete(key, flags);
     return error != Errno::kOk ? error : Errno::kNotSupp;
   }
-  Errno LookupBatch(const void*, void*, void*, void*, uint32_t* count,
-                    BatchFlags = {}) override {
-    return rights_.RefuseBatch(count, /*reads=*/true, /*writes=*/false);
-  }
-  Errno LookupAndDeleteBatch(const void*, void*, void*, void*, uint32_t* count,
-                             BatchFlags = {}) override {
-    return rights_.RefuseBatch(count, /*reads=*/true, /*writes=*/true);
-  }
-  Errno UpdateBatch(const void*, const void*, uint32_t* count,
-                    BatchFlags = {}) override {
-    return rights_.RefuseBatch(count, /*reads=*/false, /*writes=*/true);
-  }
-  Errno DeleteBatch(const void*, uint32_t* count, BatchFlags = {}) override {
-    return rights_.RefuseBatch(count, /*reads=*/false, /*writes=*/true);
-  }
   Errno Freeze() override {
     return rights_.Freeze([&](auto change) {
       WriterLock lock(lock_);
@@ -207,7 +191,6 @@ class PerfEventArray final : public LocalMap {
   }
 
   const MapDef def_;
-  UserRights rights_;
   PerfEvents<P>& events_;
   internal::Block<P> block_;
   PerfEvent<P>** slots_ = nullptr;  // touched with atomics

@@ -22,37 +22,36 @@
 #include "maps/def_check.h"
 #include "maps/errno.h"
 #include "maps/internal/block.h"
-#include "maps/local_map.h"
 #include "maps/map_def.h"
-#include "maps/user_rights.h"
+#include "maps/map_without_batches.h"
 #include "profiles/profile.h"
 #include "profiles/reader_writer_lock.h"
 
 namespace bpfmap {
 
 template <Profile P>
-class ProgArray final : public LocalMap {
+class ProgArray final : public MapWithoutBatches {
  public:
   using Memory = typename P::Memory;
 
   // `memory` must outlive the map.
-  ProgArray(const MapDef &def, Memory *memory)
-      : def_(def), rights_(def), block_(*memory) {}
-  explicit ProgArray(const MapDef &def) requires requires {
+  ProgArray(const MapDef& def, Memory* memory)
+      : MapWithoutBatches(def), def_(def), block_(*memory) {}
+  explicit ProgArray(const MapDef& def) requires requires {
     P::DefaultMemory();
   } : ProgArray(def, &P::DefaultMemory()) {
   }
-  ProgArray(const ProgArray &) = delete;
-  ProgArray &operator=(const ProgArray &) = delete;
+  ProgArray(const ProgArray&) = delete;
+  ProgArray& operator=(const ProgArray&) = delete;
 
   // What Linux would say to `def`.
   //   EINVAL      max_entries of 0; a key or a value that is not 4 bytes; a
   //               flag that arrays of programs do not have; what DefCheck lists
   //   EOPNOTSUPP  a lock in the value
-  static constexpr DefCheck Check(const MapDef &def);
+  static constexpr DefCheck Check(const MapDef& def);
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
-  static constexpr uint64_t MemoryNeeded(const MapDef &def) {
+  static constexpr uint64_t MemoryNeeded(const MapDef& def) {
     return internal::Block<P>::PartSize(SlotsSize(def));
   }
 
@@ -62,7 +61,7 @@ class ProgArray final : public LocalMap {
     const DefCheck check = Check(def_);
     if (check) return check.error;
     if (!block_.Allocate(MemoryNeeded(def_))) return Errno::kNoMem;
-    slots_ = reinterpret_cast<uint32_t *>(block_.Carve(SlotsSize(def_)));
+    slots_ = reinterpret_cast<uint32_t*>(block_.Carve(SlotsSize(def_)));
     return Errno::kOk;
   }
 
@@ -78,14 +77,14 @@ class ProgArray final : public LocalMap {
     // after it was ready.
     return __atomic_load_n(&slots_[index], __ATOMIC_ACQUIRE);
   }
-  void *LookupElem(const void *) override { return nullptr; }
-  Errno UpdateElem(const void *, const void *, uint64_t) override {
+  void* LookupElem(const void*) override { return nullptr; }
+  Errno UpdateElem(const void*, const void*, uint64_t) override {
     return Errno::kInval;
   }
-  Errno DeleteElem(const void *) override { return Errno::kInval; }
+  Errno DeleteElem(const void*) override { return Errno::kInval; }
 
   // The user view.
-  Errno Lookup(const void *key, void *value, uint64_t flags = 0) override {
+  Errno Lookup(const void* key, void* value, uint64_t flags = 0) override {
     const Errno error = rights_.CheckLookup(key, flags);
     if (error != Errno::kOk) return error;
     const uint32_t program = LookupProgram(IndexOf(key));
@@ -96,7 +95,7 @@ class ProgArray final : public LocalMap {
   }
   // Checks: the right to write (EPERM), kLock (EINVAL), null pointers (EFAULT),
   // flags other than kAny (EINVAL), index (E2BIG), a program of 0 (EBADF).
-  Errno Update(const void *key, const void *value,
+  Errno Update(const void* key, const void* value,
                uint64_t flags = kAny) override {
     const Errno error = rights_.CheckUpdate(key, value, flags);
     if (error != Errno::kOk) return error;
@@ -109,13 +108,13 @@ class ProgArray final : public LocalMap {
   }
   //   E2BIG   index past the end
   //   ENOENT  the slot is empty
-  Errno Delete(const void *key) override {
+  Errno Delete(const void* key) override {
     const Errno error = rights_.CheckDelete(key);
     if (error != Errno::kOk) return error;
     if (IndexOf(key) >= def_.max_entries) return Errno::k2Big;
     return SetSlot(IndexOf(key), 0);
   }
-  Errno GetNextKey(const void *key, void *next_key) override {
+  Errno GetNextKey(const void* key, void* next_key) override {
     const Errno error = rights_.CheckGetNextKey();
     if (error != Errno::kOk) return error;
     uint32_t next;
@@ -124,24 +123,9 @@ class ProgArray final : public LocalMap {
     std::memcpy(next_key, &next, sizeof next);
     return Errno::kOk;
   }
-  Errno LookupAndDelete(const void *key, void *, uint64_t flags = 0) override {
+  Errno LookupAndDelete(const void* key, void*, uint64_t flags = 0) override {
     const Errno error = rights_.CheckLookupAndDelete(key, flags);
     return error != Errno::kOk ? error : Errno::kNotSupp;
-  }
-  Errno LookupBatch(const void *, void *, void *, void *, uint32_t *count,
-                    BatchFlags = {}) override {
-    return rights_.RefuseBatch(count, /*reads=*/true, /*writes=*/false);
-  }
-  Errno LookupAndDeleteBatch(const void *, void *, void *, void *,
-                             uint32_t *count, BatchFlags = {}) override {
-    return rights_.RefuseBatch(count, /*reads=*/true, /*writes=*/true);
-  }
-  Errno UpdateBatch(const void *, const void *, uint32_t *count,
-                    BatchFlags = {}) override {
-    return rights_.RefuseBatch(count, /*reads=*/false, /*writes=*/true);
-  }
-  Errno DeleteBatch(const void *, uint32_t *count, BatchFlags = {}) override {
-    return rights_.RefuseBatch(count, /*reads=*/false, /*writes=*/true);
   }
   Errno Freeze() override {
     return rights_.Freeze([&](auto change) {
@@ -151,7 +135,7 @@ class ProgArray final : public LocalMap {
   }
 
  private:
-  static constexpr uint64_t SlotsSize(const MapDef &def) {
+  static constexpr uint64_t SlotsSize(const MapDef& def) {
     return uint64_t{def.max_entries} * sizeof(uint32_t);
   }
 
@@ -166,14 +150,13 @@ class ProgArray final : public LocalMap {
   }
 
   const MapDef def_;
-  UserRights rights_;
   internal::Block<P> block_;
-  uint32_t *slots_ = nullptr;  // touched with atomics: readers take no lock
+  uint32_t* slots_ = nullptr;  // touched with atomics: readers take no lock
   typename P::Lock lock_;      // of writers
 };
 
 template <Profile P>
-constexpr DefCheck ProgArray<P>::Check(const MapDef &def) {
+constexpr DefCheck ProgArray<P>::Check(const MapDef& def) {
   if (DefCheck check = CheckCommon(def)) return check;
   if (def.type != MapType::kProgArray) {
     return {Errno::kInval, "type must be PROG_ARRAY"};

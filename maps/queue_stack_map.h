@@ -37,16 +37,15 @@
 #include "maps/def_check.h"
 #include "maps/errno.h"
 #include "maps/internal/value_ring.h"
-#include "maps/local_map.h"
 #include "maps/map_def.h"
-#include "maps/user_rights.h"
+#include "maps/map_without_batches.h"
 #include "profiles/profile.h"
 #include "profiles/reader_writer_lock.h"
 
 namespace bpfmap {
 
 template <Profile P, MapType kType>
-class QueueStackMap final : public LocalMap {
+class QueueStackMap final : public MapWithoutBatches {
   static_assert(kType == MapType::kQueue || kType == MapType::kStack);
 
  public:
@@ -54,8 +53,8 @@ class QueueStackMap final : public LocalMap {
 
   // `memory` must outlive the map.
   QueueStackMap(const MapDef& def, Memory* memory)
-      : def_(def),
-        rights_(def),
+      : MapWithoutBatches(def),
+        def_(def),
         values_(*memory, def.value_size, def.max_entries) {}
   explicit QueueStackMap(const MapDef& def) requires requires {
     P::DefaultMemory();
@@ -149,21 +148,6 @@ class QueueStackMap final : public LocalMap {
     if (error != Errno::kOk) return error;
     return Take(View::kUser, value, /*removes=*/true);
   }
-  Errno LookupBatch(const void*, void*, void*, void*, uint32_t* count,
-                    BatchFlags = {}) override {
-    return rights_.RefuseBatch(count, /*reads=*/true, /*writes=*/false);
-  }
-  Errno LookupAndDeleteBatch(const void*, void*, void*, void*, uint32_t* count,
-                             BatchFlags = {}) override {
-    return rights_.RefuseBatch(count, /*reads=*/true, /*writes=*/true);
-  }
-  Errno UpdateBatch(const void*, const void*, uint32_t* count,
-                    BatchFlags = {}) override {
-    return rights_.RefuseBatch(count, /*reads=*/false, /*writes=*/true);
-  }
-  Errno DeleteBatch(const void*, uint32_t* count, BatchFlags = {}) override {
-    return rights_.RefuseBatch(count, /*reads=*/false, /*writes=*/true);
-  }
   Errno Freeze() override {
     return rights_.Freeze([&](auto change) {
       WriterLock lock(values_);
@@ -206,7 +190,6 @@ class QueueStackMap final : public LocalMap {
   }
 
   const MapDef def_;
-  UserRights rights_;
   internal::ValueRing<P> values_;
 };
 

@@ -41,9 +41,8 @@
 #include "maps/errno.h"
 #include "maps/internal/jhash.h"
 #include "maps/internal/stack_table.h"
-#include "maps/local_map.h"
 #include "maps/map_def.h"
-#include "maps/user_rights.h"
+#include "maps/map_without_batches.h"
 #include "profiles/profile.h"
 #include "profiles/reader_writer_lock.h"
 
@@ -75,7 +74,7 @@ struct StackBuildId {
 static_assert(sizeof(StackBuildId) == 32);
 
 template <Profile P>
-class StackTraceMap final : public LocalMap {
+class StackTraceMap final : public MapWithoutBatches {
   static_assert(kHasStackTrace<P>,
                 "StackTraceMap is for profiles that have CallStack(): see the "
                 "top of maps/stack_trace_map.h");
@@ -85,7 +84,7 @@ class StackTraceMap final : public LocalMap {
 
   // `memory` must outlive the map.
   StackTraceMap(const MapDef& def, Memory* memory)
-      : def_(def), rights_(def), stacks_(*memory) {}
+      : MapWithoutBatches(def), def_(def), stacks_(*memory) {}
   explicit StackTraceMap(const MapDef& def)
       : StackTraceMap(def, &P::DefaultMemory()) {}
   StackTraceMap(const StackTraceMap&) = delete;
@@ -176,21 +175,6 @@ class StackTraceMap final : public LocalMap {
     error = Remove(IndexOf(key), value);
     return error == Errno::kOk && value == nullptr ? Errno::kFault : error;
   }
-  Errno LookupBatch(const void*, void*, void*, void*, uint32_t* count,
-                    BatchFlags = {}) override {
-    return rights_.RefuseBatch(count, /*reads=*/true, /*writes=*/false);
-  }
-  Errno LookupAndDeleteBatch(const void*, void*, void*, void*, uint32_t* count,
-                             BatchFlags = {}) override {
-    return rights_.RefuseBatch(count, /*reads=*/true, /*writes=*/true);
-  }
-  Errno UpdateBatch(const void*, const void*, uint32_t* count,
-                    BatchFlags = {}) override {
-    return rights_.RefuseBatch(count, /*reads=*/false, /*writes=*/true);
-  }
-  Errno DeleteBatch(const void*, uint32_t* count, BatchFlags = {}) override {
-    return rights_.RefuseBatch(count, /*reads=*/false, /*writes=*/true);
-  }
   Errno Freeze() override {
     return rights_.Freeze([&](auto change) {
       WriterLock lock(stacks_.stripe());
@@ -212,7 +196,6 @@ class StackTraceMap final : public LocalMap {
   }
 
   const MapDef def_;
-  UserRights rights_;
   internal::StackTable<P> stacks_;
 };
 
