@@ -31,6 +31,12 @@
 ABSL_FLAG(int, seconds, 3, "how long the threads run");
 ABSL_FLAG(uint64_t, seed, 0, "0 for a random one");
 
+// Threads close and open descriptors here that others use. ThreadSanitizer
+// takes a descriptor for memory, and that for a race.
+extern "C" const char* __tsan_default_suppressions() {
+  return "race:close\nrace:dup\nrace:fstat\nrace:mmap\nrace:open\n";
+}
+
 namespace bpfmap {
 namespace {
 
