@@ -88,7 +88,7 @@ class KernelView final : public PushPopView {
 
   Errno Push(const void* value, uint64_t flags) override {
     std::memcpy(&arguments_[kFlagsOffset], &flags, sizeof flags);
-    std::memcpy(&arguments_[kValueOffset], value, value_size());
+    std::memcpy(arguments_.data() + kValueOffset, value, value_size());
     return Run(push_);
   }
   Errno Pop(void* value) override { return RunAndCopy(pop_, value); }
@@ -127,12 +127,12 @@ class KernelView final : public PushPopView {
   }
 
   Errno RunAndCopy(const KernelProgram& program, void* value) {
-    std::memcpy(&arguments_[kValueOffset], value, value_size());
+    std::memcpy(arguments_.data() + kValueOffset, value, value_size());
     const Errno error = Run(program);
     if (program.load_error() != Errno::kOk) return error;
     const uint32_t zero = 0;
     EXPECT_EQ(scratch_->Lookup(&zero, arguments_.data()), Errno::kOk);
-    std::memcpy(value, &arguments_[kValueOffset], value_size());
+    std::memcpy(value, arguments_.data() + kValueOffset, value_size());
     return error;
   }
 
