@@ -34,7 +34,7 @@ class DifferentialTest : public ::testing::TestWithParam<Backend> {
               << ": --seed=" << seed << " --steps=" << steps << std::endl;
     Differential differential(GetParam(), judge, seed);
     EXPECT_EQ(differential.Run(steps), "");
-    if (steps >= 100000) ExpectAllSeen(differential.results());
+    if (steps >= 1000000) ExpectAllSeen(differential.results());
   }
 
   // A run that never got far would find no difference either.

@@ -68,7 +68,7 @@ TEST_P(LpmTrieParityTest, EveryAnswerIsTheKernels) {
   Differential differential(GetParam(), Backends().back(), seed,
                             {MapType::kLpmTrie});
   EXPECT_EQ(differential.Run(steps), "");
-  if (steps >= 100000) ExpectAllSeen(differential.results());
+  if (steps >= 1000000) ExpectAllSeen(differential.results());
 }
 
 INSTANTIATE_TEST_SUITE_P(Backends, LpmTrieParityTest,

@@ -353,7 +353,7 @@ TEST_P(LruDifferentialTest, AnyMap) {
   Differential differential(LocalBackends().front(), Backends().back(), seed,
                             {GetParam()});
   EXPECT_EQ(differential.Run(steps), "");
-  if (steps < 100000) return;
+  if (steps < 1000000) return;
   const auto& results = differential.results();
   const std::string type = MapTypeName(GetParam());
   for (const Errno error : {Errno::kOk, Errno::kInval, Errno::k2Big,

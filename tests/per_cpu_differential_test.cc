@@ -33,7 +33,7 @@ class PerCpuParityTest : public ::testing::TestWithParam<Backend> {
               << ": --seed=" << seed << " --steps=" << steps << std::endl;
     Differential differential(GetParam(), Backends().back(), seed, {type});
     EXPECT_EQ(differential.Run(steps), "");
-    if (steps < 100000) return;
+    if (steps < 1000000) return;
     // A run that never got far would find no difference either.
     for (const auto& [command, errors] : expected) {
       const auto row = differential.results().find(

@@ -348,7 +348,7 @@ class PushPopDifferentialTest : public testing::TestWithParam<TypeAndBackend> {
               << std::endl;
     PushPopDifferential differential(backend, judge, type, seed);
     EXPECT_EQ(differential.Run(steps), "");
-    if (steps >= 100000) {
+    if (steps >= 1000000) {
       ExpectAllSeen(differential.results(), type == MapType::kBloomFilter);
     }
   }

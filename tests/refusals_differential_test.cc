@@ -154,7 +154,7 @@ TEST_P(RefusalsTest, EveryAnswerIsTheKernels) {
       ASSERT_EQ(local.count, kernel.count) << text << ", command " << command;
     }
   }
-  if (steps < 100000) return;
+  if (steps < 1000000) return;
   for (const Errno error :
        {Errno::kOk, Errno::kInval, Errno::kNotSupp, Errno::kPerm, Errno::kFault,
         Errno::k2Big, Errno::kNoEnt, Errno::kBadF}) {
