@@ -376,14 +376,16 @@ Errno CustomMap<P>::LookupBatch(const void* in_batch, void* out_batch,
   if (error != Errno::kOk) return error;
   bpfmap::ReaderLock lock(lock_);
   const void* last = in_batch;
-  error = ForEachInBatch(count, [&](uint32_t i) {
+  // Called with lock_ held.
+  const auto show = [&](uint32_t i) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     std::byte* const key = ElementAt(keys, i, def_.key_size);
     Errno step = ShowNext(last, key);
     if (step != Errno::kOk) return step;
     step = Show(key, ElementAt(values, i, def_.value_size));
     if (step == Errno::kOk) last = key;
     return step;
-  });
+  };
+  error = ForEachInBatch(count, show);
   if (error == Errno::kFault || *count == 0) return error;
   if (out_batch == nullptr) return Errno::kFault;
   std::memcpy(out_batch, last, def_.key_size);

@@ -148,9 +148,9 @@ void GoldenProbe::Programs() {
 
 void GoldenProbe::PerfEvents() {
   if (!is_perf_event_array()) return;
-  for (const auto& [name, map_flags] :
-       {std::pair("no PRESERVE_ELEMS", 0U),
-        std::pair("PRESERVE_ELEMS", kPreserveElems)}) {
+  for (const uint32_t map_flags : {uint32_t{0}, kPreserveElems}) {
+    const char* const name =
+        map_flags == 0 ? "no PRESERVE_ELEMS" : "PRESERVE_ELEMS";
     MapDef def = base_;
     def.map_flags = map_flags;
     TestMap map;

@@ -54,6 +54,7 @@ class StackTable {
   bool Init(uint32_t data_size, uint32_t max_entries) {
     if (!block_.Allocate(MemoryNeeded(data_size, max_entries))) return false;
     data_size_ = data_size;
+    WriterLock lock(stripe_);
     places_left_ = max_entries;
     buckets_count_ = BucketsFor(max_entries);
     buckets_ = block_.Carve(buckets_count_ * sizeof(uint32_t));
