@@ -223,6 +223,21 @@ Errno KernelProgram::Run(int* result) const {
   return Errno::kOk;
 }
 
+Errno LoadElementHelper(const KernelMap& map, int helper) {
+  BpfAssembler assembler;
+  assembler.MoveValue(kR1, 0)
+      .Store(8, kR10, -8, kR1)
+      .LoadMap(kR1, map.fd())
+      .Move(kR2, kR10)
+      .AddValue(kR2, -8)
+      .Move(kR3, kR2)
+      .MoveValue(kR4, 0)
+      .Call(helper)
+      .MoveValue(kR0, 0)
+      .Exit();
+  return KernelProgram(assembler).load_error();
+}
+
 KernelHelpers::KernelHelpers(const KernelMap& map)
     : def_(map.def()),
       fd_(map.fd()),

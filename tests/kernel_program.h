@@ -181,6 +181,10 @@ class KernelProgram {
   std::string verifier_log_;
 };
 
+// What the load of a program answers that calls a helper of elements: with
+// `map`, key and value of 8 bytes on the stack, and no flags.
+Errno LoadElementHelper(const KernelMap& map, int helper);
+
 // A map of the kernel as a BPF program sees it: one small program per helper.
 // Keys and values pass through a second map.
 //

@@ -258,18 +258,7 @@ TEST(RingVerifierTest, HelpersForElementsAreRefused) {
   ASSERT_TRUE(ring.ok()) << ring.status();
   for (const int helper :
        {kHelperMapLookupElem, kHelperMapUpdateElem, kHelperMapDeleteElem}) {
-    BpfAssembler assembler;
-    assembler.LoadMap(kR1, (*ring)->fd())
-        .MoveValue(kR2, 0)
-        .Store(8, kR10, -8, kR2)
-        .Move(kR2, kR10)
-        .AddValue(kR2, -8)
-        .Move(kR3, kR2)
-        .MoveValue(kR4, 0)
-        .Call(helper)
-        .MoveValue(kR0, 0)
-        .Exit();
-    EXPECT_EQ(KernelProgram(assembler).load_error(), Errno::kAcces);
+    EXPECT_EQ(LoadElementHelper(**ring, helper), Errno::kAcces);
   }
 }
 

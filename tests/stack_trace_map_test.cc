@@ -380,18 +380,8 @@ TEST_P(StackTraceBackendTest, AProgramMayNeitherLookUpUpdateNorDelete) {
   }
   for (const int helper :
        {kHelperMapLookupElem, kHelperMapUpdateElem, kHelperMapDeleteElem}) {
-    BpfAssembler assembler;
-    assembler.MoveValue(kR1, 0)
-        .Store(8, kR10, -8, kR1)
-        .LoadMap(kR1, static_cast<KernelMap*>(map.get())->fd())
-        .Move(kR2, kR10)
-        .AddValue(kR2, -8)
-        .Move(kR3, kR2)
-        .MoveValue(kR4, 0)
-        .Call(helper)
-        .MoveValue(kR0, 0)
-        .Exit();
-    EXPECT_EQ(KernelProgram(assembler).load_error(), Errno::kInval);
+    EXPECT_EQ(LoadElementHelper(static_cast<KernelMap&>(*map.get()), helper),
+              Errno::kInval);
   }
 }
 
