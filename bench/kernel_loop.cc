@@ -112,7 +112,10 @@ absl::Status KernelLoop::Load(const KernelMap& map, KernelStep step,
   attr.insns = Address(instructions.data());
   attr.license = Address("");
   for (int log_level : {0, 1}) {  // once more, to hear why
-    const long fd = syscall(SYS_bpf, kProgLoad, &attr, sizeof(attr));
+    long fd;
+    do {
+      fd = syscall(SYS_bpf, kProgLoad, &attr, sizeof(attr));
+    } while (fd < 0 && errno == EAGAIN);  // a signal came meanwhile
     if (fd >= 0) {
       program_ = static_cast<int>(fd);
       return absl::OkStatus();

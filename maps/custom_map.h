@@ -10,10 +10,10 @@
 //   a lock EOPNOTSUPP.
 // - Lookup batches go by keys: a position is the key that was copied last, and
 //   where it is gone the batch starts again, as GetNextKey does.
-//   LookupAndDeleteBatch is ENOTSUPP.
-// - If the provider stores values in another form, LookupElem is null, and
-//   UpdateElem and DeleteElem are EACCES: the verifier would refuse a pointer
-//   to what is no value.
+// - If the provider stores values in another form, LookupElem is null,
+//   UpdateElem and DeleteElem are EACCES, and ForEachElem is ENOTSUPP: the
+//   verifier would refuse a pointer to what is no value. Else ForEachElem shows
+//   what LookupElem does.
 //
 // Thread-safe, see bpf_map.h and local_map.h. Writers take turns; readers share
 // a lock, as the provider is promised that nothing leaves while it looks.
@@ -155,10 +155,9 @@ class CustomMap final : public LocalMap, private ProvidedMap {
   Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
                     void* values, uint32_t* count,
                     BatchFlags flags = {}) override;
-  Errno LookupAndDeleteBatch(const void*, void*, void*, void*, uint32_t* count,
-                             BatchFlags = {}) override {
-    return rights_.RefuseBatch(count, /*reads=*/true, /*writes=*/true);
-  }
+  Errno LookupAndDeleteBatch(const void* in_batch, void* out_batch, void* keys,
+                             void* values, uint32_t* count,
+                             BatchFlags flags = {}) override;
   Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
                     BatchFlags flags = {}) override {
     return UpdateEach(
@@ -209,6 +208,8 @@ class CustomMap final : public LocalMap, private ProvidedMap {
     lock_.ReaderUnlock();
   }
 
+  int64_t VisitElems(ElemVisitor visitor, uint64_t flags) override;
+
   DefCheck Create();
 
   bool ProgramsMayWrite() const {
@@ -232,6 +233,11 @@ class CustomMap final : public LocalMap, private ProvidedMap {
     provider_->OnNextKey(*this, next_key, elements_->LookupElem(next_key));
     return Errno::kOk;
   }
+  // A lookup batch behind its checks; done(key) comes after each element.
+  template <typename Done>
+  Errno ShowBatch(const void* in_batch, void* out_batch, void* keys,
+                  void* values, uint32_t* count, Done done)
+      ABSL_SHARED_LOCKS_REQUIRED(lock_);
   Errno Put(View view, const void* key, const void* value, uint64_t flags);
   Errno Remove(View view, const void* key) {
     WriterLock lock(lock_);
@@ -368,24 +374,64 @@ Errno CustomMap<P>::LookupAndDelete(const void* key, void* value,
 }
 
 template <Profile P>
+int64_t CustomMap<P>::VisitElems(ElemVisitor visitor, uint64_t flags) {
+  if (storage_.is_converted) return -static_cast<int64_t>(Errno::kNotSupp);
+  int64_t calls = 0;
+  const auto visit = [&](const void* key, void*) {
+    void* const value = LookupElem(key);
+    if (value == nullptr) return 0;
+    ++calls;
+    return visitor(key, value);
+  };
+  const int64_t visited = elements_->ForEachElem(visit, flags);
+  return visited < 0 ? visited : calls;
+}
+
+template <Profile P>
 Errno CustomMap<P>::LookupBatch(const void* in_batch, void* out_batch,
                                 void* keys, void* values, uint32_t* count,
                                 BatchFlags flags) {
-  Errno error =
+  const Errno error =
       rights_.CheckBatch(count, /*reads=*/true, /*writes=*/false, flags);
   if (error != Errno::kOk) return error;
   bpfmap::ReaderLock lock(lock_);
+  return ShowBatch(in_batch, out_batch, keys, values, count,
+                   [](const void*) { return Errno::kOk; });
+}
+
+template <Profile P>
+Errno CustomMap<P>::LookupAndDeleteBatch(const void* in_batch, void* out_batch,
+                                         void* keys, void* values,
+                                         uint32_t* count, BatchFlags flags) {
+  const Errno error =
+      rights_.CheckBatch(count, /*reads=*/true, /*writes=*/true, flags);
+  if (error != Errno::kOk) return error;
+  WriterLock lock(lock_);
+  if (rights_.frozen()) return Errno::kPerm;
+  // Called with lock_ held.
+  return ShowBatch(in_batch, out_batch, keys, values, count,
+                   [&](const void* key) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+                     return RemoveLocked(key);
+                   });
+}
+
+template <Profile P>
+template <typename Done>
+Errno CustomMap<P>::ShowBatch(const void* in_batch, void* out_batch, void* keys,
+                              void* values, uint32_t* count, Done done) {
   const void* last = in_batch;
   // Called with lock_ held.
   const auto show = [&](uint32_t i) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     std::byte* const key = ElementAt(keys, i, def_.key_size);
     Errno step = ShowNext(last, key);
-    if (step != Errno::kOk) return step;
-    step = Show(key, ElementAt(values, i, def_.value_size));
+    if (step == Errno::kOk) {
+      step = Show(key, ElementAt(values, i, def_.value_size));
+    }
+    if (step == Errno::kOk) step = done(key);
     if (step == Errno::kOk) last = key;
     return step;
   };
-  error = ForEachInBatch(count, show);
+  const Errno error = ForEachInBatch(count, show);
   if (error == Errno::kFault || *count == 0) return error;
   if (out_batch == nullptr) return Errno::kFault;
   std::memcpy(out_batch, last, def_.key_size);

@@ -90,14 +90,18 @@ class HashOfMaps final : public LocalMap {
 
   MapDef def() const override { return def_; }
 
-  // The program view: see array_of_maps.h.
+  // The program view: see array_of_maps.h. The map is read after the key was
+  // found: it may by then be that of a key that took the place of a deleted
+  // one, as in Linux.
   LocalMap* LookupMap(const void* key) {
-    Element element;
-    return Find(key, &element) ? element.map : nullptr;
+    const void* const element = elements_.LookupElem(key);
+    if (element == nullptr) return nullptr;
+    // Acquire pairs with the release fence before a table stores a value: the
+    // map is seen whole.
+    return __atomic_load_n(&static_cast<const Element*>(element)->map,
+                           __ATOMIC_ACQUIRE);
   }
-  void* LookupElem(const void* key) override {
-    return key == nullptr ? nullptr : LookupMap(key);
-  }
+  void* LookupElem(const void* key) override { return LookupMap(key); }
   // What the verifier says: EACCES of a kRdOnlyProg map, else EINVAL.
   Errno UpdateElem(const void*, const void*, uint64_t) override {
     return RefuseWrite();
@@ -176,7 +180,7 @@ class HashOfMaps final : public LocalMap {
             .map_flags = def.map_flags & (kNoPrealloc | kZeroSeed)};
   }
 
-  // A whole element, as some update left it: the map's own user view.
+  // Copies a whole element: the map's own user view.
   bool Find(const void* key, Element* element) {
     return elements_.Lookup(key, element) == Errno::kOk;
   }

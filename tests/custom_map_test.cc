@@ -301,8 +301,55 @@ TYPED_TEST(CustomMapTest, WalksAreToldWithKeysAndValues) {
   shown += count;
   EXPECT_EQ(shown, 3u);
   EXPECT_EQ(this->watch_.walked, 6);
+}
+
+TYPED_TEST(CustomMapTest, ABatchTakesElementsUntilTheProviderVetoesOne) {
+  std::optional<CustomMap<TypeParam>> map;
+  ASSERT_EQ(this->Create(DefOf(WatchProvider::kType), &map), Errno::kOk);
+  for (const uint32_t key : {1, 2, 3}) ASSERT_EQ(Put(*map, key, 7), Errno::kOk);
+  uint32_t position, keys[2], values[2], count = 2;
   EXPECT_EQ(map->LookupAndDeleteBatch(nullptr, &position, keys, values, &count),
-            Errno::kNotSupp);
+            Errno::kOk);
+  EXPECT_EQ(count, 2u);
+  EXPECT_EQ(values[1], 7u);
+  EXPECT_EQ(this->watch_.left[0], 2);
+  // The position is a key that has gone: the batch starts again.
+  EXPECT_EQ(
+      map->LookupAndDeleteBatch(&position, &position, keys, values, &count),
+      Errno::kNoEnt);
+  EXPECT_EQ(count, 1u);
+  EXPECT_EQ(this->watch_.left[0], 3);
+
+  ASSERT_EQ(Put(*map, WatchProvider::kPinned, 8), Errno::kOk);
+  count = 2;
+  EXPECT_EQ(map->LookupAndDeleteBatch(nullptr, &position, keys, values, &count),
+            Errno::kBusy);
+  EXPECT_EQ(count, 0u);
+  EXPECT_EQ(ValueOf(*map, WatchProvider::kPinned), 8u);
+
+  ASSERT_EQ(map->Freeze(), Errno::kOk);
+  EXPECT_EQ(map->LookupAndDeleteBatch(nullptr, &position, keys, values, &count),
+            Errno::kPerm);
+}
+
+TYPED_TEST(CustomMapTest, ProgramsWalkOverWhatTheProviderShows) {
+  std::optional<CustomMap<TypeParam>> map;
+  ASSERT_EQ(this->Create(DefOf(WatchProvider::kType), &map), Errno::kOk);
+  const uint32_t keys[] = {1, WatchProvider::kHidden, 2};
+  for (const uint32_t key : keys) ASSERT_EQ(Put(*map, key, key), Errno::kOk);
+  uint32_t sum = 0;
+  const auto add_and_delete = [&](const void* key, void* value) {
+    uint32_t of_elem;
+    std::memcpy(&of_elem, value, sizeof of_elem);
+    sum += of_elem;
+    EXPECT_EQ(map->DeleteElem(key), Errno::kOk);
+    return 0;
+  };
+  EXPECT_EQ(map->ForEachElem(add_and_delete, 0), 2);
+  EXPECT_EQ(sum, 3u);
+  EXPECT_EQ(this->watch_.left[0], 2);
+  EXPECT_EQ(map->ForEachElem(add_and_delete, 1),
+            -static_cast<int64_t>(Errno::kInval));
 }
 
 TYPED_TEST(CustomMapTest, ProgramsHaveNoAccessToWhatIsConverted) {
@@ -313,6 +360,8 @@ TYPED_TEST(CustomMapTest, ProgramsHaveNoAccessToWhatIsConverted) {
   EXPECT_EQ(map->LookupElem(&key), nullptr);
   EXPECT_EQ(map->UpdateElem(&key, &value, kAny), Errno::kAcces);
   EXPECT_EQ(map->DeleteElem(&key), Errno::kAcces);
+  EXPECT_EQ(map->ForEachElem([](const void*, void*) { return 0; }, 0),
+            -static_cast<int64_t>(Errno::kNotSupp));
 }
 
 TYPED_TEST(CustomMapTest, TheProviderRefusesPrograms) {

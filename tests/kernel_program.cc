@@ -184,7 +184,10 @@ void KernelProgram::Load(const std::vector<uint64_t>& instructions,
     attr.func_info_cnt = 2;
   }
   attr.license = Address(license);
-  long fd = syscall(SYS_bpf, kProgLoad, &attr, sizeof(attr));
+  long fd;
+  do {
+    fd = syscall(SYS_bpf, kProgLoad, &attr, sizeof(attr));
+  } while (fd < 0 && errno == EAGAIN);  // a signal came meanwhile
   load_error_ = fd < 0 ? static_cast<Errno>(errno) : Errno::kOk;
   if (fd >= 0) {
     fd_ = static_cast<int>(fd);
