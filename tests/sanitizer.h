@@ -3,9 +3,11 @@
 #ifndef BPFMAP_TESTS_SANITIZER_H_
 #define BPFMAP_TESTS_SANITIZER_H_
 
+#include "absl/base/config.h"
+
 namespace bpfmap {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#if defined(ABSL_HAVE_ADDRESS_SANITIZER) || defined(ABSL_HAVE_THREAD_SANITIZER)
 inline constexpr bool kSanitized = true;
 #else
 inline constexpr bool kSanitized = false;
