@@ -51,6 +51,13 @@ Topic TopicOf(const ReportRowName& name) {
   return {name.map, name.key_size, name.value_size};
 }
 
+// How to run the rows of a table again; all views, if `view` is empty.
+std::string Command(const Topic& topic, absl::string_view view) {
+  return absl::StrCat("    map_bench --benchmark_repetitions=5 \\\n",
+                      "        --benchmark_filter='^", topic.map, "/.*", view,
+                      "/k", topic.key_size, "v", topic.value_size, "/'\n\n");
+}
+
 // Keys as a user has them, and not an attack or some that are more popular.
 bool IsPlain(const ReportRowName& name) {
   return name.keys.empty() || name.keys == "uniform";
@@ -152,7 +159,8 @@ void AddProgramTable(const ReportRun& run, const Topic& topic,
   }
   if (rows.empty()) return;
   absl::StrAppend(&out, "\n### ", topic.map, ", key/value ", topic.key_size,
-                  "/", topic.value_size, " bytes, in a program\n\n", rows);
+                  "/", topic.value_size, " bytes, in a program\n\n",
+                  Command(topic, "/program"), rows);
 }
 
 void AddUserTable(const ReportRun& run, const Topic& topic, std::string& out) {
@@ -177,7 +185,8 @@ void AddUserTable(const ReportRun& run, const Topic& topic, std::string& out) {
   if (rows.empty()) return;
   absl::StrAppend(&out, "\n### ", topic.map, ", key/value ", topic.key_size,
                   "/", topic.value_size,
-                  " bytes: system calls and other libraries\n\n", rows);
+                  " bytes: system calls and other libraries\n\n",
+                  Command(topic, ""), rows);
 }
 
 void AddPercentiles(const ReportRun& run, std::string& out) {
@@ -256,7 +265,9 @@ void AddAttacks(const ReportRun& run, std::string& out) {
                absl::StrFormat("%.2f", row.ns_per_op / uniform->ns_per_op)});
   }
   if (rows.empty()) return;
-  absl::StrAppend(&out, "\n### Keys chosen to collide\n\n", rows);
+  absl::StrAppend(
+      &out, "\n### Keys chosen to collide\n\n",
+      "    map_bench --preset=attacks --benchmark_repetitions=5\n\n", rows);
 }
 
 void AddErrors(const ReportRun& run, std::string& out) {

@@ -31,6 +31,7 @@ TEST(MarkdownTest, ARowIsComparedWithItsGoal) {
               Row("hash/update/cloud/program/k4v8/n1024/zipf", 5)};
   const std::string tables = MarkdownTables(run);
   EXPECT_THAT(tables, HasSubstr("### hash, key/value 4/8 bytes, in a program"));
+  EXPECT_THAT(tables, HasSubstr("--benchmark_filter='^hash/.*/program/k4v8/'"));
   EXPECT_THAT(
       tables,
       HasSubstr(
