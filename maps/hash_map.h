@@ -86,7 +86,12 @@ class HashMap final : public LocalMap {
   // be destroyed. REQUIRES: called once, before any other method.
   Errno Init() {
     const DefCheck check = Check(def_);
-    if (check) return check.error;
+    return check ? check.error : InitUnchecked();
+  }
+
+  // The same for a map of another type that is built on this one and has limits
+  // of its own.
+  Errno InitUnchecked() {
     const bool done =
         table_.With([&](auto& table) { return table.Init(def_.max_entries); });
     return done ? Errno::kOk : Errno::kNoMem;

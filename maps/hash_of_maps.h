@@ -59,8 +59,7 @@ class HashOfMaps final : public LocalMap {
   // What Linux would say to `def`, but for its template.
   //   EINVAL      a key or max_entries of 0; a value that is not 4 bytes; a
   //               flag that hashes of maps do not have; what DefCheck lists
-  //   E2BIG       a key of more than 4194239 bytes (Linux: 4194251); more than
-  //               2^27 entries
+  //   E2BIG       a key of more than 4194251 bytes; more than 2^27 entries
   //   EOPNOTSUPP  a lock in the value
   static constexpr DefCheck Check(const MapDef& def) {
     if (DefCheck check = CheckSizesAndFlags(def)) return check;
@@ -82,7 +81,7 @@ class HashOfMaps final : public LocalMap {
     check_ = CheckSizesAndFlags(def_);
     if (!check_) check_ = inner_maps_.SetTemplate(def_.inner_map_fd);
     if (!check_) check_ = CheckMaxEntriesAndName(def_);
-    return check_ ? check_.error : elements_.Init();
+    return check_ ? check_.error : elements_.InitUnchecked();
   }
 
   // Why Init() failed, for people; empty for ENOMEM.
@@ -269,7 +268,7 @@ constexpr DefCheck HashOfMaps<P>::CheckSizesAndFlags(const MapDef& def) {
     return {Errno::kInval,
             "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other"};
   }
-  if (DefCheck check = CheckHashSizes(ElementsDef(def))) return check;
+  if (DefCheck check = CheckHashSizes(def)) return check;
   return CheckToken(def);
 }
 
@@ -318,22 +317,19 @@ Errno HashOfMaps<P>::LookupAndDeleteBatch(const void* in_batch, void* out_batch,
     done = tried + 1;
   }
   if (error == Errno::kInval) return error;
+  if (error == Errno::kNoEnt && done == 0) {
+    // Nothing to remove: what a lookup says.
+    return elements_.LookupBatch(in_batch, out_batch, keys, values, count,
+                                 flags);
+  }
   for (uint32_t i = 0; i < done; ++i) Drop(elements[i]);
-  if (room > 0 && (error == Errno::kOk || error == Errno::kNoEnt)) {
-    const bool is_behind_the_end = error == Errno::kNoEnt && done == 0;
-    if ((!can_copy && done > 0) ||
-        (out_batch == nullptr && !is_behind_the_end)) {
-      *count = 0;
-      return Errno::kFault;
-    }
-    if (out_batch != nullptr)
-      std::memcpy(out_batch, &position, sizeof position);
-  }
+  *count = 0;
+  if (done == 0) return error;
+  if (!can_copy || out_batch == nullptr) return Errno::kFault;
   *count = done;
-  if (can_copy && done > 0) {
-    std::memcpy(keys, key_buffer.data(), std::size_t{done} * def_.key_size);
-    CopyIds(elements, done, values);
-  }
+  std::memcpy(out_batch, &position, sizeof position);
+  std::memcpy(keys, key_buffer.data(), std::size_t{done} * def_.key_size);
+  CopyIds(elements, done, values);
   return error;
 }
 

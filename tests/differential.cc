@@ -34,6 +34,10 @@ std::string Describe(const MapDef& def) {
       absl::CHexEscape(absl::string_view(def.name, sizeof def.name)));
 }
 
+bool HasHandles(MapType type) {
+  return IsMapOfMaps(type) || type == MapType::kProgArray;
+}
+
 // All elements of a map by its keys, as far as it lets itself be read.
 std::map<std::vector<uint8_t>, std::vector<uint8_t>> Contents(
     BpfMap& map, const MapDef& def) {
@@ -67,7 +71,8 @@ std::string Differential::Run(uint64_t steps) {
   while (step_ < end && difference_.empty()) {
     for (int i = 0; i < 8; ++i) CreateMaps(OddDef());
     if (!CreateMaps(RandomDef())) continue;
-    const uint64_t planned = 1 + RandomBelow(OneIn(4) ? 6000 : 600);
+    uint64_t planned = 1 + RandomBelow(OneIn(4) ? 6000 : 600);
+    if (changes_are_slow()) planned *= 5;
     RunCommands(std::min(planned, end - std::min(end, step_)));
   }
   return difference_;
@@ -89,6 +94,7 @@ bool Differential::CreateMaps(const MapDef& def) {
     return false;
   }
   left_ = right_ = TestMap();
+  commands_ = 0;
   command_ = "create";
   const Errno left = left_backend_.create(def_, &left_);
   const Errno right = right_backend_.create(def_, &right_);
@@ -99,6 +105,7 @@ bool Differential::CreateMaps(const MapDef& def) {
 void Differential::RunCommands(uint64_t steps) {
   for (uint64_t i = 1; i <= steps && difference_.empty(); ++i) {
     ++step_;
+    ++commands_;
     Step();
     if (i % 1000 == 0) CompareContents();
   }
@@ -110,15 +117,20 @@ MapDef Differential::RandomDef() {
   def.type = types_[RandomBelow(types_.size())];
   const bool hash =
       def.type == MapType::kHash || def.type == MapType::kPerCpuHash ||
-      def.type == MapType::kLruHash || def.type == MapType::kLruPerCpuHash;
+      def.type == MapType::kLruHash || def.type == MapType::kLruPerCpuHash ||
+      def.type == MapType::kHashOfMaps;
   const bool trie = def.type == MapType::kLpmTrie;
   const bool lru =
       def.type == MapType::kLruHash || def.type == MapType::kLruPerCpuHash;
-  const bool may_have_lock = !trie && !lru && !IsPerCpu(def.type);
+  const bool handles = HasHandles(def.type);
+  const bool may_have_lock = !trie && !lru && !IsPerCpu(def.type) && !handles;
   // Sizes of programs are mostly small; others must be right all the same.
   def.key_size = !hash ? 4 : 1 + RandomBelow(OneIn(3) ? 512 : 17);
   def.value_size = 1 + RandomBelow(OneIn(3) ? 300 : 17);
   def.max_entries = 1 + RandomBelow(OneIn(3) ? 200 : 20);
+  if (handles) def.value_size = 4;
+  // Few, so that they are full in spite of few changes.
+  if (IsMapOfMaps(def.type)) def.max_entries = 1 + RandomBelow(6);
   if (trie) {
     def.key_size = 5 + RandomBelow(OneIn(3) ? 256 : 17);
     def.map_flags = kNoPrealloc;
@@ -130,6 +142,7 @@ MapDef Differential::RandomDef() {
       : hash
           ? std::vector<uint32_t>{kNoPrealloc, kZeroSeed,   kNumaNode,  kRdOnly,
                                   kWrOnly,     kRdOnlyProg, kWrOnlyProg}
+      : handles ? std::vector<uint32_t>{kNumaNode, kRdOnly, kWrOnly}
       : trie
           ? std::vector<uint32_t>{kNumaNode, kRdOnly, kWrOnly, kRdOnlyProg,
                                   kWrOnlyProg}
@@ -162,7 +175,7 @@ MapDef Differential::OddDef() {
                                   0x7fffffff, 0x80000000, 0xffffffff};
   MapDef def = RandomDef();
   for (int changes = 1 + RandomBelow(2); changes > 0; --changes) {
-    switch (RandomBelow(9)) {
+    switch (RandomBelow(IsMapOfMaps(def.type) ? 10 : 9)) {
       case 0:
         def.key_size = kSizes[RandomBelow(std::size(kSizes))];
         break;
@@ -192,6 +205,9 @@ MapDef Differential::OddDef() {
         break;
       case 8:
         def.type = static_cast<MapType>(OneIn(2) ? 0 : 1000 + RandomBelow(100));
+        break;
+      case 9:
+        def.inner_map_fd = RandomBelow(kHandles);
         break;
     }
   }
@@ -236,6 +252,12 @@ Differential::Bytes Differential::RandomKey() {
 
 Differential::Bytes Differential::RandomValue() {
   Bytes value(value_size_);
+  if (HasHandles(def_.type)) {
+    value[0] = MayChange() && !OneIn(4)
+                   ? RandomBelow(kGoodHandles)
+                   : kGoodHandles + RandomBelow(kHandles - kGoodHandles);
+    return value;
+  }
   for (uint8_t& byte : value) byte = static_cast<uint8_t>(random_());
   return value;
 }
@@ -267,17 +289,20 @@ void Differential::Step() {
     if (choice < 75) return ProgramUpdate();
     return ProgramDelete();
   }
+  if (changes_are_slow() && commands_ <= kFirstChanges) return Update();
   if (choice < 20) return Lookup();
   if (choice < 55) return Update();
   if (choice < 72) return Delete();
   if (choice < 80) return NextKey();
   if (choice < 86) return LookupAndDelete();
-  if (choice < 90) return UpdateBatch();
-  if (choice < 93) return DeleteBatch();
+  if (choice < 90) return MayChange() ? UpdateBatch() : Lookup();
+  if (choice < 93) return MayChange() ? DeleteBatch() : Lookup();
   if (choice < 96) return is_ordered() ? OrderedBatch() : HashBatchWalk(false);
   if (choice < 98) return is_ordered() ? OrderedBatch() : HashBatchRefused();
-  if (OneIn(8) && def_.type != MapType::kLpmTrie) return HashBatchWalk(true);
-  if (OneIn(32)) return Freeze();
+  if (OneIn(8) && def_.type != MapType::kLpmTrie && MayChange()) {
+    return HashBatchWalk(true);
+  }
+  if (OneIn(changes_are_slow() ? 256 : 32)) return Freeze();
 }
 
 void Differential::Lookup() {
@@ -306,6 +331,10 @@ void Differential::Update() {
 void Differential::Delete() {
   const Bytes key = RandomKey();
   const void* const k = MaybeNull(key.data());
+  if (!MayChange() && k != nullptr) {
+    Bytes value(value_size_);
+    if (left_->Lookup(k, value.data()) == Errno::kOk) return;
+  }
   command_ = absl::StrCat("delete ", k == nullptr ? "null" : Hex(key));
   Compare(left_->Delete(k), right_->Delete(k));
 }
@@ -398,7 +427,7 @@ void Differential::DeleteBatch() {
 
 // The lookup batches of a map with an order, to the byte.
 void Differential::OrderedBatch() {
-  const bool deletes = OneIn(4);
+  const bool deletes = OneIn(4) && MayChange();
   const uint32_t count = RandomBelow(MaxBatch());
   const BatchFlags flags = {OneIn(6) ? RandomFlags() : 0,
                             OneIn(6) ? RandomFlags() : 0};
@@ -486,7 +515,7 @@ void Differential::HashBatchWalk(bool deletes) {
 
 // Batches of a hash map whose answer no order decides.
 void Differential::HashBatchRefused() {
-  const bool deletes = OneIn(2);
+  const bool deletes = OneIn(2) && MayChange();
   BatchFlags flags;
   uint32_t position = 0, room = MaxBatch();
   bool no_out = false, no_keys = false, no_values = false, from = false;

@@ -9,6 +9,12 @@
 // Where the order of a hash map decides (which key comes next, which keys share
 // a batch), sets are compared instead of sequences.
 //
+// Maps whose values are handles, maps of maps for one, get numbers instead: of
+// those below kHandles, the first kGoodHandles should be taken by a map whose
+// inner_map_fd is 0. The backends translate them. As the kernel waits for all
+// running programs at each change of a map of maps, most commands on these are
+// such as change nothing.
+//
 // Everything follows from the seed. results() counts what was answered to what,
 // so that a test can see that the commands got anywhere.
 
@@ -22,6 +28,7 @@
 #include <vector>
 
 #include "maps/errno.h"
+#include "maps/inner_maps.h"
 #include "maps/map_def.h"
 #include "tests/backend.h"
 
@@ -29,6 +36,9 @@ namespace bpfmap {
 
 class Differential {
  public:
+  static constexpr uint32_t kHandles = 10;
+  static constexpr uint32_t kGoodHandles = 4;
+
   // Maps are of `types`.
   Differential(const Backend& left, const Backend& right, uint64_t seed,
                std::vector<MapType> types = {MapType::kArray, MapType::kHash});
@@ -84,12 +94,21 @@ class Differential {
   void Differ(const std::string& what);
 
   bool is_array() const {
-    return def_.type == MapType::kArray || def_.type == MapType::kPerCpuArray;
+    return def_.type == MapType::kArray || def_.type == MapType::kPerCpuArray ||
+           def_.type == MapType::kArrayOfMaps ||
+           def_.type == MapType::kProgArray;
+  }
+  bool changes_are_slow() const { return IsMapOfMaps(def_.type); }
+  // Whether the next command may change the map.
+  bool MayChange() {
+    return !changes_are_slow() || commands_ <= kFirstChanges || OneIn(250);
   }
   // Whether walks go in an order that is Linux's.
   bool is_ordered() const {
     return is_array() || def_.type == MapType::kLpmTrie;
   }
+  static constexpr uint64_t kFirstChanges = 8;  // of a map, if they are slow
+
   uint32_t MaxBatch() const { return 2 * def_.max_entries + 3; }
 
   const Backend& left_backend_;
@@ -104,7 +123,8 @@ class Differential {
   TestMap right_;
   uint64_t maps_ = 0;
   uint64_t step_ = 0;
-  std::string command_;  // its first word is what results_ goes by
+  uint64_t commands_ = 0;  // that the map got
+  std::string command_;    // its first word is what results_ goes by
   Results results_;
   std::string difference_;
 };
