@@ -5,7 +5,7 @@
 // page that it lies in, as Linux counts them.
 //
 // How a record comes about:
-//   1. Reserve() finds room under lock_, marks the header as busy, and only
+//   1. Reserve() finds room under mutex_, marks the header as busy, and only
 //      then publishes the producer position (release).
 //   2. The producer writes the data.
 //   3. Commit() takes the busy flag away (release).
@@ -79,7 +79,7 @@ class Ring {
     if (size > kRingMaxRecord) return nullptr;
     const uint64_t length = RingRecordLength(size);
     if (length > this->size()) return nullptr;
-    WriterLock lock(lock_);
+    WriterLock lock(mutex_);
     const Position start = position_;
     const Position end = start + static_cast<Position>(length);
     if (!BusyLeaveRoomTo(end) || !ConsumerLeavesRoomTo(end)) return nullptr;
@@ -150,7 +150,7 @@ class Ring {
 
   // Whether a record up to `end` reaches no busy one. What was committed lately
   // is looked at each time, while its header is still in the cache.
-  bool BusyLeaveRoomTo(Position end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
+  bool BusyLeaveRoomTo(Position end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     while (pending_ != position_) {
       const uint32_t length =
           RingLength(memory_.At(pending_)).load(std::memory_order_relaxed);
@@ -163,7 +163,8 @@ class Ring {
 
   // The consumer only ever makes room, so where it was last seen will mostly
   // do, and its line is left alone.
-  bool ConsumerLeavesRoomTo(Position end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
+  bool ConsumerLeavesRoomTo(Position end)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (end - consumer_seen_ <= memory_.mask()) return true;
     consumer_seen_ = consumer_position();
     return end - consumer_seen_ <= memory_.mask();
@@ -172,10 +173,10 @@ class Ring {
   RingMemory<P> memory_;
 
   // The producers'.
-  alignas(P::kCacheLineSize) typename P::Lock lock_;
-  Position position_ ABSL_GUARDED_BY(lock_) = 0;
-  Position pending_ ABSL_GUARDED_BY(lock_) = 0;  // all before is committed
-  Position consumer_seen_ ABSL_GUARDED_BY(lock_) = 0;
+  alignas(P::kCacheLineSize) typename P::Mutex mutex_;
+  Position position_ ABSL_GUARDED_BY(mutex_) = 0;
+  Position pending_ ABSL_GUARDED_BY(mutex_) = 0;  // all before is committed
+  Position consumer_seen_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace bpfmap::internal
