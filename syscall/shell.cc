@@ -20,6 +20,7 @@
 #include <cstring>
 #include <string>
 
+#include "absl/base/attributes.h"
 #include "profiles/cpu.h"
 #include "syscall/bpf_syscall.h"
 #include "syscall/pins.h"
@@ -120,6 +121,8 @@ __attribute__((constructor)) void FindPossibleCpus() {
 
 extern "C" {
 
+// Reads six arguments, however many were passed; like the C library's.
+ABSL_ATTRIBUTE_NO_SANITIZE_ADDRESS
 __attribute__((visibility("default"))) long syscall(long number, ...) noexcept {
   va_list arguments;
   va_start(arguments, number);
