@@ -12,6 +12,7 @@
 #include "profiles/mutex.h"
 #include "profiles/profile.h"
 #include "profiles/reader_writer_lock.h"
+#include "profiles/thread_number.h"
 
 namespace bpfmap {
 
@@ -33,6 +34,7 @@ struct Cloud {
   static constexpr std::size_t kCacheLineSize = 64;
   using Lock = RwLock;
   using Mutex = BasicMutex<SpinThenYield>;
+  using BitLock = BasicBitLock<SpinThenYield>;
   using Memory = Heap;
   using Event = bpfmap::Event;
 
@@ -42,6 +44,10 @@ struct Cloud {
   // Virtual CPUs: see cpu.h.
   static int PossibleCpus() { return bpfmap::PossibleCpus(); }
   static int CurrentCpu() { return bpfmap::CurrentCpu(); }
+
+  // See thread_number.h.
+  static constexpr int kThreadNumbers = bpfmap::kThreadNumbers;
+  static int ThreadNumber() { return bpfmap::ThreadNumber(); }
 
   // See profile.h. By frame pointers: where code was compiled without them,
   // that is `caller` alone.
