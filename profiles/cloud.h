@@ -16,13 +16,14 @@
 
 namespace bpfmap {
 
-// Spins for a short time, then lets another thread run.
+// Spins for a few microseconds, with looks that become rare; then lets another
+// thread run.
 class SpinThenYield {
  public:
   void Once();
 
  private:
-  int spins_ = 0;
+  int looks_ = 0;
 };
 using RwLock = BasicRwLock<SpinThenYield>;
 
