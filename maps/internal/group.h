@@ -209,6 +209,15 @@ class Group {
     return true;
   }
 
+  // TryLock(), after which `view` is what Load() would give to the holder: a
+  // load would wait for the atomic instruction.
+  template <typename BitLock>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryLockAndLoad(GroupView& view) {
+    if (!TryLock<BitLock>(view)) return false;
+    view.low_ |= GroupView::kLocked;
+    return true;
+  }
+
   // Gives the lock back, of a group in which nothing changed since TryLock() or
   // TryBegin().
   ABSL_ATTRIBUTE_ALWAYS_INLINE void UnlockUnchanged(const GroupView& view) {
