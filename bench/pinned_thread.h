@@ -1,10 +1,12 @@
-// PinnedThread: keeps the calling thread on one CPU while it is timed, so that
-// threads of one row never share one.
+// PinnedThread: keeps the calling thread on one CPU while it is timed, and on
+// one virtual CPU of our maps, so that threads of one row never share one.
 
 #ifndef BPFMAP_BENCH_PINNED_THREAD_H_
 #define BPFMAP_BENCH_PINNED_THREAD_H_
 
 #include <sched.h>
+
+#include "profiles/cpu.h"
 
 namespace bpfmap::bench {
 
@@ -13,7 +15,7 @@ class PinnedThread {
  public:
   // Pins the caller to the `number`th CPU that it may use, counted from 0 and
   // from the start again where there are fewer. Does nothing if that fails.
-  explicit PinnedThread(int number) {
+  explicit PinnedThread(int number) : virtual_cpu_(number % PossibleCpus()) {
     if (sched_getaffinity(0, sizeof(allowed_), &allowed_) != 0) return;
     int skip = number % CPU_COUNT(&allowed_);
     int cpu = 0;
@@ -34,6 +36,7 @@ class PinnedThread {
  private:
   cpu_set_t allowed_;
   bool pinned_ = false;
+  const ScopedCpu virtual_cpu_;
 };
 
 }  // namespace bpfmap::bench

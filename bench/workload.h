@@ -92,7 +92,7 @@ enum class KeyPattern {
   kSameLowBits,   // 16 of them
   kOneHashRange,  // keys that the hash function of this library, without a
                   // seed, puts next to each other
-  kOneShard,      // as kUniform, but of the keys which belong to one lock if
+  kOneShard,      // as kUniform, but of the keys in one 64th of the hashes, if
                   // the hash function has no seed
 };
 

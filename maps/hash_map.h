@@ -200,7 +200,7 @@ class HashMap final : public LocalMap {
   Errno Freeze() override {
     WriterLock lock(resize_lock_);
     return rights_.Freeze([&](auto change) {
-      table_.With([&](auto& table) { table.WithAllLocked(change); });
+      table_.With([&](auto& table) { table.Announce(change); });
     });
   }
 
@@ -228,8 +228,8 @@ class HashMap final : public LocalMap {
   template <View view>
   Errno Put(const void* key, const void* value, uint64_t flags) {
     return With(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-      return flags == kAny ? PutPlain<view>(table, k, value)
-                           : PutIn<view>(table, k, value, flags);
+      return flags <= kExist ? PutPlain<view>(table, k, value, flags)
+                             : PutIn<view>(table, k, value, flags);
     });
   }
   template <View view>
@@ -244,26 +244,24 @@ class HashMap final : public LocalMap {
     });
   }
 
-  // PutIn has all rules; PutPlain has those that are left without flags, and
-  // leaves what cannot be done quickly to PutIn.
+  // Asked under the lock of the shard.
+  template <View view>
+  bool MayChange() const {
+    return view == View::kProgram || !rights_.frozen();
+  }
+
+  // PutIn and RemoveIn have all rules; PutPlain and RemoveFrom do what can be
+  // done quickly, and leave the rest to them.
   template <View view, typename Table, typename Key>
   ABSL_ATTRIBUTE_NOINLINE Errno PutPlain(Table& table, Key key,
-                                         const void* value);
+                                         const void* value, uint64_t flags);
   template <View view, typename Table, typename Key>
   ABSL_ATTRIBUTE_NOINLINE Errno PutIn(Table& table, Key key, const void* value,
                                       uint64_t flags);
   template <View view, typename Table, typename Key>
   ABSL_ATTRIBUTE_NOINLINE Errno RemoveFrom(Table& table, Key key);
-  template <typename Table, typename Key>
-  ABSL_ATTRIBUTE_NOINLINE static Errno EraseLocked(Table& table,
-                                                   typename Table::Shard& shard,
-                                                   uint64_t hash, Key key)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    const auto place = table.FindLocked(shard, hash, key);
-    if (!place) return Errno::kNoEnt;
-    table.EraseLocked(shard, place, hash);
-    return Errno::kOk;
-  }
+  template <View view, typename Table, typename Key>
+  ABSL_ATTRIBUTE_NOINLINE Errno RemoveIn(Table& table, Key key);
   template <typename Table, typename Key>
   Errno TakeFrom(Table& table, Key key, void* value, bool value_lock);
 
@@ -306,24 +304,15 @@ constexpr DefCheck HashMap<P>::Check(const MapDef& def) {
 
 template <Profile P>
 template <typename HashMap<P>::View view, typename Table, typename Key>
-Errno HashMap<P>::PutPlain(Table& table, Key key, const void* value) {
-  const uint64_t hash = table.Hash(key);
-  auto& shard = table.ShardOf(hash);
-  {
-    WriterLock lock(shard);
-    if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
-    typename Table::Place place;
-    if (table.FindQuicklyLocked(shard, hash, key, &place)) [[likely]] {
-      if (place) {
-        table.ReplaceLocked(shard, place, hash, key, value);
-        return Errno::kOk;
-      }
-      if (table.InsertLocked(shard, place, hash, key, value)) {
-        return Errno::kOk;
-      }
-    }
+Errno HashMap<P>::PutPlain(Table& table, Key key, const void* value,
+                           uint64_t flags) {
+  const auto allowed = [&](bool present) {
+    return MayChange<view>() && flags != (present ? kNoExist : kExist);
+  };
+  if (table.TryPut(key, value, allowed)) [[likely]] {
+    return Errno::kOk;
   }
-  return PutIn<view>(table, key, value, kAny);
+  return PutIn<view>(table, key, value, flags);
 }
 
 template <Profile P>
@@ -338,7 +327,7 @@ Errno HashMap<P>::PutIn(Table& table, Key key, const void* value,
   auto& shard = table.ShardOf(hash);
   do {
     WriterLock lock(shard);
-    if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
+    if (!MayChange<view>()) return Errno::kPerm;
     const auto old = table.FindLocked(shard, hash, key);
     if (old && (flags & kNoExist) != 0) return Errno::kExist;
     if (!old && (flags & kExist) != 0) return Errno::kNoEnt;
@@ -358,14 +347,23 @@ Errno HashMap<P>::PutIn(Table& table, Key key, const void* value,
 template <Profile P>
 template <typename HashMap<P>::View view, typename Table, typename Key>
 Errno HashMap<P>::RemoveFrom(Table& table, Key key) {
+  bool found = false;
+  if (table.TryErase(
+          key, &found, [](const auto&) {}, [&] { return MayChange<view>(); }))
+      [[likely]] {
+    return found ? Errno::kOk : Errno::kNoEnt;
+  }
+  return RemoveIn<view>(table, key);
+}
+
+template <Profile P>
+template <typename HashMap<P>::View view, typename Table, typename Key>
+Errno HashMap<P>::RemoveIn(Table& table, Key key) {
   const uint64_t hash = table.Hash(key);
   auto& shard = table.ShardOf(hash);
   WriterLock lock(shard);
-  if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
-  typename Table::Place place;
-  if (!table.FindQuicklyLocked(shard, hash, key, &place)) [[unlikely]] {
-    return EraseLocked(table, shard, hash, key);
-  }
+  if (!MayChange<view>()) return Errno::kPerm;
+  const auto place = table.FindLocked(shard, hash, key);
   if (!place) return Errno::kNoEnt;
   table.EraseLocked(shard, place, hash);
   return Errno::kOk;
@@ -375,13 +373,23 @@ template <Profile P>
 template <typename Table, typename Key>
 Errno HashMap<P>::TakeFrom(Table& table, Key key, void* value,
                            bool value_lock) {
+  const auto copy = [&](const auto& place) {
+    if (value != nullptr) table.CopyValueOut(value, place, value_lock);
+  };
+  bool found = false;
+  // A value's own lock may be held for long.
+  if (!value_lock && table.TryErase(key, &found, copy,
+                                    [&] { return MayChange<View::kUser>(); })) {
+    if (!found) return Errno::kNoEnt;
+    return value == nullptr ? Errno::kFault : Errno::kOk;
+  }
   const uint64_t hash = table.Hash(key);
   auto& shard = table.ShardOf(hash);
   WriterLock lock(shard);
-  if (rights_.frozen()) return Errno::kPerm;
+  if (!MayChange<View::kUser>()) return Errno::kPerm;
   const auto place = table.FindLocked(shard, hash, key);
   if (!place) return Errno::kNoEnt;
-  if (value != nullptr) table.CopyValueOut(value, place, value_lock);
+  copy(place);
   table.EraseLocked(shard, place, hash);
   return value == nullptr ? Errno::kFault : Errno::kOk;
 }

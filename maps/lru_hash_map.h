@@ -228,7 +228,11 @@ class LruMap final : public LocalMap {
   Errno DeleteBatch(const void* keys, uint32_t* count,
                     BatchFlags flags = {}) override;
   Errno Freeze() override {
-    return rights_.Freeze([&](auto change) { table_.WithAllLocked(change); });
+    return rights_.Freeze([&](auto change) {
+      if (!is_strict()) return table_.Announce(change);
+      WriterLock order_lock(strict_.lock());
+      table_.Announce(change);
+    });
   }
 
  private:
@@ -432,8 +436,8 @@ Errno LruMap<P, kType>::PutLinux(View view, Key key, const void* value,
   const bool had_node = linux_.WithNode(
       [&](uint32_t node) ABSL_ATTRIBUTE_ALWAYS_INLINE -> Outcome {
         auto& shard = table_.ShardOf(hash);
-        WriterLock lock(shard);
-        const auto old = table_.FindLocked(shard, hash, key);
+        const auto old = table_.LockAndFind(shard, hash, key);
+        WriterLock lock(shard, IsHeld());
         if (view == View::kUser && rights_.frozen()) {
           error = Errno::kPerm;
         } else if (old && flags == kNoExist) {
@@ -536,9 +540,9 @@ Errno LruMap<P, kType>::TakeOut(View view, const void* key, Visitor visitor,
   return WithKey(key, [&](auto k) {
     const uint64_t hash = table_.Hash(k);
     auto& shard = table_.ShardOf(hash);
-    WriterLock lock(shard);
+    const auto found = table_.LockAndFind(shard, hash, k);
+    WriterLock lock(shard, IsHeld());
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
-    const auto found = table_.FindLocked(shard, hash, k);
     if (!found) return Errno::kNoEnt;
     *node = table_.NodeOf(found.place.element);
     const Errno error = visitor(found.place.element);

@@ -175,7 +175,7 @@ class PerCpuHashMap final : public LocalMap {
                     BatchFlags flags = {}) override;
   Errno Freeze() override {
     return rights_.Freeze([&](auto change) {
-      table_.With([&](auto& table) { table.WithAllLocked(change); });
+      table_.With([&](auto& table) { table.Announce(change); });
     });
   }
 
@@ -239,6 +239,11 @@ class PerCpuHashMap final : public LocalMap {
   ABSL_ATTRIBUTE_NOINLINE Errno PutIn(Table& table, View view, Key key,
                                       const void* value, uint64_t flags);
 
+  // Asked under the lock of a shard.
+  bool MayChange(View view) const {
+    return view == View::kProgram || !rights_.frozen();
+  }
+
   internal::PerCpuSlots<P>& slots() { return elements_.slots(); }
 
   void Write(View view, Slices slices, const void* value) {
@@ -262,11 +267,12 @@ class PerCpuHashMap final : public LocalMap {
   bool Insert(Table& table, Shard& shard, View view, const Place& place,
               uint64_t hash, Key key, const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    const Slices slices = elements_.Take();
-    Fill(view, slices, value);
-    if (table.InsertLocked(shard, place, hash, key, &slices)) return true;
-    elements_.GiveBack(slices);
-    return false;
+    Slices slices;
+    return table.InsertMadeLocked(shard, place, hash, key, [&] {
+      slices = elements_.Take();
+      Fill(view, slices, value);
+      return &slices;
+    });
   }
 
   template <typename Table, typename Shard, typename Place>
@@ -323,13 +329,19 @@ constexpr DefCheck PerCpuHashMap<P>::Check(const MapDef& def) {
 template <Profile P>
 Errno PerCpuHashMap<P>::Read(const void* key, void* value) {
   return With(key, [&](auto& table, auto k) {
+    const auto copy = [&](const auto& place) {
+      slots().CopyAllOut(value, SlicesAt(table, place));
+    };
+    if (value != nullptr && table.TryUse(k, copy, [] { return true; })) {
+      return Errno::kOk;
+    }
     const uint64_t hash = table.Hash(k);
     auto& shard = table.ShardOf(hash);
     ReaderLock lock(shard);
     const auto place = table.FindLocked(shard, hash, k);
     if (!place) return Errno::kNoEnt;
     if (value == nullptr) return Errno::kFault;
-    slots().CopyAllOut(value, SlicesAt(table, place));
+    copy(place);
     return Errno::kOk;
   });
 }
@@ -338,16 +350,11 @@ template <Profile P>
 template <typename Table, typename Key>
 Errno PerCpuHashMap<P>::PutPlain(Table& table, View view, Key key,
                                  const void* value) {
-  const uint64_t hash = table.Hash(key);
-  auto& shard = table.ShardOf(hash);
-  {
-    WriterLock lock(shard);
-    if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
-    typename Table::Place old;
-    if (table.FindQuicklyLocked(shard, hash, key, &old) && old) [[likely]] {
-      Write(view, SlicesAt(table, old), value);
-      return Errno::kOk;
-    }
+  const bool done = table.TryUse(
+      key, [&](const auto& old) { Write(view, SlicesAt(table, old), value); },
+      [&] { return MayChange(view); });
+  if (done) [[likely]] {
+    return Errno::kOk;
   }
   return PutIn(table, view, key, value, kAny);
 }
@@ -362,7 +369,7 @@ Errno PerCpuHashMap<P>::PutIn(Table& table, View view, Key key,
   auto& shard = table.ShardOf(hash);
   do {
     WriterLock lock(shard);
-    if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
+    if (!MayChange(view)) return Errno::kPerm;
     const auto old = table.FindLocked(shard, hash, key);
     if (old && flags == kNoExist) return Errno::kExist;
     if (!old && flags == kExist) return Errno::kNoEnt;
@@ -378,10 +385,19 @@ Errno PerCpuHashMap<P>::PutIn(Table& table, View view, Key key,
 template <Profile P>
 Errno PerCpuHashMap<P>::Remove(View view, const void* key) {
   return With(key, [&](auto& table, auto k) {
+    bool found = false;
+    if (table.TryErase(
+            k, &found,
+            [&](const auto& place) {
+              elements_.GiveBack(SlicesAt(table, place));
+            },
+            [&] { return MayChange(view); })) {
+      return found ? Errno::kOk : Errno::kNoEnt;
+    }
     const uint64_t hash = table.Hash(k);
     auto& shard = table.ShardOf(hash);
     WriterLock lock(shard);
-    if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
+    if (!MayChange(view)) return Errno::kPerm;
     const auto place = table.FindLocked(shard, hash, k);
     if (!place) return Errno::kNoEnt;
     Erase(table, shard, place, hash);

@@ -1,6 +1,7 @@
 #include "profiles/cloud.h"
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <random>
@@ -11,13 +12,21 @@
 namespace bpfmap {
 
 void SpinThenYield::Once() {
-  // A lock is held for tens of nanoseconds. Whoever waits longer waits for a
-  // thread that is not running, or for a resize.
-  constexpr int kSpins = 64;
-  if (spins_ < kSpins) {
-    ++spins_;
-  } else {
+  // A lock is held for tens of nanoseconds, and for a microsecond or two where
+  // much is done at once. Who waits for some 5 waits for a thread that is not
+  // running, or for a resize.
+  constexpr int kLooks = 64;
+  constexpr int kMostDoublings = 8;
+  if (looks_ == kLooks) {
     std::this_thread::yield();
+    return;
+  }
+  // Each look takes the lock's cache line from the holder, so they become rare.
+  // (Here is nothing to do in between: in a virtual machine, an instruction
+  // that makes a CPU pause may cost far more than the wait.)
+  const int turns = 1 << std::min(looks_++, kMostDoublings);
+  for (int turn = 0; turn < turns; ++turn) {
+    std::atomic_signal_fence(std::memory_order_seq_cst);
   }
 }
 

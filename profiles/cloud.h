@@ -12,16 +12,18 @@
 #include "profiles/mutex.h"
 #include "profiles/profile.h"
 #include "profiles/reader_writer_lock.h"
+#include "profiles/thread_number.h"
 
 namespace bpfmap {
 
-// Spins for a short time, then lets another thread run.
+// Spins for a few microseconds, with looks that become rare; then lets another
+// thread run.
 class SpinThenYield {
  public:
   void Once();
 
  private:
-  int spins_ = 0;
+  int looks_ = 0;
 };
 using RwLock = BasicRwLock<SpinThenYield>;
 
@@ -33,6 +35,7 @@ struct Cloud {
   static constexpr std::size_t kCacheLineSize = 64;
   using Lock = RwLock;
   using Mutex = BasicMutex<SpinThenYield>;
+  using BitLock = BasicBitLock<SpinThenYield>;
   using Memory = Heap;
   using Event = bpfmap::Event;
 
@@ -42,6 +45,10 @@ struct Cloud {
   // Virtual CPUs: see cpu.h.
   static int PossibleCpus() { return bpfmap::PossibleCpus(); }
   static int CurrentCpu() { return bpfmap::CurrentCpu(); }
+
+  // See thread_number.h.
+  static constexpr int kThreadNumbers = bpfmap::kThreadNumbers;
+  static int ThreadNumber() { return bpfmap::ThreadNumber(); }
 
   // See profile.h. By frame pointers: where code was compiled without them,
   // that is `caller` alone.

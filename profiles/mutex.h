@@ -17,6 +17,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
 
 namespace bpfmap {
@@ -48,6 +49,43 @@ class ABSL_LOCKABLE BasicMutex {
   }
 
   std::atomic<uint32_t> taken_{0};
+};
+
+// The same in the lowest bit of a word, the rest of which is the holder's: it
+// may store to the word, and who waits changes that bit alone.
+template <typename Wait>
+struct BasicBitLock {
+  static void Lock(uint64_t* word) {
+    if (!TryTake(word)) LockSlow(word);
+  }
+  // Takes it if nobody has it and the word is `expected`; and sets the bits
+  // `also`.
+  static bool TryLock(uint64_t* word, uint64_t expected, uint64_t also) {
+    return (expected & kTaken) == 0 &&
+           __atomic_compare_exchange_n(word, &expected,
+                                       expected | kTaken | also, /*weak=*/false,
+                                       __ATOMIC_ACQUIRE, __ATOMIC_RELAXED);
+  }
+  static void Unlock(uint64_t* word) {
+    // Release pairs with the acquire of whoever takes it next.
+    __atomic_store_n(word, __atomic_load_n(word, __ATOMIC_RELAXED) & ~kTaken,
+                     __ATOMIC_RELEASE);
+  }
+
+ private:
+  static constexpr uint64_t kTaken = 1;
+
+  static bool TryTake(uint64_t* word) {
+    return (__atomic_fetch_or(word, kTaken, __ATOMIC_ACQUIRE) & kTaken) == 0;
+  }
+
+  ABSL_ATTRIBUTE_NOINLINE static void LockSlow(uint64_t* word) {
+    Wait wait;
+    do {
+      wait.Once();
+    } while ((__atomic_load_n(word, __ATOMIC_RELAXED) & kTaken) != 0 ||
+             !TryTake(word));
+  }
 };
 
 }  // namespace bpfmap

@@ -17,6 +17,8 @@
 //                    ReaderUnlock; usually a BasicRwLock.
 //   Mutex            Lock with Lock and Unlock, for sections of a few
 //                    instructions; usually a BasicMutex.
+//   BitLock          Where kLazyMemory: the same in the lowest bit of a word;
+//                    usually a BasicBitLock.
 //   Memory           Where maps live. Thread-safe.
 //     Allocate(bytes, alignment): zeroed memory, or null when spent.
 //     Deallocate(p): gives it back, or does nothing.
@@ -29,6 +31,10 @@
 //                    same for as long as one of them exists; and which one the
 //                    calling thread is on, see cpu.h. Without them there is
 //                    one.
+//   kThreadNumbers, ThreadNumber()
+//                    Optional: how many numbers there are for threads; and that
+//                    of the calling thread, from 0 on, which no other living
+//                    thread has, or -1, see thread_number.h.
 //   CallStack(caller, addresses, most)
 //                    Optional: the return addresses of the calling thread's
 //                    stack, the innermost first, from `caller` on, which is one
@@ -82,6 +88,14 @@ constexpr int PossibleCpusOf() {
     return P::PossibleCpus();
   } else {
     return 1;
+  }
+}
+template <Profile P>
+constexpr int ThreadNumbersOf() {
+  if constexpr (requires { P::ThreadNumber(); }) {
+    return P::kThreadNumbers;
+  } else {
+    return 0;
   }
 }
 template <Profile P>

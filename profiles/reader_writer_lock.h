@@ -141,6 +141,9 @@ class ABSL_LOCKABLE BasicRwLock {
   std::atomic<uint32_t> waiting_{0};
 };
 
+// Says to a guard that the thread holds the lock already.
+struct IsHeld {};
+
 // Holds a lock, or anything with Lock and Unlock, as its writer.
 template <typename L>
 class ABSL_SCOPED_LOCKABLE WriterLock {
@@ -149,6 +152,8 @@ class ABSL_SCOPED_LOCKABLE WriterLock {
       : lock_(lock) {
     lock_.Lock();
   }
+  WriterLock(L& lock, IsHeld) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock)
+      : lock_(lock) {}
   ~WriterLock() ABSL_UNLOCK_FUNCTION() { lock_.Unlock(); }
   WriterLock(const WriterLock&) = delete;
   WriterLock& operator=(const WriterLock&) = delete;

@@ -68,6 +68,7 @@ struct Mappable {
   static constexpr std::size_t kCacheLineSize = kPageSize;
   using Lock = Cloud::Lock;
   using Mutex = Cloud::Mutex;
+  using BitLock = Cloud::BitLock;
   using Memory = MappableMemory;
   using Event = RingEventFile;
 

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "gtest/gtest.h"
+#include "profiles/mutex.h"
 #include "tests/random_seed.h"
 
 namespace bpfmap::internal {
@@ -90,6 +91,46 @@ TEST(GroupTest, AChangeEndsWithAnotherVersionAndKeepsTheTags) {
         Taken(group.Load().WithTag(GroupView::TagOf(HashWithTag(slot + 1)))),
         std::set<uint32_t>{slot});
   }
+}
+
+struct NoWait {
+  void Once() {}
+};
+using BitLock = BasicBitLock<NoWait>;
+
+TEST(GroupTest, ReadersDoNotMindTheLock) {
+  Group group;
+  const GroupView before = group.Load();
+  BitLock::Lock(group.lock_word());
+  const GroupView locked = group.Load();
+  EXPECT_TRUE(group.Unchanged(before));
+  EXPECT_TRUE(group.Unchanged(locked));
+  BitLock::Unlock(group.lock_word());
+  EXPECT_TRUE(group.Unchanged(before));
+  EXPECT_TRUE(group.Unchanged(locked));
+}
+
+TEST(GroupTest, ALookAllowsTheLockAsLongAsNothingChanged) {
+  Group group;
+  const GroupView first = group.Load();
+  ASSERT_TRUE(group.TryLock<BitLock>(first));
+  EXPECT_FALSE(group.TryLock<BitLock>(first));
+  EXPECT_FALSE(group.TryLock<BitLock>(group.Load()));
+  EXPECT_FALSE(group.TryBegin<BitLock>(first));
+  group.UnlockUnchanged(first);
+
+  ASSERT_TRUE(group.TryBegin<BitLock>(first));
+  EXPECT_TRUE(group.Load().changing());
+  EXPECT_FALSE(group.Unchanged(first));
+  EXPECT_FALSE(group.Unchanged(group.Load()));
+  EXPECT_FALSE(group.TryLock<BitLock>(first));
+  EXPECT_FALSE(group.TryBegin<BitLock>(group.Load()));
+  group.End(first);
+
+  EXPECT_FALSE(group.Unchanged(first));
+  EXPECT_FALSE(group.TryLock<BitLock>(first));
+  EXPECT_FALSE(group.TryBegin<BitLock>(first));
+  EXPECT_TRUE(group.TryLock<BitLock>(group.Load()));
 }
 
 }  // namespace

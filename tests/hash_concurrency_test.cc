@@ -340,6 +340,50 @@ TEST_P(HashConcurrencyTest, ExactlyMaxEntriesInsertsSucceed) {
   }
 }
 
+// More threads than a table has caches for.
+TEST_P(HashConcurrencyTest, ThreadsThatComeAndGoLeaveNoRoomBehind) {
+  constexpr uint64_t kThreads = 100;
+  constexpr uint32_t kMaxEntries = 1024;
+  const TestMap map = NewMap(kMaxEntries);
+  for (int round = 0; round < 3 && !HasFailure(); ++round) {
+    std::atomic<uint32_t> inserted{0};
+    ThreadTeam team;
+    for (uint64_t thread = 0; thread < kThreads; ++thread) {
+      team.AddWorker([&, thread] {
+        for (uint64_t i = 0; i < kMaxEntries / kThreads + 2; ++i) {
+          const Key key = Key::Of(i * kThreads + thread);
+          const Errno error = map->Update(&key, &i, kNoExist);
+          if (error == Errno::kOk) {
+            ++inserted;
+          } else if (error != Errno::k2Big) {
+            return Unexpected("insert", error);
+          }
+        }
+        return AssertionSuccess();
+      });
+    }
+    team.Run();
+    EXPECT_EQ(inserted, kMaxEntries);
+    EXPECT_EQ(CountByWalk(*map), kMaxEntries);
+
+    ThreadTeam deleters;
+    for (uint64_t thread = 0; thread < kThreads; ++thread) {
+      deleters.AddWorker([&, thread] {
+        for (uint64_t i = 0; i < kMaxEntries / kThreads + 2; ++i) {
+          const Key key = Key::Of(i * kThreads + thread);
+          const Errno error = map->Delete(&key);
+          if (error != Errno::kOk && error != Errno::kNoEnt) {
+            return Unexpected("delete", error);
+          }
+        }
+        return AssertionSuccess();
+      });
+    }
+    deleters.Run();
+    EXPECT_EQ(CountByWalk(*map), 0u);
+  }
+}
+
 TEST_P(HashConcurrencyTest, ThereIsRoomForEveryThreadsShareOfTheKeys) {
   constexpr uint64_t kThreads = 3;
   for (uint64_t share : {1, 20}) {

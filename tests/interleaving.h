@@ -57,6 +57,18 @@ class ABSL_LOCKABLE ObservedLock {
   std::atomic<int> writers_{0};  // inside
 };
 
+struct ObservedBitLock {
+  static void Lock(uint64_t* word) {
+    if (reach_lock) reach_lock(__atomic_load_n(word, __ATOMIC_RELAXED) & 1);
+    Cloud::BitLock::Lock(word);
+  }
+  static bool TryLock(uint64_t* word, uint64_t expected, uint64_t also) {
+    if (reach_lock) reach_lock(/*must_wait=*/false);
+    return Cloud::BitLock::TryLock(word, expected, also);
+  }
+  static void Unlock(uint64_t* word) { Cloud::BitLock::Unlock(word); }
+};
+
 // `kLazy` chooses between the tables that hash maps have.
 template <bool kLazy = true>
 struct Interleaved {
@@ -67,7 +79,10 @@ struct Interleaved {
   static constexpr std::size_t kCacheLineSize = 64;
   using Lock = ObservedLock;
   using Mutex = ObservedLock;
+  using BitLock = ObservedBitLock;
   using Memory = Heap;
+  static constexpr int kThreadNumbers = Cloud::kThreadNumbers;
+  static int ThreadNumber() { return Cloud::ThreadNumber(); }
   static uint64_t RandomSeed() { return 1; }
 };
 static_assert(Profile<Interleaved<true>> && Profile<Interleaved<false>>);

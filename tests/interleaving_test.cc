@@ -400,6 +400,67 @@ TYPED_TEST(InterleavingTest, AnInsertThatMeetsAGrowthIsNotLost) {
                       [&] { EXPECT_EQ(map.Lookup(kSize), 5); });
 }
 
+// Whoever looked for the key before must look again.
+TYPED_TEST(InterleavingTest, AKeyThatComesWithAGrowthIsThereOnce) {
+  TypeParam map;
+  for (const uint64_t flags : {kAny, kNoExist}) {
+    const int points = ForEachInterleaving(
+        [&] {
+          map.Renew();
+          EXPECT_EQ(map.Delete(0), Errno::kOk);
+        },
+        [&] { std::ignore = map.Update(kSize, 1, flags); },
+        [&] {
+          EXPECT_EQ(map->Resize(100 * kSize), Errno::kOk);
+          std::ignore = map.Update(kSize, 2);
+        },
+        [&] {
+          EXPECT_TRUE(map.Lookup(kSize).has_value());
+          EXPECT_EQ(map.Delete(kSize), Errno::kOk);
+          EXPECT_EQ(map.Lookup(kSize), std::nullopt);
+        });
+    EXPECT_GT(points, 0);
+  }
+}
+
+TYPED_TEST(InterleavingTest, AKeyThatMovesWithAGrowthIsDeletedForGood) {
+  TypeParam map;
+  Errno deleted;
+  const int points = ForEachInterleaving(
+      [&] { map.Renew(); }, [&] { deleted = map.Delete(3); },
+      [&] {
+        EXPECT_EQ(map->Resize(100 * kSize), Errno::kOk);
+        std::ignore = map.Update(3, 2, kExist);
+      },
+      [&] {
+        EXPECT_EQ(deleted, Errno::kOk);
+        EXPECT_EQ(map.Lookup(3), std::nullopt);
+        EXPECT_EQ(map.Contents().size(), kSize - 1);
+      });
+  EXPECT_GT(points, 0);
+}
+
+TYPED_TEST(InterleavingTest, AnInsertFindsTheRoomThatADeleteLeaves) {
+  TypeParam map;
+  Errno inserted;
+  bool gone_before = false;
+  // Each key goes from another group.
+  for (uint32_t key = 0; key < kSize; key += 5) {
+    const int points = ForEachInterleaving(
+        [&] { map.Renew(); }, [&] { inserted = map.Update(kSize, 1); },
+        [&] { EXPECT_EQ(map.Delete(key), Errno::kOk); },
+        [&] {
+          const uint32_t size = inserted == Errno::kOk ? kSize : kSize - 1;
+          EXPECT_EQ(map.Contents().size(), size);
+          EXPECT_EQ(map.Update(kSize, 1), Errno::kOk);
+          EXPECT_EQ(map.Update(kSize + 1, 1), Errno::k2Big);
+          gone_before = gone_before || inserted == Errno::kOk;
+        });
+    EXPECT_GT(points, 0);
+  }
+  EXPECT_TRUE(gone_before);
+}
+
 TYPED_TEST(InterleavingTest, AShrinkLeavesNoMoreElementsThanItSays) {
   TypeParam map;
   Errno shrunk;

@@ -1,4 +1,4 @@
-// BasicMutex, as the profiles have it.
+// BasicMutex and BasicBitLock, as the profiles have them.
 
 #include "profiles/mutex.h"
 
@@ -51,6 +51,36 @@ TYPED_TEST(MutexTest, WhatOneThreadDoesUnderItNoOtherSeesHalfDone) {
   team.Run();
   WriterLock lock(account.mutex);
   EXPECT_EQ(account.one, begun[0] + begun[1] + begun[2] + begun[3]);
+}
+
+// The word counts in steps of 4; bit 1 is set for a while.
+TEST(BitLockTest, TheHolderOwnsTheRestOfTheWord) {
+  uint64_t word = 0;
+  uint64_t count = 0;  // under the lock, too
+  ThreadTeam team;
+  uint64_t begun[4] = {};
+  for (uint64_t& mine : begun) {
+    team.AddWorker([&]() -> testing::AssertionResult {
+      Steps steps(100'000);
+      while (steps.Next()) {
+        const uint64_t seen = __atomic_load_n(&word, __ATOMIC_RELAXED);
+        if (Cloud::BitLock::TryLock(&word, seen, /*also=*/2)) {
+          if (seen != 4 * count)
+            return testing::AssertionFailure() << "changed";
+        } else {
+          Cloud::BitLock::Lock(&word);
+        }
+        ++count;
+        __atomic_store_n(&word, 4 * count + 1, __ATOMIC_RELAXED);
+        Cloud::BitLock::Unlock(&word);
+      }
+      mine = steps.begun();
+      return testing::AssertionSuccess();
+    });
+  }
+  team.Run();
+  EXPECT_EQ(count, begun[0] + begun[1] + begun[2] + begun[3]);
+  EXPECT_EQ(word, 4 * count);
 }
 
 }  // namespace

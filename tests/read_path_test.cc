@@ -167,19 +167,26 @@ TEST_F(ReadPathDeathTest, AnUpdateOfReadOnlyPagesIsNoticed) {
       "");
 }
 
-// The lock's line is left as it was found, and comes on top.
+// A line with nothing but the lock is left as it was found, and comes on top.
 TYPED_TEST(ReadPathTest, AnUpdateChangesAFewLinesHoweverLargeTheMap) {
   this->Make(8);
   std::string value(8, 'a');
+  uint32_t lines_of_all = 0;
   for (uint32_t key = 0; key < this->kFilled; ++key) {
     value[0] = static_cast<char>('a' + key % 7);
-    // The version and tags of a group, or the version and spare of a shard and
-    // a link; and the element, which may lie across two lines as the link's.
-    EXPECT_LE(this->pages_.LinesChangedBy([&] {
+    const int lines = this->pages_.LinesChangedBy([&] {
       EXPECT_EQ(this->map_->UpdateElem(this->Key(key), value.data(), kExist),
                 Errno::kOk);
-    }),
-              6);
+    });
+    // The lock, version and tags of a group, or the version and spare of a
+    // shard and a link; and the element, which may lie across two lines as the
+    // link's.
+    EXPECT_LE(lines, 6);
+    lines_of_all += lines;
+  }
+  // Groups that were full have longer ways, but those are few.
+  if (std::is_same_v<TypeParam, HashMap<InPages<Cloud>>>) {
+    EXPECT_LE(lines_of_all, this->kFilled * 2.1);
   }
 }
 

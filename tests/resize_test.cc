@@ -532,6 +532,7 @@ struct Rationed {
   static constexpr std::size_t kCacheLineSize = 64;
   using Lock = RwLock;
   using Mutex = Cloud::Mutex;
+  using BitLock = Cloud::BitLock;
   using Memory = RationedHeap;
   static uint64_t RandomSeed() { return 1; }
 };

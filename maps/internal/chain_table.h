@@ -187,10 +187,39 @@ class ChainTable {
     return Walk(shard, shard.version(), hash, key);
   }
 
-  template <typename Key>
-  bool FindQuicklyLocked(Shard& shard, uint64_t hash, Key key,
-                         Place* place) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
-    *place = FindLocked(shard, hash, key);
+  // As GroupTable's.
+  template <typename Key, typename Allowed>
+  bool TryPut(Key key, const void* value, Allowed allowed) {
+    const uint64_t hash = Hash(key);
+    Shard& shard = ShardOf(hash);
+    WriterLock lock(shard);
+    const Place place = FindLocked(shard, hash, key);
+    if (!allowed(static_cast<bool>(place))) return false;
+    if (!place) return InsertLocked(shard, place, hash, key, value);
+    ReplaceLocked(shard, place, hash, key, value);
+    return true;
+  }
+  template <typename Key, typename Use, typename Allowed>
+  bool TryErase(Key key, bool* found, Use use, Allowed allowed) {
+    const uint64_t hash = Hash(key);
+    Shard& shard = ShardOf(hash);
+    WriterLock lock(shard);
+    if (!allowed()) return false;
+    const Place place = FindLocked(shard, hash, key);
+    *found = static_cast<bool>(place);
+    if (!place) return true;
+    use(place);
+    EraseLocked(shard, place, hash);
+    return true;
+  }
+  template <typename Key, typename Use, typename Allowed>
+  bool TryUse(Key key, Use use, Allowed allowed) {
+    const uint64_t hash = Hash(key);
+    Shard& shard = ShardOf(hash);
+    WriterLock lock(shard);
+    const Place place = FindLocked(shard, hash, key);
+    if (!place || !allowed()) return false;
+    use(place);
     return true;
   }
 
@@ -217,10 +246,18 @@ class ChainTable {
 
   // Inserts a key that is absent. Returns false if the table is full.
   template <typename Key>
-  bool InsertLocked(Shard& shard, const Place&, uint64_t hash, Key key,
+  bool InsertLocked(Shard& shard, const Place& place, uint64_t hash, Key key,
                     const void* value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    return InsertMadeLocked(shard, place, hash, key, [=] { return value; });
+  }
+  // The same, with the value at make_value(), which is called if there is room.
+  template <typename Key, typename MakeValue>
+  bool InsertMadeLocked(Shard& shard, const Place&, uint64_t hash, Key key,
+                        MakeValue make_value)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     const uint32_t fresh = allocator_.TakeForElement(*this);
     if (fresh == Allocator::kNone) return false;
+    const void* const value = make_value();
     StripeWrite<P> write(shard);
     Fill(fresh, hash, key, value, /*next=*/0);
     const Place behind = FirstNotBefore(fresh, HeadOf(CurrentChains(), hash));
@@ -311,7 +348,7 @@ class ChainTable {
 
   // Runs `change` while no other thread holds the lock of any shard.
   template <typename Change>
-  void WithAllLocked(Change change) {
+  void Announce(Change change) {
     shards_.WithAllLocked(change);
   }
 

@@ -1,22 +1,33 @@
 // Group: 16 bytes that say what is in 12 neighbouring slots of a hash table.
 //
-//   u32 version | 12 tags of one byte each
+//   u32 state | 12 tags of one byte each
+//
+//   state:  bit 0      locked: somebody has the lock that the group is
+//           bit 1      changing: what follows is about to be another
+//           bit 2      overflow: keys of this group are elsewhere too, because
+//                      it was full once
+//           bits 3-31  version: counts the changes
 //
 // A tag is about one byte of the hash of the key in its slot, or 0 if the slot
-// is empty. The version is even while nobody changes the group; bit 1 of it
-// says that keys of this group are elsewhere too, because it was full once.
+// is empty.
 //
 // Readers take no lock. They load the group, look at the slots whose tags fit,
-// and then ask whether the version is still the same: if so, what they saw was
-// all there at once. Writers (one at a time, under a lock of the table's) make
-// the version odd before the first store and even, and larger, with the last.
+// and then ask whether the state is still the same, but for the lock: if so,
+// what they saw was all there at once. Writers (one at a time, under the lock
+// of this group or another one of the table's) say that it is changing before
+// the first store, and count the version up with the last.
 //
-// Memory order: Begin() stores the odd version before anything else of the
-// change (release fence), End() the even one after it (release store). A reader
-// whose loads saw a part of the change sees, behind its acquire fence, the odd
-// version or a later one too. Tags are published by End() or by a release store
-// before it and loaded with acquire, so who reaches a slot through its tag sees
-// the slot as it was filled.
+// The holder of the lock alone stores to the group; who waits for it does
+// nothing but try to set the lowest bit. A thread that has loaded the group may
+// take the lock on the condition that nothing changed since (TryLock), and then
+// need not look again.
+//
+// Memory order: Begin() says "changing" before anything else of the change
+// (release fence), End() stores the new version after it (release store). A
+// reader whose loads saw a part of the change sees, behind its acquire fence,
+// the word of Begin() or a later one too. Tags are published by End() or by a
+// release store before it and loaded with acquire, so who reaches a slot
+// through its tag sees the slot as it was filled.
 
 #ifndef BPFMAP_MAPS_INTERNAL_GROUP_H_
 #define BPFMAP_MAPS_INTERNAL_GROUP_H_
@@ -68,7 +79,6 @@ class GroupView {
   constexpr GroupView() = default;
   constexpr GroupView(uint64_t low, uint64_t high) : low_(low), high_(high) {}
 
-  uint32_t version() const { return static_cast<uint32_t>(low_); }
   bool changing() const { return (low_ & kChanging) != 0; }
   bool has_overflow() const { return (low_ & kOverflow) != 0; }
   bool has_tags() const { return ((low_ >> 32) | high_) != 0; }
@@ -100,12 +110,13 @@ class GroupView {
 
  private:
   friend class Group;
-  static constexpr uint64_t kChanging = 1;
-  static constexpr uint64_t kOverflow = 2;
-  static constexpr uint64_t kOneVersion = 4;
-  static constexpr int kVersionBytes = 4;
-  static_assert(SlotSet::kFirstBit == kVersionBytes);
-  static constexpr uint32_t kAllSlots = ((1U << kSlots) - 1) << kVersionBytes;
+  static constexpr uint64_t kLocked = 1;
+  static constexpr uint64_t kChanging = 2;
+  static constexpr uint64_t kOverflow = 4;
+  static constexpr uint64_t kOneVersion = 8;
+  static constexpr int kStateBytes = 4;
+  static_assert(SlotSet::kFirstBit == kStateBytes);
+  static constexpr uint32_t kAllSlots = ((1U << kSlots) - 1) << kStateBytes;
   static constexpr uint64_t kOnes = 0x0101010101010101;
 
   // All bits of the byte in which the tag of a slot is.
@@ -116,7 +127,7 @@ class GroupView {
   static constexpr std::array<SlotByte, kSlots> kByteOfSlot = [] {
     std::array<SlotByte, kSlots> bytes{};
     for (uint32_t slot = 0; slot < kSlots; ++slot) {
-      const uint32_t at = kVersionBytes + slot;
+      const uint32_t at = kStateBytes + slot;
       (at < 8 ? bytes[slot].low : bytes[slot].high) = uint64_t{0xff}
                                                       << (at % 8 * 8);
     }
@@ -146,7 +157,7 @@ class GroupView {
         (((~not_zero & kTops) >> 7) * 0x0102040810204080) >> 56);
   }
 
-  uint64_t low_ = 0;   // version, tags 0 to 3
+  uint64_t low_ = 0;   // state, tags 0 to 3
   uint64_t high_ = 0;  // tags 4 to 11
 };
 
@@ -164,8 +175,9 @@ class Group {
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool Unchanged(const GroupView& view) const {
     // Pairs with the release fence in Begin().
     std::atomic_thread_fence(std::memory_order_acquire);
-    return static_cast<uint32_t>(__atomic_load_n(&low_, __ATOMIC_RELAXED)) ==
-           (view.version() & ~static_cast<uint32_t>(GroupView::kChanging));
+    const uint64_t differs = __atomic_load_n(&low_, __ATOMIC_RELAXED) ^
+                             (view.low_ & ~GroupView::kChanging);
+    return static_cast<uint32_t>(differs & ~GroupView::kLocked) == 0;
   }
 
   // Starts and ends a change. `view` is what Load() gave to this writer, and
@@ -180,8 +192,53 @@ class Group {
     __atomic_store_n(&low_, NextVersion(view.low_), __ATOMIC_RELEASE);
   }
 
+  // The word whose lowest bit is the lock.
+  uint64_t* lock_word() { return &low_; }
+
+  // Takes the lock if nobody has it and the group is as it was when `view` was
+  // loaded. TryBegin() starts a change, too, and End(view) then ends both.
+  template <typename BitLock>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryLock(const GroupView& view) {
+    return BitLock::TryLock(&low_, view.low_, 0);
+  }
+  template <typename BitLock>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryBegin(const GroupView& view) {
+    if (!BitLock::TryLock(&low_, view.low_, GroupView::kChanging)) return false;
+    // As in Begin().
+    std::atomic_thread_fence(std::memory_order_release);
+    return true;
+  }
+
+  // TryLock(), after which `view` is what Load() would give to the holder: a
+  // load would wait for the atomic instruction.
+  template <typename BitLock>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryLockAndLoad(GroupView& view) {
+    if (!TryLock<BitLock>(view)) return false;
+    view.low_ |= GroupView::kLocked;
+    return true;
+  }
+
+  // Gives the lock back, of a group in which nothing changed since TryLock() or
+  // TryBegin().
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void UnlockUnchanged(const GroupView& view) {
+    // Release pairs with the acquire of whoever takes it next.
+    __atomic_store_n(&low_, view.low_, __ATOMIC_RELEASE);
+  }
+
+  // Says that the group will be loaded and then changed, so that its cache line
+  // is asked for once and not twice.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void PrefetchForChange() {
+#ifdef __x86_64__
+    // Compilers emit it only where they may expect a newer processor; one that
+    // does not know it does nothing.
+    asm volatile("prefetchw %0" : : "m"(*this));
+#else
+    __builtin_prefetch(this, 1);
+#endif
+  }
+
  private:
-  // The version is a counter of 30 bits in the low half: it wraps within it.
+  // The version wraps within the low half.
   static uint64_t NextVersion(uint64_t low) {
     constexpr uint32_t kOne = static_cast<uint32_t>(GroupView::kOneVersion);
     return (low & ~uint64_t{0xffffffff}) | (static_cast<uint32_t>(low) + kOne);

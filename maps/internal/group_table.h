@@ -13,14 +13,14 @@
 //
 // Invariants:
 //   1. A key is in one slot of its group or in its chain, and nowhere else.
-//   2. The groups of one 1/shards-th of the hashes, with all that is in them,
-//      belong to one shard. They change under the lock of the shard, between
-//      Begin and End of each group concerned.
-//   3. Free slots and credits are not the same: a shard may insert as long as
-//      it has credit. The credits of all shards and the elements are
-//      max_entries together, so max_entries is exact. A shard without credit
-//      takes half of another's, in one step with both locked, and looks at all
-//      of them with all locked before the table counts as full (MakeRoom).
+//   2. A group of the first generation (5) is a shard: its lock, a bit of its
+//      own (group.h), is that of all keys with such a hash. What belongs to
+//      them changes under this lock, between Begin and End of each group
+//      concerned. Whoever changes a group has its cache line anyway, and needs
+//      no other for the lock. No order is promised among those who wait.
+//   3. Free slots and credits are not the same: who has a credit may insert.
+//      Credits and elements are max_entries together, so max_entries is exact;
+//      see credits.h.
 //   4. Replacing a value fills a free slot and moves the tag: a pointer to the
 //      old value shows the old bytes until its slot is taken again.
 //   5. Growing leaves every slot where it is. It adds a generation, a second
@@ -54,12 +54,12 @@
 #include "absl/base/thread_annotations.h"
 #include "maps/internal/atomic_bytes.h"
 #include "maps/internal/block.h"
+#include "maps/internal/credits.h"
 #include "maps/internal/group.h"
 #include "maps/internal/hash_function.h"
 #include "maps/internal/key.h"
 #include "maps/internal/slab.h"
 #include "maps/internal/slot_allocator.h"
-#include "maps/internal/stripe.h"
 #include "maps/internal/value_layout.h"
 #include "profiles/profile.h"
 #include "profiles/reader_writer_lock.h"
@@ -69,23 +69,31 @@ namespace bpfmap::internal {
 template <Profile P>
 class GroupTable {
  public:
-  struct Shard : Stripe<P> {
-    // Changed under the lock of the shard. Who looks without it, relaxed, sees
-    // a hint.
-    std::atomic<uint32_t> credits{0};
-    uint32_t Credits() const { return credits.load(std::memory_order_relaxed); }
-    void SetCredits(uint32_t count) {
-      credits.store(count, std::memory_order_relaxed);
+  class ABSL_LOCKABLE Shard : public Group {
+   public:
+    ABSL_ATTRIBUTE_ALWAYS_INLINE void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
+      P::BitLock::Lock(this->lock_word());
+    }
+    ABSL_ATTRIBUTE_ALWAYS_INLINE void Unlock() ABSL_UNLOCK_FUNCTION() {
+      P::BitLock::Unlock(this->lock_word());
+    }
+    // Readers come here only where they found no quiet moment.
+    void ReaderLock() ABSL_SHARED_LOCK_FUNCTION() {
+      P::BitLock::Lock(this->lock_word());
+    }
+    void ReaderUnlock() ABSL_UNLOCK_FUNCTION() {
+      P::BitLock::Unlock(this->lock_word());
     }
   };
 
   // One table: groups, their slots and the heads of their chains. Never changes
   // once it is there.
   struct Generation {
-    Group* groups = nullptr;
+    Shard* groups = nullptr;  // as locks: only those of the first generation
     std::byte* slots = nullptr;
     uint32_t* chains = nullptr;  // numbers of overflow slots, 0 for none
     uint64_t group_count = 0;
+    uint64_t groups_of_shard = 0;
   };
 
   // Where a key is: in a slot of a group, in an overflow slot of its chain, or
@@ -111,7 +119,8 @@ class GroupTable {
         hash_(seed),
         memory_(memory),
         block_(memory),
-        bucket_bits_(std::bit_width(std::bit_ceil(uint64_t{max_entries})) - 1),
+        bucket_bits_(std::bit_width((std::bit_ceil(uint64_t{max_entries}) - 1) /
+                                    GroupsFor(max_entries, /*shards=*/1))),
         overflow_(memory),
         overflow_slots_(0) {}
   ~GroupTable() {
@@ -128,10 +137,9 @@ class GroupTable {
   static constexpr uint64_t MemoryNeeded(uint32_t key_size, uint32_t value_size,
                                          uint32_t max_entries) {
     const uint64_t slot_size = RoundUp8(key_size) + RoundUp8(value_size);
-    const uint64_t shards = Shards::CountFor(ShardsFor(max_entries));
-    return Block<P>::PartSize(Shards::MemoryNeeded(ShardsFor(max_entries))) +
-           Block<P>::PartSize(OverflowSize(slot_size, max_entries, shards)) +
-           GenerationSize(slot_size, GroupsFor(max_entries, shards));
+    return Block<P>::PartSize(Credits<P>::MemoryNeeded(max_entries)) +
+           Block<P>::PartSize(OverflowSize(slot_size, max_entries)) +
+           GenerationSize(slot_size, GroupsFor(max_entries, /*shards=*/1));
   }
 
   // Returns false if there is no memory. With `attached`, as many bytes more, a
@@ -139,20 +147,17 @@ class GroupTable {
   // REQUIRES: called once, with the max_entries of the constructor, before
   // anything else.
   bool Init(uint32_t max_entries, uint64_t attached = 0) {
-    const uint32_t shards = ShardsFor(max_entries);
-    const uint64_t shards_size = Shards::MemoryNeeded(shards);
-    const uint64_t overflow_size =
-        OverflowSize(slot_size_, max_entries, Shards::CountFor(shards));
-    if (!block_.Allocate(Block<P>::PartSize(shards_size) +
+    const uint64_t credits_size = Credits<P>::MemoryNeeded(max_entries);
+    const uint64_t overflow_size = OverflowSize(slot_size_, max_entries);
+    if (!block_.Allocate(Block<P>::PartSize(credits_size) +
                          Block<P>::PartSize(overflow_size) + attached)) {
       return false;
     }
     attached_ = block_.Carve(attached);
-    shards_.Init(block_.Carve(shards_size), shards);
+    credits_.Init(block_.Carve(credits_size), max_entries);
     overflow_.Init(block_.Carve(overflow_size), kHeader + slot_size_,
-                   OverflowSlotsFor(max_entries, shards_.count()));
-    if (!AddGeneration(max_entries)) return false;
-    shards_.WithAllLocked([&] { ShareOut(max_entries); });
+                   max_entries);
+    if (!AddGeneration(GroupsFor(max_entries, /*shards=*/1))) return false;
     max_entries_.store(max_entries, std::memory_order_relaxed);
     return true;
   }
@@ -221,7 +226,7 @@ class GroupTable {
     return key.Hash(hash_);
   }
   Shard& ShardOf(uint64_t hash) const {
-    return shards_.At(((hash >> 32) * shards_.count()) >> 32);
+    return generations_[0].groups[GroupOf(generations_[0], hash)];
   }
 
   template <typename Key>
@@ -230,13 +235,76 @@ class GroupTable {
     return FindInAll(hash, key);
   }
 
-  // FindLocked, as long as that is simple. Returns false if it is not.
-  template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool FindQuicklyLocked(
-      [[maybe_unused]] Shard& shard, uint64_t hash, Key key, Place* place) const
-      ABSL_SHARED_LOCKS_REQUIRED(shard) {
-    *place = GroupFor(generations_[0], hash);
-    return !HasGrown() && MatchQuickly(*place, hash, key);
+  // The simple cases, in which a key is looked for before its shard is locked:
+  // what waits for an atomic instruction on the group is then only the change.
+  // What returns false has done nothing: lock the shard, and look again. It
+  // does so, too, where `allowed`, called under the lock, returns false.
+
+  // Puts `value` under `key`, if allowed(whether it is there).
+  template <typename Key, typename Allowed>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryPut(Key key, const void* value,
+                                           Allowed allowed) {
+    const uint64_t hash = Hash(key);
+    Place place;
+    if (!Guess(hash, key, place) ||
+        !place.group->template TryBegin<typename P::BitLock>(place.view))
+        [[unlikely]] {
+      return false;
+    }
+    if (HasGrown() || !allowed(static_cast<bool>(place)) ||
+        (!place && !credits_.Take())) [[unlikely]] {
+      place.group->UnlockUnchanged(place.view);
+      return false;
+    }
+    const GroupView::Tag tag = GroupView::TagOf(hash);
+    GroupView view = place.view;
+    Add(place, tag, key, value, view);
+    if (place) Drop(place, tag, view);
+    place.group->End(view);
+    return true;
+  }
+
+  // Erases `key`, after use(place), if it is there; *found says whether it is.
+  template <typename Key, typename Use, typename Allowed>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryErase(Key key, bool* found, Use use,
+                                             Allowed allowed) {
+    const uint64_t hash = Hash(key);
+    Place place;
+    if (!Guess(hash, key, place) ||
+        !place.group->template TryBegin<typename P::BitLock>(place.view))
+        [[unlikely]] {
+      return false;
+    }
+    *found = static_cast<bool>(place);
+    const bool done = !HasGrown() && allowed();
+    if (!done || !*found) [[unlikely]] {
+      place.group->UnlockUnchanged(place.view);
+      return done;
+    }
+    use(place);
+    GroupView view = place.view;
+    Drop(place, GroupView::TagOf(hash), view);
+    credits_.Give();  // as in EraseLocked()
+    place.group->End(view);
+    return true;
+  }
+
+  // Runs use(place) under the lock of the shard, if `key` is there.
+  template <typename Key, typename Use, typename Allowed>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryUse(Key key, Use use, Allowed allowed) {
+    const uint64_t hash = Hash(key);
+    Place place;
+    if (!Guess(hash, key, place) || !place ||
+        !place.group->template TryLock<typename P::BitLock>(place.view))
+        [[unlikely]] {
+      return false;
+    }
+    const bool done = !HasGrown() && allowed();
+    if (done) [[likely]] {
+      use(place);
+    }
+    place.group->UnlockUnchanged(place.view);
+    return done;
   }
 
   // Puts a new element with `value` in the place of the old one.
@@ -251,7 +319,8 @@ class GroupTable {
     }
     const GroupView::Tag tag = GroupView::TagOf(hash);
     old.group->Begin(old.view);
-    GroupView view = Add(old, tag, key, value);
+    GroupView view = old.view;
+    Add(old, tag, key, value, view);
     Drop(old, tag, view);
     old.group->End(view);
   }
@@ -267,7 +336,8 @@ class GroupTable {
     target.group->Begin(target.view);
     old.group->Begin(old.view);
     const GroupView::Tag tag = GroupView::TagOf(hash);
-    const GroupView target_view = Add(target, tag, key, value);
+    GroupView target_view = target.view;
+    Add(target, tag, key, value, target_view);
     GroupView view = old.view;
     Drop(old, tag, view);
     target.group->End(target_view);
@@ -284,49 +354,59 @@ class GroupTable {
     place.group->End(place.view);
   }
 
-  // Inserts a key that is absent. Returns false if the shard has no credit:
-  // unlock it, MakeRoom(), and look again.
+  // Inserts a key that is absent. Returns false if there is no credit: unlock
+  // the shard, MakeRoom(), and look again.
   template <typename Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool InsertLocked(Shard& shard,
                                                  const Place& place,
                                                  uint64_t hash, Key key,
                                                  const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    const uint32_t credits = shard.Credits();
-    if (credits == 0) [[unlikely]] {
+    return InsertMadeLocked(shard, place, hash, key,
+                            [=]()
+                                ABSL_ATTRIBUTE_ALWAYS_INLINE { return value; });
+  }
+  // The same, with the value at make_value(), which is called if there is a
+  // credit.
+  template <typename Key, typename MakeValue>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool InsertMadeLocked(
+      [[maybe_unused]] Shard& shard, const Place& place, uint64_t hash, Key key,
+      MakeValue make_value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    GroupView view = place.view;
+    if (!credits_.Take()) [[unlikely]] {
       return false;
     }
-    shard.SetCredits(credits - 1);
-    place.group->Begin(place.view);
-    place.group->End(Add(place, GroupView::TagOf(hash), key, value));
+    const void* const value = make_value();
+    place.group->Begin(view);
+    Add(place, GroupView::TagOf(hash), key, value, view);
+    place.group->End(view);
     return true;
   }
 
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void EraseLocked(Shard& shard,
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void EraseLocked([[maybe_unused]] Shard& shard,
                                                 const Place& place,
                                                 uint64_t hash)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    shard.SetCredits(shard.Credits() + 1);
     place.group->Begin(place.view);
     GroupView view = place.view;
     Drop(place, GroupView::TagOf(hash), view);
+    // After Begin() and Drop(): who takes the credit finds an overflow slot,
+    // and who sees what it was taken for sees this key no more. Before End():
+    // who sees that the key is gone finds room.
+    credits_.Give();
     place.group->End(view);
   }
 
-  // Finds credit for the shard of `hash`. Returns false if there is none, and
-  // the key is absent: the table is full.
+  // Gathers credits for an insert. Returns false if there is none, and at the
+  // same time the key is absent: the table is full.
   template <typename Key>
   ABSL_ATTRIBUTE_NOINLINE bool MakeRoom(uint64_t hash, Key key) {
-    if (TakeCredit(ShardOf(hash))) return true;
-    // It may be on its way from shard to shard. Nothing is, in here.
     bool room = false;
-    shards_.WithAllLocked([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      const uint64_t credits = TotalCredits();
-      room = credits > 0 || FindLocked(ShardOf(hash), hash, key);
-      // The shard that asked comes first.
-      if (credits > 0) ShareOut(credits, &ShardOf(hash));
-    });
-    return room;
+    GatherCredits([&](uint32_t& credits) { room = credits > 0; });
+    if (room) return true;
+    Shard& shard = ShardOf(hash);
+    WriterLock lock(shard);
+    return FindLocked(shard, hash, key) || !credits_.Spent();
   }
 
   // Parts of an element.
@@ -354,10 +434,13 @@ class GroupTable {
 
   // Walking. A bucket is a part of the range of hashes.
 
-  // How many buckets there are, for good: as many as Linux has.
-  uint64_t bucket_count() const { return uint64_t{1} << bucket_bits_; }
+  // How many buckets there are, for good: about as many as Linux has, and the
+  // same number for each shard.
+  uint64_t bucket_count() const {
+    return generations_[0].group_count << bucket_bits_;
+  }
   Shard& ShardOfBucket(uint64_t bucket) const {
-    return ShardOf(FirstHash(bucket));
+    return generations_[0].groups[bucket >> bucket_bits_];
   }
 
   // False means that there is nothing in `bucket`, for sure.
@@ -400,10 +483,11 @@ class GroupTable {
   // Returns false if there is none.
   bool NextKey(const void* key, void* next) const;
 
-  // Runs `change` while no other thread holds the lock of any shard.
+  // Runs `change`, and waits until nobody holds a lock who may have missed it.
   template <typename Change>
-  void WithAllLocked(Change change) {
-    shards_.WithAllLocked(change);
+  void Announce(Change change) {
+    change();
+    WaitForShards();
   }
 
   uint32_t max_entries() const {
@@ -414,10 +498,10 @@ class GroupTable {
   // REQUIRES: no larger than what Init() or Grow() made room for.
   bool SetMaxEntries(uint32_t max_entries) {
     bool set = false;
-    shards_.WithAllLocked([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      const uint64_t elements = this->max_entries() - TotalCredits();
+    GatherCredits([&](uint32_t& credits) {
+      const uint32_t elements = this->max_entries() - credits;
       if (elements > max_entries) return;
-      ShareOut(max_entries - elements);
+      credits = max_entries - elements;
       max_entries_.store(max_entries, std::memory_order_relaxed);
       set = true;
     });
@@ -427,12 +511,12 @@ class GroupTable {
   // Makes room for `max_entries` elements. Returns false, and changes nothing,
   // if there is no memory. REQUIRES: one call at a time.
   bool Grow(uint32_t max_entries) requires P::kResizable {
-    if (!overflow_.Grow(OverflowSlotsFor(max_entries, shards_.count())))
-      return false;
+    if (!overflow_.Grow(max_entries)) return false;
     const uint64_t room = Newest().group_count * kElementsPerGroup;
     // At least twice as many groups: generations stay few.
     return max_entries <= room ||
-           AddGeneration(std::max<uint64_t>(max_entries, 2 * room));
+           AddGeneration(GroupsFor(std::max<uint64_t>(max_entries, 2 * room),
+                                   generations_[0].group_count));
   }
 
   // For SlotAllocator: a free overflow slot's link is the list of free ones.
@@ -445,37 +529,25 @@ class GroupTable {
   static constexpr uint64_t kMaxSlotSize = 120;
 
  private:
-  using Shards = StripeSet<P, Shard>;
   using OverflowSlots = SlotAllocator<P, GroupTable>;
 
   static constexpr uint32_t kElementsPerGroup = 8;  // when the table is full
-  static constexpr uint32_t kElementsPerShard = 32;
   static constexpr uint32_t kInChain = GroupView::kSlots;
   static constexpr uint32_t kHeader = 8;  // of an overflow slot
   static constexpr uint32_t kStepsBetweenChecks = 64;
   static constexpr int kTries = 8;
   static constexpr int kMaxGenerations = P::kResizable ? 32 : 1;
 
-  static constexpr uint32_t ShardsFor(uint32_t max_entries) {
-    return std::bit_ceil((max_entries + kElementsPerShard - 1) /
-                         kElementsPerShard);
-  }
-  // Groups do not straddle shards.
+  // Groups do not straddle shards: their number is a multiple of `shards`.
   static constexpr uint64_t GroupsFor(uint64_t entries, uint64_t shards) {
     const uint64_t per_shard = shards * kElementsPerGroup;
     return (entries + per_shard - 1) / per_shard * shards;
   }
-  // All elements, and a spare for each writer.
-  static constexpr uint64_t OverflowSlotsFor(uint64_t entries,
-                                             uint64_t shards) {
-    return entries + shards;
-  }
-
+  // There is an overflow slot for each credit. A writer that needs one more, to
+  // replace an element, is at work on a group with 12 elements that need none.
   static constexpr uint64_t OverflowSize(uint64_t slot_size,
-                                         uint32_t max_entries,
-                                         uint64_t shards) {
-    return Slab<P>::MemoryNeeded(kHeader + slot_size,
-                                 OverflowSlotsFor(max_entries, shards));
+                                         uint32_t max_entries) {
+    return Slab<P>::MemoryNeeded(kHeader + slot_size, max_entries);
   }
   static constexpr uint64_t GenerationSize(uint64_t slot_size,
                                            uint64_t groups) {
@@ -488,10 +560,7 @@ class GroupTable {
     return static_cast<uint32_t>(((hash >> 32) * generation.group_count) >> 32);
   }
   uint64_t BucketOf(uint64_t hash) const {
-    return (hash >> 32) >> (32 - bucket_bits_);
-  }
-  uint64_t FirstHash(uint64_t bucket) const {
-    return (bucket << (32 - bucket_bits_)) << 32;
+    return ((hash >> 32) * bucket_count()) >> 32;
   }
 
   // Where a key that is not in its group, or not looked for yet, would go.
@@ -528,6 +597,18 @@ class GroupTable {
     return *newest_.load(std::memory_order_acquire);
   }
   bool HasGrown() const { return &Newest() != generations_; }
+
+  // Looks for `key` in a table that has not grown, without a lock: nothing of
+  // it is sure before the group is locked as `place.view` says, and HasGrown()
+  // asked then, as keys that come to a later generation leave it unchanged.
+  // Returns false if it is not so simple.
+  template <typename Key>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool Guess(uint64_t hash, Key key,
+                                          Place& place) const {
+    ShardOf(hash).PrefetchForChange();
+    place = GroupFor(generations_[0], hash);
+    return !HasGrown() && MatchQuickly(place, hash, key);
+  }
 
   // Looks for `key` without a lock, and runs use(element) on it if it is there.
   // Returns whether all that was seen was there at once; *element is null if
@@ -660,24 +741,22 @@ class GroupTable {
     return nullptr;
   }
 
-  // Puts the key into an empty slot of the group of `place`, or into its chain.
-  // Returns what the group is then.
+  // Puts the key into an empty slot of its group, which is `view` before and
+  // after, or into its chain.
   // REQUIRES: the shard is locked, between Begin and End of the group.
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE GroupView Add(const Place& place,
-                                             GroupView::Tag tag, Key key,
-                                             const void* value) {
-    GroupView view = place.view;
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Add(const Place& place, GroupView::Tag tag,
+                                        Key key, const void* value,
+                                        GroupView& view) {
     SlotSet empty = view.Empty();
     if (empty.empty()) [[unlikely]] {
       AddToChain(&place.generation->chains[place.index], key, value);
       view.set_overflow(true);
-      return view;
+      return;
     }
     const uint32_t slot = empty.Take();
     Fill(ElementOf(*place.generation, place.index, slot), key, value);
     view.Toggle(slot, tag);
-    return view;
   }
 
   template <typename Key>
@@ -728,10 +807,11 @@ class GroupTable {
     const Generation* const newest = &Newest();
     for (const Generation* generation = generations_; generation <= newest;
          ++generation) {
-      const uint32_t first = GroupOf(*generation, FirstHash(bucket));
-      const uint32_t last = GroupOf(*generation, FirstHash(bucket + 1) - 1);
-      for (uint32_t group = first; group <= last; ++group) {
-        visitor(*generation, group);
+      const uint64_t of_shard = generation->groups_of_shard;
+      const uint64_t first = (bucket * of_shard) >> bucket_bits_;
+      const uint64_t last = ((bucket + 1) * of_shard - 1) >> bucket_bits_;
+      for (uint64_t group = first; group <= last; ++group) {
+        visitor(*generation, static_cast<uint32_t>(group));
       }
     }
   }
@@ -781,66 +861,41 @@ class GroupTable {
     return first;
   }
 
-  // Gives `shard` half the credit of another one. Returns false if none has
-  // any.
-  bool TakeCredit(Shard& shard) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    const uint64_t start = &shard - &shards_.At(0);
-    for (uint32_t i = 1; i < shards_.count(); ++i) {
-      Shard& other = shards_.Of(start + i);
-      if (other.Credits() == 0) continue;
-      // All who hold two locks take them in this order.
-      WriterLock first(*std::min(&shard, &other));
-      WriterLock second(*std::max(&shard, &other));
-      const uint32_t taken = other.Credits() - other.Credits() / 2;
-      other.SetCredits(other.Credits() - taken);
-      shard.SetCredits(shard.Credits() + taken);
-      if (taken > 0) return true;
-    }
-    return false;
+  // See Credits::Gather().
+  template <typename Use>
+  void GatherCredits(Use use) {
+    credits_.Gather([this] { WaitForShards(); }, use);
   }
 
-  // REQUIRES: all shards are locked.
-  uint64_t TotalCredits() const {
-    uint64_t credits = 0;
-    for (uint32_t i = 0; i < shards_.count(); ++i) {
-      credits += shards_.At(i).Credits();
-    }
-    return credits;
-  }
-
-  // Gives every shard the same credit; what remains goes to `first` and those
-  // behind it. REQUIRES: all shards are locked.
-  void ShareOut(uint64_t credits, const Shard* first = nullptr) {
-    const uint32_t count = shards_.count();
-    const uint64_t start = first == nullptr ? 0 : first - &shards_.At(0);
-    for (uint32_t i = 0; i < count; ++i) {
-      shards_.Of(start + i).SetCredits(static_cast<uint32_t>(
-          credits / count + (i < credits % count ? 1 : 0)));
+  // Waits until every shard was unlocked once.
+  void WaitForShards() {
+    for (uint64_t i = 0; i < generations_[0].group_count; ++i) {
+      WriterLock lock(generations_[0].groups[i]);
     }
   }
 
-  // Adds a generation with groups for `entries` elements.
-  bool AddGeneration(uint64_t entries) {
+  // Adds a generation. Nobody has to wait for that: see Guess(),
+  // TryFind() and MayHaveElements() for who has not noticed yet. A writer that
+  // has not may insert into an older one.
+  bool AddGeneration(uint64_t groups) {
     Generation added;
-    added.group_count = GroupsFor(entries, shards_.count());
-    const uint64_t size = GenerationSize(slot_size_, added.group_count);
+    added.group_count = groups;
+    const uint64_t size = GenerationSize(slot_size_, groups);
     if (size > std::numeric_limits<std::size_t>::max()) return false;
     added.slots = static_cast<std::byte*>(
         memory_.Allocate(static_cast<std::size_t>(size), P::kCacheLineSize));
     if (added.slots == nullptr) return false;
-    std::byte* const groups =
+    std::byte* const group_block =
         added.slots +
-        Block<P>::PartSize(added.group_count * GroupView::kSlots * slot_size_);
-    added.groups = reinterpret_cast<Group*>(groups);
+        Block<P>::PartSize(groups * GroupView::kSlots * slot_size_);
+    added.groups = reinterpret_cast<Shard*>(group_block);
     added.chains = reinterpret_cast<uint32_t*>(
-        groups + Block<P>::PartSize(added.group_count * sizeof(Group)));
-    // Writers look for the newest generation under the lock of their shard, and
-    // readers would not find what goes there before they see it.
-    shards_.WithAllLocked([&] {
-      Generation* const slot = &generations_[generation_count_++];
-      *slot = added;
-      newest_.store(slot, std::memory_order_release);
-    });
+        group_block + Block<P>::PartSize(groups * sizeof(Group)));
+    Generation* const slot = &generations_[generation_count_++];
+    *slot = added;
+    slot->groups_of_shard = groups / generations_[0].group_count;
+    // Pairs with the acquire in Newest().
+    newest_.store(slot, std::memory_order_release);
     return true;
   }
 
@@ -854,10 +909,10 @@ class GroupTable {
   int generation_count_ = 0;
 
   typename P::Memory& memory_;
-  Block<P> block_;  // of attached_, shards_ and overflow_
+  Block<P> block_;  // of attached_, credits_ and overflow_
   std::byte* attached_ = nullptr;
-  const uint32_t bucket_bits_;
-  Shards shards_;
+  const int bucket_bits_;
+  Credits<P> credits_;
   std::atomic<uint32_t> max_entries_{0};
   Slab<P> overflow_;
   OverflowSlots overflow_slots_;

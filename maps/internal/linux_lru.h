@@ -16,10 +16,17 @@
 // decision is made before all such nodes are off the lists, so nothing else is
 // different from doing it at once.
 //
-// Locks, in the order in which they are taken: the common lists; one CPU's; a
-// shard of the table. A node has one owner at any time: the table (and, for its
-// place in the order, the lock of the list that it is on), or the thread that
-// took it out of the table, or a list of free nodes.
+// Who leaves is decided under the lock of the common lists, which takes the
+// nodes off them; the elements leave the table after it, so that CPUs wait for
+// each other's decisions and not for each other's memory.
+//
+// Locks, in the order in which they are taken: the batches of one CPU; the
+// common lists; one CPU's; a shard of the table. A node has one owner at any
+// time: the table (and, for its place in the order, the lock of the list that
+// it is on), or the thread that took its element out of the table, or a list of
+// free nodes. A node that was chosen to leave (kLeaving) has two, if another
+// thread deletes or replaces the element before it is evicted: then it stays
+// out of use until both have released it.
 //
 // Thread-safe.
 
@@ -143,10 +150,13 @@ class LinuxLru {
   static constexpr uint32_t kReserve = 1024;  // for one batch
   static constexpr uint32_t kOwnBatch = 4;    // nodes, with kPerCpu
   static constexpr uint32_t kOwnReserve = 16;
+  static constexpr uint32_t kAhead = 8;  // how far PrepareToEvict() goes before
   static constexpr uint32_t kMaxNoted = 256;
   static constexpr uint32_t kPendingCapacity = 512;
-  // Free and pending ones of a CPU: a batch, and what it stole.
-  static constexpr uint32_t kMaxPerCpu = 2 * kMaxBatch;
+  // Free and pending ones of a CPU: a batch, and what it stole; and a batch
+  // that is on its way, when there may be no free ones.
+  static constexpr uint32_t kMaxWithStolen = 2 * kMaxBatch;
+  static constexpr uint32_t kMaxPerCpu = kMaxWithStolen + kMaxBatch;
 
   // Lists and their lock.
   struct alignas(P::kCacheLineSize) OwnLists {
@@ -165,6 +175,8 @@ class LinuxLru {
       pending.Init(ring, kPendingCapacity);
     }
 
+    // Held while a thread gets a batch for this CPU.
+    typename P::Lock batch_lock;
     typename P::Lock lock;
     const uint32_t number;
     uint32_t free_count ABSL_GUARDED_BY(lock) = 0;
@@ -196,8 +208,7 @@ class LinuxLru {
                  uint32_t reserve) {
     WriterLock lock(own.lock);
     own.lists.Init(block_.Carve(LruLists<P>::MemoryNeeded(count, reserve)),
-                   count, reserve);
-    own.lists.free().Own(first, first + count - 1);
+                   first, count, reserve);
   }
 
   // Takes the element of `node` out of the table.
@@ -261,7 +272,7 @@ class LinuxLru {
     const uint32_t node = Steal(cpu);
     if (node == 0) return false;
     cpu.lock.Lock();
-    if (cpu.free_count + cpu.pending.size() < kMaxPerCpu) {
+    if (cpu.free_count + cpu.pending.size() < kMaxWithStolen) {
       cpu.free[cpu.free_count++] = node;
       return true;
     }
@@ -273,30 +284,68 @@ class LinuxLru {
   }
 
   // Hands the pending elements of `cpu` over and gets it a batch of free nodes.
-  // Returns whether it has any now.
+  // Returns false if there was nothing to get.
   bool TakeBatch(Cpu& cpu) {
-    WriterLock common_lock(common_.lock);
-    TakeNoted();
-    WriterLock lock(cpu.lock);
-    if (cpu.free_count != 0) return true;
-    LruLists<P>& lists = common_.lists;
-    LruList<P>& pending = cpu.pending;
-    // Each of the four steps that follow may add to the same list.
-    lists.Reserve(pending.size() + 3 * kMaxBatch);
-    lists.AddAll(pending);
-    lists.Rotate();
-    while (cpu.free_count < batch_) {
-      const uint32_t node = lists.free().Take();
-      if (node == 0) break;
-      cpu.free[cpu.free_count++] = node;
+    WriterLock batch_lock(cpu.batch_lock);
+    uint32_t victims[kMaxBatch];
+    uint32_t victim_count = 0;
+    {
+      WriterLock common_lock(common_.lock);
+      TakeNoted();
+      WriterLock lock(cpu.lock);
+      if (cpu.free_count != 0) return true;
+      LruLists<P>& lists = common_.lists;
+      LruList<P>& pending = cpu.pending;
+      // Each of the four steps that follow may add to the same list.
+      lists.Reserve(pending.size() + 3 * kMaxBatch);
+      lists.AddAll(pending);
+      lists.Rotate();
+      while (cpu.free_count < batch_) {
+        const uint32_t node = lists.free().Take();
+        if (node == 0) break;
+        cpu.free[cpu.free_count++] = node;
+      }
+      lists.Shrink(batch_ - cpu.free_count, [&](uint32_t node) {
+        nodes_.Prefetch(node);
+        nodes_.SetList(node, ListName::kLeaving);
+        victims[victim_count++] = node;
+      });
+      if (victim_count == 0) return cpu.free_count != 0;
     }
-    lists.Shrink(
-        batch_ - cpu.free_count, [&](uint32_t node) { return Evict(node); },
-        [&](uint32_t node) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-          cpu.free[cpu.free_count++] = node;
-        },
-        [&](uint32_t node) { PrepareToEvict(node); });
-    return cpu.free_count != 0;
+    EvictAll(cpu, victims, victim_count);
+    return true;
+  }
+
+  // Evicts the elements of nodes that are kLeaving, and gives the nodes to
+  // `cpu`.
+  void EvictAll(Cpu& cpu, uint32_t* victims, uint32_t count) {
+    uint32_t evicted = 0;
+    for (uint32_t i = 0; i < count; ++i) {
+      if (i + kAhead < count) PrepareToEvict(victims[i + kAhead]);
+      const uint32_t node = victims[i];
+      if (Evict(node)) [[likely]] {
+        victims[evicted++] = node;
+      } else {
+        WriterLock common_lock(common_.lock);
+        ReleaseCommon(node);
+      }
+    }
+    WriterLock lock(cpu.lock);
+    for (uint32_t i = 0; i < evicted; ++i) {
+      cpu.free[cpu.free_count++] = victims[i];
+    }
+  }
+
+  // Makes a node free whose element has left the table; or, if that was about
+  // to be evicted, at the second call: the thread that evicts and the one that
+  // was faster both come here.
+  void ReleaseCommon(uint32_t node)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(common_.lock) {
+    if (nodes_.ListOf(node) == ListName::kLeaving) {
+      nodes_.SetList(node, ListName::kNone);
+    } else {
+      common_.lists.Release(node);
+    }
   }
 
   // Takes the nodes that any CPU has noted off the common lists.
@@ -307,12 +356,9 @@ class LinuxLru {
       WriterLock lock(cpu.lock);
       const uint32_t count = cpu.noted_count.load(std::memory_order_relaxed);
       for (uint32_t j = 0; j < count; ++j) {
-        common_.lists.PrepareToRemove(cpu.noted[j]);
+        common_.lists.PrepareToRelease(cpu.noted[j]);
       }
-      for (uint32_t j = 0; j < count; ++j) {
-        common_.lists.Remove(cpu.noted[j]);
-        common_.lists.free().Give(cpu.noted[j]);
-      }
+      for (uint32_t j = 0; j < count; ++j) ReleaseCommon(cpu.noted[j]);
       cpu.noted_count.store(0, std::memory_order_relaxed);
     }
   }
@@ -381,12 +427,10 @@ class LinuxLru {
         return;
       }
     }
-    // It is on a common list now: a node is not pending again before it is
-    // free.
+    // It has been handed over: a node is not pending again before it is free.
     WriterLock lock(common_.lock);
     TakeNoted();
-    common_.lists.Remove(node);
-    common_.lists.free().Give(node);
+    ReleaseCommon(node);
   }
 
   void ReleasePending(Cpu& cpu, uint32_t node)
@@ -433,19 +477,20 @@ class LinuxLru {
     lists.Reserve(1 + 3 * kOwnBatch);
     lists.Rotate();
     if (lists.free().empty()) {
-      lists.Shrink(
-          kOwnBatch, [&](uint32_t node) { return Evict(node); },
-          [&](uint32_t node)
-              ABSL_NO_THREAD_SAFETY_ANALYSIS { lists.free().Give(node); },
-          [](uint32_t) {});
+      uint32_t victims[kOwnBatch];
+      uint32_t count = 0;
+      lists.Shrink(kOwnBatch, [&](uint32_t node) { victims[count++] = node; });
+      // Where an element is gone already, its node is being released.
+      for (uint32_t i = 0; i < count; ++i) {
+        if (Evict(victims[i])) lists.free().Give(victims[i]);
+      }
     }
     return lists.free().Take();
   }
 
   void ReleaseOwn(OwnLists& own, uint32_t node)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(own.lock) {
-    own.lists.Remove(node);
-    own.lists.free().Give(node);
+    own.lists.Release(node);
   }
 
   LruTable<P>& table_;

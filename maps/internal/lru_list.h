@@ -76,6 +76,18 @@ class LruList {
     __builtin_prefetch(&ring_[nodes_[node].position & mask_], 1);
   }
 
+  // Removes the oldest node. REQUIRES: there is one.
+  uint32_t TakeOldest() {
+    const uint32_t position = begin_;
+    const uint32_t node = ring_[position & mask_];
+    begin_ = Behind(position);
+    if (has_cursor_ && position == cursor_) SetCursor(begin_);
+    ring_[position & mask_] = 0;
+    --size_;
+    nodes_.SetList(node, ListName::kNone);
+    return node;
+  }
+
   // Removes the `count` oldest nodes, or all, and calls taken(node) with each;
   // with 0 for each gap. REQUIRES: taken() puts them into another list or adds
   // them to this one again; there is no cursor.
@@ -108,11 +120,6 @@ class LruList {
   }
   // The node that is there; 0 in a gap.
   uint32_t At(uint32_t position) const { return ring_[position & mask_]; }
-  // The node that is `distance` further on, or 0 if there is none.
-  uint32_t Ahead(uint32_t position, uint32_t distance) const {
-    return end_ - position > distance ? ring_[(position + distance) & mask_]
-                                      : 0;
-  }
 
   // A place that is remembered: a position, or the list's old end. If the node
   // there leaves, it is the next newer one.
@@ -149,37 +156,35 @@ class LruList {
 };
 
 // A stack of free nodes, behind nodes that were never used.
-template <Profile P>
 class FreeNodes {
  public:
-  explicit FreeNodes(LruNodes<P>& nodes) : nodes_(nodes) {}
+  // Bytes of the memory that Init() is given, for `count` nodes. It is touched
+  // as far as there were free nodes at a time.
+  static constexpr uint64_t MemoryNeeded(uint64_t count) {
+    return count * sizeof(uint32_t);
+  }
 
-  // Gives it nodes first to last, which were never used and are not touched
-  // before they are taken.
-  void Own(uint32_t first, uint32_t last) {
+  // Gives it `count` nodes from `first` on, which were never used and are not
+  // touched before they are taken. There are no others. `memory` must outlive
+  // it.
+  void Init(std::byte* memory, uint32_t first, uint32_t count) {
+    stack_ = reinterpret_cast<uint32_t*>(memory);
     next_unused_ = first;
-    end_unused_ = last + 1;
+    end_unused_ = first + count;
   }
 
   // Returns 0 if there is none.
   uint32_t Take() {
-    const uint32_t node = top_;
-    if (node == 0) {
-      return next_unused_ == end_unused_ ? 0 : next_unused_++;
-    }
-    top_ = nodes_[node].next;
-    return node;
+    if (size_ != 0) return stack_[--size_];
+    return next_unused_ == end_unused_ ? 0 : next_unused_++;
   }
-  void Give(uint32_t node) {
-    nodes_[node].next = top_;
-    top_ = node;
-  }
+  void Give(uint32_t node) { stack_[size_++] = node; }
 
-  bool empty() const { return top_ == 0 && next_unused_ == end_unused_; }
+  bool empty() const { return size_ == 0 && next_unused_ == end_unused_; }
 
  private:
-  LruNodes<P>& nodes_;
-  uint32_t top_ = 0;
+  uint32_t* stack_ = nullptr;
+  uint32_t size_ = 0;
   uint32_t next_unused_ = 0;
   uint32_t end_unused_ = 0;
 };

@@ -32,24 +32,28 @@ class LruLists {
       : nodes_(nodes),
         scans_(scans),
         active_(nodes, ListName::kActive),
-        inactive_(nodes, ListName::kInactive),
-        free_(nodes) {}
+        inactive_(nodes, ListName::kInactive) {}
 
   // Bytes of the memory that Init() is given, for `count` nodes and
   // Reserve(reserve).
   static constexpr uint64_t MemoryNeeded(uint64_t count, uint32_t reserve) {
-    return 2 * sizeof(uint32_t) * LruList<P>::CapacityFor(count, reserve);
+    return 2 * sizeof(uint32_t) * LruList<P>::CapacityFor(count, reserve) +
+           FreeNodes::MemoryNeeded(count);
   }
 
-  // `memory` is zeroed, and must outlive it.
-  void Init(std::byte* memory, uint64_t count, uint32_t reserve) {
+  // Gives it `count` nodes from `first` on, which are free. `memory` is zeroed,
+  // and must outlive it.
+  void Init(std::byte* memory, uint32_t first, uint32_t count,
+            uint32_t reserve) {
     const uint64_t capacity = LruList<P>::CapacityFor(count, reserve);
     uint32_t* const rings = reinterpret_cast<uint32_t*>(memory);
     active_.Init(rings, capacity);
     inactive_.Init(rings + capacity, capacity);
+    free_.Init(reinterpret_cast<std::byte*>(rings + 2 * capacity), first,
+               count);
   }
 
-  FreeNodes<P>& free() { return free_; }
+  FreeNodes& free() { return free_; }
 
   // To be called before a row of steps that add up to `count` nodes to a list.
   void Reserve(uint32_t count) {
@@ -72,9 +76,12 @@ class LruLists {
     from.TakeOldest(from.size(), [this](uint32_t node) { Add(node); });
   }
 
-  // Takes a node from its list, active or inactive.
-  void Remove(uint32_t node) { ListWith(node).Remove(node); }
-  void PrepareToRemove(uint32_t node) { ListWith(node).PrepareToRemove(node); }
+  // Makes a node free that is in the active or inactive list, or in none.
+  void Release(uint32_t node) {
+    if (nodes_.ListOf(node) != ListName::kNone) ListWith(node).Remove(node);
+    free_.Give(node);
+  }
+  void PrepareToRelease(uint32_t node) { ListWith(node).PrepareToRemove(node); }
 
   // Looks who was used lately, and moves nodes from list to list by that.
   void Rotate() {
@@ -82,28 +89,17 @@ class LruLists {
     RotateInactive();
   }
 
-  // Evicts up to `wanted` elements: those that were not used lately; or one
-  // that was, if there are no others. evict(node) takes the node's element out
-  // of the table and returns true, or false if it has gone already; the node
-  // then stays where it is. Calls keep(node) with each node that is free now,
-  // and before, prepare(node) with those that might be evicted soon.
-  template <typename Evict, typename Keep, typename Prepare>
-  void Shrink(uint32_t wanted, Evict evict, Keep keep, Prepare prepare) {
-    if (wanted == 0) return;
-    if (ShrinkInactive(wanted, evict, keep, prepare)) return;
+  // Chooses up to `wanted` elements that are to be evicted: those that were not
+  // used lately; or one that was, if there are no others. Takes their nodes off
+  // the lists and calls chosen(node) with each.
+  template <typename Chosen>
+  void Shrink(uint32_t wanted, Chosen chosen) {
+    if (wanted == 0 || ShrinkInactive(wanted, chosen)) return;
     LruList<P>& list = inactive_.size() != 0 ? inactive_ : active_;
-    for (uint32_t p = list.begin(); p != list.end(); p = list.Behind(p)) {
-      const uint32_t node = list.At(p);
-      if (!evict(node)) continue;
-      list.Remove(node);
-      keep(node);
-      return;
-    }
+    if (list.size() != 0) chosen(list.TakeOldest());
   }
 
  private:
-  static constexpr uint32_t kAhead = 12;  // how far prepare() goes before
-
   LruList<P>& ListWith(uint32_t node) {
     return nodes_.ListOf(node) == ListName::kActive ? active_ : inactive_;
   }
@@ -132,37 +128,26 @@ class LruLists {
     inactive_.SetCursor(inactive_.NotBefore(position));
   }
 
-  template <typename Evict, typename Keep, typename Prepare>
-  bool ShrinkInactive(uint32_t wanted, Evict evict, Keep keep,
-                      Prepare prepare) {
-    uint32_t evicted = 0;
-    uint32_t position = inactive_.begin();
-    for (uint32_t i = 0; i < kAhead; ++i) {
-      if (const uint32_t node = inactive_.Ahead(position, i)) prepare(node);
-    }
-    for (uint32_t i = 0; i < scans_ && position != inactive_.end(); ++i) {
-      const uint32_t node = inactive_.At(position);
-      if (const uint32_t later = inactive_.Ahead(position, kAhead)) {
-        prepare(later);
-      }
-      position = inactive_.Behind(position);
+  template <typename Chosen>
+  bool ShrinkInactive(uint32_t wanted, Chosen chosen) {
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < scans_ && inactive_.size() != 0; ++i) {
+      const uint32_t node = inactive_.TakeOldest();
       if (nodes_.WasUsed(node)) {
-        inactive_.Remove(node);
         Add(node);
-      } else if (evict(node)) {
-        inactive_.Remove(node);
-        keep(node);
-        if (++evicted == wanted) break;
+      } else {
+        chosen(node);
+        if (++count == wanted) break;
       }
     }
-    return evicted > 0;
+    return count > 0;
   }
 
   LruNodes<P>& nodes_;
   const uint32_t scans_;
   LruList<P> active_;
   LruList<P> inactive_;
-  FreeNodes<P> free_;
+  FreeNodes free_;
 };
 
 }  // namespace bpfmap::internal

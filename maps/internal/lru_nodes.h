@@ -17,15 +17,16 @@
 
 namespace bpfmap::internal {
 
-// The list that a node is in, if any.
-enum class ListName : uint8_t { kNone, kPending, kActive, kInactive };
+// The list that a node is in, if any. kLeaving: none any more, as its element
+// is about to be evicted.
+enum class ListName : uint8_t { kNone, kPending, kActive, kInactive, kLeaving };
 
 // A node, to the thread that holds the lock of its list; or that has its
 // element, or its number from a list of free nodes, for itself.
 struct Node {
   uint32_t slot;      // of the element, see lru_table.h
   uint32_t position;  // in the list
-  uint32_t next;      // free: the next free node
+  uint32_t next;      // to be released: the next one
   uint32_t cpu;       // where it was taken
 };
 

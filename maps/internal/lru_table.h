@@ -4,17 +4,19 @@
 //
 // Slots lie in groups of 12, in the order of the groups; see group.h. The high
 // half of a key's hash says which group the key belongs to, its lowest byte is
-// the tag. There are 1.5 slots for every node; where a group is full all the
-// same, its further elements hang in a chain of overflow slots, of which there
-// are enough for all elements to share one group. Slots never move.
+// the tag. There are 2 slots for every node: LRU maps are full most of the
+// time, and then one group in 100 has no empty slot (with 1.5, one in 15). Its
+// further elements hang in a chain of overflow slots, of which there are enough
+// for all elements to share one group. Slots never move.
 //
 //   slot:           u32 node | key (8-byte aligned from 8 bytes on) | value
 //   overflow slot:  u32 next | u32 group | slot
 //
 // Invariants:
 //   1. A key is in one slot of its group or of the group's chain.
-//   2. A group and its chain belong to one shard. They change under the lock of
-//      the shard, between Begin and End of the group.
+//   2. A group is a shard: it and its chain change under its lock, between
+//   Begin
+//      and End.
 //   3. Replacing a value fills a free slot and moves the tag: a pointer to the
 //      old value shows the old bytes until its slot is taken again.
 //   4. Walks go by the hash within a group, so they see a key once, wherever in
@@ -44,10 +46,10 @@
 #include "maps/internal/atomic_bytes.h"
 #include "maps/internal/block.h"
 #include "maps/internal/group.h"
+#include "maps/internal/group_table.h"
 #include "maps/internal/hash_function.h"
 #include "maps/internal/key.h"
 #include "maps/internal/slot_allocator.h"
-#include "maps/internal/stripe.h"
 #include "profiles/profile.h"
 #include "profiles/reader_writer_lock.h"
 
@@ -56,7 +58,7 @@ namespace bpfmap::internal {
 template <Profile P>
 class LruTable {
  public:
-  using Shard = Stripe<P>;
+  using Shard = typename GroupTable<P>::Shard;
 
   // Where an element is. `slot` is a number of its own for each slot, also for
   // those of chains.
@@ -97,8 +99,7 @@ class LruTable {
                                          uint32_t nodes) {
     const uint64_t slot_size = SlotSize(key_size, value_size);
     const uint64_t groups = GroupsFor(nodes);
-    return Block<P>::PartSize(Shards::MemoryNeeded(nodes)) +
-           Block<P>::PartSize(groups * sizeof(Group)) +
+    return Block<P>::PartSize(groups * sizeof(Shard)) +
            Block<P>::PartSize(groups * sizeof(uint32_t)) +
            Block<P>::PartSize(groups * GroupView::kSlots * slot_size) +
            Block<P>::PartSize(OverflowSlotsFor(nodes) * (kHeader + slot_size));
@@ -110,9 +111,8 @@ class LruTable {
     if (!block_.Allocate(MemoryNeeded(key_size_, value_size_, node_count_))) {
       return false;
     }
-    shards_.Init(block_.Carve(Shards::MemoryNeeded(node_count_)), node_count_);
     groups_ =
-        reinterpret_cast<Group*>(block_.Carve(group_count_ * sizeof(Group)));
+        reinterpret_cast<Shard*>(block_.Carve(group_count_ * sizeof(Shard)));
     chains_ = reinterpret_cast<uint32_t*>(
         block_.Carve(group_count_ * sizeof(uint32_t)));
     slots_ = block_.Carve(group_count_ * GroupView::kSlots * slot_size_);
@@ -145,11 +145,21 @@ class LruTable {
   template <typename Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE std::byte* Find(Key key) const {
     const uint64_t hash = Hash(key);
-    std::byte* element = nullptr;
-    if (!TryFind(hash, key, &element, [](const std::byte*) {})) [[unlikely]] {
-      return FindContended(hash, key);
+    const uint32_t index = GroupOf(hash);
+    const Group& group = groups_[index];
+    const GroupView view = group.Load();
+    SlotSet slots = view.WithTag(GroupView::TagOf(hash));
+    if (!slots.empty()) {
+      std::byte* const element =
+          slots_ +
+          (uint64_t{index} * GroupView::kSlots + slots.Take()) * slot_size_;
+      if (key.Equals(KeyOf(element)) && group.Unchanged(view)) [[likely]] {
+        return element;
+      }
+    } else if (!view.has_overflow() && group.Unchanged(view)) [[likely]] {
+      return nullptr;
     }
-    return element;
+    return FindWithCare(hash, key);
   }
 
   // Copies the value of `key`, of `size` bytes, to `value` as one whole with
@@ -185,12 +195,12 @@ class LruTable {
   uint64_t Hash(Key key) const {
     return key.Hash(hash_);
   }
-  Shard& ShardOf(uint64_t hash) const { return shards_.Of(GroupOf(hash)); }
+  Shard& ShardOf(uint64_t hash) const { return groups_[GroupOf(hash)]; }
 
   // Says that a change at `hash` will come.
   ABSL_ATTRIBUTE_ALWAYS_INLINE void Prepare(uint64_t hash) const {
     const uint32_t group = GroupOf(hash);
-    __builtin_prefetch(&groups_[group], 1);
+    groups_[group].PrefetchForChange();
     const std::byte* const first =
         slots_ + uint64_t{group} * GroupView::kSlots * slot_size_;
     for (uint32_t i = 0; i < 3; ++i) {
@@ -206,6 +216,20 @@ class LruTable {
     Found found = {{}, group, groups_[group].Load()};
     if (!MatchQuickly(found, hash, key)) [[unlikely]] {
       found.place = Match(group, found.view, hash, key);
+    }
+    return found;
+  }
+
+  // Locks the shard of `hash`, and looks for `key` before that: mostly it is
+  // not changed in between.
+  template <typename Key>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Found LockAndFind(Shard& shard, uint64_t hash,
+                                                 Key key) const
+      ABSL_EXCLUSIVE_LOCK_FUNCTION(shard) {
+    Found found = {{}, GroupOf(hash), shard.Load()};
+    const bool matched = MatchQuickly(found, hash, key);
+    if (!LockAndCompare(shard, found.view) || !matched) [[unlikely]] {
+      return FindWithCareLocked(shard, hash, key);
     }
     return found;
   }
@@ -267,25 +291,25 @@ class LruTable {
     if (slot >= first_overflow_slot()) [[unlikely]] {
       return EraseFromChain(slot, node, last);
     }
-    const uint32_t group = slot / GroupView::kSlots;
-    Shard& shard = shards_.Of(group);
-    WriterLock lock(shard);
-    const GroupView before = groups_[group].Load();
+    Shard& shard = groups_[slot / GroupView::kSlots];
+    GroupView before = shard.Load();
+    LockAndCompare(shard, before);
+    WriterLock lock(shard, IsHeld());
     GroupView view = before;
     std::byte* const element = slots_ + uint64_t{slot} * slot_size_;
     if (!view.Clear(slot % GroupView::kSlots) || NodeOf(element) != node) {
       return false;
     }
     last(element);
-    groups_[group].Begin(before);
-    groups_[group].End(view);
+    shard.Begin(before);
+    shard.End(view);
     return true;
   }
 
   // Says that Erase(slot) will come.
   void PrepareToErase(uint32_t slot) const {
     if (slot < first_overflow_slot()) {
-      __builtin_prefetch(&groups_[slot / GroupView::kSlots], 1);
+      groups_[slot / GroupView::kSlots].PrefetchForChange();
       __builtin_prefetch(ElementIn(slot));
     }
   }
@@ -303,7 +327,7 @@ class LruTable {
 
   uint64_t bucket_count() const { return group_count_ * kBucketsPerGroup; }
   Shard& ShardOfBucket(uint64_t bucket) const {
-    return shards_.Of(bucket / kBucketsPerGroup);
+    return groups_[bucket / kBucketsPerGroup];
   }
 
   // False means that there is nothing in `bucket`, for sure.
@@ -343,10 +367,13 @@ class LruTable {
   // null or absent. Returns false if there is none.
   bool NextKey(const void* key, void* next) const;
 
-  // Runs `change` while no other thread holds the lock of any shard.
+  // Runs `change`, and waits until nobody holds a lock who may have missed it.
   template <typename Change>
-  void WithAllLocked(Change change) {
-    shards_.WithAllLocked(change);
+  void Announce(Change change) {
+    change();
+    for (uint64_t i = 0; i < group_count_; ++i) {
+      WriterLock lock(groups_[i]);
+    }
   }
 
   // For SlotAllocator: a free overflow slot's link is the list of free ones.
@@ -358,10 +385,9 @@ class LruTable {
   }
 
  private:
-  using Shards = StripeSet<P>;
   using OverflowSlots = SlotAllocator<P, LruTable>;
 
-  static constexpr uint32_t kNodesPerGroup = 8;  // when all have elements
+  static constexpr uint32_t kNodesPerGroup = 6;  // when all have elements
   static constexpr uint32_t kBucketsPerGroup = 8;
   static constexpr uint32_t kHeader = 8;  // of an overflow slot
   static constexpr uint32_t kCopySize = 256;
@@ -381,10 +407,8 @@ class LruTable {
   static constexpr uint64_t GroupsFor(uint32_t nodes) {
     return (uint64_t{nodes} + kNodesPerGroup - 1) / kNodesPerGroup;
   }
-  // All elements, and a spare for each writer, who takes before it gives back.
-  static constexpr uint64_t OverflowSlotsFor(uint32_t nodes) {
-    return uint64_t{nodes} + Shards::CountFor(nodes);
-  }
+  // One for each node: who fills a slot has a node for it.
+  static constexpr uint64_t OverflowSlotsFor(uint32_t nodes) { return nodes; }
 
   uint32_t GroupOf(uint64_t hash) const {
     return static_cast<uint32_t>(((hash >> 32) * group_count_) >> 32);
@@ -439,10 +463,10 @@ class LruTable {
     return group.Unchanged(view);
   }
 
-  // Find, where a writer was in the way.
+  // Find, in all cases.
   template <typename Key>
-  ABSL_ATTRIBUTE_NOINLINE std::byte* FindContended(uint64_t hash,
-                                                   Key key) const {
+  ABSL_ATTRIBUTE_NOINLINE std::byte* FindWithCare(uint64_t hash,
+                                                  Key key) const {
     std::byte* element = nullptr;
     for (int i = 0; i < kTries; ++i) {
       if (TryFind(hash, key, &element, [](const std::byte*) {})) {
@@ -504,6 +528,26 @@ class LruTable {
     return {};
   }
 
+  // Locks a shard that was loaded as `view`. Returns whether it is the same
+  // still; `view` is what it is now.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static bool LockAndCompare(Shard& shard,
+                                                          GroupView& view)
+      ABSL_EXCLUSIVE_LOCK_FUNCTION(shard) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    if (shard.template TryLockAndLoad<typename P::BitLock>(view)) [[likely]] {
+      return true;
+    }
+    shard.Lock();
+    view = shard.Load();
+    return false;
+  }
+
+  template <typename Key>
+  ABSL_ATTRIBUTE_NOINLINE Found FindWithCareLocked(Shard& shard, uint64_t hash,
+                                                   Key key) const
+      ABSL_SHARED_LOCKS_REQUIRED(shard) {
+    return FindLocked(shard, hash, key);
+  }
+
   // Puts an element into an empty slot of the group, or into its chain, and
   // sets `view` to what the group is then. Returns the slot.
   // REQUIRES: the shard is locked, between Begin and End of the group.
@@ -559,7 +603,7 @@ class LruTable {
                                               Last last) {
     // If the slot serves another element by now, this may be any group.
     const uint32_t group = LoadLink(GroupFieldOf(slot - first_overflow_slot()));
-    Shard& shard = shards_.Of(group);
+    Shard& shard = groups_[group];
     WriterLock lock(shard);
     Place found;
     VisitGroup(group, [&](Place place) {
@@ -633,11 +677,10 @@ class LruTable {
   const uint32_t node_count_;
   const uint64_t group_count_;
   const HashFunction hash_;
-  Group* groups_ = nullptr;
+  Shard* groups_ = nullptr;
   std::byte* slots_ = nullptr;
   uint32_t* chains_ = nullptr;  // numbers of overflow slots, 0 for none
   std::byte* overflow_ = nullptr;
-  Shards shards_;
   Block<P> block_;
   OverflowSlots overflow_slots_;
 };
@@ -661,7 +704,7 @@ bool LruTable<P>::NextKey(const void* key, void* next) const {
   }
   for (; group < group_count_; ++group) {
     if (!MayHaveElements(group * kBucketsPerGroup)) continue;
-    Shard& shard = shards_.Of(group);
+    Shard& shard = groups_[group];
     ReaderLock lock(shard);
     std::byte* const found = FirstBehind(group, nullptr);
     if (found != nullptr) {

@@ -7,10 +7,9 @@
 // An element that is given back keeps its bytes until it is taken again; the
 // one that was given back last is taken first, as in Linux.
 //
-// There are a few more elements than keys: one for each thread that holds the
-// lock of a shard, which takes one before it knows whether there is room in the
-// table. For this to be enough, an element is given back before its key leaves
-// the table.
+// There are as many elements as keys. For this to be enough, an element is
+// taken once the table has room for its key, and given back before the key
+// leaves it.
 //
 // Thread-safe, but for the slices: they are guarded by the shard of the key
 // whose value they are.
@@ -41,17 +40,16 @@ class PerCpuElements {
   static constexpr uint64_t MemoryNeeded(uint32_t value_size,
                                          uint32_t max_entries, int cpus) {
     return LinksSize(max_entries) +
-           PerCpuSlots<P>::MemoryNeeded(value_size, ElementsFor(max_entries),
-                                        cpus);
+           PerCpuSlots<P>::MemoryNeeded(value_size, max_entries, cpus);
   }
 
   // `block` is zeroed and must outlive the elements.
   void Init(std::byte* block, uint32_t max_entries) {
     links_ = reinterpret_cast<uint32_t*>(block);
-    slots_.Init(block + LinksSize(max_entries), ElementsFor(max_entries));
+    slots_.Init(block + LinksSize(max_entries), max_entries);
   }
 
-  // REQUIRES: the caller holds the lock of a shard.
+  // REQUIRES: not all are taken.
   Place Take() { return slots_.PlaceOf(numbers_.Take(*this) - 1); }
   void GiveBack(Place place) {
     const std::size_t number = slots_.ElementAt(place) + 1;
@@ -70,11 +68,8 @@ class PerCpuElements {
   }
 
  private:
-  static constexpr uint64_t ElementsFor(uint32_t max_entries) {
-    return uint64_t{max_entries} + P::kLockStripes;
-  }
   static constexpr uint64_t LinksSize(uint32_t max_entries) {
-    return Block<P>::PartSize(ElementsFor(max_entries) * sizeof(uint32_t));
+    return Block<P>::PartSize(uint64_t{max_entries} * sizeof(uint32_t));
   }
 
   // Counts nothing against a limit: that is up to the table.

@@ -36,10 +36,7 @@ class StrictLru {
   // `node_count` is one more than there may be elements. `memory` must outlive
   // it.
   StrictLru(uint32_t node_count, typename P::Memory& memory)
-      : node_count_(node_count),
-        nodes_(memory),
-        block_(memory),
-        free_(nodes_) {}
+      : node_count_(node_count), nodes_(memory), block_(memory) {}
   StrictLru(const StrictLru&) = delete;
   StrictLru& operator=(const StrictLru&) = delete;
 
@@ -58,7 +55,8 @@ class StrictLru {
         block_.Carve(uint64_t{node_count_} * sizeof(Entry)));
     stamps_ = reinterpret_cast<uint64_t*>(
         block_.Carve((uint64_t{node_count_} + 1) * sizeof(uint64_t)));
-    free_.Own(1, node_count_);
+    free_.Init(block_.Carve(FreeNodes::MemoryNeeded(node_count_)), 1,
+               node_count_);
     return true;
   }
 
@@ -149,7 +147,8 @@ class StrictLru {
 
   static constexpr uint64_t OwnMemory(uint32_t nodes) {
     return Block<P>::PartSize(uint64_t{nodes} * sizeof(Entry)) +
-           Block<P>::PartSize((uint64_t{nodes} + 1) * sizeof(uint64_t));
+           Block<P>::PartSize((uint64_t{nodes} + 1) * sizeof(uint64_t)) +
+           Block<P>::PartSize(FreeNodes::MemoryNeeded(nodes));
   }
 
   uint64_t NextTime() {
@@ -176,7 +175,7 @@ class StrictLru {
   Block<P> block_;
   uint64_t* stamps_ = nullptr;  // when each node was used, by its number
   mutable typename P::Lock lock_;
-  FreeNodes<P> free_ ABSL_GUARDED_BY(lock_);
+  FreeNodes free_ ABSL_GUARDED_BY(lock_);
   uint32_t elements_ ABSL_GUARDED_BY(lock_) = 0;
   Entry* heap_ = nullptr;  // guarded by lock_, the entries too
   uint32_t heap_size_ ABSL_GUARDED_BY(lock_) = 0;
