@@ -218,6 +218,37 @@ TEST(BpfSyscallTest, ManyMapsThatAreClosedTakeNoMemory) {
   EXPECT_LE(mallinfo2().uordblks, used + (64 << 10));
 }
 
+TEST(BpfSyscallTest, MapsThatAreClosedInOneGoAreAllLetGo) {
+  // A queue that is full with other news (FileWatch), which differ in turns.
+  int queue_length = 0;
+  FILE* const file = std::fopen("/proc/sys/fs/inotify/max_queued_events", "re");
+  ASSERT_NE(file, nullptr);
+  ASSERT_EQ(std::fscanf(file, "%d", &queue_length), 1);
+  std::fclose(file);
+  const int busy[] = {CreateFd(kHash), CreateFd(kMapped)};
+  std::vector<int> fds;
+  for (int i = 0; i < 100; ++i)
+    fds.push_back(CreateFd(i % 2 ? kHash : kMapped));
+  std::vector<uint32_t> ids;
+  for (int fd : fds) ids.push_back(IdOf(fd));
+  void* const mapping = mmap(nullptr, 4096, PROT_READ, MAP_SHARED, fds[0], 0);
+  ASSERT_NE(mapping, MAP_FAILED);
+  for (int i = 0; i < queue_length + 1; ++i) {
+    const std::string path = "/proc/self/fd/" + std::to_string(busy[i % 2]);
+    close(open(path.c_str(), O_RDONLY | O_CLOEXEC));
+  }
+
+  for (int fd : fds) close(fd);
+  for (std::size_t i = 1; i < ids.size(); ++i) EXPECT_TRUE(IsLetGo(ids[i]));
+  EXPECT_EQ(NextId(ids[0] - 1), static_cast<long>(ids[0]));
+  munmap(mapping, 4096);
+  EXPECT_TRUE(IsLetGo(ids[0]));
+  for (int fd : busy) {
+    EXPECT_EQ(Put(fd, 1, 1), 0);
+    close(fd);
+  }
+}
+
 TEST(BpfSyscallTest, BadAddressesAreFault) {
   Cliff cliff;
   const int fd = CreateFd(kHash);

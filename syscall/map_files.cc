@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <unordered_set>
 #include <utility>
 
 #include "maps/map_def.h"
@@ -203,21 +204,37 @@ Errno MapFiles::Find(uint32_t fd, NumberedMap* found) const {
 std::vector<MapFiles::File> MapFiles::Collect() {
   if (forked_) WatchAgain();
   std::vector<File> gone;
-  for (const FileWatch::Event& event : watch_.Read()) {
-    const auto watched = watched_.find(event.watch);
-    if (watched == watched_.end()) continue;
-    const auto file = files_.find(watched->second);
-    const MapObject* const map = file->second.map.get();
-    const bool is_memory = map != nullptr && map->memory() != nullptr;
-    const bool is_gone =
-        is_memory ? event.closed && IsLeft(*map->memory()) : event.deleted;
-    if (!is_gone) continue;
-    if (!event.deleted) watch_.Remove(event.watch);
-    watched_.erase(watched);
-    gone.push_back(std::move(file->second));
-    files_.erase(file);
+  for (const FileWatch::Event& event : watch_.Read(&must_sweep_)) {
+    CollectFile(event, &gone);
+  }
+  // In this order: what happens from here on is heard of.
+  std::unordered_set<int> left;
+  if (must_sweep_ && watch_.FindWatches(&left)) {
+    must_sweep_ = false;
+    std::vector<FileWatch::Event> events;
+    for (const auto& [watch, inode] : watched_) {
+      events.push_back(
+          {watch, /*deleted=*/left.count(watch) == 0, /*closed=*/true});
+    }
+    for (const FileWatch::Event& event : events) CollectFile(event, &gone);
   }
   return gone;
+}
+
+void MapFiles::CollectFile(const FileWatch::Event& event,
+                           std::vector<File>* gone) {
+  const auto watched = watched_.find(event.watch);
+  if (watched == watched_.end()) return;
+  const auto file = files_.find(watched->second);
+  const MapObject* const map = file->second.map.get();
+  const bool is_memory = map != nullptr && map->memory() != nullptr;
+  const bool is_gone =
+      is_memory ? event.closed && IsLeft(*map->memory()) : event.deleted;
+  if (!is_gone) return;
+  if (!event.deleted) watch_.Remove(event.watch);
+  watched_.erase(watched);
+  gone->push_back(std::move(file->second));
+  files_.erase(file);
 }
 
 void MapFiles::CollectNow() {
@@ -228,6 +245,7 @@ void MapFiles::CollectNow() {
 
 void MapFiles::WatchAgain() {
   forked_ = false;
+  must_sweep_ = false;
   watch_.StartAgain();
   watched_.clear();
   // Files without a descriptor, which only a mapping may still show, are kept.

@@ -120,6 +120,9 @@ class MapFiles final : public MapDescriptors {
   // caller to destroy behind the lock.
   std::vector<File> Collect() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   void CollectNow();
+  // Moves the file of `event` to *gone, if it is.
+  void CollectFile(const FileWatch::Event& event, std::vector<File>* gone)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   // Opens a file for `file`, with a name that programs may look for.
   long OpenLocked(File file, const char* name, uint32_t rights)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
@@ -131,6 +134,8 @@ class MapFiles final : public MapDescriptors {
   std::unordered_map<int, ino_t> watched_ ABSL_GUARDED_BY(lock_);
   FileWatch watch_ ABSL_GUARDED_BY(lock_);
   dev_t device_ ABSL_GUARDED_BY(lock_) = 0;  // of all memfds
+  // Events were dropped: any file may be gone.
+  bool must_sweep_ ABSL_GUARDED_BY(lock_) = false;
   bool forked_ ABSL_GUARDED_BY(lock_) = false;
   Ids<MapObject> map_ids_ ABSL_GUARDED_BY(lock_);
   Ids<Btf> btf_ids_ ABSL_GUARDED_BY(lock_);
