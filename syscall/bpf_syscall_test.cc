@@ -6,7 +6,6 @@
 
 #include <fcntl.h>
 #include <linux/bpf.h>
-#include <malloc.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -190,32 +189,6 @@ TEST(BpfSyscallTest, DescriptorsRunOut) {
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &limit), 0);
   for (int each : fds) close(each);
   close(some);
-}
-
-TEST(BpfSyscallTest, ManyMapsThatAreClosedTakeNoMemory) {
-#if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-  constexpr int kMaps = 2'000;
-#else
-  constexpr int kMaps = 20'000;
-#endif
-  const auto run = [](int maps) {
-    for (int i = 0; i < maps; ++i) {
-      const int fd = CreateFd(i % 16 == 0 ? kMapped : kHash);
-      ASSERT_GE(fd, 0);
-      if (i % 2 == 0) {
-        const int copy = dup(fd);
-        close(fd);
-        ASSERT_EQ(Put(copy, 1, 1), 0);
-        close(copy);
-      } else {
-        close(fd);
-      }
-    }
-  };
-  run(1000);
-  const auto used = mallinfo2().uordblks;
-  run(kMaps);
-  EXPECT_LE(mallinfo2().uordblks, used + (64 << 10));
 }
 
 TEST(BpfSyscallTest, MapsThatAreClosedInOneGoAreAllLetGo) {
