@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 
 #include "maps/map_def.h"
 #include "profiles/reader_writer_lock.h"
+#include "syscall/fork_gate.h"
 
 namespace bpfmap {
 namespace {
@@ -100,17 +100,6 @@ MapFiles& MapFiles::OfProcess() {
   return files;
 }
 
-MapFiles::MapFiles() {
-  // A fork() waits for who holds the lock, so that the child finds it free.
-  pthread_atfork(
-      []() ABSL_NO_THREAD_SAFETY_ANALYSIS { OfProcess().lock_.Lock(); },
-      []() ABSL_NO_THREAD_SAFETY_ANALYSIS { OfProcess().lock_.Unlock(); },
-      []() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-        OfProcess().forked_ = true;
-        OfProcess().lock_.Unlock();
-      });
-}
-
 long MapFiles::Open(std::shared_ptr<MapObject> map, uint32_t rights) {
   std::vector<File> gone;  // destroyed behind the lock
   WriterLock lock(lock_);
@@ -165,6 +154,7 @@ long MapFiles::OpenLocked(File file, const char* name, uint32_t rights) {
 }
 
 long MapFiles::Find(int fd, OpenFile* found) const {
+  const ForkGate::Inside inside;
   const int saved_errno = errno;
   struct stat status;
   const int mode = fcntl(fd, F_GETFL);
@@ -202,7 +192,7 @@ Errno MapFiles::Find(uint32_t fd, NumberedMap* found) const {
 }
 
 std::vector<MapFiles::File> MapFiles::Collect() {
-  if (forked_) WatchAgain();
+  if (forks_ != ForkGate::forks()) WatchAgain();
   std::vector<File> gone;
   for (const FileWatch::Event& event : watch_.Read(&must_sweep_)) {
     CollectFile(event, &gone);
@@ -244,7 +234,7 @@ void MapFiles::CollectNow() {
 }
 
 void MapFiles::WatchAgain() {
-  forked_ = false;
+  forks_ = ForkGate::forks();
   must_sweep_ = false;
   watch_.StartAgain();
   watched_.clear();

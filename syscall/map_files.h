@@ -114,7 +114,7 @@ class MapFiles final : public MapDescriptors {
     uint32_t Next(uint32_t id);
   };
 
-  MapFiles();
+  MapFiles() = default;
 
   // Lets go of what nothing refers to. The objects are handed out, for the
   // caller to destroy behind the lock.
@@ -136,7 +136,8 @@ class MapFiles final : public MapDescriptors {
   dev_t device_ ABSL_GUARDED_BY(lock_) = 0;  // of all memfds
   // Events were dropped: any file may be gone.
   bool must_sweep_ ABSL_GUARDED_BY(lock_) = false;
-  bool forked_ ABSL_GUARDED_BY(lock_) = false;
+  // Of ForkGate, when watch_ was this process's.
+  uint64_t forks_ ABSL_GUARDED_BY(lock_) = 0;
   Ids<MapObject> map_ids_ ABSL_GUARDED_BY(lock_);
   Ids<Btf> btf_ids_ ABSL_GUARDED_BY(lock_);
   Ids<Program> program_ids_ ABSL_GUARDED_BY(lock_);
