@@ -1,5 +1,5 @@
-// FuzzInput: what a fuzzer runs. Bytes become a sequence of bpf(2) commands, and
-// of what programs do beside: they duplicate descriptors, store anything in
+// FuzzInput: what a fuzzer runs. Bytes become a sequence of bpf(2) commands,
+// and of what programs do beside: they duplicate descriptors, store anything in
 // mappings, and use the program view of what they have created.
 
 #ifndef BPFMAP_SYSCALL_FUZZ_INPUT_H_

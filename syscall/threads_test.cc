@@ -275,7 +275,7 @@ TEST_F(ThreadsTest, AForkFindsNoLockTaken) {
       }
     });
   }
-  for (int i = 0; i < (kSanitized ? 20 : 100); ++i) {
+  for (int i = 0; i < (kSanitized ? 10 : 100); ++i) {
     const pid_t child = fork();
     if (child == 0) {
       alarm(60);  // instead of waiting for ever
