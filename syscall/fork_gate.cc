@@ -11,41 +11,38 @@
 namespace bpfmap {
 namespace {
 
-struct Gate {
-  static Gate& OfProcess() {
-    static auto& gate = *new Gate;
-    return gate;
-  }
-
-  Gate() {
-    pthread_atfork(
-        []() ABSL_NO_THREAD_SAFETY_ANALYSIS { OfProcess().lock.Lock(); },
-        []() ABSL_NO_THREAD_SAFETY_ANALYSIS { OfProcess().lock.Unlock(); },
-        [] {
-          Gate& gate = OfProcess();
-          ++gate.forks;
-          // Not Unlock(): threads that wait in front of it are in
-          // the parent only.
-          new (&gate.lock) Cloud::Lock;
-        });
-  }
-
-  Cloud::Lock lock;  // held by a fork; shared by those who are inside
-  uint64_t forks = 0;
-};
-
+// Held by a fork; shared by those who are inside.
+constinit Cloud::Lock gate;
+constinit uint64_t forks_so_far ABSL_GUARDED_BY(gate) = 0;
 constinit thread_local int times_inside = 0;
+
+void Close() ABSL_NO_THREAD_SAFETY_ANALYSIS { gate.Lock(); }
+
+void OpenInParent() ABSL_NO_THREAD_SAFETY_ANALYSIS { gate.Unlock(); }
+
+void OpenInChild() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  ++forks_so_far;
+  // Not Unlock(): the threads that wait in front of it are the parent's.
+  new (&gate) Cloud::Lock;
+}
+
+// While there is one thread: who is inside has a gate.
+__attribute__((constructor)) void WatchForks() {
+  pthread_atfork(&Close, &OpenInParent, &OpenInChild);
+}
 
 }  // namespace
 
 ForkGate::Inside::Inside() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  if (times_inside++ == 0) Gate::OfProcess().lock.ReaderLock();
+  if (times_inside++ == 0) gate.ReaderLock();
 }
 
 ForkGate::Inside::~Inside() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  if (--times_inside == 0) Gate::OfProcess().lock.ReaderUnlock();
+  if (--times_inside == 0) gate.ReaderUnlock();
 }
 
-uint64_t ForkGate::forks() { return Gate::OfProcess().forks; }
+uint64_t ForkGate::forks() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  return forks_so_far;
+}
 
 }  // namespace bpfmap

@@ -28,8 +28,8 @@ class ForkGate {
     Inside& operator=(const Inside&) = delete;
   };
 
-  // How many forks led to this process from the first that was inside. What it
-  // was before tells a child that it is one. REQUIRES: the caller is inside.
+  // How many forks lead to this process from the one that the program started
+  // as. A child tells by it that it is one. REQUIRES: the caller is inside.
   static uint64_t forks();
 };
 

@@ -22,9 +22,10 @@ FuzzArena::FuzzArena()
 }
 
 void FuzzArena::Fill(const uint8_t* data, std::size_t size) {
+  if (size == 0) return;
   size = std::min(size, kSize);
   std::memcpy(bytes_, data, size);
-  for (; size != 0 && size < kSize; size *= 2) {
+  for (; size < kSize; size *= 2) {
     std::memcpy(bytes_ + size, bytes_, std::min(size, kSize - size));
   }
 }

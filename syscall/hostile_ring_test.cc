@@ -38,9 +38,9 @@ constexpr uint32_t kRingSize = 4096;
 
 // How often a program uses its ring, and how often at least with each outcome.
 // A drain may look at 131,072 records.
-constexpr int kDrains = kSanitized ? 500 : 10'000;
+constexpr int kDrains = kSanitized ? 100 : 10'000;
 constexpr int kReserves = kSanitized ? 20'000 : 200'000;
-constexpr int kMany = 200;
+constexpr int kMany = 100;
 
 // Pages of a ring, mapped for writing.
 class Pages {
