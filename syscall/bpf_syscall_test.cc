@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -433,6 +434,28 @@ TEST(BpfSyscallTest, AChildHasACopy) {
   EXPECT_EQ(ValueOf(fd, 1), 10u);
   close(fd);
   EXPECT_TRUE(IsLetGo(id));
+}
+
+TEST(BpfSyscallTest, AProgramMayCloseAllDescriptors) {
+  close(CreateFd(kHash));
+  const pid_t child = fork();
+  if (child == 0) {
+    // In there are some of this library.
+    const int before = CreateFd(kHash);
+    syscall(SYS_close_range, 3, ~0U, 0);
+    bool good = before >= 0 && Put(before, 1, 1) == -EBADF;
+    for (const MapDef& def : {kHash, kMapped}) {
+      const int fd = CreateFd(def);
+      good = good && fd >= 0 && Put(fd, 1, 10) == 0 && ValueOf(fd, 1) == 10;
+      const uint32_t id = IdOf(fd);
+      close(fd);
+      good = good && IsLetGo(id);
+    }
+    _exit(good ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace

@@ -71,7 +71,7 @@ bool FileWatch::FindWatches(std::unordered_set<int>* watches) const {
 }
 
 void FileWatch::StartAgain() {
-  if (fd_ >= 0) close(fd_);
+  if (fd_ >= 0 && IsOpen()) close(fd_);
   fd_ = -1;
 }
 

@@ -34,7 +34,8 @@ class FileWatch {
   FileWatch& operator=(const FileWatch&) = delete;
 
   // Watches the file of descriptor `fd`. Returns the number of the watch, which
-  // is above 0, or -errno.
+  // is above 0, or -errno: EBADF and EINVAL if the program has closed this
+  // object's descriptor.
   int Add(int fd);
   void Remove(int watch);
 
@@ -45,7 +46,8 @@ class FileWatch {
   // Finds all watches that are there. Returns false if that cannot be done now.
   bool FindWatches(std::unordered_set<int>* watches) const;
 
-  // For the child of a fork(): the events are the parent's. Starts again,
+  // For the child of a fork(), where the events are the parent's, and where the
+  // program has closed all descriptors, this object's too. Starts again,
   // without a watch.
   void StartAgain();
 

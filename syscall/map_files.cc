@@ -142,6 +142,10 @@ long MapFiles::OpenLocked(File file, const char* name, uint32_t rights) {
   device_ = status.st_dev;
   if (files_.count(status.st_ino) == 0) {
     file.watch = watch_.Add(fd);
+    if (file.watch == -EBADF || file.watch == -EINVAL) {
+      WatchAgain();
+      file.watch = watch_.Add(fd);
+    }
     if (file.watch < 0) {
       const int error = file.watch;
       close(fd);

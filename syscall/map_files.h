@@ -126,7 +126,8 @@ class MapFiles final : public MapDescriptors {
   // Opens a file for `file`, with a name that programs may look for.
   long OpenLocked(File file, const char* name, uint32_t rights)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
-  // Behind fork(): finds the descriptors that were inherited.
+  // Where watch_ is not this process's, or was closed: watches all files that
+  // have a descriptor.
   void WatchAgain() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
 
   mutable Cloud::Lock lock_;
