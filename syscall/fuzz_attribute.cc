@@ -10,7 +10,7 @@
 #include <iterator>
 
 #include "maps/map_def.h"
-#include "syscall/bpf_syscall.h"
+#include "syscall/bpf_call.h"
 
 namespace bpfmap {
 
@@ -62,6 +62,7 @@ void FuzzAttribute::SetKey(std::size_t offset) {
   key_[0] = static_cast<char>(bytes_[offset] % 8);
   Set(offset, Address(key_));
 }
+
 void FuzzAttribute::SetValue(std::size_t offset) {
   if (bytes_[offset + 1] % 4 != 0) return SetAddress(offset);
   const uint32_t fd = ChooseFd(bytes_[offset]);
@@ -102,7 +103,10 @@ void FuzzAttribute::SetSizes() {
   }
 }
 
+// Offsets are those of the fields in bpf_attr. Bytes that are overwritten later
+// choose what else happens.
 void FuzzAttribute::MakeSenseOfCreate() {
+  // All that there are, those with most behind them again, and some more.
   constexpr uint32_t kTypes[] = {1,  2,  3,  4,  5,  6,  7,  9,  10,
                                  11, 12, 13, 22, 23, 27, 30, 31, 27,
                                  31, 2,  2,  1,  8,  14, 0,  34};
@@ -187,8 +191,8 @@ void FuzzAttribute::MakeSenseOfProgram() {
 }
 
 void FuzzAttribute::SetId(int next_command) {
-  bpf_attr attr = {};
-  BpfSyscall(next_command, &attr, sizeof attr);
+  bpf_attr attr = ZeroedAttr();
+  Call(next_command, &attr);
   Set(0, attr.next_id + bytes_[0] % 32 - 1);
   ZeroFrom(4);
 }

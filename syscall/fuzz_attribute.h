@@ -11,11 +11,12 @@
 #include <linux/bpf.h>
 #include <linux/btf.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <vector>
+
+#include "syscall/bpf_call.h"
 
 namespace bpfmap {
 
@@ -23,10 +24,6 @@ namespace bpfmap {
 inline constexpr const char* kFuzzPaths[] = {"/sys/fs/bpf/a/b", "/sys/fs/bpf/a",
                                              "/sys/fs/bpf/b",   "/sys/fs/bpf",
                                              "/tmp/c",          ""};
-
-inline uint64_t Address(const void* pointer) {
-  return reinterpret_cast<uintptr_t>(pointer);
-}
 
 // Types as a compiler would write them, one of each kind.
 struct SomeBtf {

@@ -19,6 +19,7 @@
 #include "maps/map_def.h"
 #include "maps/ring_buffer.h"
 #include "maps/user_ring_buffer.h"
+#include "syscall/bpf_call.h"
 #include "syscall/bpf_syscall.h"
 #include "syscall/fuzz_attribute.h"
 #include "syscall/mappable.h"
@@ -235,8 +236,8 @@ int LowestFree() {
 
 // Whether nothing of a kind has an id.
 bool NoneHasAnId(int next_command) {
-  bpf_attr attr = {};
-  return BpfSyscall(next_command, &attr, sizeof attr) == -ENOENT;
+  bpf_attr attr = ZeroedAttr();
+  return Call(next_command, &attr) == -ENOENT;
 }
 
 }  // namespace
