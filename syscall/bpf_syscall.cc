@@ -9,6 +9,7 @@
 
 #include "syscall/attributes.h"
 #include "syscall/commands.h"
+#include "syscall/fork_gate.h"
 #include "syscall/map_files.h"
 
 namespace bpfmap {
@@ -64,6 +65,7 @@ long Run(int command, const Attributes& attributes) {
 }  // namespace
 
 long BpfSyscall(int command, bpf_attr* attributes, unsigned size) {
+  const ForkGate::Inside inside;
   const int saved_errno = errno;
   Attributes copy;
   long result = copy.CopyFrom(reinterpret_cast<uintptr_t>(attributes), size);

@@ -44,7 +44,9 @@
 // this process's, and on no disk.
 //
 // After fork(2) the child has its own copy of all maps and pins; only memory
-// that can be mapped is shared. Fork while no other thread is in here.
+// that can be mapped is shared. A fork waits until no other thread is in here
+// (fork_gate.h). It does not wait for those in the program view of a map: where
+// such threads run, the child must exec, or leave that map alone.
 //
 // Thread-safe.
 

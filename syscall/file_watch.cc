@@ -7,6 +7,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <memory>
+#include <unordered_set>
 #include <vector>
 
 #include "syscall/hidden_file.h"
@@ -24,19 +26,19 @@ int FileWatch::Add(int fd) {
 
 void FileWatch::Remove(int watch) { inotify_rm_watch(fd_, watch); }
 
-std::vector<FileWatch::Event> FileWatch::Read() {
+bool FileWatch::IsOpen() const {
+  char path[32];
+  char file[32] = {};
+  std::snprintf(path, sizeof path, "/proc/self/fd/%d", fd_);
+  return readlink(path, file, sizeof file - 1) >= 0 &&
+         std::strcmp(file, "anon_inode:inotify") == 0;
+}
+
+std::vector<FileWatch::Event> FileWatch::Read(bool* dropped) {
   std::vector<Event> events;
-  // Should the program have closed this descriptor, and have another file with
-  // its number, nothing must be read from that one.
   int waiting = 0;
-  while (fd_ >= 0 && ioctl(fd_, FIONREAD, &waiting) == 0 && waiting > 0) {
-    char path[32];
-    char file[32] = {};
-    std::snprintf(path, sizeof path, "/proc/self/fd/%d", fd_);
-    if (readlink(path, file, sizeof file - 1) < 0 ||
-        std::strcmp(file, "anon_inode:inotify") != 0) {
-      break;
-    }
+  while (fd_ >= 0 && ioctl(fd_, FIONREAD, &waiting) == 0 && waiting > 0 &&
+         IsOpen()) {
     alignas(inotify_event) char buffer[4096];
     const ssize_t size = read(fd_, buffer, sizeof buffer);
     if (size <= 0) break;
@@ -44,6 +46,7 @@ std::vector<FileWatch::Event> FileWatch::Read() {
       inotify_event event;
       std::memcpy(&event, buffer + at, sizeof event);
       at += static_cast<ssize_t>(sizeof event) + event.len;
+      if ((event.mask & IN_Q_OVERFLOW) != 0) *dropped = true;
       events.push_back({event.wd, (event.mask & IN_IGNORED) != 0,
                         (event.mask & IN_CLOSE) != 0});
     }
@@ -51,8 +54,24 @@ std::vector<FileWatch::Event> FileWatch::Read() {
   return events;
 }
 
+bool FileWatch::FindWatches(std::unordered_set<int>* watches) const {
+  char path[32];
+  std::snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd_);
+  const std::unique_ptr<FILE, int (*)(FILE*)> info(std::fopen(path, "re"),
+                                                   &std::fclose);
+  if (info == nullptr) return false;
+  char line[256];
+  while (std::fgets(line, sizeof line, info.get()) != nullptr) {
+    unsigned watch;
+    if (std::sscanf(line, "inotify wd:%x", &watch) == 1) {
+      watches->insert(static_cast<int>(watch));
+    }
+  }
+  return std::ferror(info.get()) == 0 && IsOpen();
+}
+
 void FileWatch::StartAgain() {
-  if (fd_ >= 0) close(fd_);
+  if (fd_ >= 0 && IsOpen()) close(fd_);
   fd_ = -1;
 }
 

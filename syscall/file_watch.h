@@ -7,14 +7,15 @@
 // opened is closed when nothing refers to that.
 //
 // The kernel keeps 16,384 events while nobody reads them
-// (fs.inotify.max_queued_events): where more files than that are closed in one
-// go, nothing is heard of the others.
+// (fs.inotify.max_queued_events), and says when it had to drop some. Then
+// FindWatches() helps: the watch of a deleted file is gone.
 //
 // Not thread-safe.
 
 #ifndef BPFMAP_SYSCALL_FILE_WATCH_H_
 #define BPFMAP_SYSCALL_FILE_WATCH_H_
 
+#include <unordered_set>
 #include <vector>
 
 namespace bpfmap {
@@ -33,18 +34,28 @@ class FileWatch {
   FileWatch& operator=(const FileWatch&) = delete;
 
   // Watches the file of descriptor `fd`. Returns the number of the watch, which
-  // is above 0, or -errno.
+  // is above 0, or -errno: EBADF and EINVAL if the program has closed this
+  // object's descriptor.
   int Add(int fd);
   void Remove(int watch);
 
-  // What happened since the last call.
-  std::vector<Event> Read();
+  // What happened since the last call; *dropped is set if not all of it is
+  // known.
+  std::vector<Event> Read(bool* dropped);
 
-  // For the child of a fork(): the events are the parent's. Starts again,
+  // Finds all watches that are there. Returns false if that cannot be done now.
+  bool FindWatches(std::unordered_set<int>* watches) const;
+
+  // For the child of a fork(), where the events are the parent's, and where the
+  // program has closed all descriptors, this object's too. Starts again,
   // without a watch.
   void StartAgain();
 
  private:
+  // Whether fd_ is still what it was: the program may have closed it, and have
+  // another file with its number.
+  bool IsOpen() const;
+
   int fd_ = -1;
 };
 

@@ -1,6 +1,8 @@
-// RunFuzzInput() for libFuzzer, which needs clang:
+// RunFuzzInput() for libFuzzer, which needs clang. It prints its seed, and takes
+// its own flags:
 //
-//   ./bazelw run --config=fuzz //syscall:fuzz -- -max_total_time=3600
+//   ./bazelw test --config=fuzz //syscall:fuzz
+//   ./bazelw run --config=fuzz //syscall:fuzz -- -max_total_time=3600 CORPUS
 
 #include <cstddef>
 #include <cstdint>

@@ -7,64 +7,45 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
+#include <memory>
 #include <vector>
 
+#include "maps/map_def.h"
+#include "maps/ring_buffer.h"
+#include "maps/user_ring_buffer.h"
+#include "syscall/bpf_call.h"
 #include "syscall/bpf_syscall.h"
+#include "syscall/fuzz_attribute.h"
+#include "syscall/mappable.h"
 #include "syscall/pins.h"
 
 namespace bpfmap {
 namespace {
 
-constexpr std::size_t kPage = 4096;
-constexpr std::size_t kAttrSize = 168;
-const char* const kPaths[] = {"/sys/fs/bpf/a",   "/sys/fs/bpf/b", "/sys/fs/bpf",
-                              "/sys/fs/bpf/a/b", "/tmp/c",        ""};
-
-// Memory that commands are given: some pages, and behind them one that cannot
-// be touched.
-class Arena {
- public:
-  static constexpr std::size_t kSize = 16 * kPage;
-
-  Arena()
-      : bytes_(static_cast<char*>(mmap(nullptr, kSize + kPage,
-                                       PROT_READ | PROT_WRITE,
-                                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))) {
-    mprotect(bytes_ + kSize, kPage, PROT_NONE);
-  }
-
-  void Fill(const uint8_t* data, std::size_t size) {
-    for (std::size_t at = 0; at < kSize && size != 0; at += size) {
-      std::memcpy(bytes_ + at, data, std::min(size, kSize - at));
-    }
-  }
-
-  // An address that is good for a while, bad, or null.
-  uint64_t Choose(uint8_t choice) const {
-    if (choice == 0) return 0;
-    if (choice == 1) return 8;
-    const auto start = reinterpret_cast<uintptr_t>(bytes_);
-    return choice < 32 ? start + kSize - choice
-                       : start + (choice - 32) * std::size_t{256};
-  }
-
- private:
-  char* bytes_;
-};
+[[noreturn]] void Fail(const char* what) {
+  std::fprintf(stderr, "%s\n", what);
+  std::abort();
+}
 
 class Run {
  public:
-  Run(Arena& arena, const uint8_t* data, std::size_t size)
+  Run(FuzzArena& arena, const uint8_t* data, std::size_t size)
       : arena_(arena), data_(data), size_(size) {
     arena_.Fill(data, size);
   }
   ~Run() {
+    for (const Record& record : records_) Commit(record);
     for (int fd : fds_) close(fd);
-    for (const char* path : kPaths) {
-      if (*path != 0) PinTable::OfProcess().Unlink(path);
+    for (const char* path : kFuzzPaths) {
+      if (*path == 0) continue;
+      PinTable::OfProcess().Unlink(path);
+      PinTable::OfProcess().RemoveDirectory(path);
     }
   }
 
@@ -73,178 +54,208 @@ class Run {
   }
 
  private:
+  // What a program has reserved in a ring and not submitted yet.
+  struct Record {
+    std::shared_ptr<LocalMap> ring;
+    char* data;
+    std::size_t size;
+  };
+
   uint8_t Take() {
     if (size_ == 0) return 0;
     --size_;
     return *data_++;
   }
-
-  uint32_t ChooseFd(uint8_t choice) const {
-    if (fds_.empty() || choice > 0xf0) return choice;
-    return static_cast<uint32_t>(fds_[choice % fds_.size()]);
-  }
-
-  template <typename T>
-  void Set(std::size_t offset, T value) {
-    std::memcpy(attr_ + offset, &value, sizeof value);
-  }
-  template <typename T>
-  T At(std::size_t offset) const {
-    T value;
-    std::memcpy(&value, attr_ + offset, sizeof value);
-    return value;
-  }
-  void SetFd(std::size_t offset) { Set(offset, ChooseFd(attr_[offset])); }
-  void SetAddress(std::size_t offset) {
-    Set(offset, arena_.Choose(attr_[offset]));
-  }
-  // At most `most`, whatever was there: there is not that much memory.
-  void Limit(std::size_t offset, uint32_t most) {
-    Set(offset, At<uint32_t>(offset) % (most + 1));
-  }
-
-  void MakeSense(int command) {
-    switch (command) {
-      case BPF_MAP_CREATE:
-        Limit(0, 34);
-        Limit(4, 40);
-        Limit(8, 300);
-        Limit(12, 1 << 12);
-        if (attr_[16] % 2 == 0) Set(12, uint32_t{4096});  // a ring's size
-        SetFd(20);
-        SetFd(offsetof(bpf_attr, btf_fd));
-        if (attr_[17] % 4 != 0) {  // no map_extra, names, BTF, ...
-          std::memset(attr_ + 24, 0, kAttrSize - 24);
-        }
-        break;
-      case BPF_MAP_LOOKUP_ELEM:
-      case BPF_MAP_UPDATE_ELEM:
-      case BPF_MAP_DELETE_ELEM:
-      case BPF_MAP_GET_NEXT_KEY:
-      case BPF_MAP_LOOKUP_AND_DELETE_ELEM:
-      case BPF_MAP_FREEZE: {
-        SetFd(0);
-        SetAddress(8);
-        SetAddress(16);
-        const std::size_t end = command == BPF_MAP_DELETE_ELEM    ? 16
-                                : command == BPF_MAP_GET_NEXT_KEY ? 24
-                                : command == BPF_MAP_FREEZE       ? 4
-                                                                  : 32;
-        if (end == 32) Set(24, uint64_t{attr_[24]} % 6);
-        std::memset(attr_ + end, 0, kAttrSize - end);
-        break;
-      }
-      case BPF_MAP_LOOKUP_BATCH:
-      case BPF_MAP_LOOKUP_AND_DELETE_BATCH:
-      case BPF_MAP_UPDATE_BATCH:
-      case BPF_MAP_DELETE_BATCH:
-        for (std::size_t address : {0, 8, 16, 24}) SetAddress(address);
-        SetFd(36);
-        Set(40, uint64_t{attr_[40]} % 6);
-        Set(48, uint64_t{attr_[48]} % 2);
-        std::memset(attr_ + 56, 0, kAttrSize - 56);
-        break;
-      case BPF_OBJ_PIN:
-      case BPF_OBJ_GET:
-        Set(0, reinterpret_cast<uintptr_t>(kPaths[attr_[0] % 6]));
-        if (command == BPF_OBJ_PIN) {
-          SetFd(8);
-        } else {
-          Set(8, uint32_t{0});
-        }
-        Set(12, (attr_[12] % 4u) << 3);
-        std::memset(attr_ + 16, 0, kAttrSize - 16);
-        break;
-      case BPF_OBJ_GET_INFO_BY_FD:
-        SetFd(0);
-        Limit(4, 300);
-        SetAddress(8);
-        std::memset(attr_ + 16, 0, kAttrSize - 16);
-        break;
-      case BPF_MAP_GET_NEXT_ID:
-      case BPF_BTF_GET_NEXT_ID:
-      case BPF_MAP_GET_FD_BY_ID:
-      case BPF_BTF_GET_FD_BY_ID:
-        Limit(0, 255);
-        std::memset(attr_ + 4, 0, kAttrSize - 4);
-        break;
-      case BPF_BTF_LOAD:
-        SetAddress(0);
-        Set(8, uint64_t{0});
-        Limit(16, 512);
-        std::memset(attr_ + 20, 0, kAttrSize - 20);
-        break;
-      case BPF_PROG_LOAD:
-        SetAddress(8);
-        SetAddress(16);
-        Limit(4, 3);
-        break;
-    }
+  uint64_t TakeLong() {
+    uint64_t number = 0;
+    for (int i = 0; i < 8; ++i) number = number << 8 | Take();
+    return number;
   }
 
   void Step() {
+    constexpr int kCommands = 40;  // and some that do not exist
+    constexpr int kOthers = 8;
     const uint8_t choice = Take();
-    const int command = choice % 40;
+    int command = choice % 64;
+    if (command >= kCommands + kOthers || fds_.empty()) {
+      command = BPF_MAP_CREATE;
+    }
+    if (command >= kCommands) return OtherStep(command - kCommands);
     const bool sense = choice < 0xe0;
     unsigned size = Take();
-    if (sense || size > kAttrSize) size = kAttrSize;
-    // No command that makes sense has more than this.
-    const std::size_t given = sense ? 64 : kAttrSize;
-    std::memset(attr_, 0, kAttrSize);
-    std::generate_n(attr_, given, [this] { return Take(); });
-    if (sense || command == BPF_MAP_CREATE) MakeSense(command);
-    if (command == BPF_BTF_LOAD) Limit(16, 1 << 16);
-    const long result =
-        BpfSyscall(command, reinterpret_cast<bpf_attr*>(attr_), size);
-    if (IsDescriptor(command) && result >= 0) {
-      Use(static_cast<int>(result), choice);
+    constexpr auto kSize = static_cast<unsigned>(FuzzAttribute::kSize);
+    if (sense || size > kSize) size = kSize;
+    attribute_.Clear();
+    std::generate_n(attribute_.bytes(),
+                    sense ? FuzzAttribute::BytesOf(command) : kSize,
+                    [this] { return Take(); });
+    if (sense) {
+      attribute_.MakeSense(command);
+    } else {
+      attribute_.KeepSmall(command);
+    }
+    errno = 77;
+    const long result = BpfSyscall(
+        command, reinterpret_cast<bpf_attr*>(attribute_.bytes()), size);
+    if (errno != 77) Fail("errno has changed");
+    if (command == BPF_BTF_LOAD && result > 0) {
+      attribute_.set_btf_fd(static_cast<int>(result));
+    }
+    if (result > 0) Keep(static_cast<int>(result));
+  }
+
+  // What programs do beside bpf(2).
+  void OtherStep(int step) {
+    const int fd = static_cast<int>(attribute_.ChooseFd(Take()));
+    const std::shared_ptr<LocalMap> map = MapOfDescriptor(fd);
+    const char* const path = kFuzzPaths[Take() % std::size(kFuzzPaths)];
+    switch (step) {
+      case 0:
+        return Keep(dup(fd));
+      case 1:
+        PinTable::OfProcess().MakeDirectory(path);
+        return;
+      case 2:
+        PinTable::OfProcess().Unlink(path);
+        return;
+      case 3:
+        EpollDescriptor(fd);
+        return RefreshEpoll();
+      case 4:
+        if (map != nullptr) StoreInMapping(fd);
+        return;
+      default:
+        if (map != nullptr) UseInProgram(map);
     }
   }
 
-  static bool IsDescriptor(int command) {
-    return command == BPF_MAP_CREATE || command == BPF_OBJ_GET ||
-           command == BPF_MAP_GET_FD_BY_ID || command == BPF_BTF_GET_FD_BY_ID ||
-           command == BPF_BTF_LOAD || command == BPF_PROG_LOAD;
-  }
-
-  // A mapping for a moment; and few descriptors at a time.
-  void Use(int fd, uint8_t choice) {
-    if (CheckMmap(kPage, PROT_READ, MAP_SHARED, fd, 0) == 0) {
-      void* const memory = mmap(nullptr, kPage, PROT_READ, MAP_SHARED, fd, 0);
-      if (memory != MAP_FAILED) munmap(memory, kPage);
-    }
+  // Few descriptors at a time.
+  void Keep(int fd) {
+    if (fd < 0) return;
     fds_.push_back(fd);
-    if (fds_.size() > 16) {
-      std::swap(fds_[choice % fds_.size()], fds_.back());
-      close(fds_.back());
-      fds_.pop_back();
+    if (fds_.size() <= 16) return;
+    std::swap(fds_[Take() % fds_.size()], fds_.back());
+    close(fds_.back());
+    fds_.pop_back();
+  }
+
+  // In a page of an array, or one that a ring's user may write to: anything.
+  void StoreInMapping(int fd) {
+    const auto offset = static_cast<off_t>(Take() % 4 * FuzzArena::kPage);
+    constexpr int kWrites = PROT_READ | PROT_WRITE;
+    if (CheckMmap(FuzzArena::kPage, kWrites, MAP_SHARED, fd, offset) != 0)
+      return;
+    void* const page =
+        mmap(nullptr, FuzzArena::kPage, kWrites, MAP_SHARED, fd, offset);
+    if (page == MAP_FAILED) return;
+    auto* const words = static_cast<uint64_t*>(page);
+    const uint8_t choice = Take();
+    if (choice % 2 == 0) {  // a position, or a length, that may well be
+      words[0] = choice % 4 == 0 ? Take() * 8u : words[0] + Take() * 8u;
+    } else {
+      words[Take() % 16] = TakeLong();
+    }
+    munmap(page, FuzzArena::kPage);
+  }
+
+  void UseInProgram(const std::shared_ptr<LocalMap>& map) {
+    const MapType type = map->def().type;
+    if (type == MapType::kRingBuf) return UseRing(map);
+    if (type == MapType::kUserRingBuf) return Drain(*map);
+    const char* const key = arena_.bytes() + Take();
+    const char* const value = arena_.bytes() + Take();
+    switch (Take() % 3) {
+      case 0:
+        map->LookupElem(key);
+        return;
+      case 1:
+        static_cast<void>(map->UpdateElem(key, value, Take() % 4));
+        return;
+      case 2:
+        static_cast<void>(map->DeleteElem(key));
+        return;
     }
   }
 
-  Arena& arena_;
+  // Reserves a record, or submits one, in which nobody else may have written.
+  void UseRing(const std::shared_ptr<LocalMap>& map) {
+    auto& ring = static_cast<RingBuffer<Mappable>&>(*map);
+    const uint8_t choice = Take();
+    if (choice % 2 == 0 && !records_.empty()) {
+      std::swap(records_[choice / 2 % records_.size()], records_.back());
+      Commit(records_.back());
+      return records_.pop_back();
+    }
+    if (choice % 8 == 1) {
+      static_cast<void>(ring.Output(arena_.bytes(), Take() * 20u, Take() % 4));
+      return;
+    }
+    const std::size_t size = Take() * 20u;
+    void* const data = ring.Reserve(size, 0);
+    if (data == nullptr) return;
+    std::memset(data, kHeld, size);
+    records_.push_back({map, static_cast<char*>(data), size});
+  }
+  static void Commit(const Record& record) {
+    if (!std::all_of(record.data, record.data + record.size,
+                     [](char byte) { return byte == kHeld; })) {
+      Fail("a record was overwritten while it was its producer's");
+    }
+    static_cast<RingBuffer<Mappable>&>(*record.ring)
+        .Submit(record.data, record.size % 3);
+  }
+
+  void Drain(LocalMap& map) {
+    auto& ring = static_cast<UserRingBuffer<Mappable>&>(map);
+    const uint32_t ring_size = map.def().max_entries;
+    ring.Drain(
+        [ring_size](void* data, uint32_t size) {
+          if (size > ring_size) Fail("a record larger than its ring");
+          const auto* const bytes = static_cast<const char*>(data);
+          return std::count(bytes, bytes + size, 1) % 2;
+        },
+        Take() % 4);
+  }
+
+  static constexpr char kHeld = 0x5a;
+
+  FuzzArena& arena_;
   const uint8_t* data_;
   std::size_t size_;
-  alignas(8) unsigned char attr_[kAttrSize] = {};
   std::vector<int> fds_;
+  FuzzAttribute attribute_{arena_, fds_};
+  std::vector<Record> records_;
 };
+
+// The lowest number that is free.
+int LowestFree() {
+  const int fd = dup(STDERR_FILENO);
+  close(fd);
+  return fd;
+}
+
+// Whether nothing of a kind has an id.
+bool NoneHasAnId(int next_command) {
+  bpf_attr attr = ZeroedAttr();
+  return Call(next_command, &attr) == -ENOENT;
+}
 
 }  // namespace
 
 void RunFuzzInput(const uint8_t* data, std::size_t size) {
-  static Arena arena;
+  static FuzzArena arena;
+  const int lowest_free = LowestFree();
   Run(arena, data, size).All();
+  if (LowestFree() != lowest_free) Fail("a descriptor is left");
   // Whoever looks through /proc, maybe another process, has a file for a
   // moment, too.
   for (int i = 0; i < 100'000; ++i) {
-    alignas(8) unsigned char attr[kAttrSize] = {};
-    if (BpfSyscall(BPF_MAP_GET_NEXT_ID, reinterpret_cast<bpf_attr*>(attr),
-                   sizeof attr) == -ENOENT) {
+    if (NoneHasAnId(BPF_MAP_GET_NEXT_ID) && NoneHasAnId(BPF_BTF_GET_NEXT_ID)) {
       return;
     }
     sched_yield();
   }
-  std::fputs("a map is left, and nothing refers to it\n", stderr);
-  std::abort();
+  Fail("a map, or BTF, is left, and nothing refers to it");
 }
 
 }  // namespace bpfmap

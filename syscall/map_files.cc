@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -10,10 +9,12 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <unordered_set>
 #include <utility>
 
 #include "maps/map_def.h"
 #include "profiles/reader_writer_lock.h"
+#include "syscall/fork_gate.h"
 
 namespace bpfmap {
 namespace {
@@ -99,17 +100,6 @@ MapFiles& MapFiles::OfProcess() {
   return files;
 }
 
-MapFiles::MapFiles() {
-  // A fork() waits for who holds the lock, so that the child finds it free.
-  pthread_atfork(
-      []() ABSL_NO_THREAD_SAFETY_ANALYSIS { OfProcess().lock_.Lock(); },
-      []() ABSL_NO_THREAD_SAFETY_ANALYSIS { OfProcess().lock_.Unlock(); },
-      []() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-        OfProcess().forked_ = true;
-        OfProcess().lock_.Unlock();
-      });
-}
-
 long MapFiles::Open(std::shared_ptr<MapObject> map, uint32_t rights) {
   std::vector<File> gone;  // destroyed behind the lock
   WriterLock lock(lock_);
@@ -152,6 +142,10 @@ long MapFiles::OpenLocked(File file, const char* name, uint32_t rights) {
   device_ = status.st_dev;
   if (files_.count(status.st_ino) == 0) {
     file.watch = watch_.Add(fd);
+    if (file.watch == -EBADF || file.watch == -EINVAL) {
+      WatchAgain();
+      file.watch = watch_.Add(fd);
+    }
     if (file.watch < 0) {
       const int error = file.watch;
       close(fd);
@@ -164,6 +158,7 @@ long MapFiles::OpenLocked(File file, const char* name, uint32_t rights) {
 }
 
 long MapFiles::Find(int fd, OpenFile* found) const {
+  const ForkGate::Inside inside;
   const int saved_errno = errno;
   struct stat status;
   const int mode = fcntl(fd, F_GETFL);
@@ -201,23 +196,39 @@ Errno MapFiles::Find(uint32_t fd, NumberedMap* found) const {
 }
 
 std::vector<MapFiles::File> MapFiles::Collect() {
-  if (forked_) WatchAgain();
+  if (forks_ != ForkGate::forks()) WatchAgain();
   std::vector<File> gone;
-  for (const FileWatch::Event& event : watch_.Read()) {
-    const auto watched = watched_.find(event.watch);
-    if (watched == watched_.end()) continue;
-    const auto file = files_.find(watched->second);
-    const MapObject* const map = file->second.map.get();
-    const bool is_memory = map != nullptr && map->memory() != nullptr;
-    const bool is_gone =
-        is_memory ? event.closed && IsLeft(*map->memory()) : event.deleted;
-    if (!is_gone) continue;
-    if (!event.deleted) watch_.Remove(event.watch);
-    watched_.erase(watched);
-    gone.push_back(std::move(file->second));
-    files_.erase(file);
+  for (const FileWatch::Event& event : watch_.Read(&must_sweep_)) {
+    CollectFile(event, &gone);
+  }
+  // In this order: what happens from here on is heard of.
+  std::unordered_set<int> left;
+  if (must_sweep_ && watch_.FindWatches(&left)) {
+    must_sweep_ = false;
+    std::vector<FileWatch::Event> events;
+    for (const auto& [watch, inode] : watched_) {
+      events.push_back(
+          {watch, /*deleted=*/left.count(watch) == 0, /*closed=*/true});
+    }
+    for (const FileWatch::Event& event : events) CollectFile(event, &gone);
   }
   return gone;
+}
+
+void MapFiles::CollectFile(const FileWatch::Event& event,
+                           std::vector<File>* gone) {
+  const auto watched = watched_.find(event.watch);
+  if (watched == watched_.end()) return;
+  const auto file = files_.find(watched->second);
+  const MapObject* const map = file->second.map.get();
+  const bool is_memory = map != nullptr && map->memory() != nullptr;
+  const bool is_gone =
+      is_memory ? event.closed && IsLeft(*map->memory()) : event.deleted;
+  if (!is_gone) return;
+  if (!event.deleted) watch_.Remove(event.watch);
+  watched_.erase(watched);
+  gone->push_back(std::move(file->second));
+  files_.erase(file);
 }
 
 void MapFiles::CollectNow() {
@@ -227,7 +238,8 @@ void MapFiles::CollectNow() {
 }
 
 void MapFiles::WatchAgain() {
-  forked_ = false;
+  forks_ = ForkGate::forks();
+  must_sweep_ = false;
   watch_.StartAgain();
   watched_.clear();
   // Files without a descriptor, which only a mapping may still show, are kept.

@@ -114,16 +114,20 @@ class MapFiles final : public MapDescriptors {
     uint32_t Next(uint32_t id);
   };
 
-  MapFiles();
+  MapFiles() = default;
 
   // Lets go of what nothing refers to. The objects are handed out, for the
   // caller to destroy behind the lock.
   std::vector<File> Collect() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   void CollectNow();
+  // Moves the file of `event` to *gone, if it is.
+  void CollectFile(const FileWatch::Event& event, std::vector<File>* gone)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   // Opens a file for `file`, with a name that programs may look for.
   long OpenLocked(File file, const char* name, uint32_t rights)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
-  // Behind fork(): finds the descriptors that were inherited.
+  // Where watch_ is not this process's, or was closed: watches all files that
+  // have a descriptor.
   void WatchAgain() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
 
   mutable Cloud::Lock lock_;
@@ -131,7 +135,10 @@ class MapFiles final : public MapDescriptors {
   std::unordered_map<int, ino_t> watched_ ABSL_GUARDED_BY(lock_);
   FileWatch watch_ ABSL_GUARDED_BY(lock_);
   dev_t device_ ABSL_GUARDED_BY(lock_) = 0;  // of all memfds
-  bool forked_ ABSL_GUARDED_BY(lock_) = false;
+  // Events were dropped: any file may be gone.
+  bool must_sweep_ ABSL_GUARDED_BY(lock_) = false;
+  // Of ForkGate, when watch_ was this process's.
+  uint64_t forks_ ABSL_GUARDED_BY(lock_) = 0;
   Ids<MapObject> map_ids_ ABSL_GUARDED_BY(lock_);
   Ids<Btf> btf_ids_ ABSL_GUARDED_BY(lock_);
   Ids<Program> program_ids_ ABSL_GUARDED_BY(lock_);

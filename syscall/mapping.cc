@@ -13,6 +13,7 @@
 #include "profiles/reader_writer_lock.h"
 #include "syscall/bpf_syscall.h"
 #include "syscall/commands.h"
+#include "syscall/fork_gate.h"
 #include "syscall/map_files.h"
 #include "syscall/map_object.h"
 
@@ -98,6 +99,7 @@ long CheckMmap(std::size_t length, int protection, int flags, int fd,
 }
 
 int EpollDescriptor(int fd) {
+  const ForkGate::Inside inside;
   OpenFile file;
   if (MapFiles::OfProcess().Find(fd, &file) != 0 || file.map == nullptr) {
     return fd;
@@ -111,6 +113,9 @@ int EpollDescriptor(int fd) {
   return event_fd;
 }
 
-void RefreshEpoll() { PolledRings::OfProcess().Refresh(); }
+void RefreshEpoll() {
+  const ForkGate::Inside inside;
+  PolledRings::OfProcess().Refresh();
+}
 
 }  // namespace bpfmap

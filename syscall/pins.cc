@@ -12,6 +12,7 @@
 #include "absl/base/thread_annotations.h"
 #include "profiles/cloud.h"
 #include "profiles/reader_writer_lock.h"
+#include "syscall/fork_gate.h"
 
 namespace bpfmap {
 namespace {
@@ -42,6 +43,7 @@ class ProcessPins final : public PinTable {
   }
 
   bool IsDirectory(const std::string& path) const override {
+    const ForkGate::Inside inside;
     ReaderLock lock(lock_);
     const auto pin = pins_.find(PlainPath(path));
     return pin != pins_.end() && pin->second == nullptr;
@@ -62,6 +64,7 @@ class ProcessPins final : public PinTable {
   }
 
   long Unlink(const std::string& path) override {
+    const ForkGate::Inside inside;
     std::shared_ptr<MapObject> unpinned;  // destroyed behind the lock
     WriterLock lock(lock_);
     const auto pin = pins_.find(PlainPath(path));
@@ -73,10 +76,12 @@ class ProcessPins final : public PinTable {
   }
 
   long MakeDirectory(const std::string& path) override {
+    const ForkGate::Inside inside;
     return Add(path, nullptr);
   }
 
   long RemoveDirectory(const std::string& path) override {
+    const ForkGate::Inside inside;
     WriterLock lock(lock_);
     const std::string plain = PlainPath(path);
     const auto pin = pins_.find(plain);

@@ -1,13 +1,16 @@
 // Many threads with one set of descriptors, pins and mappings.
 //
 // Descriptors are closed under running commands, so most results may be one of
-// several; what must hold is said at each place. Prints its seed, and takes
-// --seed and --seconds:
+// several; what must hold is said at each place.
+//
+// Flags: --seed=N (printed by every run), --seconds=N:
 //
 //   ./bazelw test //syscall:threads_test --test_arg=--seconds=600
+//       --test_timeout=900
 
 #include <linux/bpf.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <array>
@@ -15,21 +18,24 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
-#include <cstdio>
+#include <iostream>
 #include <random>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "absl/flags/flag.h"
-#include "absl/flags/parse.h"
 #include "gtest/gtest.h"
 #include "maps/map_def.h"
 #include "syscall/bpf_call.h"
+#include "syscall/bpf_syscall.h"
 #include "syscall/pins.h"
+#include "syscall/resident_memory.h"
+#include "tests/random_seed.h"
+#include "tests/sanitizer.h"
 
-ABSL_FLAG(int, seconds, 3, "how long the threads run");
-ABSL_FLAG(uint64_t, seed, 0, "0 for a random one");
+ABSL_FLAG(int, seconds, bpfmap::kThreadSanitized ? 60 : 4,
+          "How long the threads run.");
 
 // Threads close and open descriptors here that others use. ThreadSanitizer
 // takes a descriptor for memory, and that for a race.
@@ -142,18 +148,35 @@ class ThreadsTest : public testing::Test {
     EXPECT_NE(result, -EFAULT);
   }
 
+  // Gives back what threads have left in their common places.
+  void LetGo() {
+    for (int pin = 0; pin < 4; ++pin) {
+      PinTable::OfProcess().Unlink("/sys/fs/bpf/pin" + std::to_string(pin));
+    }
+    for (std::atomic<int>& fd : shared_) {
+      const int old = fd.exchange(-1);
+      if (old >= 0) close(old);
+    }
+  }
+
+  // Creates, uses and closes what all threads see.
+  void Step(std::mt19937_64& random) {
+    const int fd = Obtain(random);
+    const int old = fd >= 0 ? shared_[random() % kShared].exchange(fd) : -1;
+    for (int i = 0; i < 4; ++i) Use(shared_[random() % kShared], random);
+    if (random() % 4 == 0) PinTable::OfProcess().Unlink(PinPath(random));
+    if (old >= 0) close(old);
+  }
+
+  void CountInThreads(std::chrono::steady_clock::duration time);
+
   std::array<std::atomic<int>, kShared> shared_;
   uint32_t counters_id_ = 0;  // the lowest: there are none before
 };
 
-TEST_F(ThreadsTest, CountsAddUpAndNothingIsLeft) {
-  uint64_t seed = absl::GetFlag(FLAGS_seed);
-  if (seed == 0) seed = std::random_device()();
-  std::printf("--seed=%llu\n", static_cast<unsigned long long>(seed));
-  const auto end = std::chrono::steady_clock::now() +
-                   std::chrono::seconds(absl::GetFlag(FLAGS_seconds));
-
-  // Each thread counts in an element of its own, by system call and by store.
+// Each thread counts in an element of its own, by system call and by store.
+void ThreadsTest::CountInThreads(std::chrono::steady_clock::duration time) {
+  const auto end = std::chrono::steady_clock::now() + time;
   const int counters = CreateFd({.type = MapType::kArray,
                                  .key_size = 4,
                                  .value_size = 8,
@@ -165,17 +188,11 @@ TEST_F(ThreadsTest, CountsAddUpAndNothingIsLeft) {
   std::vector<std::thread> threads;
   for (uint32_t thread = 0; thread < kThreads; ++thread) {
     threads.emplace_back([&, thread] {
-      std::mt19937_64 random(seed + thread);
+      std::mt19937_64 random(RandomSeed() + thread);
       uint64_t count = 0;
       for (int round = 0;
            round % 64 != 0 || std::chrono::steady_clock::now() < end; ++round) {
-        const int fd = Obtain(random);
-        const int old = fd >= 0 ? shared_[random() % kShared].exchange(fd) : -1;
-        for (int i = 0; i < 4; ++i) Use(shared_[random() % kShared], random);
-        if (random() % 4 == 0) {
-          PinTable::OfProcess().Unlink(PinPath(random));
-        }
-        if (old >= 0) close(old);
+        Step(random);
 
         // A descriptor that is this thread's own, for a moment.
         const int own = dup(counters);
@@ -204,12 +221,7 @@ TEST_F(ThreadsTest, CountsAddUpAndNothingIsLeft) {
     EXPECT_EQ(value, counted[thread]);
     EXPECT_GT(value, 0u);
   }
-  for (int pin = 0; pin < 4; ++pin) {
-    PinTable::OfProcess().Unlink("/sys/fs/bpf/pin" + std::to_string(pin));
-  }
-  for (std::atomic<int>& fd : shared_) {
-    if (fd >= 0) close(fd);
-  }
+  LetGo();
   for (long id; (id = NextId(counters_id_)) > 0;) {
     ASSERT_TRUE(IsLetGo(static_cast<uint32_t>(id)));
   }
@@ -218,11 +230,66 @@ TEST_F(ThreadsTest, CountsAddUpAndNothingIsLeft) {
   EXPECT_TRUE(IsLetGo(counters_id_));
 }
 
+TEST_F(ThreadsTest, CountsAddUpAndNothingIsLeft) {
+  const auto half =
+      std::chrono::milliseconds(500) * absl::GetFlag(FLAGS_seconds);
+  CountInThreads(half);
+  const uint64_t resident = ResidentMemory();
+  CountInThreads(half);
+  std::cout << resident << " bytes after half of the time, " << ResidentMemory()
+            << " bytes after all of it\n";
+  // A sanitizer keeps what is freed for a while.
+  if (!kSanitized) {
+    EXPECT_LE(ResidentMemory(), resident + (4 << 20));
+  }
+}
+
+// What a process can do that has one thread and no lock to wait for.
+bool CanDoAll() {
+  constexpr char kPath[] = "/sys/fs/bpf/of_the_child";
+  const MapDef def = {
+      .type = MapType::kHash, .key_size = 4, .value_size = 8, .max_entries = 1};
+  const int fd = CreateFd(def);
+  const int ring = CreateFd({.type = MapType::kRingBuf, .max_entries = 4096});
+  const uint32_t key = 1;
+  const uint64_t value = 2;
+  if (fd < 0 || ring < 0 || Update(fd, &key, &value) != 0) return false;
+  if (EpollDescriptor(ring) == ring || Pin(fd, kPath) != 0) return false;
+  RefreshEpoll();
+  const uint32_t id = IdOf(fd);
+  close(fd);
+  if (PinTable::OfProcess().Unlink(kPath) != 0) return false;
+  return IsLetGo(id);
+}
+
+TEST_F(ThreadsTest, AForkFindsNoLockTaken) {
+  std::atomic<bool> stop{false};
+  std::vector<std::thread> threads;
+  for (int thread = 0; thread < kThreads; ++thread) {
+    threads.emplace_back([&, thread] {
+      std::mt19937_64 random(RandomSeed() + static_cast<uint64_t>(thread));
+      while (!stop.load(std::memory_order_relaxed)) {
+        Step(random);
+        EpollDescriptor(shared_[random() % kShared]);
+        RefreshEpoll();
+      }
+    });
+  }
+  for (int i = 0; i < (kSanitized ? 10 : 100); ++i) {
+    const pid_t child = fork();
+    if (child == 0) {
+      alarm(60);  // instead of waiting for ever
+      _exit(CanDoAll() ? 0 : 1);
+    }
+    int status = -1;
+    ASSERT_EQ(waitpid(child, &status, 0), child);
+    EXPECT_EQ(status, 0) << "fork " << i;
+    if (HasFailure()) break;
+  }
+  stop.store(true, std::memory_order_relaxed);
+  for (std::thread& thread : threads) thread.join();
+  LetGo();
+}
+
 }  // namespace
 }  // namespace bpfmap
-
-int main(int argc, char** argv) {
-  testing::InitGoogleTest(&argc, argv);
-  absl::ParseCommandLine(argc, argv);
-  return RUN_ALL_TESTS();
-}

@@ -1,0 +1,38 @@
+// ForkGate: fork(2) waits until no other thread is in this library.
+//
+// A child has one thread, and all memory as it was: a lock that another thread
+// held would stay taken for ever, and what it guards half done. So whoever is
+// inside says so,
+//
+//   const ForkGate::Inside inside;
+//
+// and a fork() goes ahead only while nobody is. Who is inside may come in
+// again: memory that is allocated may be mapped, and mmap(2) is taken over.
+//
+// Thread-safe.
+
+#ifndef BPFMAP_SYSCALL_FORK_GATE_H_
+#define BPFMAP_SYSCALL_FORK_GATE_H_
+
+#include <cstdint>
+
+namespace bpfmap {
+
+class ForkGate {
+ public:
+  class Inside {
+   public:
+    Inside();
+    ~Inside();
+    Inside(const Inside&) = delete;
+    Inside& operator=(const Inside&) = delete;
+  };
+
+  // How many forks lead to this process from the one that the program started
+  // as. A child tells by it that it is one. REQUIRES: the caller is inside.
+  static uint64_t forks();
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_SYSCALL_FORK_GATE_H_

@@ -1,0 +1,278 @@
+#include "syscall/fuzz_attribute.h"
+
+#include <linux/bpf.h>
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <iterator>
+
+#include "maps/map_def.h"
+#include "syscall/bpf_call.h"
+
+namespace bpfmap {
+
+FuzzArena::FuzzArena()
+    : bytes_(static_cast<char*>(mmap(nullptr, kSize + kPage,
+                                     PROT_READ | PROT_WRITE,
+                                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))) {
+  mprotect(bytes_ + kSize, kPage, PROT_NONE);
+}
+
+void FuzzArena::Fill(const uint8_t* data, std::size_t size) {
+  if (size == 0) return;
+  size = std::min(size, kSize);
+  std::memcpy(bytes_, data, size);
+  for (; size < kSize; size *= 2) {
+    std::memcpy(bytes_ + size, bytes_, std::min(size, kSize - size));
+  }
+}
+
+uint64_t FuzzArena::Choose(uint8_t choice) const {
+  if (choice == 0) return 0;
+  if (choice == 1) return 8;
+  return Address(bytes_) +
+         (choice < 32 ? kSize - choice : (choice - 32) * std::size_t{256});
+}
+
+std::size_t FuzzAttribute::BytesOf(int command) {
+  switch (command) {
+    case BPF_MAP_CREATE:
+      return 72;
+    case BPF_MAP_LOOKUP_BATCH:
+    case BPF_MAP_LOOKUP_AND_DELETE_BATCH:
+    case BPF_MAP_UPDATE_BATCH:
+    case BPF_MAP_DELETE_BATCH:
+      return 56;
+    default:
+      return 32;
+  }
+}
+
+uint32_t FuzzAttribute::ChooseFd(uint8_t choice) const {
+  if (fds_.empty() || choice > 0xf0) return choice;
+  return static_cast<uint32_t>(fds_[choice % fds_.size()]);
+}
+
+void FuzzAttribute::SetKey(std::size_t offset) {
+  if (bytes_[offset + 1] % 2 == 0) return SetAddress(offset);
+  std::memset(key_, 0, sizeof key_);
+  key_[0] = static_cast<char>(bytes_[offset] % 8);
+  Set(offset, Address(key_));
+}
+
+void FuzzAttribute::SetValue(std::size_t offset) {
+  if (bytes_[offset + 1] % 4 != 0) return SetAddress(offset);
+  const uint32_t fd = ChooseFd(bytes_[offset]);
+  std::memcpy(value_, &fd, sizeof fd);
+  Set(offset, Address(value_));
+}
+
+void FuzzAttribute::SetSizes() {
+  Limit(4, 40);
+  Limit(8, 300);
+  Limit(12, 64);
+  switch (MapType{At<uint32_t>(0)}) {
+    case MapType::kArray:
+    case MapType::kPerCpuArray:
+      return Set(4, uint32_t{4});
+    case MapType::kProgArray:
+    case MapType::kPerfEventArray:
+    case MapType::kArrayOfMaps:
+    case MapType::kHashOfMaps:
+      Set(4, uint32_t{4});
+      return Set(8, uint32_t{4});
+    case MapType::kStackTrace:
+      Set(4, uint32_t{4});
+      return Set(8, At<uint32_t>(8) / 8 * 8);
+    case MapType::kLpmTrie:
+      return Set(4, 5 + At<uint32_t>(4) % 16);
+    case MapType::kQueue:
+    case MapType::kStack:
+    case MapType::kBloomFilter:
+      return Set(4, uint32_t{0});
+    case MapType::kRingBuf:
+    case MapType::kUserRingBuf:
+      Set(4, uint32_t{0});
+      Set(8, uint32_t{0});
+      return Set(12, uint32_t{4096});
+    default:
+      return;
+  }
+}
+
+// Offsets are those of the fields in bpf_attr. Bytes that are overwritten later
+// choose what else happens.
+void FuzzAttribute::MakeSenseOfCreate() {
+  // All that there are, those with most behind them again, and some more.
+  constexpr uint32_t kTypes[] = {1,  2,  3,  4,  5,  6,  7,  9,  10,
+                                 11, 12, 13, 22, 23, 27, 30, 31, 27,
+                                 31, 2,  2,  1,  8,  14, 0,  34};
+  constexpr uint32_t kFlags[] = {0,         kNoPrealloc, kNoCommonLru,
+                                 kRdOnly,   kWrOnly,     kStackBuildId,
+                                 kZeroSeed, kRdOnlyProg, kWrOnlyProg,
+                                 kMmapable, kInnerMap,   kPreserveElems};
+  Set(0, kTypes[bytes_[0] % std::size(kTypes)]);
+  if (bytes_[21] % 16 == 0) {
+    Limit(4, 40);
+    Limit(8, 300);
+    Limit(12, 1 << 12);
+  } else {
+    SetSizes();
+  }
+  if (bytes_[17] % 16 != 0) {
+    const bool always = At<uint32_t>(0) == 11;  // LPM_TRIE
+    Set(16, kFlags[bytes_[16] % std::size(kFlags)] |
+                kFlags[bytes_[18] % 2 * bytes_[19] % std::size(kFlags)] |
+                (always ? kNoPrealloc : 0));
+  }
+  SetFd(20);
+  if (bytes_[25] % 4 != 0) return ZeroFrom(24);
+  if (bytes_[26] % 4 != 0) ZeroFrom(64);           // map_extra
+  if (bytes_[27] % 16 != 0) Set(60, uint32_t{0});  // a kernel's type
+  Set(24, uint32_t{bytes_[24]} % 2);               // numa_node
+  if (bytes_[43] % 8 != 0) std::memset(bytes_ + 29, 0, 15);
+  if (bytes_[28] % 8 != 0) bytes_[28] = 'n';  // a name
+  if (bytes_[44] % 4 != 0) {
+    Set(4, uint32_t{4});  // as long as the types
+    Set(8, uint32_t{8});
+  }
+  Set(44, uint32_t{0});  // map_ifindex
+  if (bytes_[48] % 8 != 0) {
+    Set(48, btf_fd_);
+  } else {
+    SetFd(48);
+  }
+  // btf_key_type_id, btf_value_type_id: of SomeBtf
+  Set(52, bytes_[52] % 4 != 0 ? 1 : bytes_[53] % 17u);
+  Set(56, bytes_[56] % 4 != 0 ? 3 : bytes_[57] % 17u);
+}
+
+void FuzzAttribute::MakeSenseOfBtf() {
+  if (bytes_[1] % 4 == 0) {
+    SetAddress(0);
+    Limit(16, 512);
+  } else {
+    btf_ = SomeBtf();
+    auto* const bytes = reinterpret_cast<unsigned char*>(&btf_);
+    for (std::size_t i = 2; i < 8 && bytes_[i] % 2 != 0; i += 3) {
+      const std::size_t at = bytes_[i] / 2 + bytes_[i + 1] % 4 * 128u;
+      bytes[at % sizeof btf_] = bytes_[i + 2];
+    }
+    Set(0, Address(&btf_));
+    Set(16, static_cast<uint32_t>(sizeof btf_));
+  }
+  Set(20, uint32_t{bytes_[20]});  // a log
+  Set(24, uint32_t{bytes_[24]} % 3);
+  if (bytes_[9] % 2 == 0) {
+    Set(8, uint64_t{0});
+    return ZeroFrom(20);
+  }
+  SetAddress(8);
+  ZeroFrom(28);
+}
+
+void FuzzAttribute::MakeSenseOfProgram() {
+  constexpr bpf_insn kReturns0[] = {
+      {BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0},
+      {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
+  if (bytes_[0] % 2 == 0) {
+    SetAddress(8);
+    SetAddress(16);
+    return Limit(4, 3);
+  }
+  std::memcpy(value_, kReturns0, sizeof kReturns0);
+  Set(4, uint32_t{2});
+  Set(8, Address(value_));
+  Set(16, Address("GPL"));
+  ZeroFrom(24);
+}
+
+void FuzzAttribute::SetId(int next_command) {
+  bpf_attr attr = ZeroedAttr();
+  Call(next_command, &attr);
+  Set(0, attr.next_id + bytes_[0] % 32 - 1);
+  ZeroFrom(4);
+}
+
+void FuzzAttribute::MakeSense(int command) {
+  switch (command) {
+    case BPF_MAP_CREATE:
+      return MakeSenseOfCreate();
+    case BPF_MAP_LOOKUP_ELEM:
+    case BPF_MAP_UPDATE_ELEM:
+    case BPF_MAP_LOOKUP_AND_DELETE_ELEM:
+      SetFd(0);
+      SetKey(8);
+      SetValue(16);
+      Set(24, uint64_t{bytes_[24]} % 6);
+      return ZeroFrom(32);
+    case BPF_MAP_DELETE_ELEM:
+      SetFd(0);
+      SetKey(8);
+      return ZeroFrom(16);
+    case BPF_MAP_GET_NEXT_KEY:
+      SetFd(0);
+      SetKey(8);
+      SetAddress(16);
+      return ZeroFrom(24);
+    case BPF_MAP_FREEZE:
+      SetFd(0);
+      return ZeroFrom(4);
+    case BPF_MAP_LOOKUP_BATCH:
+    case BPF_MAP_LOOKUP_AND_DELETE_BATCH:
+    case BPF_MAP_UPDATE_BATCH:
+    case BPF_MAP_DELETE_BATCH:
+      for (std::size_t address : {0, 8, 16, 24}) SetAddress(address);
+      if (bytes_[35] % 4 != 0) Limit(32, 300);
+      SetFd(36);
+      Set(40, uint64_t{bytes_[40]} % 6);
+      Set(48, uint64_t{bytes_[48]} % 2);
+      return ZeroFrom(56);
+    case BPF_OBJ_PIN:
+    case BPF_OBJ_GET:
+      Set(0, Address(kFuzzPaths[bytes_[0] % std::size(kFuzzPaths)]));
+      if (command == BPF_OBJ_PIN) {
+        SetFd(8);
+        Set(12, uint32_t{0});
+      } else {
+        Set(8, uint32_t{0});
+        Set(12, (bytes_[12] % 4u) << 3);
+      }
+      return ZeroFrom(16);
+    case BPF_OBJ_GET_INFO_BY_FD:
+      SetFd(0);
+      Limit(4, 300);
+      if (bytes_[9] % 2 != 0) {  // a structure that says nothing
+        std::memset(value_, 0, sizeof value_);
+        Set(8, Address(value_));
+      } else {
+        SetAddress(8);
+      }
+      return ZeroFrom(16);
+    case BPF_MAP_GET_NEXT_ID:
+    case BPF_MAP_GET_FD_BY_ID:
+      return SetId(BPF_MAP_GET_NEXT_ID);
+    case BPF_BTF_GET_NEXT_ID:
+    case BPF_BTF_GET_FD_BY_ID:
+      return SetId(BPF_BTF_GET_NEXT_ID);
+    case BPF_BTF_LOAD:
+      return MakeSenseOfBtf();
+    case BPF_PROG_LOAD:
+      return MakeSenseOfProgram();
+  }
+}
+
+void FuzzAttribute::KeepSmall(int command) {
+  if (command == BPF_MAP_CREATE) {
+    Limit(4, 40);
+    Limit(8, 300);
+    Limit(12, 1 << 12);
+  } else if (command == BPF_BTF_LOAD) {
+    Limit(16, 1 << 16);
+  }
+}
+
+}  // namespace bpfmap
