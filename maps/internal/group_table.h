@@ -56,6 +56,7 @@
 #include "maps/internal/block.h"
 #include "maps/internal/credits.h"
 #include "maps/internal/group.h"
+#include "maps/internal/group_shard.h"
 #include "maps/internal/hash_function.h"
 #include "maps/internal/key.h"
 #include "maps/internal/slab.h"
@@ -69,22 +70,7 @@ namespace bpfmap::internal {
 template <Profile P>
 class GroupTable {
  public:
-  class ABSL_LOCKABLE Shard : public Group {
-   public:
-    ABSL_ATTRIBUTE_ALWAYS_INLINE void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
-      P::BitLock::Lock(this->lock_word());
-    }
-    ABSL_ATTRIBUTE_ALWAYS_INLINE void Unlock() ABSL_UNLOCK_FUNCTION() {
-      P::BitLock::Unlock(this->lock_word());
-    }
-    // Readers come here only where they found no quiet moment.
-    void ReaderLock() ABSL_SHARED_LOCK_FUNCTION() {
-      P::BitLock::Lock(this->lock_word());
-    }
-    void ReaderUnlock() ABSL_UNLOCK_FUNCTION() {
-      P::BitLock::Unlock(this->lock_word());
-    }
-  };
+  using Shard = GroupShard<P>;
 
   // One table: groups, their slots and the heads of their chains. Never changes
   // once it is there.

@@ -15,8 +15,7 @@
 // Invariants:
 //   1. A key is in one slot of its group or of the group's chain.
 //   2. A group is a shard: it and its chain change under its lock, between
-//   Begin
-//      and End.
+//      Begin and End.
 //   3. Replacing a value fills a free slot and moves the tag: a pointer to the
 //      old value shows the old bytes until its slot is taken again.
 //   4. Walks go by the hash within a group, so they see a key once, wherever in
@@ -46,7 +45,7 @@
 #include "maps/internal/atomic_bytes.h"
 #include "maps/internal/block.h"
 #include "maps/internal/group.h"
-#include "maps/internal/group_table.h"
+#include "maps/internal/group_shard.h"
 #include "maps/internal/hash_function.h"
 #include "maps/internal/key.h"
 #include "maps/internal/slot_allocator.h"
@@ -58,7 +57,7 @@ namespace bpfmap::internal {
 template <Profile P>
 class LruTable {
  public:
-  using Shard = typename GroupTable<P>::Shard;
+  using Shard = GroupShard<P>;
 
   // Where an element is. `slot` is a number of its own for each slot, also for
   // those of chains.
