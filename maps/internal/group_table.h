@@ -13,11 +13,9 @@
 //
 // Invariants:
 //   1. A key is in one slot of its group or in its chain, and nowhere else.
-//   2. A group of the first generation (5) is a shard: its lock, a bit of its
-//      own (group.h), is that of all keys with such a hash. What belongs to
-//      them changes under this lock, between Begin and End of each group
-//      concerned. Whoever changes a group has its cache line anyway, and needs
-//      no other for the lock. No order is promised among those who wait.
+//   2. A group of the first generation (5) is a shard: its lock (group_shard.h)
+//      is that of all keys with such a hash. What belongs to them changes under
+//      this lock, between Begin and End of each group concerned.
 //   3. Free slots and credits are not the same: who has a credit may insert.
 //      Credits and elements are max_entries together, so max_entries is exact;
 //      see credits.h.
