@@ -112,7 +112,7 @@ class NumberedMap final : public BpfMap {
 
  private:
   void ToNumbers(void* values, uint32_t count) const {
-    if (values == nullptr) return;
+    if (values == nullptr || count == 0) return;
     std::vector<uint32_t> numbers(count);
     std::memcpy(numbers.data(), values, count * sizeof(uint32_t));
     for (uint32_t& number : numbers) number = handles_.NumberOf(number);

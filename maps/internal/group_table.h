@@ -103,8 +103,7 @@ class GroupTable {
         hash_(seed),
         memory_(memory),
         block_(memory),
-        bucket_bits_(std::bit_width((std::bit_ceil(uint64_t{max_entries}) - 1) /
-                                    GroupsFor(max_entries, /*shards=*/1))),
+        bucket_bits_(BucketBitsFor(max_entries)),
         overflow_(memory),
         overflow_slots_(0) {}
   ~GroupTable() {
@@ -522,6 +521,12 @@ class GroupTable {
   static constexpr int kTries = 8;
   static constexpr int kMaxGenerations = P::kResizable ? 32 : 1;
 
+  // Buckets of a shard, as a power of two.
+  static constexpr int BucketBitsFor(uint32_t max_entries) {
+    if (max_entries == 0) return 0;  // of a map that Init() will refuse
+    return std::bit_width((std::bit_ceil(uint64_t{max_entries}) - 1) /
+                          GroupsFor(max_entries, /*shards=*/1));
+  }
   // Groups do not straddle shards: their number is a multiple of `shards`.
   static constexpr uint64_t GroupsFor(uint64_t entries, uint64_t shards) {
     const uint64_t per_shard = shards * kElementsPerGroup;
