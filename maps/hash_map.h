@@ -36,6 +36,7 @@
 #include "maps/generic_batch.h"
 #include "maps/hash_batch.h"
 #include "maps/hash_walk.h"
+#include "maps/internal/atomic_bytes.h"
 #include "maps/internal/hash_table.h"
 #include "maps/internal/key.h"
 #include "maps/internal/value_layout.h"
@@ -131,6 +132,18 @@ class HashMap final : public LocalMap {
   // The program view.
   void* LookupElem(const void* key) override {
     return key == nullptr ? nullptr : Find(key);
+  }
+  // The same for maps that are built on this one: *word is the first word of
+  // the value that was found.
+  template <typename Word>
+  bool LookupWord(const void* key, Word* word) {
+    const auto use = [&](const std::byte* value) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+      *word = internal::LoadWord<Word>(value);
+    };
+    return key != nullptr &&
+           With(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+             return table.FindAndUse(k, use) != nullptr;
+           });
   }
   Errno UpdateElem(const void* key, const void* value,
                    uint64_t flags) override {

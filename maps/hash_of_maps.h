@@ -89,16 +89,10 @@ class HashOfMaps final : public LocalMap {
 
   MapDef def() const override { return def_; }
 
-  // The program view: see array_of_maps.h. The map is read after the key was
-  // found: it may by then be that of a key that took the place of a deleted
-  // one, as in Linux.
+  // The program view: see array_of_maps.h.
   LocalMap* LookupMap(const void* key) {
-    const void* const element = elements_.LookupElem(key);
-    if (element == nullptr) return nullptr;
-    // Acquire pairs with the release fence before a table stores a value: the
-    // map is seen whole.
-    return __atomic_load_n(&static_cast<const Element*>(element)->map,
-                           __ATOMIC_ACQUIRE);
+    LocalMap* map = nullptr;
+    return elements_.LookupWord(key, &map) ? map : nullptr;
   }
   void* LookupElem(const void* key) override { return LookupMap(key); }
   // What the verifier says: EACCES of a kRdOnlyProg map, else EINVAL.

@@ -142,14 +142,25 @@ class ChainTable {
   // A pointer to the value of `key`, or null.
   template <typename Key>
   std::byte* Find(Key key) const {
+    return FindAndUse(key, [](const std::byte*) {});
+  }
+
+  // The same, and calls use(value) on the way, maybe more than once: the last
+  // call sees the value of the key as some update left it, earlier ones may see
+  // anything.
+  template <typename Key, typename Use>
+  std::byte* FindAndUse(Key key, Use use) const {
     const uint64_t hash = Hash(key);
     Shard& shard = ShardOf(hash);
     uint32_t slot = 0;
-    const bool sound = shard.TryRead(
-        [&](uint32_t version) { slot = Walk(shard, version, hash, key).slot; });
+    const bool sound = shard.TryRead([&](uint32_t version) {
+      slot = Walk(shard, version, hash, key).slot;
+      if (slot != 0) use(ValueOf(slot));
+    });
     if (!sound) {
       ReaderLock lock(shard);
       slot = FindLocked(shard, hash, key).slot;
+      if (slot != 0) use(ValueOf(slot));
     }
     return slot == 0 ? nullptr : ValueOf(slot);
   }

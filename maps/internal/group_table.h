@@ -153,6 +153,14 @@ class GroupTable {
   // A pointer to the value of `key`, or null.
   template <typename Key>
   std::byte* Find(Key key) const {
+    return FindAndUse(key, [](const std::byte*) {});
+  }
+
+  // The same, and calls use(value) on the way, maybe more than once: the last
+  // call sees the value of the key as some update left it, earlier ones may see
+  // anything.
+  template <typename Key, typename Use>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE std::byte* FindAndUse(Key key, Use use) const {
     const uint64_t hash = Hash(key);
     const Generation& first = generations_[0];
     const uint32_t index = GroupOf(first, hash);
@@ -161,15 +169,17 @@ class GroupTable {
     SlotSet slots = view.WithTag(GroupView::TagOf(hash));
     if (!slots.empty()) {
       std::byte* const element = ElementOf(first, index, slots.Take());
-      if (key.Equals(element) && group.Unchanged(view)) [[likely]] {
-        return element + value_offset_;
+      if (key.Equals(element)) [[likely]] {
+        use(element + value_offset_);
+        if (group.Unchanged(view)) [[likely]]
+          return element + value_offset_;
       }
     } else if (!view.has_overflow() && !HasGrown() && group.Unchanged(view))
         [[likely]] {
       // As in TryFind, HasGrown() was asked after the group was loaded.
       return nullptr;
     }
-    return FindWithCare(hash, key);
+    return FindWithCare(hash, key, use);
   }
 
   // Copies the value of `key` to `value` as one whole; holding the value's own
@@ -645,20 +655,25 @@ class GroupTable {
     return &Newest() == &newest;
   }
 
-  // Find, for all cases.
-  template <typename Key>
-  ABSL_ATTRIBUTE_NOINLINE std::byte* FindWithCare(uint64_t hash,
-                                                  Key key) const {
+  // FindAndUse, for all cases.
+  template <typename Key, typename Use>
+  ABSL_ATTRIBUTE_NOINLINE std::byte* FindWithCare(uint64_t hash, Key key,
+                                                  Use use) const {
+    const auto use_element = [&](const std::byte* element) {
+      use(element + value_offset_);
+    };
     std::byte* element = nullptr;
     for (int i = 0; i < kTries; ++i) {
-      if (TryFind(hash, key, &element, [](const std::byte*) {})) {
+      if (TryFind(hash, key, &element, use_element)) {
         return element == nullptr ? nullptr : element + value_offset_;
       }
     }
     Shard& shard = ShardOf(hash);
     ReaderLock lock(shard);
     const Place place = FindLocked(shard, hash, key);
-    return place ? place.element + value_offset_ : nullptr;
+    if (!place) return nullptr;
+    use_element(place.element);
+    return place.element + value_offset_;
   }
 
   // The key's place in any generation; or else where it would go, in the

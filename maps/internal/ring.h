@@ -152,8 +152,10 @@ class Ring {
   // is looked at each time, while its header is still in the cache.
   bool BusyLeaveRoomTo(Position end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     while (pending_ != position_) {
+      // Acquire pairs with the release in Commit(): its producer is done with
+      // the memory, even if the consumer claims to have passed it before.
       const uint32_t length =
-          RingLength(memory_.At(pending_)).load(std::memory_order_relaxed);
+          RingLength(memory_.At(pending_)).load(std::memory_order_acquire);
       if ((length & kRingBusy) != 0) break;
       pending_ +=
           static_cast<Position>(RingRecordLength(RingRecordSize(length)));
