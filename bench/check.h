@@ -15,7 +15,7 @@
 #include "absl/strings/string_view.h"
 #include "bench/operations.h"
 #include "bench/workload.h"
-#include "maps/errno.h"
+#include "bpfmap/maps/errno.h"
 
 namespace bpfmap::bench {
 

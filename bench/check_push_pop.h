@@ -14,8 +14,8 @@
 #include "absl/strings/str_cat.h"
 #include "bench/operations.h"
 #include "bench/workload.h"
-#include "maps/errno.h"
-#include "maps/map_def.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
 
 namespace bpfmap::bench {
 

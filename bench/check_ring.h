@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "bench/operations.h"
 #include "bench/workload.h"
-#include "maps/errno.h"
+#include "bpfmap/maps/errno.h"
 
 namespace bpfmap::bench {
 

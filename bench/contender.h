@@ -14,7 +14,7 @@
 #include "bench/row_spec.h"
 #include "bench/session.h"
 #include "bench/workload.h"
-#include "maps/map_def.h"
+#include "bpfmap/maps/map_def.h"
 
 namespace bpfmap::bench {
 

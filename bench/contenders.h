@@ -12,8 +12,8 @@
 namespace bpfmap::bench {
 
 std::vector<Contender> OurMaps();         // our_maps.cc
-std::vector<Contender> KernelMaps();      // kernel_system_call.cc
-std::vector<Contender> KernelPrograms();  // kernel_in_program.cc
+std::vector<Contender> KernelMaps();      // kernel/system_call.cc
+std::vector<Contender> KernelPrograms();  // kernel/in_program.cc
 
 // The order is that of the rows.
 inline std::vector<Contender> Contenders() {

@@ -36,7 +36,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
-#include "maps/map_def.h"
+#include "bpfmap/maps/map_def.h"
 
 namespace bpfmap::bench {
 

@@ -38,7 +38,7 @@
 #include "bench/session.h"
 #include "bench/table_reporter.h"
 #include "benchmark/benchmark.h"
-#include "profiles/cpu.h"
+#include "bpfmap/profiles/cpu.h"
 
 ABSL_FLAG(uint32_t, seed, 1, "What keys, values and their order follow from");
 ABSL_FLAG(std::string, preset, "full",

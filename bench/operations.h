@@ -26,8 +26,8 @@
 
 #include "bench/workload.h"
 #include "benchmark/benchmark.h"
-#include "maps/errno.h"
-#include "maps/map_def.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
 
 namespace bpfmap::bench {
 

@@ -6,7 +6,7 @@
 
 #include <sched.h>
 
-#include "profiles/cpu.h"
+#include "bpfmap/profiles/cpu.h"
 
 namespace bpfmap::bench {
 

@@ -5,7 +5,7 @@
 #include "absl/strings/match.h"
 #include "bench/operations.h"
 #include "bench/workload.h"
-#include "maps/map_def.h"
+#include "bpfmap/maps/map_def.h"
 
 namespace bpfmap::bench {
 namespace {

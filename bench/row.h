@@ -30,7 +30,7 @@
 #include "bench/timed_loop.h"
 #include "bench/workload.h"
 #include "benchmark/benchmark.h"
-#include "maps/errno.h"
+#include "bpfmap/maps/errno.h"
 
 namespace bpfmap::bench {
 

@@ -8,7 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "bench/workload.h"
-#include "maps/map_def.h"
+#include "bpfmap/maps/map_def.h"
 
 namespace bpfmap::bench {
 

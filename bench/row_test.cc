@@ -19,9 +19,9 @@
 #include "bench/session.h"
 #include "bench/workload.h"
 #include "benchmark/benchmark.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
 #include "gtest/gtest.h"
-#include "maps/errno.h"
-#include "maps/map_def.h"
 
 namespace bpfmap::bench {
 namespace {

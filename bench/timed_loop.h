@@ -4,7 +4,7 @@
 // next to nothing of the clock's cost. It has that of the loop: the step to the
 // next key, and the count. That is measured by the same loop with an operation
 // that only reads its key, and taken off, in every row alike: here for ours,
-// for other libraries' and for system calls, in kernel_in_program.cc for the
+// for other libraries' and for system calls, in kernel/in_program.cc for the
 // kernel's programs.
 
 #ifndef BPFMAP_BENCH_TIMED_LOOP_H_

@@ -11,12 +11,12 @@
 #include <cstring>
 #include <vector>
 
-#include "bench/kernel_fits.h"
+#include "bench/kernel/fits.h"
 #include "bench/workload.h"
-#include "maps/bpf_map.h"
-#include "maps/errno.h"
-#include "maps/map_def.h"
-#include "profiles/cpu.h"
+#include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/cpu.h"
 
 namespace bpfmap::bench {
 

@@ -7,8 +7,8 @@
 
 #include "bench/random.h"
 #include "bench/zipf.h"
-#include "maps/internal/hash_function.h"
-#include "profiles/cloud.h"
+#include "bpfmap/maps/internal/hash/hash_function.h"
+#include "bpfmap/profiles/cloud.h"
 
 namespace bpfmap::bench {
 namespace {

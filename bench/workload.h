@@ -19,7 +19,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "maps/map_def.h"
+#include "bpfmap/maps/map_def.h"
 
 namespace bpfmap::bench {
 

@@ -7,9 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "bpfmap/maps/internal/hash/hash_function.h"
+#include "bpfmap/maps/map_def.h"
 #include "gtest/gtest.h"
-#include "maps/internal/hash_function.h"
-#include "maps/map_def.h"
 
 namespace bpfmap::bench {
 namespace {

@@ -14,12 +14,12 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
+#include "bpfmap/maps/create_map.h"
+#include "bpfmap/maps/typed_map.h"
+#include "bpfmap/profiles/cpu.h"
 #include "examples/cache_with_timeout_program.h"
 #include "examples/input_file.h"
 #include "examples/pcap.h"
-#include "maps/create_map.h"
-#include "maps/typed_map.h"
-#include "profiles/cpu.h"
 
 namespace bpfmap::examples {
 namespace {

@@ -10,10 +10,10 @@
 #include <cstdint>
 #include <functional>
 
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
 #include "examples/pcap.h"
-#include "maps/errno.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
 
 namespace bpfmap::examples {
 

@@ -18,11 +18,11 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
+#include "bpfmap/maps/create_map.h"
+#include "bpfmap/maps/typed_map.h"
 #include "examples/config_and_stats_program.h"
 #include "examples/input_file.h"
 #include "examples/pcap.h"
-#include "maps/create_map.h"
-#include "maps/typed_map.h"
 
 namespace bpfmap::examples {
 namespace {

@@ -19,12 +19,12 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
+#include "bpfmap/maps/create_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/status.h"
+#include "bpfmap/profiles/cpu.h"
 #include "examples/flow_context_program.h"
-#include "maps/create_map.h"
-#include "maps/errno.h"
-#include "maps/local_map.h"
-#include "maps/status.h"
-#include "profiles/cpu.h"
 
 namespace bpfmap::examples {
 namespace {

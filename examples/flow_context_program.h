@@ -26,13 +26,13 @@
 #include <cstdint>
 #include <cstring>
 
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/ring_buffer.h"
+#include "bpfmap/maps/ring_def.h"
+#include "bpfmap/profiles/cloud.h"
 #include "examples/pcap.h"
-#include "maps/errno.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
-#include "maps/ring_buffer.h"
-#include "maps/ring_def.h"
-#include "profiles/cloud.h"
 
 namespace bpfmap::examples {
 

@@ -15,16 +15,16 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_format.h"
+#include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/create_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/status.h"
+#include "bpfmap/maps/typed_map.h"
+#include "bpfmap/profiles/cpu.h"
 #include "examples/input_file.h"
 #include "examples/packet_histogram_program.h"
 #include "examples/pcap.h"
-#include "maps/bpf_map.h"
-#include "maps/create_map.h"
-#include "maps/errno.h"
-#include "maps/local_map.h"
-#include "maps/status.h"
-#include "maps/typed_map.h"
-#include "profiles/cpu.h"
 
 namespace bpfmap::examples {
 namespace {

@@ -14,9 +14,9 @@
 #include <bit>
 #include <cstdint>
 
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
 #include "examples/pcap.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
 
 namespace bpfmap::examples {
 

@@ -26,14 +26,14 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
+#include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/create_map.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/typed_map.h"
 #include "examples/input_file.h"
 #include "examples/process_counter_program.h"
 #include "examples/strace_parser.h"
 #include "examples/strace_tasks.h"
-#include "maps/bpf_map.h"
-#include "maps/create_map.h"
-#include "maps/local_map.h"
-#include "maps/typed_map.h"
 
 ABSL_FLAG(uint32_t, top, 20, "How many processes to show; 0 shows all");
 ABSL_FLAG(uint32_t, max_entries, 10240,

@@ -15,9 +15,9 @@
 #include <cstdint>
 
 #include "absl/strings/string_view.h"
-#include "maps/errno.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
 
 namespace bpfmap::examples {
 

@@ -9,10 +9,10 @@
 #include <thread>
 #include <vector>
 
+#include "bpfmap/maps/create_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/local_map.h"
 #include "gtest/gtest.h"
-#include "maps/create_map.h"
-#include "maps/errno.h"
-#include "maps/local_map.h"
 
 namespace bpfmap::examples {
 namespace {

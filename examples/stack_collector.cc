@@ -26,12 +26,12 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/string_view.h"
+#include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/create_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/status.h"
+#include "bpfmap/maps/typed_map.h"
 #include "examples/stack_collector_program.h"
-#include "maps/bpf_map.h"
-#include "maps/create_map.h"
-#include "maps/errno.h"
-#include "maps/status.h"
-#include "maps/typed_map.h"
 
 namespace bpfmap::examples {
 namespace {

@@ -11,11 +11,11 @@
 #include <atomic>
 #include <cstdint>
 
-#include "maps/errno.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
-#include "maps/stack_trace_map.h"
-#include "profiles/cloud.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/stack_trace_map.h"
+#include "bpfmap/profiles/cloud.h"
 
 namespace bpfmap::examples {
 

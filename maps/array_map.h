@@ -26,17 +26,17 @@
 #include <cstring>
 
 #include "absl/base/attributes.h"
-#include "maps/array_index.h"
-#include "maps/def_check.h"
-#include "maps/errno.h"
-#include "maps/generic_batch.h"
-#include "maps/internal/array_slots.h"
-#include "maps/internal/value_layout.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
-#include "maps/user_rights.h"
-#include "profiles/profile.h"
-#include "profiles/reader_writer_lock.h"
+#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/internal/array_slots.h"
+#include "bpfmap/maps/internal/rules/array_index.h"
+#include "bpfmap/maps/internal/rules/generic_batch.h"
+#include "bpfmap/maps/internal/rules/user_rights.h"
+#include "bpfmap/maps/internal/value_layout.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/profile.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
 
 namespace bpfmap {
 

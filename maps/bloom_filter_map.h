@@ -27,12 +27,12 @@
 
 #include <cstdint>
 
-#include "maps/def_check.h"
-#include "maps/errno.h"
-#include "maps/internal/bloom_bits.h"
-#include "maps/map_def.h"
-#include "maps/map_without_batches.h"
-#include "profiles/profile.h"
+#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/internal/bloom_bits.h"
+#include "bpfmap/maps/internal/rules/map_without_batches.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/profile.h"
 
 namespace bpfmap {
 

@@ -1,4 +1,4 @@
-#include "maps/create_map.h"
+#include "bpfmap/maps/create_map.h"
 
 #include <string>
 #include <type_traits>
@@ -7,11 +7,11 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
-#include "maps/def_check.h"
-#include "maps/inner_maps.h"
-#include "maps/map_types.h"
-#include "maps/status.h"
-#include "profiles/cloud.h"
+#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/internal/rules/inner_maps.h"
+#include "bpfmap/maps/internal/rules/map_types.h"
+#include "bpfmap/maps/status.h"
+#include "bpfmap/profiles/cloud.h"
 
 namespace bpfmap {
 namespace {

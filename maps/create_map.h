@@ -16,9 +16,9 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "maps/errno.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
 
 namespace bpfmap {
 

@@ -29,18 +29,18 @@
 #include <tuple>
 
 #include "absl/base/thread_annotations.h"
-#include "maps/def_check.h"
-#include "maps/errno.h"
-#include "maps/generic_batch.h"
-#include "maps/hash_map.h"
-#include "maps/internal/block.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
-#include "maps/map_provider.h"
-#include "maps/map_providers.h"
-#include "maps/user_rights.h"
-#include "profiles/profile.h"
-#include "profiles/reader_writer_lock.h"
+#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/hash_map.h"
+#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/rules/generic_batch.h"
+#include "bpfmap/maps/internal/rules/user_rights.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/map_provider.h"
+#include "bpfmap/maps/map_providers.h"
+#include "bpfmap/profiles/profile.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
 
 namespace bpfmap {
 

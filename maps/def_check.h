@@ -18,9 +18,9 @@
 
 #include <cstdint>
 
-#include "maps/errno.h"
-#include "maps/map_def.h"
-#include "maps/spin_lock.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/spin_lock.h"
 
 namespace bpfmap {
 

@@ -23,17 +23,17 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "maps/def_check.h"
-#include "maps/errno.h"
-#include "maps/generic_batch.h"
-#include "maps/hash_map.h"
-#include "maps/inner_maps.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
-#include "maps/open_maps.h"
-#include "maps/user_rights.h"
-#include "profiles/profile.h"
-#include "profiles/reader_writer_lock.h"
+#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/hash_map.h"
+#include "bpfmap/maps/internal/rules/generic_batch.h"
+#include "bpfmap/maps/internal/rules/inner_maps.h"
+#include "bpfmap/maps/internal/rules/user_rights.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/open_maps.h"
+#include "bpfmap/profiles/profile.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
 
 namespace bpfmap {
 

@@ -1,4 +1,4 @@
-#include "maps/kernel_map.h"
+#include "bpfmap/maps/kernel_map.h"
 
 #include <linux/bpf.h>
 #include <linux/btf.h>
@@ -14,7 +14,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "maps/status.h"
+#include "bpfmap/maps/status.h"
 
 namespace bpfmap {
 namespace {

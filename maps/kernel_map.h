@@ -14,9 +14,9 @@
 #include <memory>
 
 #include "absl/status/statusor.h"
-#include "maps/bpf_map.h"
-#include "maps/errno.h"
-#include "maps/map_def.h"
+#include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
 
 namespace bpfmap {
 

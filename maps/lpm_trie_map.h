@@ -40,17 +40,17 @@
 #include <cstdint>
 #include <cstring>
 
-#include "maps/def_check.h"
-#include "maps/errno.h"
-#include "maps/generic_batch.h"
-#include "maps/internal/prefix.h"
-#include "maps/internal/prefix_trie.h"
-#include "maps/internal/value_layout.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
-#include "maps/user_rights.h"
-#include "profiles/profile.h"
-#include "profiles/reader_writer_lock.h"
+#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/internal/prefix.h"
+#include "bpfmap/maps/internal/prefix_trie.h"
+#include "bpfmap/maps/internal/rules/generic_batch.h"
+#include "bpfmap/maps/internal/rules/user_rights.h"
+#include "bpfmap/maps/internal/value_layout.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/profile.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
 
 namespace bpfmap {
 

@@ -16,9 +16,9 @@
 #ifndef BPFMAP_MAPS_LRU_PER_CPU_HASH_MAP_H_
 #define BPFMAP_MAPS_LRU_PER_CPU_HASH_MAP_H_
 
-#include "maps/lru_hash_map.h"
-#include "maps/map_def.h"
-#include "profiles/profile.h"
+#include "bpfmap/maps/lru_hash_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/profile.h"
 
 namespace bpfmap {
 

@@ -32,10 +32,10 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "maps/def_check.h"
-#include "maps/errno.h"
-#include "maps/map_def.h"
-#include "profiles/profile.h"
+#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/profile.h"
 
 namespace bpfmap {
 

@@ -20,11 +20,11 @@
 #define BPFMAP_MAPS_MAP_PROVIDERS_H_
 
 #include "absl/base/thread_annotations.h"
-#include "maps/errno.h"
-#include "maps/map_def.h"
-#include "maps/map_provider.h"
-#include "profiles/profile.h"
-#include "profiles/reader_writer_lock.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/map_provider.h"
+#include "bpfmap/profiles/profile.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
 
 namespace bpfmap {
 

@@ -1,8 +1,8 @@
-#include "maps/open_maps.h"
+#include "bpfmap/maps/open_maps.h"
 
 #include <utility>
 
-#include "profiles/reader_writer_lock.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
 
 namespace bpfmap {
 

@@ -22,9 +22,9 @@
 #include <memory>
 
 #include "absl/base/thread_annotations.h"
-#include "maps/errno.h"
-#include "maps/local_map.h"
-#include "profiles/cloud.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/profiles/cloud.h"
 
 namespace bpfmap {
 

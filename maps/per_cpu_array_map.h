@@ -25,16 +25,16 @@
 #include <cstdint>
 #include <cstring>
 
-#include "maps/array_index.h"
-#include "maps/def_check.h"
-#include "maps/errno.h"
-#include "maps/generic_batch.h"
-#include "maps/internal/per_cpu_array_slots.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
-#include "maps/user_rights.h"
-#include "profiles/profile.h"
-#include "profiles/reader_writer_lock.h"
+#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/internal/per_cpu_array_slots.h"
+#include "bpfmap/maps/internal/rules/array_index.h"
+#include "bpfmap/maps/internal/rules/generic_batch.h"
+#include "bpfmap/maps/internal/rules/user_rights.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/profile.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
 
 namespace bpfmap {
 

@@ -34,11 +34,11 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "maps/errno.h"
-#include "maps/internal/perf_ring.h"
-#include "maps/ring_def.h"
-#include "profiles/profile.h"
-#include "profiles/reader_writer_lock.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/internal/ring/perf_ring.h"
+#include "bpfmap/maps/ring_def.h"
+#include "bpfmap/profiles/profile.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
 
 namespace bpfmap {
 

@@ -18,14 +18,14 @@
 #include <cstdint>
 #include <cstring>
 
-#include "maps/array_index.h"
-#include "maps/def_check.h"
-#include "maps/errno.h"
-#include "maps/internal/block.h"
-#include "maps/map_def.h"
-#include "maps/map_without_batches.h"
-#include "profiles/profile.h"
-#include "profiles/reader_writer_lock.h"
+#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/rules/array_index.h"
+#include "bpfmap/maps/internal/rules/map_without_batches.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/profile.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
 
 namespace bpfmap {
 

@@ -51,14 +51,14 @@
 #include <cstring>
 #include <limits>
 
-#include "maps/def_check.h"
-#include "maps/errno.h"
-#include "maps/internal/ring.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
-#include "maps/no_elements.h"
-#include "maps/ring_def.h"
-#include "profiles/profile.h"
+#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/internal/ring/ring.h"
+#include "bpfmap/maps/internal/rules/no_elements.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/ring_def.h"
+#include "bpfmap/profiles/profile.h"
 
 namespace bpfmap {
 

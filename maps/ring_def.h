@@ -10,11 +10,11 @@
 #include <concepts>
 #include <cstdint>
 
-#include "maps/def_check.h"
-#include "maps/errno.h"
-#include "maps/internal/ring_memory.h"
-#include "maps/map_def.h"
-#include "profiles/profile.h"
+#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/internal/ring/ring_memory.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/profile.h"
 
 namespace bpfmap {
 

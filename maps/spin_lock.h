@@ -17,7 +17,7 @@
 
 #include <cstdint>
 
-#include "maps/internal/value_lock.h"
+#include "bpfmap/maps/internal/value_lock.h"
 
 namespace bpfmap {
 

@@ -1,4 +1,4 @@
-#include "maps/status.h"
+#include "bpfmap/maps/status.h"
 
 #include <algorithm>
 #include <cstddef>

@@ -20,9 +20,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "maps/bpf_map.h"
-#include "maps/errno.h"
-#include "maps/map_def.h"
+#include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
 
 namespace bpfmap {
 

@@ -35,9 +35,9 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
-#include "maps/bpf_map.h"
-#include "maps/errno.h"
-#include "maps/status.h"
+#include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/status.h"
 
 namespace bpfmap {
 

@@ -4,8 +4,8 @@
 #ifndef BPFMAP_PROFILES_ACTIVE_PROFILE_H_
 #define BPFMAP_PROFILES_ACTIVE_PROFILE_H_
 
-#include "profiles/cloud.h"
-#include "profiles/embedded.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/embedded.h"
 
 namespace bpfmap {
 

@@ -1,4 +1,4 @@
-#include "profiles/cloud.h"
+#include "bpfmap/profiles/cloud.h"
 
 #include <algorithm>
 #include <atomic>

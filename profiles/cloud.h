@@ -6,13 +6,13 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "profiles/cpu.h"
-#include "profiles/event.h"
-#include "profiles/heap.h"
-#include "profiles/mutex.h"
-#include "profiles/profile.h"
-#include "profiles/reader_writer_lock.h"
-#include "profiles/thread_number.h"
+#include "bpfmap/profiles/cpu.h"
+#include "bpfmap/profiles/event.h"
+#include "bpfmap/profiles/heap.h"
+#include "bpfmap/profiles/mutex.h"
+#include "bpfmap/profiles/profile.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
+#include "bpfmap/profiles/thread_number.h"
 
 namespace bpfmap {
 

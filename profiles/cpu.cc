@@ -1,4 +1,4 @@
-#include "profiles/cpu.h"
+#include "bpfmap/profiles/cpu.h"
 
 #include <atomic>
 #include <cassert>

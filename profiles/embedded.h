@@ -11,10 +11,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "profiles/mutex.h"
-#include "profiles/profile.h"
-#include "profiles/reader_writer_lock.h"
-#include "profiles/static_pool.h"
+#include "bpfmap/profiles/mutex.h"
+#include "bpfmap/profiles/profile.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
+#include "bpfmap/profiles/static_pool.h"
 
 namespace bpfmap {
 

@@ -1,4 +1,4 @@
-#include "profiles/event.h"
+#include "bpfmap/profiles/event.h"
 
 #include <chrono>
 #include <condition_variable>

@@ -12,7 +12,7 @@
 #include <cstdlib>
 #include <limits>
 
-#include "profiles/huge_pages.h"
+#include "bpfmap/profiles/huge_pages.h"
 
 namespace bpfmap {
 

@@ -1,4 +1,4 @@
-#include "profiles/huge_pages.h"
+#include "bpfmap/profiles/huge_pages.h"
 
 #ifdef __linux__
 #include <sys/mman.h>

@@ -1,4 +1,4 @@
-#include "profiles/thread_number.h"
+#include "bpfmap/profiles/thread_number.h"
 
 #include <atomic>
 #include <bit>

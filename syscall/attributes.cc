@@ -1,4 +1,4 @@
-#include "syscall/attributes.h"
+#include "bpfmap/syscall/attributes.h"
 
 #include <algorithm>
 #include <cerrno>

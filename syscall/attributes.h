@@ -13,7 +13,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "syscall/user_memory.h"
+#include "bpfmap/syscall/user_memory.h"
 
 namespace bpfmap {
 

@@ -11,12 +11,12 @@
 #include <cstring>
 #include <utility>
 
-#include "maps/bpf_map.h"
-#include "maps/map_def.h"
-#include "syscall/commands.h"
-#include "syscall/map_files.h"
-#include "syscall/scratch.h"
-#include "syscall/user_memory.h"
+#include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/syscall/commands.h"
+#include "bpfmap/syscall/map_files.h"
+#include "bpfmap/syscall/scratch.h"
+#include "bpfmap/syscall/user_memory.h"
 
 namespace bpfmap {
 namespace {

@@ -11,8 +11,8 @@
 #include <cstring>
 #include <thread>
 
-#include "maps/map_def.h"
-#include "syscall/bpf_syscall.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/syscall/bpf_syscall.h"
 
 namespace bpfmap {
 

@@ -1,4 +1,4 @@
-#include "syscall/bpf_syscall.h"
+#include "bpfmap/syscall/bpf_syscall.h"
 
 #include <linux/bpf.h>
 
@@ -7,10 +7,10 @@
 #include <memory>
 #include <utility>
 
-#include "syscall/attributes.h"
-#include "syscall/commands.h"
-#include "syscall/fork_gate.h"
-#include "syscall/map_files.h"
+#include "bpfmap/syscall/attributes.h"
+#include "bpfmap/syscall/commands.h"
+#include "bpfmap/syscall/fork_gate.h"
+#include "bpfmap/syscall/map_files.h"
 
 namespace bpfmap {
 namespace {

@@ -58,7 +58,7 @@
 #include <cstddef>
 #include <memory>
 
-#include "maps/local_map.h"
+#include "bpfmap/maps/local_map.h"
 
 union bpf_attr;
 

@@ -2,7 +2,7 @@
 //
 // What each command answers to each argument is in kernel_probe_test.
 
-#include "syscall/bpf_syscall.h"
+#include "bpfmap/syscall/bpf_syscall.h"
 
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -22,12 +22,12 @@
 #include <string>
 #include <vector>
 
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/ring_buffer.h"
+#include "bpfmap/maps/user_ring_buffer.h"
+#include "bpfmap/syscall/bpf_call.h"
+#include "bpfmap/syscall/mappable.h"
 #include "gtest/gtest.h"
-#include "maps/map_def.h"
-#include "maps/ring_buffer.h"
-#include "maps/user_ring_buffer.h"
-#include "syscall/bpf_call.h"
-#include "syscall/mappable.h"
 
 namespace bpfmap {
 namespace {

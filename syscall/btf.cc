@@ -1,11 +1,11 @@
-#include "syscall/btf.h"
+#include "bpfmap/syscall/btf.h"
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
 
-#include "maps/spin_lock.h"
+#include "bpfmap/maps/spin_lock.h"
 
 namespace bpfmap {
 namespace {

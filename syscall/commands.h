@@ -6,8 +6,8 @@
 #ifndef BPFMAP_SYSCALL_COMMANDS_H_
 #define BPFMAP_SYSCALL_COMMANDS_H_
 
-#include "maps/errno.h"
-#include "syscall/attributes.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/syscall/attributes.h"
 
 namespace bpfmap {
 

@@ -7,15 +7,15 @@
 #include <string>
 #include <utility>
 
-#include "maps/def_check.h"
-#include "maps/map_def.h"
-#include "maps/map_types.h"
-#include "profiles/cloud.h"
-#include "syscall/btf.h"
-#include "syscall/commands.h"
-#include "syscall/map_files.h"
-#include "syscall/map_object.h"
-#include "syscall/user_memory.h"
+#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/internal/rules/map_types.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/syscall/btf.h"
+#include "bpfmap/syscall/commands.h"
+#include "bpfmap/syscall/map_files.h"
+#include "bpfmap/syscall/map_object.h"
+#include "bpfmap/syscall/user_memory.h"
 
 namespace bpfmap {
 namespace {

@@ -5,14 +5,14 @@
 #include <cstdint>
 #include <cstring>
 
-#include "maps/array_of_maps.h"
-#include "maps/hash_of_maps.h"
-#include "maps/map_def.h"
-#include "profiles/cloud.h"
-#include "syscall/commands.h"
-#include "syscall/map_files.h"
-#include "syscall/scratch.h"
-#include "syscall/user_memory.h"
+#include "bpfmap/maps/array_of_maps.h"
+#include "bpfmap/maps/hash_of_maps.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/syscall/commands.h"
+#include "bpfmap/syscall/map_files.h"
+#include "bpfmap/syscall/scratch.h"
+#include "bpfmap/syscall/user_memory.h"
 
 namespace bpfmap {
 namespace {

@@ -1,4 +1,4 @@
-#include "syscall/file_watch.h"
+#include "bpfmap/syscall/file_watch.h"
 
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
@@ -11,7 +11,7 @@
 #include <unordered_set>
 #include <vector>
 
-#include "syscall/hidden_file.h"
+#include "bpfmap/syscall/hidden_file.h"
 
 namespace bpfmap {
 

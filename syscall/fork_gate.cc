@@ -1,4 +1,4 @@
-#include "syscall/fork_gate.h"
+#include "bpfmap/syscall/fork_gate.h"
 
 #include <pthread.h>
 
@@ -6,7 +6,7 @@
 #include <new>
 
 #include "absl/base/thread_annotations.h"
-#include "profiles/cloud.h"
+#include "bpfmap/profiles/cloud.h"
 
 namespace bpfmap {
 namespace {

@@ -1,4 +1,4 @@
-#include "syscall/fuzz_attribute.h"
+#include "bpfmap/syscall/fuzz_attribute.h"
 
 #include <linux/bpf.h>
 #include <sys/mman.h>
@@ -9,8 +9,8 @@
 #include <cstring>
 #include <iterator>
 
-#include "maps/map_def.h"
-#include "syscall/bpf_call.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/syscall/bpf_call.h"
 
 namespace bpfmap {
 

@@ -16,7 +16,7 @@
 #include <cstring>
 #include <vector>
 
-#include "syscall/bpf_call.h"
+#include "bpfmap/syscall/bpf_call.h"
 
 namespace bpfmap {
 

@@ -1,4 +1,4 @@
-#include "syscall/fuzz_input.h"
+#include "bpfmap/syscall/fuzz_input.h"
 
 #include <linux/bpf.h>
 #include <sched.h>
@@ -16,14 +16,14 @@
 #include <memory>
 #include <vector>
 
-#include "maps/map_def.h"
-#include "maps/ring_buffer.h"
-#include "maps/user_ring_buffer.h"
-#include "syscall/bpf_call.h"
-#include "syscall/bpf_syscall.h"
-#include "syscall/fuzz_attribute.h"
-#include "syscall/mappable.h"
-#include "syscall/pins.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/ring_buffer.h"
+#include "bpfmap/maps/user_ring_buffer.h"
+#include "bpfmap/syscall/bpf_call.h"
+#include "bpfmap/syscall/bpf_syscall.h"
+#include "bpfmap/syscall/fuzz_attribute.h"
+#include "bpfmap/syscall/mappable.h"
+#include "bpfmap/syscall/pins.h"
 
 namespace bpfmap {
 namespace {

@@ -11,7 +11,7 @@
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
-#include "syscall/fuzz_input.h"
+#include "bpfmap/syscall/fuzz_input.h"
 
 ABSL_FLAG(int, seconds, 3, "how long to run");
 ABSL_FLAG(uint64_t, seed, 0, "0 for a random one");

@@ -19,15 +19,15 @@
 #include <thread>
 #include <vector>
 
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/ring_buffer.h"
+#include "bpfmap/maps/ring_def.h"
+#include "bpfmap/maps/user_ring_buffer.h"
+#include "bpfmap/syscall/bpf_call.h"
+#include "bpfmap/syscall/bpf_syscall.h"
+#include "bpfmap/syscall/mappable.h"
 #include "gtest/gtest.h"
-#include "maps/errno.h"
-#include "maps/map_def.h"
-#include "maps/ring_buffer.h"
-#include "maps/ring_def.h"
-#include "maps/user_ring_buffer.h"
-#include "syscall/bpf_call.h"
-#include "syscall/bpf_syscall.h"
-#include "syscall/mappable.h"
 #include "tests/random_seed.h"
 #include "tests/sanitizer.h"
 

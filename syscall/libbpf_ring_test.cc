@@ -18,13 +18,13 @@
 #include <thread>
 #include <vector>
 
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/ring_buffer.h"
+#include "bpfmap/maps/ring_def.h"
+#include "bpfmap/maps/user_ring_buffer.h"
+#include "bpfmap/syscall/bpf_syscall.h"
+#include "bpfmap/syscall/mappable.h"
 #include "gtest/gtest.h"
-#include "maps/errno.h"
-#include "maps/ring_buffer.h"
-#include "maps/ring_def.h"
-#include "maps/user_ring_buffer.h"
-#include "syscall/bpf_syscall.h"
-#include "syscall/mappable.h"
 
 namespace bpfmap {
 namespace {

@@ -10,10 +10,10 @@
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/syscall/bpf_call.h"
+#include "bpfmap/syscall/resident_memory.h"
 #include "gtest/gtest.h"
-#include "maps/map_def.h"
-#include "syscall/bpf_call.h"
-#include "syscall/resident_memory.h"
 #include "tests/sanitizer.h"
 
 ABSL_FLAG(int, maps, bpfmap::kSanitized ? 2'000 : 1'000'000, "How many maps.");

@@ -1,4 +1,4 @@
-#include "syscall/map_files.h"
+#include "bpfmap/syscall/map_files.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -12,9 +12,9 @@
 #include <unordered_set>
 #include <utility>
 
-#include "maps/map_def.h"
-#include "profiles/reader_writer_lock.h"
-#include "syscall/fork_gate.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
+#include "bpfmap/syscall/fork_gate.h"
 
 namespace bpfmap {
 namespace {

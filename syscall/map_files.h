@@ -31,12 +31,12 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "maps/errno.h"
-#include "maps/open_maps.h"
-#include "profiles/cloud.h"
-#include "syscall/btf.h"
-#include "syscall/file_watch.h"
-#include "syscall/map_object.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/open_maps.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/syscall/btf.h"
+#include "bpfmap/syscall/file_watch.h"
+#include "bpfmap/syscall/map_object.h"
 
 namespace bpfmap {
 

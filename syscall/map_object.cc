@@ -1,4 +1,4 @@
-#include "syscall/map_object.h"
+#include "bpfmap/syscall/map_object.h"
 
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -12,13 +12,13 @@
 #include <type_traits>
 #include <utility>
 
-#include "maps/array_map.h"
-#include "maps/errno.h"
-#include "maps/map_types.h"
-#include "maps/ring_buffer.h"
-#include "maps/ring_def.h"
-#include "maps/user_ring_buffer.h"
-#include "profiles/cloud.h"
+#include "bpfmap/maps/array_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/internal/rules/map_types.h"
+#include "bpfmap/maps/ring_buffer.h"
+#include "bpfmap/maps/ring_def.h"
+#include "bpfmap/maps/user_ring_buffer.h"
+#include "bpfmap/profiles/cloud.h"
 
 namespace bpfmap {
 namespace {

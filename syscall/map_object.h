@@ -11,12 +11,12 @@
 #include <cstdint>
 #include <memory>
 
-#include "maps/local_map.h"
-#include "maps/map_def.h"
-#include "maps/open_maps.h"
-#include "syscall/btf.h"
-#include "syscall/mappable.h"
-#include "syscall/ring_event.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/open_maps.h"
+#include "bpfmap/syscall/btf.h"
+#include "bpfmap/syscall/mappable.h"
+#include "bpfmap/syscall/ring_event.h"
 
 namespace bpfmap {
 

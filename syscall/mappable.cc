@@ -1,4 +1,4 @@
-#include "syscall/mappable.h"
+#include "bpfmap/syscall/mappable.h"
 
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -8,7 +8,7 @@
 #include <cerrno>
 #include <cstddef>
 
-#include "syscall/hidden_file.h"
+#include "bpfmap/syscall/hidden_file.h"
 
 namespace bpfmap {
 

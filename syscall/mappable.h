@@ -13,9 +13,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "profiles/cloud.h"
-#include "profiles/profile.h"
-#include "syscall/ring_event.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/profile.h"
+#include "bpfmap/syscall/ring_event.h"
 
 namespace bpfmap {
 

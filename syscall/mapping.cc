@@ -8,14 +8,14 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "maps/map_def.h"
-#include "profiles/cloud.h"
-#include "profiles/reader_writer_lock.h"
-#include "syscall/bpf_syscall.h"
-#include "syscall/commands.h"
-#include "syscall/fork_gate.h"
-#include "syscall/map_files.h"
-#include "syscall/map_object.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
+#include "bpfmap/syscall/bpf_syscall.h"
+#include "bpfmap/syscall/commands.h"
+#include "bpfmap/syscall/fork_gate.h"
+#include "bpfmap/syscall/map_files.h"
+#include "bpfmap/syscall/map_object.h"
 
 namespace bpfmap {
 namespace {

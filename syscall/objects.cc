@@ -11,11 +11,11 @@
 #include <string>
 #include <utility>
 
-#include "maps/map_def.h"
-#include "syscall/commands.h"
-#include "syscall/map_files.h"
-#include "syscall/pins.h"
-#include "syscall/user_memory.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/syscall/commands.h"
+#include "bpfmap/syscall/map_files.h"
+#include "bpfmap/syscall/pins.h"
+#include "bpfmap/syscall/user_memory.h"
 
 namespace bpfmap {
 namespace {

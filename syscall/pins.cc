@@ -1,4 +1,4 @@
-#include "syscall/pins.h"
+#include "bpfmap/syscall/pins.h"
 
 #include <cerrno>
 #include <cstdlib>
@@ -10,9 +10,9 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
-#include "profiles/cloud.h"
-#include "profiles/reader_writer_lock.h"
-#include "syscall/fork_gate.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
+#include "bpfmap/syscall/fork_gate.h"
 
 namespace bpfmap {
 namespace {

@@ -14,7 +14,7 @@
 #include <memory>
 #include <string>
 
-#include "syscall/map_object.h"
+#include "bpfmap/syscall/map_object.h"
 
 namespace bpfmap {
 

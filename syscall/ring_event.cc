@@ -1,4 +1,4 @@
-#include "syscall/ring_event.h"
+#include "bpfmap/syscall/ring_event.h"
 
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <mutex>
 
-#include "syscall/hidden_file.h"
+#include "bpfmap/syscall/hidden_file.h"
 
 namespace bpfmap {
 

@@ -10,7 +10,7 @@
 
 #include <mutex>
 
-#include "profiles/event.h"
+#include "bpfmap/profiles/event.h"
 
 namespace bpfmap {
 

@@ -21,9 +21,9 @@
 #include <string>
 
 #include "absl/base/attributes.h"
-#include "profiles/cpu.h"
-#include "syscall/bpf_syscall.h"
-#include "syscall/pins.h"
+#include "bpfmap/profiles/cpu.h"
+#include "bpfmap/syscall/bpf_syscall.h"
+#include "bpfmap/syscall/pins.h"
 
 #ifndef BPF_FS_MAGIC
 #define BPF_FS_MAGIC 0xcafe4a11

@@ -25,12 +25,12 @@
 #include <vector>
 
 #include "absl/flags/flag.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/syscall/bpf_call.h"
+#include "bpfmap/syscall/bpf_syscall.h"
+#include "bpfmap/syscall/pins.h"
+#include "bpfmap/syscall/resident_memory.h"
 #include "gtest/gtest.h"
-#include "maps/map_def.h"
-#include "syscall/bpf_call.h"
-#include "syscall/bpf_syscall.h"
-#include "syscall/pins.h"
-#include "syscall/resident_memory.h"
 #include "tests/random_seed.h"
 #include "tests/sanitizer.h"
 

@@ -1,4 +1,4 @@
-#include "syscall/user_memory.h"
+#include "bpfmap/syscall/user_memory.h"
 
 #include <sys/uio.h>
 #include <unistd.h>

@@ -1,14 +1,14 @@
 // active_profile.h follows the build. EXPECTED_PROFILE is set by tests/BUILD.
 
-#include "profiles/active_profile.h"
+#include "bpfmap/profiles/active_profile.h"
 
 #include <cstdint>
 #include <type_traits>
 
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/hash_map.h"
+#include "bpfmap/maps/map_def.h"
 #include "gtest/gtest.h"
-#include "maps/errno.h"
-#include "maps/hash_map.h"
-#include "maps/map_def.h"
 
 namespace bpfmap {
 namespace {

@@ -13,12 +13,12 @@
 #include <utility>
 #include <vector>
 
-#include "maps/kernel_map.h"
-#include "maps/map_types.h"
-#include "maps/perf_event.h"
-#include "profiles/cloud.h"
-#include "profiles/cpu.h"
-#include "profiles/embedded.h"
+#include "bpfmap/maps/internal/rules/map_types.h"
+#include "bpfmap/maps/kernel_map.h"
+#include "bpfmap/maps/perf_event.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/cpu.h"
+#include "bpfmap/profiles/embedded.h"
 #include "tests/kernel_support.h"
 
 namespace bpfmap {

@@ -5,7 +5,7 @@
 // errors stands in golden/kernel_errno.tsv (golden_test.cc), and random ones in
 // push_pop_differential_test.cc, which also compares false answers.
 
-#include "maps/bloom_filter_map.h"
+#include "bpfmap/maps/bloom_filter_map.h"
 
 #include <atomic>
 #include <cmath>
@@ -13,12 +13,12 @@
 #include <memory>
 #include <vector>
 
+#include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/internal/bloom_bits.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/cloud.h"
 #include "gtest/gtest.h"
-#include "maps/bpf_map.h"
-#include "maps/errno.h"
-#include "maps/internal/bloom_bits.h"
-#include "maps/map_def.h"
-#include "profiles/cloud.h"
 #include "tests/kernel_support.h"
 #include "tests/print_errno.h"
 #include "tests/push_pop_view.h"

@@ -18,12 +18,12 @@
 #include <tuple>
 #include <vector>
 
+#include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/spin_lock.h"
 #include "gtest/gtest.h"
-#include "maps/bpf_map.h"
-#include "maps/errno.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
-#include "maps/spin_lock.h"
 #include "tests/backend.h"
 #include "tests/map_walk.h"
 #include "tests/print_errno.h"

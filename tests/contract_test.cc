@@ -9,12 +9,12 @@
 #include <set>
 #include <vector>
 
+#include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "maps/bpf_map.h"
-#include "maps/errno.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
 #include "tests/backend.h"
 #include "tests/on_cpu.h"
 

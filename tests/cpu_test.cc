@@ -1,6 +1,6 @@
 // The contract of cpu.h.
 
-#include "profiles/cpu.h"
+#include "bpfmap/profiles/cpu.h"
 
 #include <atomic>
 #include <set>

@@ -1,7 +1,7 @@
 // The contract of custom maps: what their provider is told, what it may refuse,
 // and that a provider which takes everything leaves a hash map.
 
-#include "maps/custom_map.h"
+#include "bpfmap/maps/custom_map.h"
 
 #include <cstdint>
 #include <cstring>
@@ -10,19 +10,19 @@
 #include <random>
 #include <vector>
 
+#include "bpfmap/maps/create_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/hash_map.h"
+#include "bpfmap/maps/internal/rules/map_types.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/map_provider.h"
+#include "bpfmap/maps/map_providers.h"
+#include "bpfmap/maps/status.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/embedded.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
 #include "gtest/gtest.h"
-#include "maps/create_map.h"
-#include "maps/errno.h"
-#include "maps/hash_map.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
-#include "maps/map_provider.h"
-#include "maps/map_providers.h"
-#include "maps/map_types.h"
-#include "maps/status.h"
-#include "profiles/cloud.h"
-#include "profiles/embedded.h"
-#include "profiles/reader_writer_lock.h"
 #include "tests/print_errno.h"
 #include "tests/random_seed.h"
 #include "tests/test_providers.h"

@@ -1,12 +1,12 @@
 // Creates a MAP<PROFILE> without saying in which memory, which only a profile
 // with a DefaultMemory() allows. Compiled by negative_compile_test.sh.
 
-#include "maps/array_map.h"
-#include "maps/errno.h"
-#include "maps/hash_map.h"
-#include "maps/map_def.h"
-#include "profiles/cloud.h"
-#include "profiles/embedded.h"
+#include "bpfmap/maps/array_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/hash_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/embedded.h"
 
 namespace bpfmap {
 

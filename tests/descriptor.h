@@ -7,11 +7,11 @@
 #include <cstdint>
 #include <memory>
 
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/kernel_map.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/open_maps.h"
 #include "gtest/gtest.h"
-#include "maps/errno.h"
-#include "maps/kernel_map.h"
-#include "maps/local_map.h"
-#include "maps/open_maps.h"
 #include "tests/backend.h"
 
 namespace bpfmap {

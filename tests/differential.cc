@@ -9,8 +9,8 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "maps/map_types.h"
-#include "profiles/cloud.h"
+#include "bpfmap/maps/internal/rules/map_types.h"
+#include "bpfmap/profiles/cloud.h"
 #include "tests/user_value_size.h"
 
 namespace bpfmap {

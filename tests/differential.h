@@ -27,9 +27,9 @@
 #include <string>
 #include <vector>
 
-#include "maps/errno.h"
-#include "maps/inner_maps.h"
-#include "maps/map_def.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/internal/rules/inner_maps.h"
+#include "bpfmap/maps/map_def.h"
 #include "tests/backend.h"
 
 namespace bpfmap {

@@ -5,7 +5,6 @@
 //
 // Flags: --seed=N (printed by every run), --steps=N.
 
-#include "tests/command_flags.h"
 #include "tests/differential.h"
 
 #include <cstdint>
@@ -16,9 +15,10 @@
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
+#include "bpfmap/maps/errno.h"
 #include "gtest/gtest.h"
-#include "maps/errno.h"
 #include "tests/backend.h"
+#include "tests/command_flags.h"
 #include "tests/kernel_support.h"
 #include "tests/model_map.h"
 

@@ -13,12 +13,12 @@
 #include <new>
 #include <thread>
 
-#include "maps/array_map.h"
-#include "maps/create_map.h"
-#include "maps/errno.h"
-#include "maps/hash_map.h"
-#include "maps/map_def.h"
-#include "profiles/cloud.h"
+#include "bpfmap/maps/array_map.h"
+#include "bpfmap/maps/create_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/hash_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/cloud.h"
 #include "tests/every_method.h"
 
 namespace bpfmap {

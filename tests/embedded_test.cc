@@ -2,7 +2,7 @@
 // beforehand to the byte, ENOMEM when it is spent, and no Resize(). That there
 // is no heap is shown in embedded_no_heap_test.cc and embedded_symbols_test.sh.
 
-#include "profiles/embedded.h"
+#include "bpfmap/profiles/embedded.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -10,15 +10,15 @@
 #include <type_traits>
 #include <vector>
 
+#include "bpfmap/maps/array_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/hash_map.h"
+#include "bpfmap/maps/internal/rules/map_types.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/queue_stack_map.h"
+#include "bpfmap/profiles/cloud.h"
 #include "gtest/gtest.h"
-#include "maps/array_map.h"
-#include "maps/errno.h"
-#include "maps/hash_map.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
-#include "maps/map_types.h"
-#include "maps/queue_stack_map.h"
-#include "profiles/cloud.h"
 
 namespace bpfmap {
 namespace {

@@ -6,8 +6,8 @@
 
 #include <cstdint>
 
-#include "maps/errno.h"
-#include "maps/map_def.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
 
 namespace bpfmap {
 

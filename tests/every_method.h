@@ -10,10 +10,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "maps/bpf_map.h"
-#include "maps/errno.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
+#include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
 #include "tests/every_keyless_method.h"
 
 namespace bpfmap {

@@ -6,10 +6,10 @@
 
 #include <cstdint>
 
-#include "maps/errno.h"
-#include "maps/map_def.h"
-#include "maps/perf_event.h"
-#include "maps/perf_event_array.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/perf_event.h"
+#include "bpfmap/maps/perf_event_array.h"
 #include "tests/every_method.h"
 
 namespace bpfmap {

@@ -6,9 +6,9 @@
 
 #include <cstdint>
 
-#include "maps/errno.h"
-#include "maps/map_def.h"
-#include "maps/ring_def.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/ring_def.h"
 #include "tests/every_method.h"
 
 namespace bpfmap {

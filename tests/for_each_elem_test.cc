@@ -10,15 +10,15 @@
 #include <utility>
 #include <vector>
 
+#include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/hash_map.h"
+#include "bpfmap/maps/kernel_map.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/cpu.h"
 #include "gtest/gtest.h"
-#include "maps/bpf_map.h"
-#include "maps/errno.h"
-#include "maps/hash_map.h"
-#include "maps/kernel_map.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
-#include "profiles/cloud.h"
-#include "profiles/cpu.h"
 #include "tests/backend.h"
 #include "tests/kernel_program.h"
 #include "tests/on_cpu.h"

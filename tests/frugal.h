@@ -6,8 +6,8 @@
 #ifndef BPFMAP_TESTS_FRUGAL_H_
 #define BPFMAP_TESTS_FRUGAL_H_
 
-#include "profiles/cloud.h"
-#include "profiles/profile.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/profile.h"
 
 namespace bpfmap {
 

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "bpfmap/profiles/cpu.h"
 #include "gtest/gtest.h"
-#include "profiles/cpu.h"
 #include "tests/numbered_trie.h"
 
 namespace bpfmap {

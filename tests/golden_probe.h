@@ -15,8 +15,8 @@
 #include <string>
 #include <vector>
 
-#include "maps/errno.h"
-#include "maps/map_def.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
 #include "tests/backend.h"
 #include "tests/descriptor.h"
 #include "tests/kernel_program.h"

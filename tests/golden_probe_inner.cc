@@ -8,10 +8,10 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
 #include "gtest/gtest.h"
-#include "maps/bpf_map.h"
-#include "maps/errno.h"
-#include "maps/map_def.h"
 #include "tests/backend.h"
 #include "tests/descriptor.h"
 #include "tests/golden_probe.h"

@@ -6,8 +6,8 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "maps/bpf_map.h"
-#include "maps/errno.h"
+#include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/errno.h"
 #include "tests/golden_probe.h"
 
 namespace bpfmap {

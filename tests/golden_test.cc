@@ -13,8 +13,8 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "bpfmap/maps/map_def.h"
 #include "gtest/gtest.h"
-#include "maps/map_def.h"
 #include "tests/backend.h"
 #include "tests/golden_probe.h"
 

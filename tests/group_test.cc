@@ -1,15 +1,15 @@
 // Which slots of a group have a tag: with the instructions of the processor,
 // and (group_portable_test) without.
 
-#include "maps/internal/group.h"
+#include "bpfmap/maps/internal/hash/group.h"
 
 #include <array>
 #include <cstdint>
 #include <random>
 #include <set>
 
+#include "bpfmap/profiles/mutex.h"
 #include "gtest/gtest.h"
-#include "profiles/mutex.h"
 #include "tests/random_seed.h"
 
 namespace bpfmap::internal {

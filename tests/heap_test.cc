@@ -1,7 +1,7 @@
 // The contract of heap.h. AddressSanitizer checks that what is given out is
 // there, and given back once.
 
-#include "profiles/heap.h"
+#include "bpfmap/profiles/heap.h"
 
 #include <algorithm>
 #include <cstddef>

@@ -20,10 +20,10 @@
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/heap.h"
+#include "bpfmap/profiles/profile.h"
 #include "gtest/gtest.h"
-#include "profiles/cloud.h"
-#include "profiles/heap.h"
-#include "profiles/profile.h"
 
 namespace bpfmap {
 

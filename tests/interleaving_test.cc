@@ -16,14 +16,14 @@
 #include <type_traits>
 
 #include "absl/synchronization/mutex.h"
+#include "bpfmap/maps/array_map.h"
+#include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/hash_map.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/heap.h"
 #include "gtest/gtest.h"
-#include "maps/array_map.h"
-#include "maps/bpf_map.h"
-#include "maps/errno.h"
-#include "maps/hash_map.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
-#include "profiles/heap.h"
 #include "tests/map_walk.h"
 #include "tests/print_errno.h"
 

@@ -21,9 +21,9 @@
 #include <string>
 #include <vector>
 
-#include "maps/errno.h"
-#include "maps/kernel_map.h"
-#include "maps/map_def.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/kernel_map.h"
+#include "bpfmap/maps/map_def.h"
 
 namespace bpfmap {
 

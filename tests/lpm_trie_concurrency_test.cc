@@ -13,11 +13,11 @@
 #include <random>
 #include <vector>
 
+#include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
 #include "gtest/gtest.h"
-#include "maps/bpf_map.h"
-#include "maps/errno.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
 #include "tests/backend.h"
 #include "tests/map_walk.h"
 #include "tests/prefix_key.h"

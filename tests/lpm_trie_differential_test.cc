@@ -11,9 +11,9 @@
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
 #include "gtest/gtest.h"
-#include "maps/errno.h"
-#include "maps/map_def.h"
 #include "tests/backend.h"
 #include "tests/command_flags.h"
 #include "tests/differential.h"

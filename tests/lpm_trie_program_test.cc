@@ -11,11 +11,11 @@
 #include <random>
 #include <string>
 
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/kernel_map.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
 #include "gtest/gtest.h"
-#include "maps/errno.h"
-#include "maps/kernel_map.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
 #include "tests/backend.h"
 #include "tests/kernel_program.h"
 #include "tests/kernel_support.h"

@@ -10,12 +10,12 @@
 #include <set>
 #include <string>
 
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/lru_hash_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/cpu.h"
 #include "gtest/gtest.h"
-#include "maps/errno.h"
-#include "maps/lru_hash_map.h"
-#include "maps/map_def.h"
-#include "profiles/cloud.h"
-#include "profiles/cpu.h"
 #include "tests/print_errno.h"
 #include "tests/random_seed.h"
 #include "tests/thread_team.h"

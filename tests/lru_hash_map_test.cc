@@ -1,7 +1,7 @@
 // What LRU maps have beside what all maps have: the strict order, the callback,
 // the size with BPF_F_NO_COMMON_LRU, pointers, and keys that crowd together.
 
-#include "maps/lru_hash_map.h"
+#include "bpfmap/maps/lru_hash_map.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -11,12 +11,12 @@
 #include <utility>
 #include <vector>
 
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/cpu.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "maps/errno.h"
-#include "maps/map_def.h"
-#include "profiles/cloud.h"
-#include "profiles/cpu.h"
 #include "tests/print_errno.h"
 
 namespace bpfmap {

@@ -2,7 +2,7 @@
 // and lru_hash_map_test.cc show: on every backend, who stays; here, the strict
 // order, what the callback sees, and threads.
 
-#include "maps/lru_per_cpu_hash_map.h"
+#include "bpfmap/maps/lru_per_cpu_hash_map.h"
 
 #include <algorithm>
 #include <array>
@@ -14,13 +14,13 @@
 #include <utility>
 #include <vector>
 
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/lru_hash_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/cpu.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "maps/errno.h"
-#include "maps/lru_hash_map.h"
-#include "maps/map_def.h"
-#include "profiles/cloud.h"
-#include "profiles/cpu.h"
 #include "tests/backend.h"
 #include "tests/on_cpu.h"
 #include "tests/print_errno.h"

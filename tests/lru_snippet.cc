@@ -1,10 +1,10 @@
 // An LruHashMap<PROFILE>, which only a profile with threads and a heap can
 // have. Compiled by negative_compile_test.sh.
 
-#include "maps/lru_hash_map.h"
-#include "maps/map_def.h"
-#include "profiles/cloud.h"
-#include "profiles/embedded.h"
+#include "bpfmap/maps/lru_hash_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/embedded.h"
 
 namespace bpfmap {
 

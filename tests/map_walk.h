@@ -11,9 +11,9 @@
 #include <cstdint>
 #include <vector>
 
-#include "maps/bpf_map.h"
-#include "maps/errno.h"
-#include "maps/map_def.h"
+#include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
 #include "tests/user_value_size.h"
 
 namespace bpfmap {

@@ -14,12 +14,12 @@
 #include <cstring>
 #include <vector>
 
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/hash_map.h"
+#include "bpfmap/maps/internal/atomic_bytes.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/cloud.h"
 #include "gtest/gtest.h"
-#include "maps/errno.h"
-#include "maps/hash_map.h"
-#include "maps/internal/atomic_bytes.h"
-#include "maps/map_def.h"
-#include "profiles/cloud.h"
 #include "tests/print_errno.h"
 
 namespace bpfmap {

@@ -6,9 +6,9 @@
 #include <string>
 #include <utility>
 
-#include "maps/def_check.h"
-#include "maps/map_types.h"
-#include "profiles/cloud.h"
+#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/internal/rules/map_types.h"
+#include "bpfmap/profiles/cloud.h"
 
 namespace bpfmap {
 namespace {

@@ -10,9 +10,9 @@
 #include <map>
 #include <string>
 
-#include "maps/errno.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
 #include "tests/backend.h"
 
 namespace bpfmap {

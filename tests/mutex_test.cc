@@ -1,14 +1,14 @@
 // BasicMutex and BasicBitLock, as the profiles have them.
 
-#include "profiles/mutex.h"
+#include "bpfmap/profiles/mutex.h"
 
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/embedded.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
 #include "gtest/gtest.h"
-#include "profiles/cloud.h"
-#include "profiles/embedded.h"
-#include "profiles/reader_writer_lock.h"
 #include "tests/thread_team.h"
 
 namespace bpfmap {

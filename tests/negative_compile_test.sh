@@ -10,11 +10,13 @@ set -u
 compiler=$1
 failures=0
 
-# From the root of the workspace, where Bazel runs a test.
+# The root of the workspace, where Bazel runs a test, as "bpfmap/...".
+ln -s "$PWD" "$TEST_TMPDIR/bpfmap"
+
 compile() {
   # Macros are words without spaces.
   # shellcheck disable=SC2086
-  "$compiler" -x c++ -std=c++20 -fsyntax-only -I. $2 "tests/$1" 2>&1
+  "$compiler" -x c++ -std=c++20 -fsyntax-only -I"$TEST_TMPDIR" $2 "tests/$1" 2>&1
 }
 
 # refuses FILE MACROS REASON CONTROL: FILE with MACROS does not compile, and

@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "maps/bpf_map.h"
+#include "bpfmap/maps/bpf_map.h"
 #include "tests/prefix_key.h"
 
 namespace bpfmap {

@@ -8,8 +8,8 @@
 #ifndef BPFMAP_TESTS_NUMBERED_TRIE_H_
 #define BPFMAP_TESTS_NUMBERED_TRIE_H_
 
-#include "maps/errno.h"
-#include "maps/map_def.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
 #include "tests/backend.h"
 
 namespace bpfmap {

@@ -8,8 +8,8 @@
 
 #include <sched.h>
 
+#include "bpfmap/profiles/cpu.h"
 #include "gtest/gtest.h"
-#include "profiles/cpu.h"
 
 namespace bpfmap {
 

@@ -1,16 +1,16 @@
 // Descriptors and ids of maps.
 
-#include "maps/open_maps.h"
+#include "bpfmap/maps/open_maps.h"
 
 #include <cstdint>
 #include <memory>
 #include <utility>
 
+#include "bpfmap/maps/create_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
 #include "gtest/gtest.h"
-#include "maps/create_map.h"
-#include "maps/errno.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
 #include "tests/print_errno.h"
 
 namespace bpfmap {

@@ -10,14 +10,14 @@
 #include <type_traits>
 #include <vector>
 
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/lru_per_cpu_hash_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/per_cpu_array_map.h"
+#include "bpfmap/maps/per_cpu_hash_map.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/cpu.h"
 #include "gtest/gtest.h"
-#include "maps/errno.h"
-#include "maps/lru_per_cpu_hash_map.h"
-#include "maps/map_def.h"
-#include "maps/per_cpu_array_map.h"
-#include "maps/per_cpu_hash_map.h"
-#include "profiles/cloud.h"
-#include "profiles/cpu.h"
 #include "tests/frugal.h"
 #include "tests/print_errno.h"
 #include "tests/thread_team.h"

@@ -6,7 +6,7 @@
 //
 // Flags: --seed=N (printed by every run), --outputs=N.
 
-#include "maps/perf_event_array.h"
+#include "bpfmap/maps/perf_event_array.h"
 
 #include <atomic>
 #include <cstdint>
@@ -19,16 +19,16 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/kernel_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/perf_event.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/cpu.h"
+#include "bpfmap/profiles/embedded.h"
+#include "bpfmap/profiles/heap.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "maps/errno.h"
-#include "maps/kernel_map.h"
-#include "maps/map_def.h"
-#include "maps/perf_event.h"
-#include "profiles/cloud.h"
-#include "profiles/cpu.h"
-#include "profiles/embedded.h"
-#include "profiles/heap.h"
 #include "tests/backend.h"
 #include "tests/kernel_program.h"
 #include "tests/kernel_support.h"

@@ -13,12 +13,12 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "bpfmap/maps/kernel_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/perf_event_array.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/embedded.h"
 #include "gtest/gtest.h"
-#include "maps/kernel_map.h"
-#include "maps/map_def.h"
-#include "maps/perf_event_array.h"
-#include "profiles/cloud.h"
-#include "profiles/embedded.h"
 #include "tests/kernel_program.h"
 
 namespace bpfmap {

@@ -16,8 +16,8 @@
 #include <string>
 #include <vector>
 
-#include "maps/errno.h"
-#include "maps/perf_event.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/perf_event.h"
 
 namespace bpfmap {
 

@@ -3,9 +3,9 @@
 
 #include <cstdint>
 
-#include "maps/ring_buffer.h"
-#include "profiles/cloud.h"
-#include "profiles/embedded.h"
+#include "bpfmap/maps/ring_buffer.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/embedded.h"
 
 namespace bpfmap {
 

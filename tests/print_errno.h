@@ -6,7 +6,7 @@
 
 #include <ostream>
 
-#include "maps/errno.h"
+#include "bpfmap/maps/errno.h"
 
 namespace bpfmap {
 

@@ -3,20 +3,20 @@
 //
 // Every flag and error stands in golden/kernel_errno.tsv.
 
-#include "maps/prog_array.h"
+#include "bpfmap/maps/prog_array.h"
 
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <utility>
 
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/kernel_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/embedded.h"
+#include "bpfmap/profiles/heap.h"
 #include "gtest/gtest.h"
-#include "maps/errno.h"
-#include "maps/kernel_map.h"
-#include "maps/map_def.h"
-#include "profiles/cloud.h"
-#include "profiles/embedded.h"
-#include "profiles/heap.h"
 #include "tests/backend.h"
 #include "tests/kernel_program.h"
 #include "tests/kernel_support.h"

@@ -5,10 +5,10 @@
 #include <memory>
 #include <string>
 
-#include "maps/def_check.h"
-#include "maps/errno.h"
-#include "maps/map_types.h"
-#include "profiles/cloud.h"
+#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/internal/rules/map_types.h"
+#include "bpfmap/profiles/cloud.h"
 
 namespace bpfmap {
 

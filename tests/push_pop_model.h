@@ -12,9 +12,9 @@
 #include <set>
 #include <string>
 
-#include "maps/bpf_map.h"
-#include "maps/errno.h"
-#include "maps/map_def.h"
+#include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
 #include "tests/push_pop_view.h"
 
 namespace bpfmap {

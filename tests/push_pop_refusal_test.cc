@@ -5,9 +5,9 @@
 #include <memory>
 #include <tuple>
 
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
 #include "gtest/gtest.h"
-#include "maps/errno.h"
-#include "maps/map_def.h"
 #include "tests/kernel_support.h"
 #include "tests/print_errno.h"
 #include "tests/push_pop_view.h"

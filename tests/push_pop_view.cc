@@ -11,14 +11,14 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/internal/rules/map_types.h"
+#include "bpfmap/maps/kernel_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/embedded.h"
 #include "gtest/gtest.h"
-#include "maps/def_check.h"
-#include "maps/errno.h"
-#include "maps/kernel_map.h"
-#include "maps/map_def.h"
-#include "maps/map_types.h"
-#include "profiles/cloud.h"
-#include "profiles/embedded.h"
 #include "tests/kernel_program.h"
 #include "tests/print_errno.h"
 

@@ -12,10 +12,10 @@
 #include <tuple>
 #include <vector>
 
+#include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
 #include "gtest/gtest.h"
-#include "maps/bpf_map.h"
-#include "maps/errno.h"
-#include "maps/map_def.h"
 
 namespace bpfmap {
 

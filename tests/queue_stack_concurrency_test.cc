@@ -10,9 +10,9 @@
 #include <tuple>
 #include <vector>
 
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
 #include "gtest/gtest.h"
-#include "maps/errno.h"
-#include "maps/map_def.h"
 #include "tests/print_errno.h"
 #include "tests/push_pop_view.h"
 #include "tests/thread_team.h"

@@ -5,7 +5,7 @@
 // errors stands in golden/kernel_errno.tsv (golden_test.cc), and random ones in
 // push_pop_differential_test.cc.
 
-#include "maps/queue_stack_map.h"
+#include "bpfmap/maps/queue_stack_map.h"
 
 #include <array>
 #include <cstdint>
@@ -16,11 +16,11 @@
 #include <tuple>
 #include <vector>
 
+#include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "maps/bpf_map.h"
-#include "maps/errno.h"
-#include "maps/map_def.h"
 #include "tests/kernel_support.h"
 #include "tests/print_errno.h"
 #include "tests/push_pop_view.h"

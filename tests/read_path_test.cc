@@ -16,16 +16,16 @@
 #include <type_traits>
 #include <vector>
 
+#include "bpfmap/maps/array_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/hash_map.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/lpm_trie_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/embedded.h"
+#include "bpfmap/profiles/profile.h"
 #include "gtest/gtest.h"
-#include "maps/array_map.h"
-#include "maps/errno.h"
-#include "maps/hash_map.h"
-#include "maps/local_map.h"
-#include "maps/lpm_trie_map.h"
-#include "maps/map_def.h"
-#include "profiles/cloud.h"
-#include "profiles/embedded.h"
-#include "profiles/profile.h"
 #include "tests/print_errno.h"
 
 namespace bpfmap {

@@ -5,7 +5,7 @@
 // one that does not run costs a time slice. What must happen is awaited, so
 // that a lock that lets somebody starve shows as a timeout.
 
-#include "profiles/reader_writer_lock.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
 
 #include <atomic>
 #include <string>
@@ -14,9 +14,9 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/embedded.h"
 #include "gtest/gtest.h"
-#include "profiles/cloud.h"
-#include "profiles/embedded.h"
 
 namespace bpfmap {
 namespace {

@@ -2,15 +2,16 @@
 // who goes first.
 //
 // The lock under test has a Wait that reports: once a thread has waited some
-// times, it has left its mark in the lock. So every step is awaited, and none depends on chance.
+// times, it has left its mark in the lock. So every step is awaited, and none
+// depends on chance.
 
 #include <atomic>
 #include <memory>
 #include <thread>
 #include <vector>
 
+#include "bpfmap/profiles/reader_writer_lock.h"
 #include "gtest/gtest.h"
-#include "profiles/reader_writer_lock.h"
 
 namespace bpfmap {
 namespace {

@@ -19,14 +19,14 @@
 #include <tuple>
 #include <vector>
 
+#include "bpfmap/maps/array_map.h"
+#include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/hash_map.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/cloud.h"
 #include "gtest/gtest.h"
-#include "maps/array_map.h"
-#include "maps/bpf_map.h"
-#include "maps/errno.h"
-#include "maps/hash_map.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
-#include "profiles/cloud.h"
 #include "tests/frugal.h"
 #include "tests/map_walk.h"
 #include "tests/print_errno.h"

@@ -3,11 +3,11 @@
 
 #include <cstdint>
 
-#include "maps/array_map.h"
-#include "maps/errno.h"
-#include "maps/hash_map.h"
-#include "profiles/cloud.h"
-#include "profiles/embedded.h"
+#include "bpfmap/maps/array_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/hash_map.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/embedded.h"
 
 namespace bpfmap {
 

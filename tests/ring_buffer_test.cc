@@ -1,20 +1,20 @@
 // RingBuffer in this process: what the kernel cannot be asked about in a small
 // program, in each profile.
 
-#include "maps/ring_buffer.h"
+#include "bpfmap/maps/ring_buffer.h"
 
 #include <cstdint>
 #include <cstring>
 #include <thread>
 #include <vector>
 
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/ring_def.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/embedded.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "maps/errno.h"
-#include "maps/map_def.h"
-#include "maps/ring_def.h"
-#include "profiles/cloud.h"
-#include "profiles/embedded.h"
 #include "tests/print_errno.h"
 
 namespace bpfmap {

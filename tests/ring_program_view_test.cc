@@ -7,11 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/kernel_map.h"
+#include "bpfmap/maps/map_def.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "maps/errno.h"
-#include "maps/kernel_map.h"
-#include "maps/map_def.h"
 #include "tests/kernel_program.h"
 #include "tests/kernel_support.h"
 #include "tests/print_errno.h"

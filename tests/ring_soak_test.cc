@@ -15,12 +15,12 @@
 #include <vector>
 
 #include "absl/flags/flag.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/ring_buffer.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/embedded.h"
 #include "gtest/gtest.h"
-#include "maps/errno.h"
-#include "maps/map_def.h"
-#include "maps/ring_buffer.h"
-#include "profiles/cloud.h"
-#include "profiles/embedded.h"
 #include "tests/random_seed.h"
 #include "tests/sanitizer.h"
 #include "tests/thread_team.h"

@@ -1,6 +1,6 @@
 // Slots that are taken and given back, with memory that can grow and without.
 
-#include "maps/internal/slot_pool.h"
+#include "bpfmap/maps/internal/slot_pool.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -8,10 +8,10 @@
 #include <set>
 #include <vector>
 
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/embedded.h"
+#include "bpfmap/profiles/heap.h"
 #include "gtest/gtest.h"
-#include "profiles/cloud.h"
-#include "profiles/embedded.h"
-#include "profiles/heap.h"
 
 namespace bpfmap::internal {
 namespace {

@@ -11,10 +11,10 @@
 #include <random>
 #include <string>
 
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
 #include "gtest/gtest.h"
-#include "maps/errno.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
 #include "tests/backend.h"
 #include "tests/random_seed.h"
 

@@ -7,7 +7,7 @@
 //
 // Every flag and error of the user view stands in golden/kernel_errno.tsv.
 
-#include "maps/stack_trace_map.h"
+#include "bpfmap/maps/stack_trace_map.h"
 
 #include <algorithm>
 #include <array>
@@ -23,14 +23,14 @@
 
 #include "absl/base/attributes.h"
 #include "absl/base/optimization.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/internal/hash/jhash.h"
+#include "bpfmap/maps/kernel_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/embedded.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "maps/errno.h"
-#include "maps/internal/jhash.h"
-#include "maps/kernel_map.h"
-#include "maps/map_def.h"
-#include "profiles/cloud.h"
-#include "profiles/embedded.h"
 #include "tests/backend.h"
 #include "tests/kernel_program.h"
 #include "tests/kernel_support.h"

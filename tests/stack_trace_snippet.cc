@@ -1,10 +1,10 @@
-// A StackTraceMap<PROFILE>, which only a profile that can find a stack can have.
-// Compiled by negative_compile_test.sh.
+// A StackTraceMap<PROFILE>, which only a profile that can find a stack can
+// have. Compiled by negative_compile_test.sh.
 
-#include "maps/map_def.h"
-#include "maps/stack_trace_map.h"
-#include "profiles/cloud.h"
-#include "profiles/embedded.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/stack_trace_map.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/embedded.h"
 
 namespace bpfmap {
 

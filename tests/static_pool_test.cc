@@ -1,6 +1,6 @@
 // The contract of static_pool.h.
 
-#include "profiles/static_pool.h"
+#include "bpfmap/profiles/static_pool.h"
 
 #include <algorithm>
 #include <atomic>

@@ -1,6 +1,6 @@
 // Errno to absl::Status and back.
 
-#include "maps/status.h"
+#include "bpfmap/maps/status.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -8,11 +8,11 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "bpfmap/maps/create_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
 #include "gtest/gtest.h"
-#include "maps/create_map.h"
-#include "maps/errno.h"
-#include "maps/local_map.h"
-#include "maps/map_def.h"
 #include "tests/print_errno.h"
 
 namespace bpfmap {

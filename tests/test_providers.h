@@ -9,10 +9,10 @@
 #include <cstdint>
 #include <cstring>
 
-#include "maps/def_check.h"
-#include "maps/errno.h"
-#include "maps/map_def.h"
-#include "maps/map_provider.h"
+#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/map_provider.h"
 
 namespace bpfmap {
 

@@ -1,6 +1,6 @@
 // Numbers of threads: those that live at the same time have different ones.
 
-#include "profiles/thread_number.h"
+#include "bpfmap/profiles/thread_number.h"
 
 #include <latch>
 #include <set>

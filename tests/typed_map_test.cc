@@ -1,6 +1,6 @@
 // TypedMap: types, messages, iteration, batches.
 
-#include "maps/typed_map.h"
+#include "bpfmap/maps/typed_map.h"
 
 #include <algorithm>
 #include <cstdint>
@@ -10,12 +10,12 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "bpfmap/maps/create_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "maps/create_map.h"
-#include "maps/errno.h"
-#include "maps/local_map.h"
-#include "maps/status.h"
 #include "tests/print_errno.h"
 
 namespace bpfmap {

@@ -1,6 +1,6 @@
 // UserRingBuffer, in each profile.
 
-#include "maps/user_ring_buffer.h"
+#include "bpfmap/maps/user_ring_buffer.h"
 
 #include <atomic>
 #include <cstdint>
@@ -9,13 +9,13 @@
 #include <thread>
 #include <vector>
 
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/ring_def.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/embedded.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "maps/errno.h"
-#include "maps/map_def.h"
-#include "maps/ring_def.h"
-#include "profiles/cloud.h"
-#include "profiles/embedded.h"
 #include "tests/print_errno.h"
 #include "tests/thread_team.h"
 

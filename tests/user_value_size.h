@@ -5,8 +5,8 @@
 
 #include <cstdint>
 
-#include "maps/map_def.h"
-#include "profiles/cpu.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/cpu.h"
 
 namespace bpfmap {
 

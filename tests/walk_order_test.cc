@@ -12,13 +12,13 @@
 #include <utility>
 #include <vector>
 
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/hash_map.h"
+#include "bpfmap/maps/internal/hash/hash_function.h"
+#include "bpfmap/maps/internal/hash/key.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/cloud.h"
 #include "gtest/gtest.h"
-#include "maps/errno.h"
-#include "maps/hash_map.h"
-#include "maps/internal/hash_function.h"
-#include "maps/internal/key.h"
-#include "maps/map_def.h"
-#include "profiles/cloud.h"
 #include "tests/frugal.h"
 #include "tests/map_walk.h"
 #include "tests/print_errno.h"

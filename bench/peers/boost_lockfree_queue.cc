@@ -7,7 +7,7 @@
 
 #include "bench/peers/peers.h"
 #include "bench/peers/push_pop_peer.h"
-#include "maps/map_def.h"
+#include "bpfmap/maps/map_def.h"
 
 namespace bpfmap::bench {
 namespace {

@@ -4,7 +4,7 @@
 
 #include "bench/peers/peer.h"
 #include "bench/peers/peers.h"
-#include "maps/map_def.h"
+#include "bpfmap/maps/map_def.h"
 
 namespace bpfmap::bench {
 

@@ -22,8 +22,8 @@
 #include "absl/status/statusor.h"
 #include "bench/contender.h"
 #include "bench/peers/peer_types.h"
-#include "maps/errno.h"
-#include "maps/map_def.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
 
 namespace bpfmap::bench {
 

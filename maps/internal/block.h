@@ -15,7 +15,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "profiles/profile.h"
+#include "bpfmap/profiles/profile.h"
 
 namespace bpfmap::internal {
 

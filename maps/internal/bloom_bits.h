@@ -28,12 +28,12 @@
 #include <cstdint>
 #include <limits>
 
-#include "maps/internal/block.h"
-#include "maps/internal/hash_function.h"
-#include "maps/internal/jhash.h"
-#include "maps/internal/key.h"
-#include "profiles/profile.h"
-#include "profiles/reader_writer_lock.h"
+#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/hash/hash_function.h"
+#include "bpfmap/maps/internal/hash/jhash.h"
+#include "bpfmap/maps/internal/hash/key.h"
+#include "bpfmap/profiles/profile.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
 
 namespace bpfmap::internal {
 

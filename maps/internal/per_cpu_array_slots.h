@@ -20,12 +20,12 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "maps/internal/block.h"
-#include "maps/internal/per_cpu_slots.h"
-#include "maps/internal/stripe.h"
-#include "maps/internal/value_layout.h"
-#include "profiles/profile.h"
-#include "profiles/reader_writer_lock.h"
+#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/per_cpu_slots.h"
+#include "bpfmap/maps/internal/stripe.h"
+#include "bpfmap/maps/internal/value_layout.h"
+#include "bpfmap/profiles/profile.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
 
 namespace bpfmap::internal {
 

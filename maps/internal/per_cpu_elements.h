@@ -20,10 +20,10 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "maps/internal/block.h"
-#include "maps/internal/per_cpu_slots.h"
-#include "maps/internal/slot_allocator.h"
-#include "profiles/profile.h"
+#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/per_cpu_slots.h"
+#include "bpfmap/maps/internal/slot_allocator.h"
+#include "bpfmap/profiles/profile.h"
 
 namespace bpfmap::internal {
 

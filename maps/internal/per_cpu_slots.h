@@ -22,9 +22,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "maps/internal/atomic_bytes.h"
-#include "maps/internal/block.h"
-#include "profiles/profile.h"
+#include "bpfmap/maps/internal/atomic_bytes.h"
+#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/profiles/profile.h"
 
 namespace bpfmap::internal {
 

@@ -19,7 +19,7 @@
 #include <cstring>
 #include <type_traits>
 
-#include "maps/internal/atomic_bytes.h"
+#include "bpfmap/maps/internal/atomic_bytes.h"
 
 namespace bpfmap::internal {
 

@@ -57,15 +57,15 @@
 #include <cstring>
 
 #include "absl/base/thread_annotations.h"
-#include "maps/internal/atomic_bytes.h"
-#include "maps/internal/block.h"
-#include "maps/internal/prefix.h"
-#include "maps/internal/slab.h"
-#include "maps/internal/slot_pool.h"
-#include "maps/internal/stripe.h"
-#include "maps/internal/value_layout.h"
-#include "profiles/profile.h"
-#include "profiles/reader_writer_lock.h"
+#include "bpfmap/maps/internal/atomic_bytes.h"
+#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/prefix.h"
+#include "bpfmap/maps/internal/slab.h"
+#include "bpfmap/maps/internal/slot_pool.h"
+#include "bpfmap/maps/internal/stripe.h"
+#include "bpfmap/maps/internal/value_layout.h"
+#include "bpfmap/profiles/profile.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
 
 namespace bpfmap::internal {
 

@@ -16,7 +16,7 @@
 #include <limits>
 
 #include "absl/base/attributes.h"
-#include "profiles/profile.h"
+#include "bpfmap/profiles/profile.h"
 
 namespace bpfmap::internal {
 

@@ -17,9 +17,9 @@
 #include <cstdint>
 #include <limits>
 
-#include "maps/internal/atomic_bytes.h"
-#include "maps/internal/slab.h"
-#include "profiles/profile.h"
+#include "bpfmap/maps/internal/atomic_bytes.h"
+#include "bpfmap/maps/internal/slab.h"
+#include "bpfmap/profiles/profile.h"
 
 namespace bpfmap::internal {
 

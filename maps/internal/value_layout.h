@@ -12,8 +12,8 @@
 #include <cstring>
 
 #include "absl/base/attributes.h"
-#include "maps/internal/atomic_bytes.h"
-#include "maps/internal/value_lock.h"
+#include "bpfmap/maps/internal/atomic_bytes.h"
+#include "bpfmap/maps/internal/value_lock.h"
 
 namespace bpfmap::internal {
 

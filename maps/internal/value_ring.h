@@ -21,8 +21,8 @@
 #include <cstring>
 
 #include "absl/base/thread_annotations.h"
-#include "maps/internal/block.h"
-#include "profiles/profile.h"
+#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/profiles/profile.h"
 
 namespace bpfmap::internal {
 

@@ -1,0 +1,175 @@
+// Credits: how many more elements a table may get.
+//
+// Each element that is inserted takes a credit, each that goes gives one back,
+// so max_entries is exact. They are in one place, the reserve; but a thread
+// that has a number (ThreadNumber() of the profile) may keep some for itself,
+// in its cache, and then touches nothing that other threads touch.
+//
+// A cache has no lock. Its thread touches it while it holds the lock of a
+// shard of the table, and only if it found then that threads may have caches.
+// When the reserve is spent, Gather() says that they may not; waits until every
+// shard was unlocked once, so that nobody is left who found otherwise; and
+// empties the caches. Then all credits are in the reserve, until there are
+// plenty again.
+//
+// Thread-safe.
+
+#ifndef BPFMAP_MAPS_INTERNAL_HASH_CREDITS_H_
+#define BPFMAP_MAPS_INTERNAL_HASH_CREDITS_H_
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/base/attributes.h"
+#include "absl/base/thread_annotations.h"
+#include "bpfmap/profiles/profile.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
+
+namespace bpfmap::internal {
+
+template <Profile P>
+class Credits {
+ public:
+  Credits() = default;
+  Credits(const Credits&) = delete;
+  Credits& operator=(const Credits&) = delete;
+
+  // Bytes of the block that Init() is given.
+  static constexpr uint64_t MemoryNeeded(uint32_t max_entries) {
+    return BatchFor(max_entries) == 0 ? 0 : kThreads * sizeof(Cache);
+  }
+
+  // `block` is zeroed and must outlive the credits.
+  void Init(std::byte* block, uint32_t max_entries) {
+    caches_ = reinterpret_cast<Cache*>(block);
+    batch_ = BatchFor(max_entries);
+    plenty_ = max_entries / 16;
+    may_cache_.store(batch_ > 0, std::memory_order_relaxed);
+    WriterLock lock(reserve_lock_);
+    reserve_ = max_entries;
+    gathered_ = batch_ == 0;
+  }
+
+  // Takes a credit. Returns false if it finds none: others may have some.
+  // REQUIRES: the thread holds the lock of a shard.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool Take() {
+    Cache* const own = OwnCache();
+    if (own != nullptr && own->credits > 0) [[likely]] {
+      --own->credits;
+      return true;
+    }
+    return TakeFromReserve(own);
+  }
+
+  // Gives one back. REQUIRES: as Take().
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Give() {
+    Cache* const own = OwnCache();
+    if (own != nullptr && own->credits < 2 * batch_) [[likely]] {
+      ++own->credits;
+      return;
+    }
+    GiveToReserve(own);
+  }
+
+  // Brings all credits to the reserve and calls use(reserve). What that leaves
+  // is what there is then. `wait_for_shards()` waits until every shard was
+  // unlocked once. REQUIRES: the thread holds no lock of a shard.
+  template <typename WaitForShards, typename Use>
+  void Gather(WaitForShards wait_for_shards, Use use) {
+    WriterLock one_at_a_time(gather_lock_);
+    reserve_lock_.Lock();
+    if (!gathered_) {
+      // Relaxed: who locks a shard after wait_for_shards() did sees it.
+      may_cache_.store(false, std::memory_order_relaxed);
+      reserve_lock_.Unlock();
+      wait_for_shards();
+      reserve_lock_.Lock();
+      EmptyCaches();
+    }
+    use(reserve_);
+    reserve_lock_.Unlock();
+  }
+
+  // Whether there is no credit anywhere.
+  bool Spent() {
+    WriterLock lock(reserve_lock_);
+    return gathered_ && reserve_ == 0;
+  }
+
+ private:
+  struct alignas(P::kCacheLineSize) Cache {
+    uint32_t credits;
+  };
+
+  static constexpr uint32_t kThreads = ThreadNumbersOf<P>();
+  // A thread comes to the reserve once in so many times, or less often.
+  static constexpr uint32_t kMaxBatch = 32;
+  // In the caches of a small table not much would be left for other threads.
+  static constexpr uint32_t BatchFor(uint32_t max_entries) {
+    return kThreads == 0 ? 0 : std::min(max_entries / 32, kMaxBatch);
+  }
+
+  void EmptyCaches() ABSL_EXCLUSIVE_LOCKS_REQUIRED(reserve_lock_) {
+    for (uint32_t i = 0; i < kThreads; ++i) {
+      reserve_ += caches_[i].credits;
+      caches_[i].credits = 0;
+    }
+    gathered_ = true;
+  }
+
+  // Null if the thread must not have one.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Cache* OwnCache() const {
+    // Acquire pairs with the release in GiveToReserve(): the cache was emptied.
+    if (!may_cache_.load(std::memory_order_acquire)) return nullptr;
+    if constexpr (kThreads == 0) {
+      return nullptr;
+    } else {
+      const int number = P::ThreadNumber();
+      return number < 0 ? nullptr : &caches_[number];
+    }
+  }
+
+  ABSL_ATTRIBUTE_NOINLINE bool TakeFromReserve(Cache* own) {
+    WriterLock lock(reserve_lock_);
+    if (reserve_ == 0) return false;
+    --reserve_;
+    if (own != nullptr) {
+      own->credits = std::min(reserve_, batch_);
+      reserve_ -= own->credits;
+    }
+    return true;
+  }
+
+  ABSL_ATTRIBUTE_NOINLINE void GiveToReserve(Cache* own) {
+    WriterLock lock(reserve_lock_);
+    ++reserve_;
+    if (own != nullptr) {
+      own->credits -= batch_;
+      reserve_ += batch_;
+    }
+    if (gathered_ && batch_ > 0 && reserve_ > plenty_) {
+      gathered_ = false;
+      may_cache_.store(true, std::memory_order_release);
+    }
+  }
+
+  // Constant once there are elements.
+  Cache* caches_ = nullptr;
+  uint32_t batch_ = 0;
+  uint32_t plenty_ = 0;
+  std::atomic<bool> may_cache_{false};
+
+  typename P::Mutex gather_lock_;  // taken before that of a shard
+  // On a line of its own: the members above are read all the time. Taken after
+  // the lock of a shard.
+  alignas(P::kCacheLineSize) typename P::Mutex reserve_lock_;
+  uint32_t reserve_ ABSL_GUARDED_BY(reserve_lock_) = 0;
+  // Whether the caches are empty and stay so.
+  bool gathered_ ABSL_GUARDED_BY(reserve_lock_) = true;
+};
+
+}  // namespace bpfmap::internal
+
+#endif  // BPFMAP_MAPS_INTERNAL_HASH_CREDITS_H_

@@ -1,0 +1,957 @@
+// GroupTable: the hash table for small elements, where memory is not counted
+// before it is touched.
+//
+// Slots lie in groups of 12, in the order of the groups; see group.h. The high
+// half of a key's hash, as a fraction of its range, says which group the key
+// belongs to, and its lowest byte is the tag. A lookup touches the 16 bytes of
+// the group and one slot. There are 1.5 slots for every element; where a group
+// is full all the same, its further keys hang in a chain of overflow slots, of
+// which there are enough for all keys to share one group.
+//
+//   slot:           key, rounded up to 8 | value, rounded up to 8
+//   overflow slot:  u32 next | 4 bytes unused | slot
+//
+// Invariants:
+//   1. A key is in one slot of its group or in its chain, and nowhere else.
+//   2. A group of the first generation (5) is a shard: its lock (group_shard.h)
+//      is that of all keys with such a hash. What belongs to them changes under
+//      this lock, between Begin and End of each group concerned.
+//   3. Free slots and credits are not the same: who has a credit may insert.
+//      Credits and elements are max_entries together, so max_entries is exact;
+//      see credits.h.
+//   4. Replacing a value fills a free slot and moves the tag: a pointer to the
+//      old value shows the old bytes until its slot is taken again.
+//   5. Growing leaves every slot where it is. It adds a generation, a second
+//      table of the same kind with more groups, to which new keys go; lookups
+//      ask the generations one after the other. A key moves to the newest one
+//      when its value is replaced.
+//   6. Walks go by the hash, so they see a key once, wherever it moves.
+//
+// A reader that looked at a slot which meanwhile served another key, of another
+// group or shard even, throws away what it saw: the slot was freed by a change
+// of the group it was found through, so that group's version has changed.
+//
+// Methods named ...Locked want the shard of the hash or bucket locked; the
+// others lock for themselves. There are no errors here but "absent", "full" and
+// "no memory": the rules are in hash_map.h.
+//
+// Thread-safe.
+
+#ifndef BPFMAP_MAPS_INTERNAL_HASH_GROUP_TABLE_H_
+#define BPFMAP_MAPS_INTERNAL_HASH_GROUP_TABLE_H_
+
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+
+#include "absl/base/attributes.h"
+#include "absl/base/thread_annotations.h"
+#include "bpfmap/maps/internal/atomic_bytes.h"
+#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/hash/credits.h"
+#include "bpfmap/maps/internal/hash/group.h"
+#include "bpfmap/maps/internal/hash/group_shard.h"
+#include "bpfmap/maps/internal/hash/hash_function.h"
+#include "bpfmap/maps/internal/hash/key.h"
+#include "bpfmap/maps/internal/slab.h"
+#include "bpfmap/maps/internal/slot_allocator.h"
+#include "bpfmap/maps/internal/value_layout.h"
+#include "bpfmap/profiles/profile.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
+
+namespace bpfmap::internal {
+
+template <Profile P>
+class GroupTable {
+ public:
+  using Shard = GroupShard<P>;
+
+  // One table: groups, their slots and the heads of their chains. Never changes
+  // once it is there.
+  struct Generation {
+    Shard* groups = nullptr;  // as locks: only those of the first generation
+    std::byte* slots = nullptr;
+    uint32_t* chains = nullptr;  // numbers of overflow slots, 0 for none
+    uint64_t group_count = 0;
+    uint64_t groups_of_shard = 0;
+  };
+
+  // Where a key is: in a slot of a group, in an overflow slot of its chain, or
+  // nowhere; and what the group, where it is or would go, was like. Good until
+  // that changes. (It is large and lives in registers: pass it by reference to
+  // what is inlined, and not at all to what is not.)
+  struct Place {
+    std::byte* element;  // null: nowhere
+    uint32_t slot;       // kInChain: in an overflow slot
+    uint32_t index;      // of the group
+    const Generation* generation;
+    Group* group;
+    GroupView view;
+    explicit operator bool() const { return element != nullptr; }
+  };
+
+  GroupTable(typename P::Memory& memory, uint32_t key_size, ValueLayout value,
+             uint32_t max_entries, uint64_t seed)
+      : key_size_(key_size),
+        value_(value),
+        value_offset_(RoundUp8(key_size)),
+        slot_size_(RoundUp8(key_size) + RoundUp8(value.size())),
+        hash_(seed),
+        memory_(memory),
+        block_(memory),
+        bucket_bits_(BucketBitsFor(max_entries)),
+        overflow_(memory),
+        overflow_slots_(0) {}
+  ~GroupTable() {
+    // A generation is one block, and starts with its slots.
+    for (const Generation& generation : generations_) {
+      memory_.Deallocate(generation.slots);
+    }
+  }
+  GroupTable(const GroupTable&) = delete;
+  GroupTable& operator=(const GroupTable&) = delete;
+
+  // Bytes that Init() takes from the memory. Most of the overflow slots will
+  // never be touched.
+  static constexpr uint64_t MemoryNeeded(uint32_t key_size, uint32_t value_size,
+                                         uint32_t max_entries) {
+    const uint64_t slot_size = RoundUp8(key_size) + RoundUp8(value_size);
+    return Block<P>::PartSize(Credits<P>::MemoryNeeded(max_entries)) +
+           Block<P>::PartSize(OverflowSize(slot_size, max_entries)) +
+           GenerationSize(slot_size, GroupsFor(max_entries, /*shards=*/1));
+  }
+
+  // Returns false if there is no memory. With `attached`, as many bytes more, a
+  // part of a Block, are taken for the caller's own use.
+  // REQUIRES: called once, with the max_entries of the constructor, before
+  // anything else.
+  bool Init(uint32_t max_entries, uint64_t attached = 0) {
+    const uint64_t credits_size = Credits<P>::MemoryNeeded(max_entries);
+    const uint64_t overflow_size = OverflowSize(slot_size_, max_entries);
+    if (!block_.Allocate(Block<P>::PartSize(credits_size) +
+                         Block<P>::PartSize(overflow_size) + attached)) {
+      return false;
+    }
+    attached_ = block_.Carve(attached);
+    credits_.Init(block_.Carve(credits_size), max_entries);
+    overflow_.Init(block_.Carve(overflow_size), kHeader + slot_size_,
+                   max_entries);
+    if (!AddGeneration(GroupsFor(max_entries, /*shards=*/1))) return false;
+    max_entries_.store(max_entries, std::memory_order_relaxed);
+    return true;
+  }
+
+  // The attached bytes, zero at first.
+  std::byte* attached() const { return attached_; }
+
+  // Finding without a lock.
+
+  // A pointer to the value of `key`, or null.
+  template <typename Key>
+  std::byte* Find(Key key) const {
+    return FindAndUse(key, [](const std::byte*) {});
+  }
+
+  // The same, and calls use(value) on the way, maybe more than once: the last
+  // call sees the value of the key as some update left it, earlier ones may see
+  // anything.
+  template <typename Key, typename Use>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE std::byte* FindAndUse(Key key, Use use) const {
+    const uint64_t hash = Hash(key);
+    const Generation& first = generations_[0];
+    const uint32_t index = GroupOf(first, hash);
+    const Group& group = first.groups[index];
+    const GroupView view = group.Load();
+    SlotSet slots = view.WithTag(GroupView::TagOf(hash));
+    if (!slots.empty()) {
+      std::byte* const element = ElementOf(first, index, slots.Take());
+      if (key.Equals(element)) [[likely]] {
+        use(element + value_offset_);
+        if (group.Unchanged(view)) [[likely]]
+          return element + value_offset_;
+      }
+    } else if (!view.has_overflow() && !HasGrown() && group.Unchanged(view))
+        [[likely]] {
+      // As in TryFind, HasGrown() was asked after the group was loaded.
+      return nullptr;
+    }
+    return FindWithCare(hash, key, use);
+  }
+
+  // Copies the value of `key` to `value` as one whole; holding the value's own
+  // lock if `value_lock`. Returns false, and leaves `value` alone, if the key
+  // is absent.
+  template <typename Key>
+  bool Read(Key key, void* value, bool value_lock) const {
+    const uint64_t hash = Hash(key);
+    if (!value_lock) {
+      // A copy may be found to be a mixture, and the key to be gone by then, so
+      // it cannot go to the caller at once.
+      alignas(8) std::byte copy[kMaxSlotSize];
+      std::byte* element = nullptr;
+      for (int i = 0; i < kTries; ++i) {
+        if (!TryFind(hash, key, &element, [&](const std::byte* found) {
+              value_.CopyOut(copy, found + value_offset_);
+            })) {
+          continue;
+        }
+        if (element == nullptr) return false;
+        std::memcpy(value, copy, value_.size());
+        return true;
+      }
+    }
+    Shard& shard = ShardOf(hash);
+    ReaderLock lock(shard);
+    const Place place = FindLocked(shard, hash, key);
+    if (!place) return false;
+    CopyValueOut(value, place, value_lock);
+    return true;
+  }
+
+  // Finding and changing under the lock of a shard.
+
+  template <typename Key>
+  uint64_t Hash(Key key) const {
+    return key.Hash(hash_);
+  }
+  Shard& ShardOf(uint64_t hash) const {
+    return generations_[0].groups[GroupOf(generations_[0], hash)];
+  }
+
+  template <typename Key>
+  Place FindLocked([[maybe_unused]] Shard& shard, uint64_t hash, Key key) const
+      ABSL_SHARED_LOCKS_REQUIRED(shard) {
+    return FindInAll(hash, key);
+  }
+
+  // The simple cases, in which a key is looked for before its shard is locked:
+  // what waits for an atomic instruction on the group is then only the change.
+  // What returns false has done nothing: lock the shard, and look again. It
+  // does so, too, where `allowed`, called under the lock, returns false.
+
+  // Puts `value` under `key`, if allowed(whether it is there).
+  template <typename Key, typename Allowed>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryPut(Key key, const void* value,
+                                           Allowed allowed) {
+    const uint64_t hash = Hash(key);
+    Place place;
+    if (!Guess(hash, key, place) ||
+        !place.group->template TryBegin<typename P::BitLock>(place.view))
+        [[unlikely]] {
+      return false;
+    }
+    if (HasGrown() || !allowed(static_cast<bool>(place)) ||
+        (!place && !credits_.Take())) [[unlikely]] {
+      place.group->UnlockUnchanged(place.view);
+      return false;
+    }
+    const GroupView::Tag tag = GroupView::TagOf(hash);
+    GroupView view = place.view;
+    Add(place, tag, key, value, view);
+    if (place) Drop(place, tag, view);
+    place.group->End(view);
+    return true;
+  }
+
+  // Erases `key`, after use(place), if it is there; *found says whether it is.
+  template <typename Key, typename Use, typename Allowed>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryErase(Key key, bool* found, Use use,
+                                             Allowed allowed) {
+    const uint64_t hash = Hash(key);
+    Place place;
+    if (!Guess(hash, key, place) ||
+        !place.group->template TryBegin<typename P::BitLock>(place.view))
+        [[unlikely]] {
+      return false;
+    }
+    *found = static_cast<bool>(place);
+    const bool done = !HasGrown() && allowed();
+    if (!done || !*found) [[unlikely]] {
+      place.group->UnlockUnchanged(place.view);
+      return done;
+    }
+    use(place);
+    GroupView view = place.view;
+    Drop(place, GroupView::TagOf(hash), view);
+    credits_.Give();  // as in EraseLocked()
+    place.group->End(view);
+    return true;
+  }
+
+  // Runs use(place) under the lock of the shard, if `key` is there.
+  template <typename Key, typename Use, typename Allowed>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryUse(Key key, Use use, Allowed allowed) {
+    const uint64_t hash = Hash(key);
+    Place place;
+    if (!Guess(hash, key, place) || !place ||
+        !place.group->template TryLock<typename P::BitLock>(place.view))
+        [[unlikely]] {
+      return false;
+    }
+    const bool done = !HasGrown() && allowed();
+    if (done) [[likely]] {
+      use(place);
+    }
+    place.group->UnlockUnchanged(place.view);
+    return done;
+  }
+
+  // Puts a new element with `value` in the place of the old one.
+  template <typename Key>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void ReplaceLocked(Shard& shard,
+                                                  const Place& old,
+                                                  uint64_t hash, Key key,
+                                                  const void* value)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    if (old.generation != &Newest()) [[unlikely]] {
+      return MoveLocked(shard, hash, key, value);
+    }
+    const GroupView::Tag tag = GroupView::TagOf(hash);
+    old.group->Begin(old.view);
+    GroupView view = old.view;
+    Add(old, tag, key, value, view);
+    Drop(old, tag, view);
+    old.group->End(view);
+  }
+
+  // ReplaceLocked, into a newer generation.
+  template <typename Key>
+  ABSL_ATTRIBUTE_NOINLINE void MoveLocked([[maybe_unused]] Shard& shard,
+                                          uint64_t hash, Key key,
+                                          const void* value)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    const Place old = FindInAll(hash, key);
+    const Place target = GroupFor(Newest(), hash);
+    target.group->Begin(target.view);
+    old.group->Begin(old.view);
+    const GroupView::Tag tag = GroupView::TagOf(hash);
+    GroupView target_view = target.view;
+    Add(target, tag, key, value, target_view);
+    GroupView view = old.view;
+    Drop(old, tag, view);
+    target.group->End(target_view);
+    old.group->End(view);
+  }
+
+  // Writes `value` over the present one, holding the value's own lock.
+  // REQUIRES: values have a lock.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void OverwriteLocked(
+      [[maybe_unused]] Shard& shard, const Place& place, const void* value)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    place.group->Begin(place.view);
+    value_.CopyInLocked(place.element + value_offset_, value);
+    place.group->End(place.view);
+  }
+
+  // Inserts a key that is absent. Returns false if there is no credit: unlock
+  // the shard, MakeRoom(), and look again.
+  template <typename Key>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool InsertLocked(Shard& shard,
+                                                 const Place& place,
+                                                 uint64_t hash, Key key,
+                                                 const void* value)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    return InsertMadeLocked(shard, place, hash, key,
+                            [=]()
+                                ABSL_ATTRIBUTE_ALWAYS_INLINE { return value; });
+  }
+  // The same, with the value at make_value(), which is called if there is a
+  // credit.
+  template <typename Key, typename MakeValue>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool InsertMadeLocked(
+      [[maybe_unused]] Shard& shard, const Place& place, uint64_t hash, Key key,
+      MakeValue make_value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    GroupView view = place.view;
+    if (!credits_.Take()) [[unlikely]] {
+      return false;
+    }
+    const void* const value = make_value();
+    place.group->Begin(view);
+    Add(place, GroupView::TagOf(hash), key, value, view);
+    place.group->End(view);
+    return true;
+  }
+
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void EraseLocked([[maybe_unused]] Shard& shard,
+                                                const Place& place,
+                                                uint64_t hash)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    place.group->Begin(place.view);
+    GroupView view = place.view;
+    Drop(place, GroupView::TagOf(hash), view);
+    // After Begin() and Drop(): who takes the credit finds an overflow slot,
+    // and who sees what it was taken for sees this key no more. Before End():
+    // who sees that the key is gone finds room.
+    credits_.Give();
+    place.group->End(view);
+  }
+
+  // Gathers credits for an insert. Returns false if there is none, and at the
+  // same time the key is absent: the table is full.
+  template <typename Key>
+  ABSL_ATTRIBUTE_NOINLINE bool MakeRoom(uint64_t hash, Key key) {
+    bool room = false;
+    GatherCredits([&](uint32_t& credits) { room = credits > 0; });
+    if (room) return true;
+    Shard& shard = ShardOf(hash);
+    WriterLock lock(shard);
+    return FindLocked(shard, hash, key) || !credits_.Spent();
+  }
+
+  // Parts of an element.
+
+  std::byte* KeyOf(const Place& place) const { return place.element; }
+  std::byte* ValueOf(const Place& place) const {
+    return place.element + value_offset_;
+  }
+  uint64_t HashOf(const Place& place) const {
+    return hash_(place.element, key_size_);
+  }
+
+  void CopyKeyOut(void* key, const Place& place) const {
+    LoadBytes(key, place.element, key_size_);
+  }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void CopyValueOut(void* value,
+                                                 const Place& place,
+                                                 bool value_lock) const {
+    if (value_lock) {
+      value_.CopyOutLocked(value, place.element + value_offset_);
+    } else {
+      value_.CopyOut(value, place.element + value_offset_);
+    }
+  }
+
+  // Walking. A bucket is a part of the range of hashes.
+
+  // How many buckets there are, for good: about as many as Linux has, and the
+  // same number for each shard.
+  uint64_t bucket_count() const {
+    return generations_[0].group_count << bucket_bits_;
+  }
+  Shard& ShardOfBucket(uint64_t bucket) const {
+    return generations_[0].groups[bucket >> bucket_bits_];
+  }
+
+  // False means that there is nothing in `bucket`, for sure.
+  bool MayHaveElements(uint64_t bucket) const {
+    const Generation* const newest = &Newest();
+    bool may = false;
+    ForEachGroup(bucket, [&](const Generation& generation, uint32_t group) {
+      const Group& looked_at = generation.groups[group];
+      const GroupView view = looked_at.Load();
+      // A tag on its way from one half to the other is seen in neither.
+      may = may || view.has_tags() || view.has_overflow() || view.changing() ||
+            !looked_at.Unchanged(view);
+    });
+    // Keys move to newer generations, which are looked at last; but a new one
+    // may have come meanwhile.
+    return may || &Newest() != newest;
+  }
+
+  // Calls visitor(place) for each element of `bucket`.
+  template <typename Visitor>
+  void VisitLocked([[maybe_unused]] Shard& shard, uint64_t bucket,
+                   Visitor visitor) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
+    ForEachGroup(bucket, [&](const Generation& generation, uint32_t group) {
+      VisitGroup(generation, group, [&](const Place& place) {
+        if (BucketOf(HashOf(place)) == bucket) visitor(place);
+      });
+    });
+  }
+
+  void EraseBucketLocked(Shard& shard, uint64_t bucket)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    // One after the other: a chain changes as its elements go.
+    while (const Place place = FirstBehind(shard, bucket, 0, nullptr)) {
+      EraseLocked(shard, place, HashOf(place));
+    }
+  }
+
+  // Copies the key that follows `key`, in the order of hashes, to `next`, which
+  // may be the same memory, or null; the first key if `key` is null or absent.
+  // Returns false if there is none.
+  bool NextKey(const void* key, void* next) const;
+
+  // Runs `change`, and waits until nobody holds a lock who may have missed it.
+  template <typename Change>
+  void Announce(Change change) {
+    change();
+    WaitForShards();
+  }
+
+  uint32_t max_entries() const {
+    return max_entries_.load(std::memory_order_relaxed);
+  }
+
+  // Sets max_entries, if no more elements than that are there.
+  // REQUIRES: no larger than what Init() or Grow() made room for.
+  bool SetMaxEntries(uint32_t max_entries) {
+    bool set = false;
+    GatherCredits([&](uint32_t& credits) {
+      const uint32_t elements = this->max_entries() - credits;
+      if (elements > max_entries) return;
+      credits = max_entries - elements;
+      max_entries_.store(max_entries, std::memory_order_relaxed);
+      set = true;
+    });
+    return set;
+  }
+
+  // Makes room for `max_entries` elements. Returns false, and changes nothing,
+  // if there is no memory. REQUIRES: one call at a time.
+  bool Grow(uint32_t max_entries) requires P::kResizable {
+    if (!overflow_.Grow(max_entries)) return false;
+    const uint64_t room = Newest().group_count * kElementsPerGroup;
+    // At least twice as many groups: generations stay few.
+    return max_entries <= room ||
+           AddGeneration(GroupsFor(std::max<uint64_t>(max_entries, 2 * room),
+                                   generations_[0].group_count));
+  }
+
+  // For SlotAllocator: a free overflow slot's link is the list of free ones.
+  uint32_t NextFree(uint32_t slot) const { return LoadLink(LinkOf(slot)); }
+  void SetNextFree(uint32_t slot, uint32_t next) {
+    StoreLink(LinkOf(slot), next);
+  }
+
+  // The largest slot this table is meant for: larger ones are better packed.
+  static constexpr uint64_t kMaxSlotSize = 120;
+
+ private:
+  using OverflowSlots = SlotAllocator<P, GroupTable>;
+
+  static constexpr uint32_t kElementsPerGroup = 8;  // when the table is full
+  static constexpr uint32_t kInChain = GroupView::kSlots;
+  static constexpr uint32_t kHeader = 8;  // of an overflow slot
+  static constexpr uint32_t kStepsBetweenChecks = 64;
+  static constexpr int kTries = 8;
+  static constexpr int kMaxGenerations = P::kResizable ? 32 : 1;
+
+  // Buckets of a shard, as a power of two.
+  static constexpr int BucketBitsFor(uint32_t max_entries) {
+    if (max_entries == 0) return 0;  // of a map that Init() will refuse
+    return std::bit_width((std::bit_ceil(uint64_t{max_entries}) - 1) /
+                          GroupsFor(max_entries, /*shards=*/1));
+  }
+  // Groups do not straddle shards: their number is a multiple of `shards`.
+  static constexpr uint64_t GroupsFor(uint64_t entries, uint64_t shards) {
+    const uint64_t per_shard = shards * kElementsPerGroup;
+    return (entries + per_shard - 1) / per_shard * shards;
+  }
+  // There is an overflow slot for each credit. A writer that needs one more, to
+  // replace an element, is at work on a group with 12 elements that need none.
+  static constexpr uint64_t OverflowSize(uint64_t slot_size,
+                                         uint32_t max_entries) {
+    return Slab<P>::MemoryNeeded(kHeader + slot_size, max_entries);
+  }
+  static constexpr uint64_t GenerationSize(uint64_t slot_size,
+                                           uint64_t groups) {
+    return Block<P>::PartSize(groups * sizeof(Group)) +
+           Block<P>::PartSize(groups * GroupView::kSlots * slot_size) +
+           Block<P>::PartSize(groups * sizeof(uint32_t));
+  }
+
+  static uint32_t GroupOf(const Generation& generation, uint64_t hash) {
+    return static_cast<uint32_t>(((hash >> 32) * generation.group_count) >> 32);
+  }
+  uint64_t BucketOf(uint64_t hash) const {
+    return ((hash >> 32) * bucket_count()) >> 32;
+  }
+
+  // Where a key that is not in its group, or not looked for yet, would go.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static Place GroupFor(
+      const Generation& generation, uint64_t hash) {
+    return GroupNumber(generation, GroupOf(generation, hash));
+  }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static Place GroupNumber(
+      const Generation& generation, uint32_t index) {
+    Group* const group = &generation.groups[index];
+    return {nullptr, 0, index, &generation, group, group->Load()};
+  }
+
+  static uint32_t LoadLink(const uint32_t* link) {
+    return __atomic_load_n(link, __ATOMIC_ACQUIRE);
+  }
+  static void StoreLink(uint32_t* link, uint32_t slot) {
+    __atomic_store_n(link, slot, __ATOMIC_RELEASE);
+  }
+  uint32_t* LinkOf(uint32_t overflow_slot) const {
+    return reinterpret_cast<uint32_t*>(overflow_.At(overflow_slot - 1));
+  }
+  std::byte* ElementOf(uint32_t overflow_slot) const {
+    return overflow_.At(overflow_slot - 1) + kHeader;
+  }
+  std::byte* ElementOf(const Generation& generation, uint32_t group,
+                       uint32_t slot) const {
+    return generation.slots +
+           (uint64_t{group} * GroupView::kSlots + slot) * slot_size_;
+  }
+
+  const Generation& Newest() const {
+    // Acquire pairs with the release in AddGeneration.
+    return *newest_.load(std::memory_order_acquire);
+  }
+  bool HasGrown() const { return &Newest() != generations_; }
+
+  // Looks for `key` in a table that has not grown, without a lock: nothing of
+  // it is sure before the group is locked as `place.view` says, and HasGrown()
+  // asked then, as keys that come to a later generation leave it unchanged.
+  // Returns false if it is not so simple.
+  template <typename Key>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool Guess(uint64_t hash, Key key,
+                                          Place& place) const {
+    ShardOf(hash).PrefetchForChange();
+    place = GroupFor(generations_[0], hash);
+    return !HasGrown() && MatchQuickly(place, hash, key);
+  }
+
+  // Looks for `key` without a lock, and runs use(element) on it if it is there.
+  // Returns whether all that was seen was there at once; *element is null if
+  // the key is absent.
+  template <typename Key, typename Use>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryFind(uint64_t hash, Key key,
+                                            std::byte** element,
+                                            Use use) const {
+    Place place = GroupFor(generations_[0], hash);
+    if (place.view.changing()) [[unlikely]] {
+      return false;
+    }
+    // Asked after Load(), whose acquire pairs with the End() of a writer that
+    // moved the key away: who misses it here sees the generation it went to.
+    if (HasGrown() || !MatchQuickly(place, hash, key)) [[unlikely]] {
+      return TryFindInAll(hash, key, element, use);
+    }
+    *element = place.element;
+    if (*element != nullptr) use(*element);
+    return place.group->Unchanged(place.view);
+  }
+
+  // A key moves from one generation to a newer one, and both groups change:
+  // none of them may have changed by the end.
+  template <typename Key, typename Use>
+  ABSL_ATTRIBUTE_NOINLINE bool TryFindInAll(uint64_t hash, Key key,
+                                            std::byte** element,
+                                            Use use) const {
+    Place places[kMaxGenerations];
+    const Generation& newest = Newest();
+    const Generation* generation = &newest + 1;
+    int seen = 0;
+    *element = nullptr;
+    while (generation-- != generations_ && *element == nullptr) {
+      Place& place = places[seen++] = GroupFor(*generation, hash);
+      if (place.view.changing()) return false;
+      Match(place, hash, key);
+      *element = place.element;
+    }
+    if (*element != nullptr) use(*element);
+    for (int i = 0; i < seen; ++i) {
+      if (!places[i].group->Unchanged(places[i].view)) return false;
+    }
+    // A key may also have moved to a generation that was not there yet.
+    return &Newest() == &newest;
+  }
+
+  // FindAndUse, for all cases.
+  template <typename Key, typename Use>
+  ABSL_ATTRIBUTE_NOINLINE std::byte* FindWithCare(uint64_t hash, Key key,
+                                                  Use use) const {
+    const auto use_element = [&](const std::byte* element) {
+      use(element + value_offset_);
+    };
+    std::byte* element = nullptr;
+    for (int i = 0; i < kTries; ++i) {
+      if (TryFind(hash, key, &element, use_element)) {
+        return element == nullptr ? nullptr : element + value_offset_;
+      }
+    }
+    Shard& shard = ShardOf(hash);
+    ReaderLock lock(shard);
+    const Place place = FindLocked(shard, hash, key);
+    if (!place) return nullptr;
+    use_element(place.element);
+    return place.element + value_offset_;
+  }
+
+  // The key's place in any generation; or else where it would go, in the
+  // newest.
+  template <typename Key>
+  ABSL_ATTRIBUTE_NOINLINE Place FindInAll(uint64_t hash, Key key) const {
+    const Generation* const newest = &Newest();
+    for (const Generation* generation = newest; generation >= generations_;
+         --generation) {
+      Place place = GroupFor(*generation, hash);
+      Match(place, hash, key);
+      if (place) return place;
+    }
+    return GroupFor(*newest, hash);
+  }
+
+  // Looks for `key` in the group of `place` and in its chain, and sets the
+  // element and its slot.
+  template <typename Key>
+  void Match(Place& place, uint64_t hash, Key key) const {
+    SlotSet slots = place.view.WithTag(GroupView::TagOf(hash));
+    while (!slots.empty()) {
+      place.slot = slots.Take();
+      std::byte* const element =
+          ElementOf(*place.generation, place.index, place.slot);
+      if (key.Equals(element)) {
+        place.element = element;
+        return;
+      }
+    }
+    if (place.view.has_overflow()) {
+      place.slot = kInChain;
+      place.element =
+          MatchChain(*place.generation, place.index, place.view, key);
+    }
+  }
+
+  // Match, as far as one slot decides. Returns false if it does not: another
+  // key has the same tag, or there is a chain.
+  template <typename Key>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool MatchQuickly(Place& place, uint64_t hash,
+                                                 Key key) const {
+    SlotSet slots = place.view.WithTag(GroupView::TagOf(hash));
+    if (slots.empty()) return !place.view.has_overflow();
+    place.slot = slots.Take();
+    std::byte* const element =
+        ElementOf(*place.generation, place.index, place.slot);
+    if (!key.Equals(element)) [[unlikely]] {
+      return false;
+    }
+    place.element = element;
+    return true;
+  }
+
+  template <typename Key>
+  ABSL_ATTRIBUTE_NOINLINE std::byte* MatchChain(const Generation& generation,
+                                                uint32_t group, GroupView view,
+                                                Key key) const {
+    uint32_t slot = LoadLink(&generation.chains[group]);
+    for (uint32_t steps = 1; slot != 0; ++steps) {
+      if (key.Equals(ElementOf(slot))) return ElementOf(slot);
+      // A reader may have strayed into another chain.
+      if (steps % kStepsBetweenChecks == 0 &&
+          !generation.groups[group].Unchanged(view)) {
+        break;
+      }
+      slot = LoadLink(LinkOf(slot));
+    }
+    return nullptr;
+  }
+
+  // Puts the key into an empty slot of its group, which is `view` before and
+  // after, or into its chain.
+  // REQUIRES: the shard is locked, between Begin and End of the group.
+  template <typename Key>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Add(const Place& place, GroupView::Tag tag,
+                                        Key key, const void* value,
+                                        GroupView& view) {
+    SlotSet empty = view.Empty();
+    if (empty.empty()) [[unlikely]] {
+      AddToChain(&place.generation->chains[place.index], key, value);
+      view.set_overflow(true);
+      return;
+    }
+    const uint32_t slot = empty.Take();
+    Fill(ElementOf(*place.generation, place.index, slot), key, value);
+    view.Toggle(slot, tag);
+  }
+
+  template <typename Key>
+  ABSL_ATTRIBUTE_NOINLINE void AddToChain(uint32_t* chain, Key key,
+                                          const void* value) {
+    const uint32_t slot = overflow_slots_.Take(*this);
+    Fill(ElementOf(slot), key, value);
+    StoreLink(LinkOf(slot), LoadLink(chain));
+    StoreLink(chain, slot);
+  }
+
+  // Takes an element out of its group, which is `view` before and after, or out
+  // of its chain. REQUIRES: as Add.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Drop(const Place& place, GroupView::Tag tag,
+                                         GroupView& view) {
+    if (place.slot == kInChain) [[unlikely]] {
+      view.set_overflow(
+          DropFromChain(&place.generation->chains[place.index], place.element));
+    } else {
+      view.Toggle(place.slot, tag);
+    }
+  }
+
+  // Returns whether the chain has others.
+  ABSL_ATTRIBUTE_NOINLINE bool DropFromChain(uint32_t* chain,
+                                             const std::byte* element) {
+    uint32_t* link = chain;
+    while (ElementOf(LoadLink(link)) != element) {
+      link = LinkOf(LoadLink(link));
+    }
+    const uint32_t slot = LoadLink(link);
+    StoreLink(link, LoadLink(LinkOf(slot)));
+    overflow_slots_.GiveBack(*this, slot);
+    return LoadLink(chain) != 0;
+  }
+
+  template <typename Key>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Fill(std::byte* element, Key key,
+                                         const void* value) {
+    key.CopyTo(element);
+    value_.CopyIn(element + value_offset_, value);
+  }
+
+  // Calls visitor(generation, group) for each group that keys of `bucket` may
+  // be in.
+  template <typename Visitor>
+  void ForEachGroup(uint64_t bucket, Visitor visitor) const {
+    const Generation* const newest = &Newest();
+    for (const Generation* generation = generations_; generation <= newest;
+         ++generation) {
+      const uint64_t of_shard = generation->groups_of_shard;
+      const uint64_t first = (bucket * of_shard) >> bucket_bits_;
+      const uint64_t last = ((bucket + 1) * of_shard - 1) >> bucket_bits_;
+      for (uint64_t group = first; group <= last; ++group) {
+        visitor(*generation, static_cast<uint32_t>(group));
+      }
+    }
+  }
+
+  // Calls visitor(place) for each element of a group and its chain.
+  // REQUIRES: the shard is locked.
+  template <typename Visitor>
+  void VisitGroup(const Generation& generation, uint32_t group,
+                  Visitor visitor) const {
+    Place place = GroupNumber(generation, group);
+    for (SlotSet slots = place.view.Occupied(); !slots.empty();) {
+      place.slot = slots.Take();
+      place.element = ElementOf(generation, group, place.slot);
+      visitor(place);
+    }
+    if (!place.view.has_overflow()) return;
+    place.slot = kInChain;
+    for (uint32_t slot = LoadLink(&generation.chains[group]); slot != 0;
+         slot = LoadLink(LinkOf(slot))) {
+      place.element = ElementOf(slot);
+      visitor(place);
+    }
+  }
+
+  // The element of `bucket` that comes first behind (hash, key), or of all if
+  // `key` is null. REQUIRES: the shard is locked.
+  Place FirstBehind(Shard& shard, uint64_t bucket, uint64_t hash,
+                    const void* key) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
+    Place first{};
+    uint64_t first_hash = 0;
+    const auto before = [&](uint64_t a_hash, const void* a, uint64_t b_hash,
+                            const void* b) {
+      return a_hash != b_hash ? a_hash < b_hash
+                              : std::memcmp(a, b, key_size_) < 0;
+    };
+    VisitLocked(shard, bucket, [&](const Place& place) {
+      const uint64_t place_hash = HashOf(place);
+      if (key != nullptr && !before(hash, key, place_hash, place.element)) {
+        return;
+      }
+      if (!first ||
+          before(place_hash, place.element, first_hash, first.element)) {
+        first = place;
+        first_hash = place_hash;
+      }
+    });
+    return first;
+  }
+
+  // See Credits::Gather().
+  template <typename Use>
+  void GatherCredits(Use use) {
+    credits_.Gather([this] { WaitForShards(); }, use);
+  }
+
+  // Waits until every shard was unlocked once.
+  void WaitForShards() {
+    for (uint64_t i = 0; i < generations_[0].group_count; ++i) {
+      WriterLock lock(generations_[0].groups[i]);
+    }
+  }
+
+  // Adds a generation. Nobody has to wait for that: see Guess(),
+  // TryFind() and MayHaveElements() for who has not noticed yet. A writer that
+  // has not may insert into an older one.
+  bool AddGeneration(uint64_t groups) {
+    Generation added;
+    added.group_count = groups;
+    const uint64_t size = GenerationSize(slot_size_, groups);
+    if (size > std::numeric_limits<std::size_t>::max()) return false;
+    added.slots = static_cast<std::byte*>(
+        memory_.Allocate(static_cast<std::size_t>(size), P::kCacheLineSize));
+    if (added.slots == nullptr) return false;
+    std::byte* const group_block =
+        added.slots +
+        Block<P>::PartSize(groups * GroupView::kSlots * slot_size_);
+    added.groups = reinterpret_cast<Shard*>(group_block);
+    added.chains = reinterpret_cast<uint32_t*>(
+        group_block + Block<P>::PartSize(groups * sizeof(Group)));
+    Generation* const slot = &generations_[generation_count_++];
+    *slot = added;
+    slot->groups_of_shard = groups / generations_[0].group_count;
+    // Pairs with the acquire in Newest().
+    newest_.store(slot, std::memory_order_release);
+    return true;
+  }
+
+  const uint32_t key_size_;
+  const ValueLayout value_;
+  const uint64_t value_offset_;
+  const uint64_t slot_size_;
+  const HashFunction hash_;
+  std::atomic<const Generation*> newest_{generations_};
+  Generation generations_[kMaxGenerations];
+  int generation_count_ = 0;
+
+  typename P::Memory& memory_;
+  Block<P> block_;  // of attached_, credits_ and overflow_
+  std::byte* attached_ = nullptr;
+  const int bucket_bits_;
+  Credits<P> credits_;
+  std::atomic<uint32_t> max_entries_{0};
+  Slab<P> overflow_;
+  OverflowSlots overflow_slots_;
+};
+
+template <Profile P>
+bool GroupTable<P>::NextKey(const void* key, void* next) const {
+  uint64_t bucket = 0;
+  if (key != nullptr) {
+    const uint64_t hash = hash_(key, key_size_);
+    Shard& shard = ShardOf(hash);
+    ReaderLock lock(shard);
+    if (FindLocked(shard, hash, AnyKey(key, key_size_))) {
+      bucket = BucketOf(hash);
+      const Place place = FirstBehind(shard, bucket, hash, key);
+      if (place) {
+        if (next != nullptr) CopyKeyOut(next, place);
+        return true;
+      }
+      ++bucket;
+    }
+  }
+  for (; bucket < bucket_count(); ++bucket) {
+    if (!MayHaveElements(bucket)) continue;
+    Shard& shard = ShardOfBucket(bucket);
+    ReaderLock lock(shard);
+    const Place place = FirstBehind(shard, bucket, 0, nullptr);
+    if (place) {
+      if (next != nullptr) CopyKeyOut(next, place);
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace bpfmap::internal
+
+#endif  // BPFMAP_MAPS_INTERNAL_HASH_GROUP_TABLE_H_

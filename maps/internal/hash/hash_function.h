@@ -1,0 +1,82 @@
+// HashFunction: 64 bits from a key, by a seed.
+//
+// Each 8 bytes of the key are mixed into the state by a 64 x 64 -> 128 bit
+// multiplication whose halves are folded together (the idea of wyhash and
+// MUM). State and multiplier come from the seed, so keys that collide under
+// one seed do not under another: whoever does not know it cannot choose keys
+// that do. Tables use the high half for a place and the low byte for a tag.
+
+#ifndef BPFMAP_MAPS_INTERNAL_HASH_HASH_FUNCTION_H_
+#define BPFMAP_MAPS_INTERNAL_HASH_HASH_FUNCTION_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace bpfmap::internal {
+
+// High half of a * b, xor its low half.
+constexpr uint64_t MultiplyFold(uint64_t a, uint64_t b) {
+// Not every compiler has a 128-bit type. Where it has, this is one instruction
+// and a third of the time of a lookup less.
+#ifdef __SIZEOF_INT128__
+  __extension__ typedef unsigned __int128 Uint128;
+  const Uint128 product = static_cast<Uint128>(a) * b;
+  return static_cast<uint64_t>(product >> 64) ^ static_cast<uint64_t>(product);
+#else
+  const uint64_t a_low = a & 0xffffffff, a_high = a >> 32;
+  const uint64_t b_low = b & 0xffffffff, b_high = b >> 32;
+  const uint64_t low = a_low * b_low;
+  const uint64_t middle1 = a_high * b_low + (low >> 32);
+  const uint64_t middle2 = a_low * b_high + (middle1 & 0xffffffff);
+  const uint64_t high = a_high * b_high + (middle1 >> 32) + (middle2 >> 32);
+  return high ^ (a * b);
+#endif
+}
+
+class HashFunction {
+ public:
+  constexpr explicit HashFunction(uint64_t seed)
+      : state_(MultiplyFold(seed ^ kSqrt2, kSqrt5)),
+        multiplier_((MultiplyFold(seed ^ kSqrt3, kSqrt2) ^ kSqrt3) | 1) {}
+
+  // The hash of a key is Finish(Mix(Mix(Start(size), word), word)), with its
+  // 8-byte words in order; the last one may be shorter. Without Finish, keys
+  // with a pattern (multiples of 2^8, say) gather in some places under some
+  // multipliers.
+  constexpr uint64_t Start(std::size_t size) const { return state_ ^ size; }
+  constexpr uint64_t Mix(uint64_t state, uint64_t word) const {
+    return MultiplyFold(state ^ word, multiplier_);
+  }
+  static constexpr uint64_t Finish(uint64_t state) {
+    return MultiplyFold(state ^ kSqrt5, kGoldenRatio);
+  }
+
+  // REQUIRES: size > 0.
+  uint64_t operator()(const void* key, std::size_t size) const {
+    const char* bytes = static_cast<const char*>(key);
+    uint64_t state = Start(size);
+    uint64_t word;
+    for (; size > 8; bytes += 8, size -= 8) {
+      std::memcpy(&word, bytes, 8);
+      state = Mix(state, word);
+    }
+    word = 0;
+    std::memcpy(&word, bytes, size);
+    return Finish(Mix(state, word));
+  }
+
+ private:
+  // Odd constants without a pattern: fractional bits of irrational numbers.
+  static constexpr uint64_t kSqrt2 = 0x6a09e667f3bcc909;
+  static constexpr uint64_t kSqrt3 = 0xbb67ae8584caa73b;
+  static constexpr uint64_t kSqrt5 = 0x3c6ef372fe94f82b;
+  static constexpr uint64_t kGoldenRatio = 0x9e3779b97f4a7c15;
+
+  uint64_t state_;
+  uint64_t multiplier_;
+};
+
+}  // namespace bpfmap::internal
+
+#endif  // BPFMAP_MAPS_INTERNAL_HASH_HASH_FUNCTION_H_

@@ -1,0 +1,194 @@
+// LruList: a list of nodes from the oldest to the newest, and FreeNodes, nodes
+// that no element has.
+//
+// A list is a ring of node numbers. What leaves from its middle leaves a gap,
+// and where gaps have eaten up the room, Reserve() closes them. So a walk runs
+// along memory, where one from link to link would wait at every step; the price
+// is that a step of a full list of n elements may take time for n once in a
+// while: as often as n elements were added.
+//
+// Positions count up and wrap around; Add() gives the next one. They stay what
+// they are until Reserve().
+//
+// Not thread-safe: its owner has a lock.
+
+#ifndef BPFMAP_MAPS_INTERNAL_LRU_LRU_LIST_H_
+#define BPFMAP_MAPS_INTERNAL_LRU_LRU_LIST_H_
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/base/attributes.h"
+#include "bpfmap/maps/internal/lru/lru_nodes.h"
+#include "bpfmap/profiles/profile.h"
+
+namespace bpfmap::internal {
+
+template <Profile P>
+class LruList {
+ public:
+  LruList(LruNodes<P>& nodes, ListName name) : nodes_(nodes), name_(name) {}
+
+  // The room for `count` nodes, of which Reserve(reserve) can always be asked.
+  // A power of two.
+  static constexpr uint64_t CapacityFor(uint64_t count, uint64_t reserve) {
+    return std::bit_ceil(count + count / 2 + reserve);
+  }
+
+  // Gives it its room: zeros, which must outlive it.
+  void Init(uint32_t* ring, uint64_t capacity) {
+    ring_ = ring;
+    mask_ = static_cast<uint32_t>(capacity - 1);
+  }
+
+  uint32_t size() const { return size_; }
+
+  // Sees to it that `count` nodes can be added.
+  void Reserve(uint32_t count) {
+    if (mask_ + 1 - (end_ - begin_) < count) [[unlikely]] {
+      CloseGaps();
+    }
+  }
+
+  // Adds `node` as the newest, or nothing if it is 0.
+  // REQUIRES: there is room, see Reserve().
+  void Add(uint32_t node) {
+    // No branch: whoever walks over gaps cannot guess where they are.
+    nodes_.SetPosition(node, end_);
+    nodes_.SetList(node, name_);
+    ring_[end_ & mask_] = node;
+    end_ += node != 0;
+    size_ += node != 0;
+  }
+
+  void Remove(uint32_t node) {
+    const uint32_t position = nodes_[node].position;
+    if (has_cursor_ && position == cursor_) SetCursor(Behind(position));
+    ring_[position & mask_] = 0;
+    --size_;
+    if (position == begin_) begin_ = Behind(position);
+    nodes_.SetList(node, ListName::kNone);
+  }
+
+  // Says that Remove(node) will come.
+  void PrepareToRemove(uint32_t node) const {
+    __builtin_prefetch(&ring_[nodes_[node].position & mask_], 1);
+  }
+
+  // Removes the oldest node. REQUIRES: there is one.
+  uint32_t TakeOldest() {
+    const uint32_t position = begin_;
+    const uint32_t node = ring_[position & mask_];
+    begin_ = Behind(position);
+    if (has_cursor_ && position == cursor_) SetCursor(begin_);
+    ring_[position & mask_] = 0;
+    --size_;
+    nodes_.SetList(node, ListName::kNone);
+    return node;
+  }
+
+  // Removes the `count` oldest nodes, or all, and calls taken(node) with each;
+  // with 0 for each gap. REQUIRES: taken() puts them into another list or adds
+  // them to this one again; there is no cursor.
+  template <typename Taken>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void TakeOldest(uint32_t count, Taken taken) {
+    uint32_t left = count < size_ ? count : size_;
+    size_ -= left;
+    uint32_t position = begin_;
+    uint32_t* const ring = ring_;
+    const uint32_t mask = mask_;
+    while (left != 0) {
+      const uint32_t node = ring[position & mask];
+      ring[position & mask] = 0;
+      ++position;
+      left -= node != 0;
+      taken(node);
+    }
+    begin_ = NotBefore(position);
+  }
+
+  // Walking: `for (p = begin(); p != end(); p = Behind(p)) At(p)`. A node may
+  // be removed while one is there. Nodes that are added come at the end.
+  uint32_t begin() const { return begin_; }
+  uint32_t end() const { return end_; }
+  uint32_t Behind(uint32_t position) const { return NotBefore(position + 1); }
+  // Where the next node is, here or further on; or end().
+  uint32_t NotBefore(uint32_t position) const {
+    while (position != end_ && ring_[position & mask_] == 0) ++position;
+    return position;
+  }
+  // The node that is there; 0 in a gap.
+  uint32_t At(uint32_t position) const { return ring_[position & mask_]; }
+
+  // A place that is remembered: a position, or the list's old end. If the node
+  // there leaves, it is the next newer one.
+  uint32_t cursor() const { return has_cursor_ ? cursor_ : begin_; }
+  // end() stands for the old end, from now on.
+  void SetCursor(uint32_t position) {
+    cursor_ = position;
+    has_cursor_ = position != end_;
+  }
+
+ private:
+  void CloseGaps() {
+    uint32_t to = begin_;
+    for (uint32_t from = begin_; from != end_; ++from) {
+      const uint32_t node = ring_[from & mask_];
+      if (node == 0) continue;
+      if (has_cursor_ && cursor_ == from) cursor_ = to;
+      ring_[from & mask_] = 0;
+      ring_[to & mask_] = node;
+      nodes_.SetPosition(node, to++);
+    }
+    end_ = to;
+  }
+
+  LruNodes<P>& nodes_;
+  const ListName name_;
+  uint32_t* ring_ = nullptr;  // 0: a gap
+  uint32_t mask_ = 0;
+  uint32_t begin_ = 0;  // the oldest one, or end_ if there is none
+  uint32_t end_ = 0;
+  uint32_t size_ = 0;
+  bool has_cursor_ = false;
+  uint32_t cursor_ = 0;
+};
+
+// A stack of free nodes, behind nodes that were never used.
+class FreeNodes {
+ public:
+  // Bytes of the memory that Init() is given, for `count` nodes. It is touched
+  // as far as there were free nodes at a time.
+  static constexpr uint64_t MemoryNeeded(uint64_t count) {
+    return count * sizeof(uint32_t);
+  }
+
+  // Gives it `count` nodes from `first` on, which were never used and are not
+  // touched before they are taken. There are no others. `memory` must outlive
+  // it.
+  void Init(std::byte* memory, uint32_t first, uint32_t count) {
+    stack_ = reinterpret_cast<uint32_t*>(memory);
+    next_unused_ = first;
+    end_unused_ = first + count;
+  }
+
+  // Returns 0 if there is none.
+  uint32_t Take() {
+    if (size_ != 0) return stack_[--size_];
+    return next_unused_ == end_unused_ ? 0 : next_unused_++;
+  }
+  void Give(uint32_t node) { stack_[size_++] = node; }
+
+  bool empty() const { return size_ == 0 && next_unused_ == end_unused_; }
+
+ private:
+  uint32_t* stack_ = nullptr;
+  uint32_t size_ = 0;
+  uint32_t next_unused_ = 0;
+  uint32_t end_unused_ = 0;
+};
+
+}  // namespace bpfmap::internal
+
+#endif  // BPFMAP_MAPS_INTERNAL_LRU_LRU_LIST_H_

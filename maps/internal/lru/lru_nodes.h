@@ -1,0 +1,95 @@
+// LruNodes: what the lists of an LRU map know of its elements. A node, named by
+// a number from 1 on, stands for one element, or is free.
+//
+// Whether a node was used and in which list it is lie apart from the rest: they
+// are asked far more often, and so take few cache lines.
+//
+// Each method says who may call it, in terms of linux_lru.h.
+
+#ifndef BPFMAP_MAPS_INTERNAL_LRU_LRU_NODES_H_
+#define BPFMAP_MAPS_INTERNAL_LRU_LRU_NODES_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/profiles/profile.h"
+
+namespace bpfmap::internal {
+
+// The list that a node is in, if any. kLeaving: none any more, as its element
+// is about to be evicted.
+enum class ListName : uint8_t { kNone, kPending, kActive, kInactive, kLeaving };
+
+// A node, to the thread that holds the lock of its list; or that has its
+// element, or its number from a list of free nodes, for itself.
+struct Node {
+  uint32_t slot;      // of the element, see lru_table.h
+  uint32_t position;  // in the list
+  uint32_t next;      // to be released: the next one
+  uint32_t cpu;       // where it was taken
+};
+
+template <Profile P>
+class LruNodes {
+ public:
+  explicit LruNodes(typename P::Memory& memory) : block_(memory) {}
+
+  // Bytes that Init() takes from the memory, for nodes 1 to `count`.
+  static constexpr uint64_t MemoryNeeded(uint32_t count) {
+    const uint64_t end = uint64_t{count} + 1;
+    return 2 * Block<P>::PartSize(end) + Block<P>::PartSize(end * sizeof(Node));
+  }
+
+  // Returns false if there is no memory.
+  bool Init(uint32_t count) {
+    if (!block_.Allocate(MemoryNeeded(count))) return false;
+    const uint64_t end = uint64_t{count} + 1;
+    used_ = reinterpret_cast<uint8_t*>(block_.Carve(end));
+    lists_ = reinterpret_cast<uint8_t*>(block_.Carve(end));
+    nodes_ = reinterpret_cast<Node*>(block_.Carve(end * sizeof(Node)));
+    return true;
+  }
+
+  Node& operator[](uint32_t node) const { return nodes_[node]; }
+
+  // Atomic, as node 0, which is none, gets positions from everybody.
+  void SetPosition(uint32_t node, uint32_t position) {
+    __atomic_store_n(&nodes_[node].position, position, __ATOMIC_RELAXED);
+  }
+
+  // Whether the element was used since somebody last looked. Anybody may call
+  // these at any time: it is a hint.
+  bool WasUsed(uint32_t node) const {
+    return __atomic_load_n(&used_[node], __ATOMIC_RELAXED) != 0;
+  }
+  // Writes only if that changes something.
+  void SetUsed(uint32_t node, bool used) {
+    if (WasUsed(node) != used) {
+      __atomic_store_n(&used_[node], uint8_t{used}, __ATOMIC_RELAXED);
+    }
+  }
+
+  // Anybody may ask for the list; who does not hold its lock learns what it was
+  // a moment ago.
+  ListName ListOf(uint32_t node) const {
+    return static_cast<ListName>(
+        __atomic_load_n(&lists_[node], __ATOMIC_RELAXED));
+  }
+  void SetList(uint32_t node, ListName list) {
+    __atomic_store_n(&lists_[node], static_cast<uint8_t>(list),
+                     __ATOMIC_RELAXED);
+  }
+
+  void Prefetch(uint32_t node) const { __builtin_prefetch(&nodes_[node], 1); }
+
+ private:
+  Block<P> block_;
+  uint8_t* used_ = nullptr;
+  uint8_t* lists_ = nullptr;
+  Node* nodes_ = nullptr;
+};
+
+}  // namespace bpfmap::internal
+
+#endif  // BPFMAP_MAPS_INTERNAL_LRU_LRU_NODES_H_

@@ -1,0 +1,186 @@
+// Ring: records of different lengths, one behind the other, from many producers
+// to one consumer. The layout is that of Linux's ring buffer, to the byte.
+//
+// See ring_memory.h for where things lie. The second word of a header is the
+// page that it lies in, as Linux counts them.
+//
+// How a record comes about:
+//   1. Reserve() finds room under mutex_, marks the header as busy, and only
+//      then publishes the producer position (release).
+//   2. The producer writes the data.
+//   3. Commit() takes the busy flag away (release).
+// The consumer reads the position (acquire), then the header (acquire): without
+// the flag the data is whole. It stops at a busy record, however many are ready
+// behind it, and moves the consumer position (release) past what it has seen.
+// Reserve() reads that (acquire) before it gives the memory away again.
+//
+// Invariants:
+//   1. consumer position <= pending_ <= position_ == the producer position,
+//      if the consumer keeps to the rules.
+//   2. position_ - pending_ < size and position_ - consumer position < size: so
+//      one byte of the ring is never in use. Who can write the consumer
+//      position can make the ring forget records; it cannot make it overwrite
+//      one that is busy.
+//   3. What lies at [pending_, position_) are whole records.
+//
+// What producers alone need lies together with their lock,
+// away from the published position: the consumer, who looks at the latter all
+// the time, does not take the line away from whoever holds the lock.
+//
+// Thread-safe, except for what is said of the consumer.
+
+#ifndef BPFMAP_MAPS_INTERNAL_RING_RING_H_
+#define BPFMAP_MAPS_INTERNAL_RING_RING_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include "absl/base/thread_annotations.h"
+#include "bpfmap/maps/internal/ring/ring_memory.h"
+#include "bpfmap/profiles/profile.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
+
+namespace bpfmap::internal {
+
+template <Profile P>
+class Ring {
+ public:
+  using Position = RingPosition;
+
+  explicit Ring(typename P::Memory& memory) : memory_(memory) {}
+
+  static constexpr uint64_t MemoryNeeded(uint64_t size) {
+    return RingMemory<P>::MemoryNeeded(size);
+  }
+
+  // Makes a ring of `size` bytes, a power of two. Returns false if there is no
+  // memory for it.
+  bool Init(uint64_t size) { return memory_.Init(size); }
+
+  uint64_t size() const { return uint64_t{memory_.mask()} + 1; }
+  Position consumer_position() const {
+    return memory_.consumer().load(std::memory_order_acquire);
+  }
+  Position producer_position() const {
+    return memory_.producer().load(std::memory_order_acquire);
+  }
+  // Bytes from the one to the other, headers and busy records included.
+  Position available() const {
+    const Position consumer = consumer_position();
+    return producer_position() - consumer;
+  }
+
+  // For producers.
+
+  // Room for `size` bytes, which the consumer does not see before they are
+  // committed; null if there is none.
+  std::byte* Reserve(uint64_t size) {
+    if (size > kRingMaxRecord) return nullptr;
+    const uint64_t length = RingRecordLength(size);
+    if (length > this->size()) return nullptr;
+    WriterLock lock(mutex_);
+    const Position start = position_;
+    const Position end = start + static_cast<Position>(length);
+    if (!BusyLeaveRoomTo(end) || !ConsumerLeavesRoomTo(end)) return nullptr;
+    std::byte* const record = memory_.At(start);
+    RingLength(record).store(static_cast<uint32_t>(size) | kRingBusy,
+                             std::memory_order_relaxed);
+    reinterpret_cast<RingHeader*>(record)->page = PageOf(start);
+    position_ = end;
+    // Release pairs with the acquire of the consumer: the header is there.
+    memory_.producer().store(end, std::memory_order_release);
+    return record + sizeof(RingHeader);
+  }
+
+  // Hands over what Reserve() gave, or drops it; `data` is the producer's no
+  // longer. REQUIRES: once for each Reserve().
+  void Commit(std::byte* data, bool discard) {
+    const std::atomic_ref<uint32_t> length = LengthOf(data);
+    // Nobody else writes to the header of a busy record.
+    const uint32_t size =
+        RingRecordSize(length.load(std::memory_order_relaxed));
+    // Release pairs with the acquire in Consume().
+    length.store(size | (discard ? kRingDiscarded : 0),
+                 std::memory_order_release);
+  }
+
+  // Whether the consumer has seen all that was before `data`.
+  bool IsNext(const std::byte* data) const {
+    const Position at =
+        static_cast<Position>(data - memory_.data()) - sizeof(RingHeader);
+    return (consumer_position() & memory_.mask()) == at;
+  }
+
+  // For the consumer. REQUIRES: one thread at a time.
+
+  // Calls visit(data, size) for one record after the other that is neither busy
+  // nor discarded, until it returns false. A record is gone once visit()
+  // returns.
+  template <typename Visitor>
+  void Consume(Visitor visit) {
+    Position at = memory_.consumer().load(std::memory_order_relaxed);
+    for (Position end; (end = producer_position()) != at;) {
+      while (at != end) {
+        std::byte* const record = memory_.At(at);
+        // Acquire pairs with the release in Commit().
+        const uint32_t length =
+            RingLength(record).load(std::memory_order_acquire);
+        if ((length & kRingBusy) != 0) return;
+        const uint32_t size = RingRecordSize(length);
+        at += static_cast<Position>(RingRecordLength(size));
+        const bool more = (length & kRingDiscarded) != 0 ||
+                          visit(record + sizeof(RingHeader), size);
+        // Release pairs with the acquire in ConsumerLeavesRoomTo().
+        memory_.consumer().store(at, std::memory_order_release);
+        if (!more) return;
+      }
+    }
+  }
+
+ private:
+  static std::atomic_ref<uint32_t> LengthOf(std::byte* data) {
+    return RingLength(data - sizeof(RingHeader));
+  }
+
+  // Pages in front of Linux's data: its own, and one for each position.
+  uint32_t PageOf(Position start) const {
+    return 3 + static_cast<uint32_t>((start & memory_.mask()) / kRingPageSize);
+  }
+
+  // Whether a record up to `end` reaches no busy one. What was committed lately
+  // is looked at each time, while its header is still in the cache.
+  bool BusyLeaveRoomTo(Position end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    while (pending_ != position_) {
+      // Acquire pairs with the release in Commit(): its producer is done with
+      // the memory, even if the consumer claims to have passed it before.
+      const uint32_t length =
+          RingLength(memory_.At(pending_)).load(std::memory_order_acquire);
+      if ((length & kRingBusy) != 0) break;
+      pending_ +=
+          static_cast<Position>(RingRecordLength(RingRecordSize(length)));
+    }
+    return end - pending_ <= memory_.mask();
+  }
+
+  // The consumer only ever makes room, so where it was last seen will mostly
+  // do, and its line is left alone.
+  bool ConsumerLeavesRoomTo(Position end)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
+    if (end - consumer_seen_ <= memory_.mask()) return true;
+    consumer_seen_ = consumer_position();
+    return end - consumer_seen_ <= memory_.mask();
+  }
+
+  RingMemory<P> memory_;
+
+  // The producers'.
+  alignas(P::kCacheLineSize) typename P::Mutex mutex_;
+  Position position_ ABSL_GUARDED_BY(mutex_) = 0;
+  Position pending_ ABSL_GUARDED_BY(mutex_) = 0;  // all before is committed
+  Position consumer_seen_ ABSL_GUARDED_BY(mutex_) = 0;
+};
+
+}  // namespace bpfmap::internal
+
+#endif  // BPFMAP_MAPS_INTERNAL_RING_RING_H_

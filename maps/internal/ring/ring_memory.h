@@ -1,0 +1,99 @@
+// RingMemory: what rings are made of. Two positions, and bytes for records.
+//
+// A record is a header of 8 bytes and its data, rounded up to 8 bytes. The
+// header is the length of the data with two flags, busy and discarded, and 4
+// bytes more. Positions count bytes since the ring was made; a record at
+// position p starts at byte p & (size - 1) of the memory, which is twice as
+// long as the ring: a record that starts near the end goes on behind it, in one
+// piece. (Linux maps the same pages twice instead; who reads such a record from
+// its header on sees the same bytes.)
+//
+// The consumer position, the producer position and the bytes are pieces of
+// memory of their own, as those who would map them need it.
+
+#ifndef BPFMAP_MAPS_INTERNAL_RING_RING_MEMORY_H_
+#define BPFMAP_MAPS_INTERNAL_RING_RING_MEMORY_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <new>
+
+#include "bpfmap/maps/internal/atomic_bytes.h"
+#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/profiles/profile.h"
+
+namespace bpfmap::internal {
+
+// A record's header, and what is in its length besides.
+struct RingHeader {
+  uint32_t length;
+  uint32_t page;
+};
+inline constexpr uint32_t kRingBusy = 1U << 31;
+inline constexpr uint32_t kRingDiscarded = 1U << 30;
+inline constexpr uint32_t kRingMaxRecord = 0x3fffffff;
+inline constexpr uint32_t kRingPageSize = 4096;
+
+// Bytes of the ring that a record of `size` bytes takes.
+constexpr uint64_t RingRecordLength(uint64_t size) {
+  return RoundUp8(size + sizeof(RingHeader));
+}
+
+// `length` of a header with or without flags.
+constexpr uint32_t RingRecordSize(uint32_t length) {
+  return length & ~(kRingBusy | kRingDiscarded);
+}
+
+inline std::atomic_ref<uint32_t> RingLength(std::byte* header) {
+  return std::atomic_ref<uint32_t>(
+      reinterpret_cast<RingHeader*>(header)->length);
+}
+
+// As wide as a pointer, as on Linux; it may wrap.
+using RingPosition = std::size_t;
+
+template <Profile P>
+class RingMemory {
+ public:
+  explicit RingMemory(typename P::Memory& memory) : block_(memory) {}
+
+  static constexpr uint64_t MemoryNeeded(uint64_t size) {
+    return 2 * Block<P>::PartSize(sizeof(std::atomic<RingPosition>)) +
+           Block<P>::PartSize(2 * size);
+  }
+
+  // Makes a ring of `size` bytes, a power of two. Returns false if there is no
+  // memory for it.
+  bool Init(uint64_t size) {
+    if (!block_.Allocate(MemoryNeeded(size))) return false;
+    consumer_ =
+        new (block_.Carve(sizeof *consumer_)) std::atomic<RingPosition>(0);
+    producer_ =
+        new (block_.Carve(sizeof *producer_)) std::atomic<RingPosition>(0);
+    data_ = block_.Carve(2 * size);
+    mask_ = static_cast<RingPosition>(size - 1);
+    return true;
+  }
+
+  std::atomic<RingPosition>& consumer() const { return *consumer_; }
+  std::atomic<RingPosition>& producer() const { return *producer_; }
+  RingPosition mask() const { return mask_; }
+  std::byte* data() const { return data_; }
+  // The header of the record at a position.
+  std::byte* At(RingPosition position) const {
+    return data_ + (position & mask_);
+  }
+
+ private:
+  // Constant after Init().
+  Block<P> block_;
+  std::atomic<RingPosition>* consumer_ = nullptr;
+  std::atomic<RingPosition>* producer_ = nullptr;
+  std::byte* data_ = nullptr;
+  RingPosition mask_ = 0;
+};
+
+}  // namespace bpfmap::internal
+
+#endif  // BPFMAP_MAPS_INTERNAL_RING_RING_MEMORY_H_

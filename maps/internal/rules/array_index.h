@@ -1,0 +1,73 @@
+// Indices as keys: what the types whose keys are indices have in common.
+
+#ifndef BPFMAP_MAPS_INTERNAL_RULES_ARRAY_INDEX_H_
+#define BPFMAP_MAPS_INTERNAL_RULES_ARRAY_INDEX_H_
+
+#include <cstdint>
+#include <cstring>
+
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/internal/rules/generic_batch.h"
+#include "bpfmap/maps/local_map.h"
+
+namespace bpfmap {
+
+inline uint32_t IndexOf(const void* key) {
+  uint32_t index;
+  std::memcpy(&index, key, sizeof index);
+  return index;
+}
+
+// The index behind `key`'s among `size`; 0 if key is null or past the end.
+// False at the end.
+inline bool NextIndex(const void* key, uint32_t size, uint32_t* next) {
+  const uint32_t index = key == nullptr ? size : IndexOf(key);
+  if (index < size && index == size - 1) return false;
+  *next = index < size ? index + 1 : 0;
+  return true;
+}
+
+// LookupBatch, behind its checks. `size()` is the number of elements, which a
+// Resize may change meanwhile; `read(index, value)` copies one out.
+template <typename Size, typename Read>
+Errno LookupIndexBatch(const void* in_batch, void* out_batch, void* keys,
+                       void* values, uint64_t value_size, uint32_t* count,
+                       Size size, Read read) {
+  uint32_t index = 0;
+  const uint32_t wanted = *count;
+  Errno error = ForEachInBatch(count, [&](uint32_t i) {
+    // Behind the position; then one by one to the end.
+    if (i == 0 ? !NextIndex(in_batch, size(), &index) : ++index >= size()) {
+      return Errno::kNoEnt;
+    }
+    if (keys == nullptr || values == nullptr) return Errno::kFault;
+    read(index, ElementAt(values, i, value_size));
+    std::memcpy(ElementAt(keys, i, sizeof index), &index, sizeof index);
+    return Errno::kOk;
+  });
+  if (error == Errno::kNoEnt && *count > 0) --index;
+  if (wanted == 0 || error == Errno::kFault || *count == 0) return error;
+  if (out_batch == nullptr) return Errno::kFault;
+  // The position: the key that was copied last.
+  std::memcpy(out_batch, &index, sizeof index);
+  return error;
+}
+
+// ForEachElem() of an array of `size` elements: `at(index)` is what a program
+// sees of one.
+template <typename At>
+int64_t VisitIndices(uint32_t size, ElemVisitor visitor, uint64_t flags,
+                     At at) {
+  if (flags != 0) return -static_cast<int64_t>(Errno::kInval);
+  int64_t calls = 0;
+  for (uint32_t index = 0; index < size; ++index) {
+    const uint32_t key = index;
+    ++calls;
+    if (visitor(&key, at(index)) != 0) break;
+  }
+  return calls;
+}
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_MAPS_INTERNAL_RULES_ARRAY_INDEX_H_

@@ -1,0 +1,107 @@
+// VisitHashElems: the walk of bpf_for_each_map_elem() through a hash map.
+//
+// It goes from bucket to bucket. Elements are called with no lock held, so a
+// callback may do to the map whatever it likes: where an element of the same
+// bucket left meanwhile, its memory may still be shown, as in Linux. Nothing
+// that stays is missed or shown twice.
+
+#ifndef BPFMAP_MAPS_INTERNAL_RULES_HASH_WALK_H_
+#define BPFMAP_MAPS_INTERNAL_RULES_HASH_WALK_H_
+
+#include <cstddef>
+#include <cstdint>
+
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
+
+namespace bpfmap {
+
+// Elements of one bucket, those with the smallest hashes, in their order.
+class HashWalkPart {
+ public:
+  struct Elem {
+    uint64_t hash;
+    const void* key;
+    void* value;
+  };
+
+  void Add(const Elem& elem) {
+    if (size_ == kRoom) {
+      const uint64_t last = elems_[kRoom - 1].hash;
+      if (elem.hash >= last) return LeaveOut(elem.hash);
+      LeaveOut(last);
+      --size_;
+    }
+    int at = size_++;
+    for (; at > 0 && elems_[at - 1].hash > elem.hash; --at) {
+      elems_[at] = elems_[at - 1];
+    }
+    elems_[at] = elem;
+  }
+
+  // Keys of one hash come together, lest one is missed where the walk goes on.
+  // (More than kRoom keys of 64 equal bits each would stay apart.)
+  void Close() {
+    if (is_last_ || IsOneHash()) return;
+    while (elems_[size_ - 1].hash == left_out_) --size_;
+  }
+
+  const Elem* begin() const { return elems_; }
+  const Elem* end() const { return elems_ + size_; }
+
+  // Whether these are the last ones; if not, the hash from which on the others
+  // are.
+  bool is_last() const { return is_last_; }
+  uint64_t next_hash() const { return left_out_ + (IsOneHash() ? 1 : 0); }
+
+ private:
+  static constexpr int kRoom = 16;
+
+  void LeaveOut(uint64_t hash) {
+    if (is_last_ || hash < left_out_) left_out_ = hash;
+    is_last_ = false;
+  }
+  bool IsOneHash() const { return !is_last_ && elems_[0].hash == left_out_; }
+
+  Elem elems_[kRoom];
+  int size_ = 0;
+  bool is_last_ = true;
+  uint64_t left_out_ = 0;  // if not: the smallest hash that did not fit
+};
+
+// `value_of(place)` is what a program sees as the value.
+template <typename Table, typename ValueOf>
+int64_t VisitHashElems(Table& table, ElemVisitor visitor, uint64_t flags,
+                       ValueOf value_of) {
+  if (flags != 0) return -static_cast<int64_t>(Errno::kInval);
+  int64_t calls = 0;
+  for (uint64_t bucket = 0; bucket < table.bucket_count(); ++bucket) {
+    if (!table.MayHaveElements(bucket)) continue;
+    uint64_t first_hash = 0;
+    for (bool is_last = false; !is_last;) {
+      HashWalkPart part;
+      {
+        auto& shard = table.ShardOfBucket(bucket);
+        ReaderLock lock(shard);
+        table.VisitLocked(shard, bucket, [&](const auto& place) {
+          const uint64_t hash = table.HashOf(place);
+          if (hash < first_hash) return;
+          part.Add({hash, table.KeyOf(place), value_of(place)});
+        });
+      }
+      part.Close();
+      for (const HashWalkPart::Elem& elem : part) {
+        ++calls;
+        if (visitor(elem.key, elem.value) != 0) return calls;
+      }
+      is_last = part.is_last();
+      first_hash = part.next_hash();
+    }
+  }
+  return calls;
+}
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_MAPS_INTERNAL_RULES_HASH_WALK_H_

@@ -1,0 +1,145 @@
+// VisitMapType: from a MapType to the class that implements it.
+//
+// The only switch over the map type. It has no default, so the compiler names a
+// type that was forgotten here.
+
+#ifndef BPFMAP_MAPS_INTERNAL_RULES_MAP_TYPES_H_
+#define BPFMAP_MAPS_INTERNAL_RULES_MAP_TYPES_H_
+
+#include <cstdint>
+#include <type_traits>
+
+#include "bpfmap/maps/array_map.h"
+#include "bpfmap/maps/array_of_maps.h"
+#include "bpfmap/maps/bloom_filter_map.h"
+#include "bpfmap/maps/custom_map.h"
+#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/hash_map.h"
+#include "bpfmap/maps/hash_of_maps.h"
+#include "bpfmap/maps/internal/rules/inner_maps.h"
+#include "bpfmap/maps/lpm_trie_map.h"
+#include "bpfmap/maps/lru_hash_map.h"
+#include "bpfmap/maps/lru_per_cpu_hash_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/per_cpu_array_map.h"
+#include "bpfmap/maps/per_cpu_hash_map.h"
+#include "bpfmap/maps/perf_event_array.h"
+#include "bpfmap/maps/prog_array.h"
+#include "bpfmap/maps/queue_stack_map.h"
+#include "bpfmap/maps/ring_buffer.h"
+#include "bpfmap/maps/stack_trace_map.h"
+#include "bpfmap/maps/user_ring_buffer.h"
+#include "bpfmap/profiles/profile.h"
+
+namespace bpfmap {
+
+// Calls visitor(std::type_identity<Map>{}) with the map class of `type` in
+// profile P, and returns true; or returns false if there is none.
+template <Profile P, typename Visitor>
+constexpr bool VisitMapType(MapType type, Visitor visitor) {
+  switch (type) {
+    case MapType::kHash:
+      visitor(std::type_identity<HashMap<P>>{});
+      return true;
+    case MapType::kArray:
+      visitor(std::type_identity<ArrayMap<P>>{});
+      return true;
+    case MapType::kProgArray:
+      visitor(std::type_identity<ProgArray<P>>{});
+      return true;
+    case MapType::kPerfEventArray:
+      visitor(std::type_identity<PerfEventArray<P>>{});
+      return true;
+    case MapType::kPerCpuHash:
+      visitor(std::type_identity<PerCpuHashMap<P>>{});
+      return true;
+    case MapType::kPerCpuArray:
+      visitor(std::type_identity<PerCpuArrayMap<P>>{});
+      return true;
+    case MapType::kStackTrace:
+      if constexpr (kHasStackTrace<P>) {
+        visitor(std::type_identity<StackTraceMap<P>>{});
+        return true;
+      }
+      return false;
+    case MapType::kLruHash:
+      if constexpr (kHasLru<P>) {
+        visitor(std::type_identity<LruHashMap<P>>{});
+        return true;
+      }
+      return false;
+    case MapType::kLruPerCpuHash:
+      if constexpr (kHasLru<P>) {
+        visitor(std::type_identity<LruPerCpuHashMap<P>>{});
+        return true;
+      }
+      return false;
+    case MapType::kLpmTrie:
+      visitor(std::type_identity<LpmTrieMap<P>>{});
+      return true;
+    case MapType::kArrayOfMaps:
+      if constexpr (kHasMapsOfMaps<P>) {
+        visitor(std::type_identity<ArrayOfMaps<P>>{});
+        return true;
+      }
+      return false;
+    case MapType::kHashOfMaps:
+      if constexpr (kHasMapsOfMaps<P>) {
+        visitor(std::type_identity<HashOfMaps<P>>{});
+        return true;
+      }
+      return false;
+    case MapType::kQueue:
+      visitor(std::type_identity<QueueMap<P>>{});
+      return true;
+    case MapType::kStack:
+      visitor(std::type_identity<StackMap<P>>{});
+      return true;
+    case MapType::kRingBuf:
+      visitor(std::type_identity<RingBuffer<P>>{});
+      return true;
+    case MapType::kBloomFilter:
+      visitor(std::type_identity<BloomFilterMap<P>>{});
+      return true;
+    case MapType::kUserRingBuf:
+      visitor(std::type_identity<UserRingBuffer<P>>{});
+      return true;
+  }
+  if (IsCustom(type)) {
+    visitor(std::type_identity<CustomMap<P>>{});
+    return true;
+  }
+  return false;
+}
+
+// What Linux would say to `def`, and why. Types that this library does not have
+// are EINVAL, as types that the kernel does not have; of a custom type, what
+// its provider says is not known before Init().
+template <Profile P>
+constexpr DefCheck CheckDef(const MapDef& def) {
+  if (DefCheck check = CheckCommon(def)) return check;
+  DefCheck check{Errno::kInval, "type must be one of those in MapType"};
+  VisitMapType<P>(def.type, [&]<typename Map>(std::type_identity<Map>) {
+    check = Map::Check(def);
+  });
+  return check;
+}
+
+// How many bytes of its memory a map takes, for choosing sizes before anything
+// is created: `def` fits into a StaticPool if this is no more than remaining().
+// Exact, where the profile's kCacheLineSize is 8 (with another one, a pool may
+// lose as much again to align it); 0 if CheckDef<P>(def) has an error.
+template <Profile P>
+constexpr uint64_t MemoryNeeded(const MapDef& def) {
+  uint64_t bytes = 0;
+  if (CheckDef<P>(def)) return bytes;
+  VisitMapType<P>(def.type, [&]<typename Map>(std::type_identity<Map>) {
+    bytes = Map::MemoryNeeded(def);
+  });
+  return bytes;
+}
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_MAPS_INTERNAL_RULES_MAP_TYPES_H_

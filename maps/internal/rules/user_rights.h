@@ -1,0 +1,128 @@
+// UserRights: what the user view of one map may do, and the checks that every
+// command makes before the map's own rules.
+//
+// Each Check... makes Linux's checks of one bpf(2) command in Linux's order, up
+// to the point where the type of the map decides. `frozen()` can change between
+// the check and the change; a writer therefore looks again while it holds the
+// lock of what it changes, and Freeze() sets it while it holds all locks. So
+// nothing is written once Freeze() has returned.
+//
+// Thread-safe.
+
+#ifndef BPFMAP_MAPS_INTERNAL_RULES_USER_RIGHTS_H_
+#define BPFMAP_MAPS_INTERNAL_RULES_USER_RIGHTS_H_
+
+#include <atomic>
+#include <cstdint>
+
+#include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
+
+namespace bpfmap {
+
+class UserRights {
+ public:
+  explicit UserRights(const MapDef& def)
+      : map_flags_(def.map_flags),
+        has_keys_(def.key_size != 0),
+        has_lock_(def.spin_lock_offset != kNoSpinLock) {}
+
+  bool may_read() const { return (map_flags_ & kWrOnly) == 0; }
+  bool may_write() const { return (map_flags_ & kRdOnly) == 0 && !frozen(); }
+
+  // Relaxed: see the top of the file; who must not miss it holds a lock that
+  // Freeze() held.
+  bool frozen() const { return frozen_.load(std::memory_order_relaxed); }
+
+  Errno CheckLookup(const void* key, uint64_t flags) const {
+    if ((flags & ~kLock) != 0) return Errno::kInval;
+    if (!may_read()) return Errno::kPerm;
+    if (LacksLock(flags)) return Errno::kInval;
+    return CheckKey(key);
+  }
+
+  Errno CheckUpdate(const void* key, const void* value, uint64_t flags) const {
+    if (!may_write()) return Errno::kPerm;
+    if (LacksLock(flags)) return Errno::kInval;
+    const Errno error = CheckKey(key);
+    if (error != Errno::kOk) return error;
+    return value != nullptr ? Errno::kOk : Errno::kFault;
+  }
+
+  Errno CheckDelete(const void* key) const {
+    if (!may_write()) return Errno::kPerm;
+    return CheckKey(key);
+  }
+
+  Errno CheckGetNextKey() const {
+    return may_read() ? Errno::kOk : Errno::kPerm;
+  }
+
+  Errno CheckLookupAndDelete(const void* key, uint64_t flags) const {
+    if ((flags & ~kLock) != 0) return Errno::kInval;
+    if (!may_read() || !may_write()) return Errno::kPerm;
+    if (LacksLock(flags)) return Errno::kInval;
+    return CheckKey(key);
+  }
+
+  // A batch command asks for its rights even where the type has no such batch.
+  Errno CheckBatchRights(bool reads, bool writes) const {
+    if (reads && !may_read()) return Errno::kPerm;
+    if (writes && !may_write()) return Errno::kPerm;
+    return Errno::kOk;
+  }
+
+  // The answer to a batch command that the type does not have.
+  Errno RefuseBatch(const uint32_t* count, bool reads, bool writes) const {
+    if (count == nullptr) return Errno::kFault;
+    const Errno error = CheckBatchRights(reads, writes);
+    return error != Errno::kOk ? error : Errno::kNotSupp;
+  }
+
+  Errno CheckElemFlags(uint64_t elem_flags) const {
+    if ((elem_flags & ~kLock) != 0) return Errno::kInval;
+    if (LacksLock(elem_flags)) return Errno::kInval;
+    return Errno::kOk;
+  }
+
+  // What a batch command checks before it looks at its elements.
+  Errno CheckBatch(const uint32_t* count, bool reads, bool writes,
+                   BatchFlags flags) const {
+    if (count == nullptr) return Errno::kFault;
+    const Errno error = CheckBatchRights(reads, writes);
+    return error != Errno::kOk ? error : CheckElemFlags(flags.elem_flags);
+  }
+
+  // `with_all_locked(change)` runs `change` while no writer is at work.
+  template <typename WithAllLocked>
+  Errno Freeze(WithAllLocked with_all_locked) {
+    if (has_lock_) return Errno::kNotSupp;
+    bool was_frozen = false;
+    if ((map_flags_ & kRdOnly) != 0) return Errno::kPerm;
+    with_all_locked([&] {
+      was_frozen = frozen_.exchange(true, std::memory_order_relaxed);
+    });
+    return was_frozen ? Errno::kPerm : Errno::kOk;
+  }
+
+ private:
+  // A map without keys takes a null key and no other.
+  Errno CheckKey(const void* key) const {
+    if (has_keys_) return key != nullptr ? Errno::kOk : Errno::kFault;
+    return key == nullptr ? Errno::kOk : Errno::kInval;
+  }
+
+  bool LacksLock(uint64_t flags) const {
+    return (flags & kLock) != 0 && !has_lock_;
+  }
+
+  const uint32_t map_flags_;
+  const bool has_keys_;
+  const bool has_lock_;
+  std::atomic<bool> frozen_{false};
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_MAPS_INTERNAL_RULES_USER_RIGHTS_H_
