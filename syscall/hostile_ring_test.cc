@@ -3,7 +3,7 @@
 // nobody waits for ever, and what is a program's stays as it is.
 //
 // What a ring answers to such memory is compared with Linux in
-// tests/user_ring_kernel_test.cc.
+// tests/kernel/user_ring_kernel_test.cc.
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -28,8 +28,8 @@
 #include "bpfmap/syscall/bpf_syscall.h"
 #include "bpfmap/syscall/mappable.h"
 #include "gtest/gtest.h"
-#include "tests/random_seed.h"
-#include "tests/sanitizer.h"
+#include "tests/support/random_seed.h"
+#include "tests/support/sanitizer.h"
 
 namespace bpfmap {
 namespace {

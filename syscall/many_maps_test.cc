@@ -14,7 +14,7 @@
 #include "bpfmap/syscall/bpf_call.h"
 #include "bpfmap/syscall/resident_memory.h"
 #include "gtest/gtest.h"
-#include "tests/sanitizer.h"
+#include "tests/support/sanitizer.h"
 
 ABSL_FLAG(int, maps, bpfmap::kSanitized ? 2'000 : 1'000'000, "How many maps.");
 

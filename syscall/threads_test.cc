@@ -31,8 +31,8 @@
 #include "bpfmap/syscall/pins.h"
 #include "bpfmap/syscall/resident_memory.h"
 #include "gtest/gtest.h"
-#include "tests/random_seed.h"
-#include "tests/sanitizer.h"
+#include "tests/support/random_seed.h"
+#include "tests/support/sanitizer.h"
 
 ABSL_FLAG(int, seconds, bpfmap::kThreadSanitized ? 60 : 4,
           "How long the threads run.");

@@ -1,0 +1,183 @@
+// Errno to absl::Status and back.
+
+#include "bpfmap/maps/status.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <set>
+#include <string>
+
+#include "absl/status/status.h"
+#include "bpfmap/maps/create_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "gtest/gtest.h"
+#include "tests/support/print_errno.h"
+
+namespace bpfmap {
+namespace {
+
+constexpr Errno kAll[] = {
+    Errno::kPerm,      Errno::kNoEnt, Errno::k2Big,  Errno::kBadF,
+    Errno::kNoMem,     Errno::kAcces, Errno::kFault, Errno::kBusy,
+    Errno::kExist,     Errno::kInval, Errno::kNoSpc, Errno::kNotSupp,
+    Errno::kOpNotSupp,
+};
+
+TEST(StatusTest, EveryErrnoHasACodeOfItsOwnAndComesBack) {
+  std::set<absl::StatusCode> codes = {absl::StatusCode::kOk,
+                                      absl::StatusCode::kUnknown};
+  for (const Errno error : kAll) {
+    const absl::Status status = ToStatus(error, "message");
+    EXPECT_TRUE(codes.insert(status.code()).second) << ErrnoName(error);
+    EXPECT_EQ(StatusToErrno(status), error);
+    EXPECT_EQ(status.message(), std::string("message: ") + ErrnoName(error));
+  }
+}
+
+TEST(StatusTest, OkIsOk) {
+  EXPECT_TRUE(ToStatus(Errno::kOk, "message").ok());
+  EXPECT_EQ(StatusToErrno(absl::OkStatus()), Errno::kOk);
+}
+
+TEST(StatusTest, ANumberThatIsNotListedIsShown) {
+  const absl::Status status = ToStatus(static_cast<Errno>(4), "message");
+  EXPECT_EQ(status.code(), absl::StatusCode::kUnknown);
+  EXPECT_EQ(status.message(), "message: E? (4)");
+}
+
+TEST(StatusTest, TheNumbersAreLinuxs) {
+  EXPECT_EQ(static_cast<int>(Errno::k2Big), 7);
+  EXPECT_EQ(static_cast<int>(Errno::kExist), 17);
+  EXPECT_EQ(static_cast<int>(Errno::kOpNotSupp), 95);
+  EXPECT_EQ(static_cast<int>(Errno::kNotSupp), 524);
+}
+
+TEST(StatusTest, ACreateThatFailsSaysWhatWouldBeRight) {
+  const auto map = CreateMap({.type = MapType::kArray,
+                              .key_size = 8,
+                              .value_size = 4,
+                              .max_entries = 16,
+                              .name = "ports"});
+  EXPECT_EQ(StatusToErrno(map.status()), Errno::kInval);
+  EXPECT_EQ(map.status().message(),
+            "ARRAY map \"ports\": create with key_size 8, value_size 4, "
+            "max_entries 16, map_flags 0x0: key_size must be 4: the key is an "
+            "index: EINVAL");
+}
+
+// The reason for which `def`, of which `change` makes something wrong, is
+// refused.
+template <typename Change>
+std::string ReasonFor(MapDef def, Change change) {
+  EXPECT_TRUE(CreateMap(def).ok()) << CreateMap(def).status();
+  change(def);
+  const std::string message(CreateMap(def).status().message());
+  const std::size_t start = message.find(": ", message.find("map_flags"));
+  return message.substr(start + 2);
+}
+
+TEST(StatusTest, EachTypeSaysWhichAttributeIsWrong) {
+  const auto key = [](MapDef& def) { def.key_size = 7; };
+  const auto value = [](MapDef& def) { def.value_size = 0; };
+  const auto size = [](MapDef& def) { def.max_entries = 0; };
+  const auto flag = [](MapDef& def) { def.map_flags = kClone; };
+  const auto name = [](MapDef& def) { def.name[0] = '-'; };
+  const MapDef keyless = {
+      .type = MapType::kQueue, .value_size = 8, .max_entries = 4};
+  MapDef def = {
+      .type = MapType::kHash, .key_size = 4, .value_size = 8, .max_entries = 4};
+  for (const MapType type :
+       {MapType::kHash, MapType::kPerCpuHash, MapType::kLruHash,
+        MapType::kArray, MapType::kPerCpuArray}) {
+    def.type = type;
+    EXPECT_EQ(ReasonFor(def, size), "max_entries must be 1 or more: EINVAL");
+    EXPECT_EQ(ReasonFor(def, value), "value_size must be 1 or more: EINVAL");
+    EXPECT_EQ(ReasonFor(def, flag).find("map_flags has a flag that "), 0u);
+    EXPECT_EQ(ReasonFor(def, name),
+              "the name may hold letters, digits, '_' and '.' only: EINVAL");
+  }
+  EXPECT_EQ(ReasonFor(def, key),
+            "key_size must be 4: the key is an index: EINVAL");
+  def.type = MapType::kLpmTrie;
+  def.key_size = 8;
+  def.map_flags = kNoPrealloc;
+  EXPECT_NE(ReasonFor(def, [](MapDef& def) { def.map_flags = 0; })
+                .find("BPF_F_NO_PREALLOC"),
+            std::string::npos);
+  EXPECT_NE(ReasonFor(def, [](MapDef& def) { def.key_size = 4; })
+                .find("key_size must be"),
+            std::string::npos);
+  for (const MapType type :
+       {MapType::kQueue, MapType::kStack, MapType::kBloomFilter}) {
+    def = keyless;
+    def.type = type;
+    EXPECT_EQ(ReasonFor(def, key),
+              "key_size must be 0: there are no keys: EINVAL");
+    EXPECT_EQ(ReasonFor(def, value), "value_size must be 1 or more: EINVAL");
+  }
+  for (const MapType type : {MapType::kRingBuf, MapType::kUserRingBuf}) {
+    def = {.type = type, .max_entries = 4096};
+    EXPECT_EQ(ReasonFor(def, [](MapDef& def) { def.max_entries = 5000; }),
+              "max_entries must be a power of two and a multiple of 4096; see "
+              "RoundUpRingSize(): EINVAL");
+  }
+  def = {.type = MapType::kArrayOfMaps,
+         .key_size = 4,
+         .value_size = 4,
+         .max_entries = 4};
+  EXPECT_EQ(CreateMap(def).status().message(),
+            "ARRAY_OF_MAPS map: create with key_size 4, value_size 4, "
+            "max_entries 4, map_flags 0x0, inner_map_fd 0: inner_map_fd must "
+            "be an open map: EBADF");
+}
+
+TEST(StatusTest, AnIndexIsShownWithWhatWouldBeRight) {
+  const auto array = CreateMap({.type = MapType::kArray,
+                                .key_size = 4,
+                                .value_size = 4,
+                                .max_entries = 4})
+                         .value();
+  const auto programs = CreateMap({.type = MapType::kProgArray,
+                                   .key_size = 4,
+                                   .value_size = 4,
+                                   .max_entries = 4})
+                            .value();
+  const uint32_t inside = 3, outside = 9, none = 0;
+  const auto message = [](LocalMap& map, const char* op, const uint32_t& key,
+                          Errno error) {
+    return std::string(ToStatus(error, map, op, &key).message());
+  };
+  EXPECT_EQ(message(*array, "update", outside, array->Update(&outside, &none)),
+            "ARRAY map: update of key 0x09000000: index 9 is past the end; "
+            "max_entries is 4: E2BIG");
+  EXPECT_EQ(
+      message(*programs, "update", outside, programs->Update(&outside, &none)),
+      "PROG_ARRAY map: update of key 0x09000000: index 9 is past the "
+      "end; max_entries is 4: E2BIG");
+  EXPECT_EQ(message(*programs, "delete", inside, programs->Delete(&inside)),
+            "PROG_ARRAY map: delete of key 0x03000000: index 3 is empty: "
+            "ENOENT");
+  EXPECT_EQ(
+      message(*programs, "update", inside, programs->Update(&inside, &none)),
+      "PROG_ARRAY map: update of key 0x03000000: the value names nothing "
+      "that can be put in: EBADF");
+}
+
+TEST(StatusTest, ATypeThatDoesNotExistIsRefused) {
+  const auto map = CreateMap({.type = static_cast<MapType>(77),
+                              .key_size = 4,
+                              .value_size = 4,
+                              .max_entries = 16});
+  EXPECT_EQ(StatusToErrno(map.status()), Errno::kInval);
+}
+
+TEST(StatusTest, ANameThatCannotBePrintedIsEscaped) {
+  MapDef def{.type = MapType::kHash, .name = "a"};
+  def.name[1] = '\n';
+  EXPECT_EQ(DescribeMap(def), "HASH map \"a\\n\"");
+}
+
+}  // namespace
+}  // namespace bpfmap

@@ -1,0 +1,144 @@
+#include "tests/support/backend.h"
+
+#include <linux/perf_event.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <ostream>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "bpfmap/maps/internal/rules/map_types.h"
+#include "bpfmap/maps/kernel_map.h"
+#include "bpfmap/maps/perf_event.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/cpu.h"
+#include "bpfmap/profiles/embedded.h"
+#include "tests/support/kernel_support.h"
+
+namespace bpfmap {
+namespace {
+
+constinit std::atomic<uint64_t> next_map_seed{0};
+
+// Profile P, but that its maps do the same thing again, and have values for the
+// CPUs of the test.
+template <typename P>
+struct Seeded : P {
+  static int PossibleCpus() { return bpfmap::PossibleCpus(); }
+  static int CurrentCpu() { return bpfmap::CurrentCpu(); }
+  static uint64_t RandomSeed() {
+    return next_map_seed.fetch_add(0x9e3779b97f4a7c15,
+                                   std::memory_order_relaxed);
+  }
+};
+
+// A map of profile P with memory of its own.
+template <typename P, typename Map>
+struct Owned {
+  explicit Owned(const MapDef& def) : map(def, &memory) {}
+  typename P::Memory memory;
+  Map map;
+};
+
+template <typename P>
+Errno CreateLocal(const MapDef& def, TestMap* map) {
+  const DefCheck check = CheckCommon(def);
+  Errno error = check ? check.error : Errno::kInval;  // there is no such type
+  VisitMapType<P>(def.type, [&]<typename Map>(std::type_identity<Map>) {
+    auto owned = std::make_shared<Owned<P, Map>>(def);
+    error = owned->map.Init();
+    Map* const created = &owned->map;
+    if (error == Errno::kOk) *map = TestMap(std::move(owned), created, created);
+  });
+  return error;
+}
+
+Errno CreateKernel(const MapDef& def, TestMap* map) {
+  std::unique_ptr<KernelMap> created;
+  const Errno error = KernelMap::Create(def, &created);
+  if (error != Errno::kOk) return error;
+  KernelMap* const kernel = created.get();
+  *map = TestMap(std::move(created), kernel, nullptr);
+  return error;
+}
+
+template <typename P>
+std::shared_ptr<void> OpenLocalEvent(uint32_t* fd) {
+  struct OwnedEvent {
+    typename P::Memory memory;
+    PerfEvent<P> event{PerfEventAttr{}, &memory};
+  };
+  auto owned = std::make_shared<OwnedEvent>();
+  EXPECT_EQ(owned->event.Init(), Errno::kOk);
+  *fd = owned->event.fd();
+  return owned;
+}
+
+std::shared_ptr<void> OpenKernelEvent(uint32_t* fd) {
+  perf_event_attr attr = {};
+  attr.type = PERF_TYPE_SOFTWARE;
+  attr.size = sizeof attr;
+  attr.config = PERF_COUNT_SW_BPF_OUTPUT;
+  const long opened =
+      syscall(SYS_perf_event_open, &attr, /*pid=*/-1, /*cpu=*/0, -1, 0);
+  *fd = static_cast<uint32_t>(opened);
+  return {nullptr, [opened](void*) { close(static_cast<int>(opened)); }};
+}
+
+template <typename P>
+bool Has(MapType type) {
+  return VisitMapType<P>(type, [](auto) {});
+}
+
+bool NeverTooLarge(const MapDef&) { return false; }
+bool TooLargeForPool(const MapDef& def) {
+  return MemoryNeeded<Seeded<Embedded>>(def) > Embedded::Memory::kTotalSize;
+}
+
+}  // namespace
+
+const std::vector<Backend>& LocalBackends() {
+  // Values for each CPU are as wide as the kernel's.
+  [[maybe_unused]] static const bool set =
+      SetPossibleCpus(KernelPossibleCpus());
+  static const auto& backends = *new std::vector<Backend>{
+      {"cloud", false, NeverTooLarge, CreateLocal<Seeded<Cloud>>,
+       OpenLocalEvent<Seeded<Cloud>>, Has<Cloud>},
+      {"embedded", false, TooLargeForPool, CreateLocal<Seeded<Embedded>>,
+       OpenLocalEvent<Seeded<Embedded>>, Has<Embedded>},
+  };
+  return backends;
+}
+
+const std::vector<Backend>& Backends() {
+  static const auto& backends = *[] {
+    auto* all = new std::vector<Backend>(LocalBackends());
+    all->push_back(
+        {"kernel", true, NeverTooLarge, CreateKernel, OpenKernelEvent});
+    return all;
+  }();
+  return backends;
+}
+
+void SeedLocalMaps(uint64_t seed) {
+  next_map_seed.store(seed, std::memory_order_relaxed);
+}
+
+std::string BackendName(const ::testing::TestParamInfo<Backend>& info) {
+  return info.param.name;
+}
+void PrintTo(const Backend& backend, std::ostream* out) {
+  *out << backend.name;
+}
+
+void BackendTest::SetUp() {
+  if (GetParam().is_kernel) SKIP_WITHOUT_KERNEL();
+}
+
+}  // namespace bpfmap

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How this repository declares its tests."""
+
+load("@rules_cc//cc:defs.bzl", "cc_test")
+
+_GTEST = "@com_google_googletest//:gtest"
+_GTEST_MAIN = "@com_google_googletest//:gtest_main"
+
+# Nearly every test of a map includes these.
+_MAP_TEST_DEPS = [
+    "//maps:bpf_map",
+    "//maps:errno",
+    "//maps:local_map",
+    "//maps:map_def",
+    "//profiles:cloud",
+    "//tests/support:print_errno",
+]
+
+def unit_test(
+        name,
+        size = "small",
+        srcs = None,
+        deps = [],
+        tags = [],
+        threads = False,
+        cpus = 1,
+        random = False,
+        own_main = False,
+        **kwargs):
+    """A cc_test of one class, beside that class.
+
+    Args:
+      name: as of cc_test.
+      size: as of cc_test.
+      srcs: by default, the file of the test's name.
+      deps: beside GoogleTest and its main().
+      tags: beside those that follow from the arguments below.
+      threads: whether it runs under ThreadSanitizer too.
+      cpus: how many CPUs it keeps busy.
+      random: whether it takes --seed, of //tests/support:random_seed.
+      own_main: whether it has a main() of its own.
+      **kwargs: all other attributes of cc_test.
+    """
+    if random:
+        main = ["//tests/support:random_seed"]
+    elif own_main:
+        main = []
+    else:
+        main = [_GTEST_MAIN]
+    cc_test(
+        name = name,
+        size = size,
+        srcs = srcs or [name + ".cc"],
+        tags = tags +
+               (["threads"] if threads else []) +
+               (["cpu:%d" % cpus] if cpus > 1 else []),
+        deps = deps + main + [_GTEST],
+        **kwargs
+    )
+
+def bpfmap_test(
+        name,
+        deps = [],
+        tags = [],
+        kernel = False,
+        linux = False,
+        **kwargs):
+    """A cc_test of maps.
+
+    Args:
+      name: as of cc_test.
+      deps: beside what nearly every test of a map includes.
+      tags: beside those that follow from the arguments below.
+      kernel: whether it asks the running kernel too, through bpf(2), which
+        Bazel's sandbox denies. Implies linux.
+      linux: whether it needs system calls of Linux.
+      **kwargs: as of unit_test.
+    """
+    if kernel or linux:
+        kwargs["target_compatible_with"] = ["@platforms//os:linux"]
+    if kernel:
+        tags = tags + ["kernel", "no-sandbox"]
+        deps = deps + ["//tests/support:kernel_support"]
+    unit_test(
+        name = name,
+        tags = tags,
+        deps = depset(deps + _MAP_TEST_DEPS).to_list(),
+        **kwargs
+    )
