@@ -203,11 +203,11 @@ class ArrayMap final : public LocalMap {
       slots_.Store(index, value);
       return Errno::kOk;
     }
-    internal::Stripe<P>& stripe = slots_.StripeOf(index);
-    WriterLock lock(stripe);
+    internal::SeqLock<P>& seq_lock = slots_.SeqLockOf(index);
+    WriterLock lock(seq_lock);
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
     if (index >= slots_.size()) return Errno::k2Big;  // a Resize came between
-    slots_.WriteLocked(stripe, index, value, (flags & kLock) != 0);
+    slots_.WriteLocked(seq_lock, index, value, (flags & kLock) != 0);
     return Errno::kOk;
   }
 

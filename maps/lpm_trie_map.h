@@ -163,7 +163,7 @@ class LpmTrieMap final : public LocalMap {
                     BatchFlags flags = {}) override;
   Errno Freeze() override {
     return rights_.Freeze([&](auto change) {
-      WriterLock lock(trie_.stripe());
+      WriterLock lock(trie_.seq_lock());
       change();
     });
   }
@@ -206,7 +206,7 @@ class LpmTrieMap final : public LocalMap {
 
   template <typename Prefix>
   Errno PutPrefix(View view, Prefix prefix, const void* value, uint64_t flags) {
-    WriterLock lock(trie_.stripe());
+    WriterLock lock(trie_.seq_lock());
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
     const auto place = trie_.FindLocked(prefix);
     const bool present = trie_.HasValue(place, prefix);
@@ -217,7 +217,7 @@ class LpmTrieMap final : public LocalMap {
   }
   template <typename Prefix>
   Errno RemovePrefix(View view, Prefix prefix) {
-    WriterLock lock(trie_.stripe());
+    WriterLock lock(trie_.seq_lock());
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
     const auto place = trie_.FindLocked(prefix);
     if (!trie_.HasValue(place, prefix)) return Errno::kNoEnt;
@@ -228,7 +228,7 @@ class LpmTrieMap final : public LocalMap {
   // Copies the element behind that of `key` to `next_key`, which may be the
   // same memory, and `value`. ENOENT at the end.
   Errno CopyNext(const void* key, void* next_key, void* value) const {
-    ReaderLock lock(trie_.stripe());
+    ReaderLock lock(trie_.seq_lock());
     const uint32_t node = trie_.NextNodeLocked(key);
     if (node == 0) return Errno::kNoEnt;
     if (value == nullptr) return Errno::kFault;

@@ -177,7 +177,7 @@ class StackTraceMap final : public MapWithoutBatches {
   }
   Errno Freeze() override {
     return rights_.Freeze([&](auto change) {
-      WriterLock lock(stacks_.stripe());
+      WriterLock lock(stacks_.seq_lock());
       change();
     });
   }
@@ -190,7 +190,7 @@ class StackTraceMap final : public MapWithoutBatches {
   }
 
   Errno Remove(uint32_t id, void* value) {
-    WriterLock lock(stacks_.stripe());
+    WriterLock lock(stacks_.seq_lock());
     if (rights_.frozen()) return Errno::kPerm;
     return stacks_.Remove(id, value) ? Errno::kOk : Errno::kNoEnt;
   }

@@ -75,15 +75,15 @@ TEST(GroupTest, AChangeEndsWithAnotherVersionAndKeepsTheTags) {
   GroupView view = group.Load();
   for (uint32_t slot = 0; slot < GroupView::kSlots; ++slot) {
     view = group.Load();
-    EXPECT_TRUE(group.Unchanged(view));
-    group.Begin(view);
+    EXPECT_TRUE(group.Validate(view));
+    group.BeginWrite(view);
     EXPECT_TRUE(group.Load().changing());
-    EXPECT_FALSE(group.Unchanged(view));
+    EXPECT_FALSE(group.Validate(view));
     GroupView changed = view;
     changed.Toggle(slot, GroupView::TagOf(HashWithTag(slot + 1)));
-    group.End(changed);
+    group.EndWrite(changed);
     EXPECT_FALSE(group.Load().changing());
-    EXPECT_FALSE(group.Unchanged(view));
+    EXPECT_FALSE(group.Validate(view));
   }
   EXPECT_TRUE(group.Load().Empty().empty());
   for (uint32_t slot = 0; slot < GroupView::kSlots; ++slot) {
@@ -103,11 +103,11 @@ TEST(GroupTest, ReadersDoNotMindTheLock) {
   const GroupView before = group.Load();
   BitLock::Lock(group.lock_word());
   const GroupView locked = group.Load();
-  EXPECT_TRUE(group.Unchanged(before));
-  EXPECT_TRUE(group.Unchanged(locked));
+  EXPECT_TRUE(group.Validate(before));
+  EXPECT_TRUE(group.Validate(locked));
   BitLock::Unlock(group.lock_word());
-  EXPECT_TRUE(group.Unchanged(before));
-  EXPECT_TRUE(group.Unchanged(locked));
+  EXPECT_TRUE(group.Validate(before));
+  EXPECT_TRUE(group.Validate(locked));
 }
 
 TEST(GroupTest, ALookAllowsTheLockAsLongAsNothingChanged) {
@@ -116,20 +116,20 @@ TEST(GroupTest, ALookAllowsTheLockAsLongAsNothingChanged) {
   ASSERT_TRUE(group.TryLock<BitLock>(first));
   EXPECT_FALSE(group.TryLock<BitLock>(first));
   EXPECT_FALSE(group.TryLock<BitLock>(group.Load()));
-  EXPECT_FALSE(group.TryBegin<BitLock>(first));
+  EXPECT_FALSE(group.TryBeginWrite<BitLock>(first));
   group.UnlockUnchanged(first);
 
-  ASSERT_TRUE(group.TryBegin<BitLock>(first));
+  ASSERT_TRUE(group.TryBeginWrite<BitLock>(first));
   EXPECT_TRUE(group.Load().changing());
-  EXPECT_FALSE(group.Unchanged(first));
-  EXPECT_FALSE(group.Unchanged(group.Load()));
+  EXPECT_FALSE(group.Validate(first));
+  EXPECT_FALSE(group.Validate(group.Load()));
   EXPECT_FALSE(group.TryLock<BitLock>(first));
-  EXPECT_FALSE(group.TryBegin<BitLock>(group.Load()));
-  group.End(first);
+  EXPECT_FALSE(group.TryBeginWrite<BitLock>(group.Load()));
+  group.EndWrite(first);
 
-  EXPECT_FALSE(group.Unchanged(first));
+  EXPECT_FALSE(group.Validate(first));
   EXPECT_FALSE(group.TryLock<BitLock>(first));
-  EXPECT_FALSE(group.TryBegin<BitLock>(first));
+  EXPECT_FALSE(group.TryBeginWrite<BitLock>(first));
   EXPECT_TRUE(group.TryLock<BitLock>(group.Load()));
 }
 

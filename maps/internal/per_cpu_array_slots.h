@@ -1,14 +1,14 @@
 // PerCpuArraySlots: the elements of a per-CPU array map, by index.
 //
 // Two kinds of locks:
-//   - Element i belongs to stripe i & (stripes - 1). The user view, which has
+//   - Element i belongs to seqlock i & (seqlocks - 1). The user view, which has
 //     the slices of all CPUs in hand, writes them under this lock, inside a
-//     StripeWrite; so what one such write stored is never seen mixed with what
+//     WriteSection; so what one such write stored is never seen mixed with what
 //     another one did.
-//   - The slices of a CPU belong to a stripe of that CPU. Whoever writes one
-//     does so under this lock, inside a StripeWrite, or by a single store where
-//     values are small enough. A program locks this one alone, which no other
-//     CPU's program wants.
+//   - The slices of a CPU belong to a seqlock of that CPU. Whoever writes one
+//     does so under this lock, inside a WriteSection, or by a single store
+//     where values are small enough. A program locks this one alone, which no
+//     other CPU's program wants.
 // The lock of an element comes before that of a CPU.
 //
 // Thread-safe.
@@ -22,7 +22,7 @@
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/internal/block.h"
 #include "bpfmap/maps/internal/per_cpu_slots.h"
-#include "bpfmap/maps/internal/stripe.h"
+#include "bpfmap/maps/internal/seq_lock.h"
 #include "bpfmap/maps/internal/value_layout.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
@@ -41,8 +41,8 @@ class PerCpuArraySlots {
   // Bytes that Init() takes from the memory.
   static constexpr uint64_t MemoryNeeded(uint32_t value_size, uint32_t size,
                                          int cpus) {
-    return Block<P>::PartSize(StripeSet<P>::MemoryNeeded(size)) +
-           Block<P>::PartSize(StripeSet<P>::MemoryNeeded(cpus)) +
+    return Block<P>::PartSize(StripedSeqLocks<P>::MemoryNeeded(size)) +
+           Block<P>::PartSize(StripedSeqLocks<P>::MemoryNeeded(cpus)) +
            PerCpuSlots<P>::MemoryNeeded(value_size, size, cpus);
   }
 
@@ -51,8 +51,9 @@ class PerCpuArraySlots {
   bool Init(uint32_t size) {
     const int cpus = slots_.cpus();
     if (!block_.Allocate(MemoryNeeded(value_size_, size, cpus))) return false;
-    stripes_.Init(block_.Carve(StripeSet<P>::MemoryNeeded(size)), size);
-    cpu_stripes_.Init(block_.Carve(StripeSet<P>::MemoryNeeded(cpus)), cpus);
+    seq_locks_.Init(block_.Carve(StripedSeqLocks<P>::MemoryNeeded(size)), size);
+    cpu_seq_locks_.Init(block_.Carve(StripedSeqLocks<P>::MemoryNeeded(cpus)),
+                        cpus);
     slots_.Init(
         block_.Carve(PerCpuSlots<P>::MemoryNeeded(value_size_, size, cpus)),
         size);
@@ -69,28 +70,28 @@ class PerCpuArraySlots {
     return slots_.At(slots_.PlaceOf(index), cpu);
   }
 
-  Stripe<P>& StripeOf(uint32_t index) const { return stripes_.Of(index); }
+  SeqLock<P>& SeqLockOf(uint32_t index) const { return seq_locks_.Of(index); }
 
   // Copies all slices to `value`. Each of them is whole. They may be of
   // different moments, but not of different writes of the user view.
   void Read(uint32_t index, void* value) const {
-    Stripe<P>& stripe = StripeOf(index);
+    SeqLock<P>& seq_lock = SeqLockOf(index);
     // A mixture may reach `value`, and is then written over.
-    if (!stripe.TryRead([&](uint32_t) { ReadSlices(index, value); })) {
-      ReaderLock lock(stripe);
+    if (!seq_lock.TryRead([&](uint32_t) { ReadSlices(index, value); })) {
+      ReaderLock lock(seq_lock);
       ReadSlices(index, value);
     }
   }
 
   // Writes all slices from `value`.
-  void WriteLocked(Stripe<P>& stripe, uint32_t index, const void* value)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe) {
-    StripeWrite<P> write(stripe);
+  void WriteLocked(SeqLock<P>& seq_lock, uint32_t index, const void* value)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock) {
+    WriteSection<P> write(seq_lock);
     const std::byte* slice = static_cast<const std::byte*>(value);
     for (int cpu = 0; cpu < cpus(); ++cpu, slice += slots_.slice_size()) {
-      Stripe<P>& cpu_stripe = cpu_stripes_.Of(cpu);
-      WriterLock lock(cpu_stripe);
-      StripeWrite<P> write_slice(cpu_stripe);
+      SeqLock<P>& cpu_seq_lock = cpu_seq_locks_.Of(cpu);
+      WriterLock lock(cpu_seq_lock);
+      WriteSection<P> write_slice(cpu_seq_lock);
       slots_.CopyIn(slots_.PlaceOf(index), cpu, slice);
     }
   }
@@ -101,16 +102,16 @@ class PerCpuArraySlots {
       slots_.Write(slots_.PlaceOf(index), cpu, value);
       return;
     }
-    Stripe<P>& stripe = cpu_stripes_.Of(cpu);
-    WriterLock lock(stripe);
-    StripeWrite<P> write(stripe);
+    SeqLock<P>& seq_lock = cpu_seq_locks_.Of(cpu);
+    WriterLock lock(seq_lock);
+    WriteSection<P> write(seq_lock);
     slots_.Write(slots_.PlaceOf(index), cpu, value);
   }
 
   // Runs `change` while no other thread holds the lock of any element.
   template <typename Change>
   void WithAllLocked(Change change) {
-    stripes_.WithAllLocked(change);
+    seq_locks_.WithAllLocked(change);
   }
 
  private:
@@ -118,12 +119,12 @@ class PerCpuArraySlots {
     const auto place = slots_.PlaceOf(index);
     std::byte* slice = static_cast<std::byte*>(value);
     for (int cpu = 0; cpu < cpus(); ++cpu, slice += slots_.slice_size()) {
-      Stripe<P>& stripe = cpu_stripes_.Of(cpu);
-      if (stripe.TryRead(
+      SeqLock<P>& seq_lock = cpu_seq_locks_.Of(cpu);
+      if (seq_lock.TryRead(
               [&](uint32_t) { slots_.CopyOut(slice, place, cpu); })) {
         continue;
       }
-      ReaderLock lock(stripe);
+      ReaderLock lock(seq_lock);
       slots_.CopyOut(slice, place, cpu);
     }
   }
@@ -131,8 +132,8 @@ class PerCpuArraySlots {
   const uint32_t value_size_;
   const bool one_store_;
   Block<P> block_;
-  StripeSet<P> stripes_;      // of elements
-  StripeSet<P> cpu_stripes_;  // of CPUs
+  StripedSeqLocks<P> seq_locks_;      // of elements
+  StripedSeqLocks<P> cpu_seq_locks_;  // of CPUs
   PerCpuSlots<P> slots_;
 };
 

@@ -28,8 +28,8 @@
 //      the tree follows from the prefixes in it, and there are fewer forks than
 //      prefixes.
 //   3. The tree is changed by a thread that holds the lock as a writer, inside
-//      a StripeWrite. A reader for whom the version did not change saw a sound
-//      tree. A slot is filled inside a StripeWrite too: the version changed
+//      a WriteSection. A reader for whom the version did not change saw a sound
+//      tree. A slot is filled inside a WriteSection too: the version changed
 //      since it was last part of the tree.
 //   4. A link to a slot is stored with release after the slot was filled, and
 //      loaded with acquire: who reaches a value through a pointer sees it
@@ -60,9 +60,9 @@
 #include "bpfmap/maps/internal/atomic_bytes.h"
 #include "bpfmap/maps/internal/block.h"
 #include "bpfmap/maps/internal/prefix.h"
+#include "bpfmap/maps/internal/seq_lock.h"
 #include "bpfmap/maps/internal/slab.h"
 #include "bpfmap/maps/internal/slot_pool.h"
-#include "bpfmap/maps/internal/stripe.h"
 #include "bpfmap/maps/internal/value_layout.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
@@ -124,15 +124,17 @@ class PrefixTrie {
   }
 
   // The lock of the whole tree.
-  Stripe<P>& stripe() const ABSL_LOCK_RETURNED(stripe_) { return stripe_; }
+  SeqLock<P>& seq_lock() const ABSL_LOCK_RETURNED(seq_lock_) {
+    return seq_lock_;
+  }
 
   // A pointer to the value of the longest prefix in the tree that `prefix`
   // begins with, or null.
   template <typename Prefix>
   std::byte* Find(Prefix prefix) const {
     uint32_t value = 0;
-    if (!stripe_.TryRead([&](uint32_t) { value = LongestMatch(prefix); })) {
-      ReaderLock lock(stripe_);
+    if (!seq_lock_.TryRead([&](uint32_t) { value = LongestMatch(prefix); })) {
+      ReaderLock lock(seq_lock_);
       value = LongestMatch(prefix);
     }
     return value == 0 ? nullptr : ValueBytes(value);
@@ -147,7 +149,7 @@ class PrefixTrie {
     if (value_.size() <= kCopySize) {
       alignas(8) std::byte copy[kCopySize];
       uint32_t value = 0;
-      const bool sound = stripe_.TryRead([&](uint32_t) {
+      const bool sound = seq_lock_.TryRead([&](uint32_t) {
         value = LongestMatch(prefix);
         if (value != 0) value_.CopyOut(copy, ValueBytes(value));
       });
@@ -156,14 +158,14 @@ class PrefixTrie {
         return value != 0;
       }
     }
-    ReaderLock lock(stripe_);
+    ReaderLock lock(seq_lock_);
     const uint32_t value = LongestMatch(prefix);
     if (value != 0) value_.CopyOut(own, ValueBytes(value));
     return value != 0;
   }
 
   template <typename Prefix>
-  Place FindLocked(Prefix prefix) const ABSL_SHARED_LOCKS_REQUIRED(stripe_) {
+  Place FindLocked(Prefix prefix) const ABSL_SHARED_LOCKS_REQUIRED(seq_lock_) {
     return PlaceOf(prefix);
   }
 
@@ -173,7 +175,7 @@ class PrefixTrie {
     return IsAt(place, prefix) && LoadLink(At(place.node).value()) != 0;
   }
 
-  bool IsFullLocked() const ABSL_SHARED_LOCKS_REQUIRED(stripe_) {
+  bool IsFullLocked() const ABSL_SHARED_LOCKS_REQUIRED(seq_lock_) {
     return entries_ == max_entries_;
   }
 
@@ -185,10 +187,10 @@ class PrefixTrie {
   // full.
   template <typename Prefix>
   bool PutLocked(const Place& place, Prefix prefix, const void* value)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe_) {
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock_) {
     const bool is_at = IsAt(place, prefix);
     if (!values_.Reserve(1) || (!is_at && !nodes_.Reserve(2))) return false;
-    StripeWrite<P> write(stripe_);
+    WriteSection<P> write(seq_lock_);
     const uint32_t node = is_at ? place.node : InsertNode(place, prefix);
     const uint32_t fresh = values_.Take();
     value_.CopyIn(ValueBytes(fresh), value);
@@ -205,8 +207,9 @@ class PrefixTrie {
   }
 
   // Removes the prefix at `place`. REQUIRES: it has a value.
-  void EraseLocked(const Place& place) ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe_) {
-    StripeWrite<P> write(stripe_);
+  void EraseLocked(const Place& place)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock_) {
+    WriteSection<P> write(seq_lock_);
     uint32_t* const value = At(place.node).value();
     values_.GiveBack(LoadLink(value));
     StoreLink(value, 0);
@@ -225,13 +228,13 @@ class PrefixTrie {
   bool NextKey(const void* key, void* next) const {
     alignas(8) std::byte copy[kMaxKeySize];
     bool found = false;
-    const bool sound = stripe_.TryRead([&](uint32_t) {
+    const bool sound = seq_lock_.TryRead([&](uint32_t) {
       const uint32_t node = NextNode(key);
       found = node != 0;
       if (found) CopyKeyOut(copy, node);
     });
     if (!sound) {
-      ReaderLock lock(stripe_);
+      ReaderLock lock(seq_lock_);
       const uint32_t node = NextNode(key);
       found = node != 0;
       if (found) CopyKeyOut(copy, node);
@@ -244,7 +247,7 @@ class PrefixTrie {
 
   // The node of that key; 0 if there is none.
   uint32_t NextNodeLocked(const void* key) const
-      ABSL_SHARED_LOCKS_REQUIRED(stripe_) {
+      ABSL_SHARED_LOCKS_REQUIRED(seq_lock_) {
     return NextNode(key);
   }
 
@@ -257,7 +260,7 @@ class PrefixTrie {
 
   // REQUIRES: `node` has a value.
   void CopyValueOutLocked(void* value, uint32_t node) const
-      ABSL_SHARED_LOCKS_REQUIRED(stripe_) {
+      ABSL_SHARED_LOCKS_REQUIRED(seq_lock_) {
     value_.CopyOut(value, ValueBytes(LoadLink(At(node).value())));
   }
 
@@ -465,7 +468,7 @@ class PrefixTrie {
 
   // Hangs `node` below `parent`, on `side`; or nothing if it is 0.
   void Hang(uint32_t parent, uint32_t side, uint32_t node)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe_) {
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock_) {
     if (node != 0) {
       StoreLink(At(node).parent(), parent);
       if (IsEntrance(node, parent)) StoreLink(EntranceTo(node), node);
@@ -476,7 +479,7 @@ class PrefixTrie {
   // A node of `length` with the bits of `prefix`, and nothing at it.
   template <typename Prefix>
   uint32_t NewNode(Prefix prefix, uint32_t length)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe_) {
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock_) {
     const uint32_t node = nodes_.Take();
     StoreLink(At(node).child(0), 0);
     StoreLink(At(node).child(1), 0);
@@ -490,7 +493,7 @@ class PrefixTrie {
   // Makes the node of a prefix that has none, and a fork where it takes one.
   template <typename Prefix>
   uint32_t InsertNode(const Place& place, Prefix prefix)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe_) {
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock_) {
     const uint32_t side =
         place.parent == 0 ? 0 : prefix.Bit(At(place.parent).length());
     const uint32_t node = NewNode(prefix, prefix.length());
@@ -511,7 +514,8 @@ class PrefixTrie {
 
   // Takes a node without a value out of the tree, unless it is a fork; what is
   // below it moves up.
-  void RemoveUnlessFork(uint32_t node) ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe_) {
+  void RemoveUnlessFork(uint32_t node)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock_) {
     uint32_t below = LoadLink(At(node).child(0));
     const uint32_t other = LoadLink(At(node).child(1));
     if (below != 0 && other != 0) return;
@@ -533,12 +537,12 @@ class PrefixTrie {
 
   Block<P> block_;
   uint32_t* entrances_ = nullptr;  // touched through links only
-  mutable Stripe<P> stripe_;
+  mutable SeqLock<P> seq_lock_;
   uint32_t root_ = 0;  // touched through links only
   // Their slots are read without the lock; see the invariants.
   SlotPool<P> nodes_;
   SlotPool<P> values_;
-  uint32_t entries_ ABSL_GUARDED_BY(stripe_) = 0;
+  uint32_t entries_ ABSL_GUARDED_BY(seq_lock_) = 0;
 };
 
 }  // namespace bpfmap::internal

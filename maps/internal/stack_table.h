@@ -5,7 +5,7 @@
 // stacks as the map may have elements, which may be fewer.
 //
 // Thread-safe. A stack that is there already is found without a lock (see
-// stripe.h): so a program that meets the same stacks again and again writes
+// seq_lock.h): so a program that meets the same stacks again and again writes
 // nothing that others read. Everything else is done one after the other.
 
 #ifndef BPFMAP_MAPS_INTERNAL_STACK_TABLE_H_
@@ -20,9 +20,9 @@
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
 #include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/seq_lock.h"
 #include "bpfmap/maps/internal/slab.h"
 #include "bpfmap/maps/internal/slot_pool.h"
-#include "bpfmap/maps/internal/stripe.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 
@@ -54,7 +54,7 @@ class StackTable {
   bool Init(uint32_t data_size, uint32_t max_entries) {
     if (!block_.Allocate(MemoryNeeded(data_size, max_entries))) return false;
     data_size_ = data_size;
-    WriterLock lock(stripe_);
+    WriterLock lock(seq_lock_);
     places_left_ = max_entries;
     buckets_count_ = BucketsFor(max_entries);
     buckets_ = block_.Carve(buckets_count_ * sizeof(uint32_t));
@@ -82,19 +82,19 @@ class StackTable {
   Stored Store(const Stack& stack, Rules rules, uint32_t* bucket) {
     *bucket = static_cast<uint32_t>(stack.hash & (buckets_count_ - 1));
     bool found = false;
-    if (stripe_.TryRead(
+    if (seq_lock_.TryRead(
             [&](uint32_t) { found = Has(*bucket, stack, rules); }) &&
         found) {
       return Stored::kYes;
     }
-    WriterLock lock(stripe_);
+    WriterLock lock(seq_lock_);
     if (Has(*bucket, stack, rules)) return Stored::kYes;
     if (rules.needs_a_place && places_left_ == 0) return Stored::kNoPlace;
     const uint32_t old = PlaceIn(*bucket);
     if (old != kNone && IsSame(old, stack)) return Stored::kYes;
     if (old != kNone && !rules.replaces) return Stored::kOtherStack;
     if (places_left_ == 0) return Stored::kNoPlace;
-    StripeWrite<P> write(stripe_);
+    WriteSection<P> write(seq_lock_);
     const uint32_t place = places_.Take();
     --places_left_;
     std::byte* const at = places_.At(place);
@@ -119,8 +119,8 @@ class StackTable {
       found = place != kNone;
       if (found && data != nullptr) Copy(place, data);
     };
-    if (!stripe_.TryRead(read)) {
-      ReaderLock lock(stripe_);
+    if (!seq_lock_.TryRead(read)) {
+      ReaderLock lock(seq_lock_);
       read();
     }
     return found;
@@ -129,18 +129,18 @@ class StackTable {
   // Empties `bucket`, if may_remove() is true; with `data`, as Read() before.
   // Returns false if there is no stack. REQUIRES: bucket < buckets().
   bool Remove(uint64_t bucket, void* data)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe()) {
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock()) {
     const uint32_t place = PlaceIn(bucket);
     if (place == kNone) return false;
     if (data != nullptr) Copy(place, data);
-    StripeWrite<P> write(stripe_);
+    WriteSection<P> write(seq_lock_);
     SetPlaceIn(bucket, kNone);
     GiveBack(place);
     return true;
   }
 
   // What writers lock.
-  Stripe<P>& stripe() ABSL_LOCK_RETURNED(stripe_) { return stripe_; }
+  SeqLock<P>& seq_lock() ABSL_LOCK_RETURNED(seq_lock_) { return seq_lock_; }
 
  private:
   // Places are numbered from 1 on. The first word of one is the pool's.
@@ -155,7 +155,7 @@ class StackTable {
   void SetPlaceIn(uint64_t bucket, uint32_t place) {
     StoreWord(buckets_ + bucket * sizeof(uint32_t), place);
   }
-  void GiveBack(uint32_t place) ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe_) {
+  void GiveBack(uint32_t place) ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock_) {
     places_.GiveBack(place);
     ++places_left_;
   }
@@ -186,9 +186,9 @@ class StackTable {
   uint64_t buckets_count_ = 0;
   std::byte* buckets_ = nullptr;  // of each, the number of a place, or kNone
 
-  Stripe<P> stripe_;
+  SeqLock<P> seq_lock_;
   SlotPool<P> places_;  // read without the lock, changed with it
-  uint32_t places_left_ ABSL_GUARDED_BY(stripe_) = 0;
+  uint32_t places_left_ ABSL_GUARDED_BY(seq_lock_) = 0;
 };
 
 }  // namespace bpfmap::internal

@@ -15,7 +15,7 @@
 //      chains.
 //   2. Shards divide the range likewise, and no chain is larger than a shard.
 //      A chain, and the slots in it, are changed by a thread that holds the
-//      shard's lock as a writer, inside a StripeWrite. The number of chains is
+//      shard's lock as a writer, inside a WriteSection. The number of chains is
 //      changed by a thread that does so for all shards. So a reader whose shard
 //      did not change saw a sound chain.
 //   3. Replacing a value puts a new slot in the old one's place. Each shard
@@ -55,9 +55,9 @@
 #include "bpfmap/maps/internal/block.h"
 #include "bpfmap/maps/internal/hash/hash_function.h"
 #include "bpfmap/maps/internal/hash/key.h"
+#include "bpfmap/maps/internal/seq_lock.h"
 #include "bpfmap/maps/internal/slab.h"
 #include "bpfmap/maps/internal/slot_allocator.h"
-#include "bpfmap/maps/internal/stripe.h"
 #include "bpfmap/maps/internal/value_layout.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
@@ -67,7 +67,7 @@ namespace bpfmap::internal {
 template <Profile P>
 class ChainTable {
  public:
-  struct Shard : Stripe<P> {
+  struct Shard : SeqLock<P> {
     uint32_t spare ABSL_GUARDED_BY(this) = 0;
   };
 
@@ -249,7 +249,7 @@ class ChainTable {
                      const void* value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     if (shard.spare == 0) shard.spare = allocator_.Take(*this);
     const uint32_t fresh = shard.spare;
-    StripeWrite<P> write(shard);
+    WriteSection<P> write(shard);
     Fill(fresh, hash, key, value, LoadLink(NextOf(old.slot)));
     StoreLink(old.link, fresh);
     shard.spare = old.slot;
@@ -269,7 +269,7 @@ class ChainTable {
     const uint32_t fresh = allocator_.TakeForElement(*this);
     if (fresh == Allocator::kNone) return false;
     const void* const value = make_value();
-    StripeWrite<P> write(shard);
+    WriteSection<P> write(shard);
     Fill(fresh, hash, key, value, /*next=*/0);
     const Place behind = FirstNotBefore(fresh, HeadOf(CurrentChains(), hash));
     StoreLink(NextOf(fresh), behind.slot);
@@ -281,13 +281,13 @@ class ChainTable {
   // REQUIRES: values have a lock.
   void OverwriteLocked(Shard& shard, const Place& place, const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    StripeWrite<P> write(shard);
+    WriteSection<P> write(shard);
     value_.CopyInLocked(ValueOf(place.slot), value);
   }
 
   void EraseLocked(Shard& shard, const Place& place, uint64_t)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    StripeWrite<P> write(shard);
+    WriteSection<P> write(shard);
     const uint32_t next = LoadLink(NextOf(place.slot));
     // First: who sees that the key is gone finds room. A walk sees it from the
     // head of the chain alone.
@@ -398,7 +398,7 @@ class ChainTable {
   }
 
  private:
-  using Shards = StripeSet<P, Shard>;
+  using Shards = StripedSeqLocks<P, Shard>;
   using Allocator = SlotAllocator<P, ChainTable>;
 
   // What a slot keeps of the hash is what the order of keys goes by.
@@ -484,7 +484,7 @@ class ChainTable {
     }
   }
 
-  // Looks for `key`. What it says counts if the shard is Unchanged(version).
+  // Looks for `key`. What it says counts if the shard is Validate(version).
   template <typename Key>
   Place Walk(const Shard& shard, uint32_t version, uint64_t hash,
              Key key) const {
@@ -495,7 +495,7 @@ class ChainTable {
       const uint32_t kept = LoadWord<uint32_t>(slot + kHashOffset);
       if (kept == wanted && key.Equals(slot + kKeyOffset)) break;
       if (kept > wanted) return {place.link, 0};
-      if (steps % kStepsBetweenChecks == 0 && !shard.Unchanged(version)) break;
+      if (steps % kStepsBetweenChecks == 0 && !shard.Validate(version)) break;
       place = PlaceBehind(NextOf(place.slot));
     }
     return place;
@@ -538,7 +538,7 @@ class ChainTable {
     return &chains;
   }
   // Cuts the chain that starts with `slot` into those of `grown`.
-  // REQUIRES: all shards are locked, inside a StripeWrite.
+  // REQUIRES: all shards are locked, inside a WriteSection.
   void Cut(uint32_t slot, const Chains& grown) {
     uint64_t chain = grown.count();  // of the slot before, if there is one
     while (slot != 0) {

@@ -22,12 +22,12 @@
 // take the lock on the condition that nothing changed since (TryLock), and then
 // need not look again.
 //
-// Memory order: Begin() says "changing" before anything else of the change
-// (release fence), End() stores the new version after it (release store). A
-// reader whose loads saw a part of the change sees, behind its acquire fence,
-// the word of Begin() or a later one too. Tags are published by End() or by a
-// release store before it and loaded with acquire, so who reaches a slot
-// through its tag sees the slot as it was filled.
+// Memory order: BeginWrite() says "changing" before anything else of the change
+// (release fence), EndWrite() stores the new version after it (release store).
+// A reader whose loads saw a part of the change sees, behind its acquire fence,
+// the word of BeginWrite() or a later one too. Tags are published by EndWrite()
+// or by a release store before it and loaded with acquire, so who reaches a
+// slot through its tag sees the slot as it was filled.
 
 #ifndef BPFMAP_MAPS_INTERNAL_HASH_GROUP_H_
 #define BPFMAP_MAPS_INTERNAL_HASH_GROUP_H_
@@ -165,15 +165,15 @@ class GroupView {
 class Group {
  public:
   ABSL_ATTRIBUTE_ALWAYS_INLINE GroupView Load() const {
-    // Acquire pairs with the release stores in End().
+    // Acquire pairs with the release stores in EndWrite().
     const uint64_t low = __atomic_load_n(&low_, __ATOMIC_ACQUIRE);
     return GroupView(low, __atomic_load_n(&high_, __ATOMIC_ACQUIRE));
   }
 
   // Whether the group is as it was when `view` was loaded, and nobody was
   // changing it then.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool Unchanged(const GroupView& view) const {
-    // Pairs with the release fence in Begin().
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool Validate(const GroupView& view) const {
+    // Pairs with the release fence in BeginWrite().
     std::atomic_thread_fence(std::memory_order_acquire);
     const uint64_t differs = __atomic_load_n(&low_, __ATOMIC_RELAXED) ^
                              (view.low_ & ~GroupView::kChanging);
@@ -181,13 +181,13 @@ class Group {
   }
 
   // Starts and ends a change. `view` is what Load() gave to this writer, and
-  // with End() what the group becomes. All stores are as wide as the loads of
-  // Load(): a load of bytes just stored by halves would have to wait.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void Begin(const GroupView& view) {
+  // with EndWrite() what the group becomes. All stores are as wide as the loads
+  // of Load(): a load of bytes just stored by halves would have to wait.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void BeginWrite(const GroupView& view) {
     __atomic_store_n(&low_, view.low_ | GroupView::kChanging, __ATOMIC_RELAXED);
     std::atomic_thread_fence(std::memory_order_release);
   }
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void End(const GroupView& view) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void EndWrite(const GroupView& view) {
     __atomic_store_n(&high_, view.high_, __ATOMIC_RELEASE);
     __atomic_store_n(&low_, NextVersion(view.low_), __ATOMIC_RELEASE);
   }
@@ -196,15 +196,16 @@ class Group {
   uint64_t* lock_word() { return &low_; }
 
   // Takes the lock if nobody has it and the group is as it was when `view` was
-  // loaded. TryBegin() starts a change, too, and End(view) then ends both.
+  // loaded. TryBeginWrite() starts a change, too, and EndWrite(view) then ends
+  // both.
   template <typename BitLock>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryLock(const GroupView& view) {
     return BitLock::TryLock(&low_, view.low_, 0);
   }
   template <typename BitLock>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryBegin(const GroupView& view) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryBeginWrite(const GroupView& view) {
     if (!BitLock::TryLock(&low_, view.low_, GroupView::kChanging)) return false;
-    // As in Begin().
+    // As in BeginWrite().
     std::atomic_thread_fence(std::memory_order_release);
     return true;
   }
@@ -219,7 +220,7 @@ class Group {
   }
 
   // Gives the lock back, of a group in which nothing changed since TryLock() or
-  // TryBegin().
+  // TryBeginWrite().
   ABSL_ATTRIBUTE_ALWAYS_INLINE void UnlockUnchanged(const GroupView& view) {
     // Release pairs with the acquire of whoever takes it next.
     __atomic_store_n(&low_, view.low_, __ATOMIC_RELEASE);

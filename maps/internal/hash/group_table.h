@@ -15,7 +15,7 @@
 //   1. A key is in one slot of its group or in its chain, and nowhere else.
 //   2. A group of the first generation (5) is a shard: its lock (group_shard.h)
 //      is that of all keys with such a hash. What belongs to them changes under
-//      this lock, between Begin and End of each group concerned.
+//      this lock, between BeginWrite and EndWrite of each group concerned.
 //   3. Free slots and credits are not the same: who has a credit may insert.
 //      Credits and elements are max_entries together, so max_entries is exact;
 //      see credits.h.
@@ -171,10 +171,10 @@ class GroupTable {
       std::byte* const element = ElementOf(first, index, slots.Take());
       if (key.Equals(element)) [[likely]] {
         use(element + value_offset_);
-        if (group.Unchanged(view)) [[likely]]
+        if (group.Validate(view)) [[likely]]
           return element + value_offset_;
       }
-    } else if (!view.has_overflow() && !HasGrown() && group.Unchanged(view))
+    } else if (!view.has_overflow() && !HasGrown() && group.Validate(view))
         [[likely]] {
       // As in TryFind, HasGrown() was asked after the group was loaded.
       return nullptr;
@@ -240,7 +240,7 @@ class GroupTable {
     const uint64_t hash = Hash(key);
     Place place;
     if (!Guess(hash, key, place) ||
-        !place.group->template TryBegin<typename P::BitLock>(place.view))
+        !place.group->template TryBeginWrite<typename P::BitLock>(place.view))
         [[unlikely]] {
       return false;
     }
@@ -253,7 +253,7 @@ class GroupTable {
     GroupView view = place.view;
     Add(place, tag, key, value, view);
     if (place) Drop(place, tag, view);
-    place.group->End(view);
+    place.group->EndWrite(view);
     return true;
   }
 
@@ -264,7 +264,7 @@ class GroupTable {
     const uint64_t hash = Hash(key);
     Place place;
     if (!Guess(hash, key, place) ||
-        !place.group->template TryBegin<typename P::BitLock>(place.view))
+        !place.group->template TryBeginWrite<typename P::BitLock>(place.view))
         [[unlikely]] {
       return false;
     }
@@ -278,7 +278,7 @@ class GroupTable {
     GroupView view = place.view;
     Drop(place, GroupView::TagOf(hash), view);
     credits_.Give();  // as in EraseLocked()
-    place.group->End(view);
+    place.group->EndWrite(view);
     return true;
   }
 
@@ -311,11 +311,11 @@ class GroupTable {
       return MoveLocked(shard, hash, key, value);
     }
     const GroupView::Tag tag = GroupView::TagOf(hash);
-    old.group->Begin(old.view);
+    old.group->BeginWrite(old.view);
     GroupView view = old.view;
     Add(old, tag, key, value, view);
     Drop(old, tag, view);
-    old.group->End(view);
+    old.group->EndWrite(view);
   }
 
   // ReplaceLocked, into a newer generation.
@@ -326,15 +326,15 @@ class GroupTable {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     const Place old = FindInAll(hash, key);
     const Place target = GroupFor(Newest(), hash);
-    target.group->Begin(target.view);
-    old.group->Begin(old.view);
+    target.group->BeginWrite(target.view);
+    old.group->BeginWrite(old.view);
     const GroupView::Tag tag = GroupView::TagOf(hash);
     GroupView target_view = target.view;
     Add(target, tag, key, value, target_view);
     GroupView view = old.view;
     Drop(old, tag, view);
-    target.group->End(target_view);
-    old.group->End(view);
+    target.group->EndWrite(target_view);
+    old.group->EndWrite(view);
   }
 
   // Writes `value` over the present one, holding the value's own lock.
@@ -342,9 +342,9 @@ class GroupTable {
   ABSL_ATTRIBUTE_ALWAYS_INLINE void OverwriteLocked(
       [[maybe_unused]] Shard& shard, const Place& place, const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    place.group->Begin(place.view);
+    place.group->BeginWrite(place.view);
     value_.CopyInLocked(place.element + value_offset_, value);
-    place.group->End(place.view);
+    place.group->EndWrite(place.view);
   }
 
   // Inserts a key that is absent. Returns false if there is no credit: unlock
@@ -370,9 +370,9 @@ class GroupTable {
       return false;
     }
     const void* const value = make_value();
-    place.group->Begin(view);
+    place.group->BeginWrite(view);
     Add(place, GroupView::TagOf(hash), key, value, view);
-    place.group->End(view);
+    place.group->EndWrite(view);
     return true;
   }
 
@@ -380,14 +380,14 @@ class GroupTable {
                                                 const Place& place,
                                                 uint64_t hash)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    place.group->Begin(place.view);
+    place.group->BeginWrite(place.view);
     GroupView view = place.view;
     Drop(place, GroupView::TagOf(hash), view);
-    // After Begin() and Drop(): who takes the credit finds an overflow slot,
-    // and who sees what it was taken for sees this key no more. Before End():
-    // who sees that the key is gone finds room.
+    // After BeginWrite() and Drop(): who takes the credit finds an overflow
+    // slot, and who sees what it was taken for sees this key no more. Before
+    // EndWrite(): who sees that the key is gone finds room.
     credits_.Give();
-    place.group->End(view);
+    place.group->EndWrite(view);
   }
 
   // Gathers credits for an insert. Returns false if there is none, and at the
@@ -445,7 +445,7 @@ class GroupTable {
       const GroupView view = looked_at.Load();
       // A tag on its way from one half to the other is seen in neither.
       may = may || view.has_tags() || view.has_overflow() || view.changing() ||
-            !looked_at.Unchanged(view);
+            !looked_at.Validate(view);
     });
     // Keys move to newer generations, which are looked at last; but a new one
     // may have come meanwhile.
@@ -620,14 +620,15 @@ class GroupTable {
     if (place.view.changing()) [[unlikely]] {
       return false;
     }
-    // Asked after Load(), whose acquire pairs with the End() of a writer that
-    // moved the key away: who misses it here sees the generation it went to.
+    // Asked after Load(), whose acquire pairs with the EndWrite() of a writer
+    // that moved the key away: who misses it here sees the generation it went
+    // to.
     if (HasGrown() || !MatchQuickly(place, hash, key)) [[unlikely]] {
       return TryFindInAll(hash, key, element, use);
     }
     *element = place.element;
     if (*element != nullptr) use(*element);
-    return place.group->Unchanged(place.view);
+    return place.group->Validate(place.view);
   }
 
   // A key moves from one generation to a newer one, and both groups change:
@@ -649,7 +650,7 @@ class GroupTable {
     }
     if (*element != nullptr) use(*element);
     for (int i = 0; i < seen; ++i) {
-      if (!places[i].group->Unchanged(places[i].view)) return false;
+      if (!places[i].group->Validate(places[i].view)) return false;
     }
     // A key may also have moved to a generation that was not there yet.
     return &Newest() == &newest;
@@ -737,7 +738,7 @@ class GroupTable {
       if (key.Equals(ElementOf(slot))) return ElementOf(slot);
       // A reader may have strayed into another chain.
       if (steps % kStepsBetweenChecks == 0 &&
-          !generation.groups[group].Unchanged(view)) {
+          !generation.groups[group].Validate(view)) {
         break;
       }
       slot = LoadLink(LinkOf(slot));
@@ -747,7 +748,8 @@ class GroupTable {
 
   // Puts the key into an empty slot of its group, which is `view` before and
   // after, or into its chain.
-  // REQUIRES: the shard is locked, between Begin and End of the group.
+  // REQUIRES: the shard is locked, between BeginWrite and EndWrite of the
+  // group.
   template <typename Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE void Add(const Place& place, GroupView::Tag tag,
                                         Key key, const void* value,

@@ -152,10 +152,10 @@ class LruTable {
       std::byte* const element =
           slots_ +
           (uint64_t{index} * GroupView::kSlots + slots.Take()) * slot_size_;
-      if (key.Equals(KeyOf(element)) && group.Unchanged(view)) [[likely]] {
+      if (key.Equals(KeyOf(element)) && group.Validate(view)) [[likely]] {
         return element;
       }
-    } else if (!view.has_overflow() && group.Unchanged(view)) [[likely]] {
+    } else if (!view.has_overflow() && group.Validate(view)) [[likely]] {
       return nullptr;
     }
     return FindWithCare(hash, key);
@@ -240,9 +240,9 @@ class LruTable {
                Key key, const void* value, uint32_t node)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     GroupView view = found.view;
-    groups_[found.group].Begin(view);
+    groups_[found.group].BeginWrite(view);
     const uint32_t slot = Add(found.group, view, hash, key, value, node);
-    groups_[found.group].End(view);
+    groups_[found.group].EndWrite(view);
     return slot;
   }
 
@@ -254,10 +254,10 @@ class LruTable {
                 Key key, const void* value, uint32_t node)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     GroupView view = old.view;
-    groups_[old.group].Begin(view);
+    groups_[old.group].BeginWrite(view);
     const uint32_t slot = Add(old.group, view, hash, key, value, node);
     Drop(old.group, view, old.place.slot, GroupView::TagOf(hash));
-    groups_[old.group].End(view);
+    groups_[old.group].EndWrite(view);
     return slot;
   }
 
@@ -266,9 +266,9 @@ class LruTable {
   void WriteLocked([[maybe_unused]] Shard& shard, const Found& found,
                    Write write) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     Group& group = groups_[found.group];
-    group.Begin(found.view);
+    group.BeginWrite(found.view);
     write();
-    group.End(found.view);
+    group.EndWrite(found.view);
   }
 
   ABSL_ATTRIBUTE_ALWAYS_INLINE void EraseLocked([[maybe_unused]] Shard& shard,
@@ -276,9 +276,9 @@ class LruTable {
                                                 uint64_t hash)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     GroupView view = found.view;
-    groups_[found.group].Begin(view);
+    groups_[found.group].BeginWrite(view);
     Drop(found.group, view, found.place.slot, GroupView::TagOf(hash));
-    groups_[found.group].End(view);
+    groups_[found.group].EndWrite(view);
   }
 
   // Takes the element of `node` out of `slot`, after last(element), which runs
@@ -300,8 +300,8 @@ class LruTable {
       return false;
     }
     last(element);
-    shard.Begin(before);
-    shard.End(view);
+    shard.BeginWrite(before);
+    shard.EndWrite(view);
     return true;
   }
 
@@ -335,7 +335,7 @@ class LruTable {
     const GroupView view = group.Load();
     // A tag on its way from one half to the other is seen in neither.
     return view.has_tags() || view.has_overflow() || view.changing() ||
-           !group.Unchanged(view);
+           !group.Validate(view);
   }
 
   // Calls visitor(place) for each element of `bucket`.
@@ -459,7 +459,7 @@ class LruTable {
     }
     *element = found.place.element;
     if (*element != nullptr) use(*element);
-    return group.Unchanged(view);
+    return group.Validate(view);
   }
 
   // Find, in all cases.
@@ -519,7 +519,7 @@ class LruTable {
         return {element, first_overflow_slot() + overflow};
       }
       // A reader may have strayed into another chain.
-      if (steps % kStepsBetweenChecks == 0 && !groups_[group].Unchanged(view)) {
+      if (steps % kStepsBetweenChecks == 0 && !groups_[group].Validate(view)) {
         break;
       }
       overflow = LoadLink(LinkOf(overflow));
@@ -549,7 +549,8 @@ class LruTable {
 
   // Puts an element into an empty slot of the group, or into its chain, and
   // sets `view` to what the group is then. Returns the slot.
-  // REQUIRES: the shard is locked, between Begin and End of the group.
+  // REQUIRES: the shard is locked, between BeginWrite and EndWrite of the
+  // group.
   template <typename Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t Add(uint32_t group, GroupView& view,
                                             uint64_t hash, Key key,
@@ -611,9 +612,9 @@ class LruTable {
     if (!found) return false;
     last(found.element);
     GroupView view = groups_[group].Load();
-    groups_[group].Begin(view);
+    groups_[group].BeginWrite(view);
     Drop(group, view, slot, GroupView::kNoTag);
-    groups_[group].End(view);
+    groups_[group].EndWrite(view);
     return true;
   }
 

@@ -99,7 +99,7 @@ class LruPerCpuValues {
 
   // To be called before the first write of a node that had another element: who
   // copies without a lock, and sees that write, must see that the element has
-  // left. The fence pairs with the one in Group::Unchanged().
+  // left. The fence pairs with the one in Group::Validate().
   void BeginElement() { std::atomic_thread_fence(std::memory_order_release); }
 
   // The value of a node: all slices, as user space writes it; or that of one
