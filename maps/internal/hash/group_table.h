@@ -90,7 +90,7 @@ class GroupTable {
     uint32_t index;      // of the group
     const Generation* generation;
     Group* group;
-    GroupView view;
+    GroupSnapshot snapshot;
     explicit operator bool() const { return element != nullptr; }
   };
 
@@ -165,17 +165,17 @@ class GroupTable {
     const Generation& first = generations_[0];
     const uint32_t index = GroupOf(first, hash);
     const Group& group = first.groups[index];
-    const GroupView view = group.Load();
-    SlotSet slots = view.WithTag(GroupView::TagOf(hash));
+    const GroupSnapshot snapshot = group.Load();
+    SlotSet slots = snapshot.WithTag(GroupSnapshot::TagOf(hash));
     if (!slots.empty()) {
       std::byte* const element = ElementOf(first, index, slots.Take());
       if (key.Equals(element)) [[likely]] {
         use(element + value_offset_);
-        if (group.Validate(view)) [[likely]]
+        if (group.Validate(snapshot)) [[likely]]
           return element + value_offset_;
       }
-    } else if (!view.has_overflow() && !HasGrown() && group.Validate(view))
-        [[likely]] {
+    } else if (!snapshot.has_overflow() && !HasGrown() &&
+               group.Validate(snapshot)) [[likely]] {
       // As in TryFind, HasGrown() was asked after the group was loaded.
       return nullptr;
     }
@@ -240,20 +240,20 @@ class GroupTable {
     const uint64_t hash = Hash(key);
     Place place;
     if (!Guess(hash, key, place) ||
-        !place.group->template TryBeginWrite<typename P::BitLock>(place.view))
-        [[unlikely]] {
+        !place.group->template TryBeginWrite<typename P::BitLock>(
+            place.snapshot)) [[unlikely]] {
       return false;
     }
     if (HasGrown() || !allowed(static_cast<bool>(place)) ||
         (!place && !credits_.Take())) [[unlikely]] {
-      place.group->UnlockUnchanged(place.view);
+      place.group->UnlockUnchanged(place.snapshot);
       return false;
     }
-    const GroupView::Tag tag = GroupView::TagOf(hash);
-    GroupView view = place.view;
-    Add(place, tag, key, value, view);
-    if (place) Drop(place, tag, view);
-    place.group->EndWrite(view);
+    const GroupSnapshot::Tag tag = GroupSnapshot::TagOf(hash);
+    GroupSnapshot snapshot = place.snapshot;
+    Add(place, tag, key, value, snapshot);
+    if (place) Drop(place, tag, snapshot);
+    place.group->EndWrite(snapshot);
     return true;
   }
 
@@ -264,21 +264,21 @@ class GroupTable {
     const uint64_t hash = Hash(key);
     Place place;
     if (!Guess(hash, key, place) ||
-        !place.group->template TryBeginWrite<typename P::BitLock>(place.view))
-        [[unlikely]] {
+        !place.group->template TryBeginWrite<typename P::BitLock>(
+            place.snapshot)) [[unlikely]] {
       return false;
     }
     *found = static_cast<bool>(place);
     const bool done = !HasGrown() && allowed();
     if (!done || !*found) [[unlikely]] {
-      place.group->UnlockUnchanged(place.view);
+      place.group->UnlockUnchanged(place.snapshot);
       return done;
     }
     use(place);
-    GroupView view = place.view;
-    Drop(place, GroupView::TagOf(hash), view);
+    GroupSnapshot snapshot = place.snapshot;
+    Drop(place, GroupSnapshot::TagOf(hash), snapshot);
     credits_.Give();  // as in EraseLocked()
-    place.group->EndWrite(view);
+    place.group->EndWrite(snapshot);
     return true;
   }
 
@@ -288,7 +288,7 @@ class GroupTable {
     const uint64_t hash = Hash(key);
     Place place;
     if (!Guess(hash, key, place) || !place ||
-        !place.group->template TryLock<typename P::BitLock>(place.view))
+        !place.group->template TryLock<typename P::BitLock>(place.snapshot))
         [[unlikely]] {
       return false;
     }
@@ -296,7 +296,7 @@ class GroupTable {
     if (done) [[likely]] {
       use(place);
     }
-    place.group->UnlockUnchanged(place.view);
+    place.group->UnlockUnchanged(place.snapshot);
     return done;
   }
 
@@ -310,12 +310,12 @@ class GroupTable {
     if (old.generation != &Newest()) [[unlikely]] {
       return MoveLocked(shard, hash, key, value);
     }
-    const GroupView::Tag tag = GroupView::TagOf(hash);
-    old.group->BeginWrite(old.view);
-    GroupView view = old.view;
-    Add(old, tag, key, value, view);
-    Drop(old, tag, view);
-    old.group->EndWrite(view);
+    const GroupSnapshot::Tag tag = GroupSnapshot::TagOf(hash);
+    old.group->BeginWrite(old.snapshot);
+    GroupSnapshot snapshot = old.snapshot;
+    Add(old, tag, key, value, snapshot);
+    Drop(old, tag, snapshot);
+    old.group->EndWrite(snapshot);
   }
 
   // ReplaceLocked, into a newer generation.
@@ -326,15 +326,15 @@ class GroupTable {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     const Place old = FindInAll(hash, key);
     const Place target = GroupFor(Newest(), hash);
-    target.group->BeginWrite(target.view);
-    old.group->BeginWrite(old.view);
-    const GroupView::Tag tag = GroupView::TagOf(hash);
-    GroupView target_view = target.view;
-    Add(target, tag, key, value, target_view);
-    GroupView view = old.view;
-    Drop(old, tag, view);
-    target.group->EndWrite(target_view);
-    old.group->EndWrite(view);
+    target.group->BeginWrite(target.snapshot);
+    old.group->BeginWrite(old.snapshot);
+    const GroupSnapshot::Tag tag = GroupSnapshot::TagOf(hash);
+    GroupSnapshot target_snapshot = target.snapshot;
+    Add(target, tag, key, value, target_snapshot);
+    GroupSnapshot snapshot = old.snapshot;
+    Drop(old, tag, snapshot);
+    target.group->EndWrite(target_snapshot);
+    old.group->EndWrite(snapshot);
   }
 
   // Writes `value` over the present one, holding the value's own lock.
@@ -342,9 +342,9 @@ class GroupTable {
   ABSL_ATTRIBUTE_ALWAYS_INLINE void OverwriteLocked(
       [[maybe_unused]] Shard& shard, const Place& place, const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    place.group->BeginWrite(place.view);
+    place.group->BeginWrite(place.snapshot);
     value_.CopyInLocked(place.element + value_offset_, value);
-    place.group->EndWrite(place.view);
+    place.group->EndWrite(place.snapshot);
   }
 
   // Inserts a key that is absent. Returns false if there is no credit: unlock
@@ -365,14 +365,14 @@ class GroupTable {
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool InsertMadeLocked(
       [[maybe_unused]] Shard& shard, const Place& place, uint64_t hash, Key key,
       MakeValue make_value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    GroupView view = place.view;
+    GroupSnapshot snapshot = place.snapshot;
     if (!credits_.Take()) [[unlikely]] {
       return false;
     }
     const void* const value = make_value();
-    place.group->BeginWrite(view);
-    Add(place, GroupView::TagOf(hash), key, value, view);
-    place.group->EndWrite(view);
+    place.group->BeginWrite(snapshot);
+    Add(place, GroupSnapshot::TagOf(hash), key, value, snapshot);
+    place.group->EndWrite(snapshot);
     return true;
   }
 
@@ -380,14 +380,14 @@ class GroupTable {
                                                 const Place& place,
                                                 uint64_t hash)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    place.group->BeginWrite(place.view);
-    GroupView view = place.view;
-    Drop(place, GroupView::TagOf(hash), view);
+    place.group->BeginWrite(place.snapshot);
+    GroupSnapshot snapshot = place.snapshot;
+    Drop(place, GroupSnapshot::TagOf(hash), snapshot);
     // After BeginWrite() and Drop(): who takes the credit finds an overflow
     // slot, and who sees what it was taken for sees this key no more. Before
     // EndWrite(): who sees that the key is gone finds room.
     credits_.Give();
-    place.group->EndWrite(view);
+    place.group->EndWrite(snapshot);
   }
 
   // Gathers credits for an insert. Returns false if there is none, and at the
@@ -442,10 +442,10 @@ class GroupTable {
     bool may = false;
     ForEachGroup(bucket, [&](const Generation& generation, uint32_t group) {
       const Group& looked_at = generation.groups[group];
-      const GroupView view = looked_at.Load();
+      const GroupSnapshot snapshot = looked_at.Load();
       // A tag on its way from one half to the other is seen in neither.
-      may = may || view.has_tags() || view.has_overflow() || view.changing() ||
-            !looked_at.Validate(view);
+      may = may || snapshot.has_tags() || snapshot.has_overflow() ||
+            snapshot.changing() || !looked_at.Validate(snapshot);
     });
     // Keys move to newer generations, which are looked at last; but a new one
     // may have come meanwhile.
@@ -525,7 +525,7 @@ class GroupTable {
   using OverflowSlots = SlotAllocator<P, GroupTable>;
 
   static constexpr uint32_t kElementsPerGroup = 8;  // when the table is full
-  static constexpr uint32_t kInChain = GroupView::kSlots;
+  static constexpr uint32_t kInChain = GroupSnapshot::kSlots;
   static constexpr uint32_t kHeader = 8;  // of an overflow slot
   static constexpr uint32_t kStepsBetweenChecks = 64;
   static constexpr int kTries = 8;
@@ -551,7 +551,7 @@ class GroupTable {
   static constexpr uint64_t GenerationSize(uint64_t slot_size,
                                            uint64_t groups) {
     return Block<P>::PartSize(groups * sizeof(Group)) +
-           Block<P>::PartSize(groups * GroupView::kSlots * slot_size) +
+           Block<P>::PartSize(groups * GroupSnapshot::kSlots * slot_size) +
            Block<P>::PartSize(groups * sizeof(uint32_t));
   }
 
@@ -588,7 +588,7 @@ class GroupTable {
   std::byte* ElementOf(const Generation& generation, uint32_t group,
                        uint32_t slot) const {
     return generation.slots +
-           (uint64_t{group} * GroupView::kSlots + slot) * slot_size_;
+           (uint64_t{group} * GroupSnapshot::kSlots + slot) * slot_size_;
   }
 
   const Generation& Newest() const {
@@ -598,9 +598,9 @@ class GroupTable {
   bool HasGrown() const { return &Newest() != generations_; }
 
   // Looks for `key` in a table that has not grown, without a lock: nothing of
-  // it is sure before the group is locked as `place.view` says, and HasGrown()
-  // asked then, as keys that come to a later generation leave it unchanged.
-  // Returns false if it is not so simple.
+  // it is sure before the group is locked as `place.snapshot` says, and
+  // HasGrown() asked then, as keys that come to a later generation leave it
+  // unchanged. Returns false if it is not so simple.
   template <typename Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool Guess(uint64_t hash, Key key,
                                           Place& place) const {
@@ -617,7 +617,7 @@ class GroupTable {
                                             std::byte** element,
                                             Use use) const {
     Place place = GroupFor(generations_[0], hash);
-    if (place.view.changing()) [[unlikely]] {
+    if (place.snapshot.changing()) [[unlikely]] {
       return false;
     }
     // Asked after Load(), whose acquire pairs with the EndWrite() of a writer
@@ -628,7 +628,7 @@ class GroupTable {
     }
     *element = place.element;
     if (*element != nullptr) use(*element);
-    return place.group->Validate(place.view);
+    return place.group->Validate(place.snapshot);
   }
 
   // A key moves from one generation to a newer one, and both groups change:
@@ -644,13 +644,13 @@ class GroupTable {
     *element = nullptr;
     while (generation-- != generations_ && *element == nullptr) {
       Place& place = places[seen++] = GroupFor(*generation, hash);
-      if (place.view.changing()) return false;
+      if (place.snapshot.changing()) return false;
       Match(place, hash, key);
       *element = place.element;
     }
     if (*element != nullptr) use(*element);
     for (int i = 0; i < seen; ++i) {
-      if (!places[i].group->Validate(places[i].view)) return false;
+      if (!places[i].group->Validate(places[i].snapshot)) return false;
     }
     // A key may also have moved to a generation that was not there yet.
     return &Newest() == &newest;
@@ -695,7 +695,7 @@ class GroupTable {
   // element and its slot.
   template <typename Key>
   void Match(Place& place, uint64_t hash, Key key) const {
-    SlotSet slots = place.view.WithTag(GroupView::TagOf(hash));
+    SlotSet slots = place.snapshot.WithTag(GroupSnapshot::TagOf(hash));
     while (!slots.empty()) {
       place.slot = slots.Take();
       std::byte* const element =
@@ -705,10 +705,10 @@ class GroupTable {
         return;
       }
     }
-    if (place.view.has_overflow()) {
+    if (place.snapshot.has_overflow()) {
       place.slot = kInChain;
       place.element =
-          MatchChain(*place.generation, place.index, place.view, key);
+          MatchChain(*place.generation, place.index, place.snapshot, key);
     }
   }
 
@@ -717,8 +717,8 @@ class GroupTable {
   template <typename Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool MatchQuickly(Place& place, uint64_t hash,
                                                  Key key) const {
-    SlotSet slots = place.view.WithTag(GroupView::TagOf(hash));
-    if (slots.empty()) return !place.view.has_overflow();
+    SlotSet slots = place.snapshot.WithTag(GroupSnapshot::TagOf(hash));
+    if (slots.empty()) return !place.snapshot.has_overflow();
     place.slot = slots.Take();
     std::byte* const element =
         ElementOf(*place.generation, place.index, place.slot);
@@ -731,14 +731,15 @@ class GroupTable {
 
   template <typename Key>
   ABSL_ATTRIBUTE_NOINLINE std::byte* MatchChain(const Generation& generation,
-                                                uint32_t group, GroupView view,
+                                                uint32_t group,
+                                                GroupSnapshot snapshot,
                                                 Key key) const {
     uint32_t slot = LoadLink(&generation.chains[group]);
     for (uint32_t steps = 1; slot != 0; ++steps) {
       if (key.Equals(ElementOf(slot))) return ElementOf(slot);
       // A reader may have strayed into another chain.
       if (steps % kStepsBetweenChecks == 0 &&
-          !generation.groups[group].Validate(view)) {
+          !generation.groups[group].Validate(snapshot)) {
         break;
       }
       slot = LoadLink(LinkOf(slot));
@@ -746,23 +747,23 @@ class GroupTable {
     return nullptr;
   }
 
-  // Puts the key into an empty slot of its group, which is `view` before and
-  // after, or into its chain.
-  // REQUIRES: the shard is locked, between BeginWrite and EndWrite of the
-  // group.
+  // Puts the key into an empty slot of its group, which is `snapshot` before
+  // and after, or into its chain. REQUIRES: the shard is locked, between
+  // BeginWrite and EndWrite of the group.
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void Add(const Place& place, GroupView::Tag tag,
-                                        Key key, const void* value,
-                                        GroupView& view) {
-    SlotSet empty = view.Empty();
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Add(const Place& place,
+                                        GroupSnapshot::Tag tag, Key key,
+                                        const void* value,
+                                        GroupSnapshot& snapshot) {
+    SlotSet empty = snapshot.Empty();
     if (empty.empty()) [[unlikely]] {
       AddToChain(&place.generation->chains[place.index], key, value);
-      view.set_overflow(true);
+      snapshot.set_overflow(true);
       return;
     }
     const uint32_t slot = empty.Take();
     Fill(ElementOf(*place.generation, place.index, slot), key, value);
-    view.Toggle(slot, tag);
+    snapshot.Toggle(slot, tag);
   }
 
   template <typename Key>
@@ -774,15 +775,16 @@ class GroupTable {
     StoreLink(chain, slot);
   }
 
-  // Takes an element out of its group, which is `view` before and after, or out
-  // of its chain. REQUIRES: as Add.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void Drop(const Place& place, GroupView::Tag tag,
-                                         GroupView& view) {
+  // Takes an element out of its group, which is `snapshot` before and after, or
+  // out of its chain. REQUIRES: as Add.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Drop(const Place& place,
+                                         GroupSnapshot::Tag tag,
+                                         GroupSnapshot& snapshot) {
     if (place.slot == kInChain) [[unlikely]] {
-      view.set_overflow(
+      snapshot.set_overflow(
           DropFromChain(&place.generation->chains[place.index], place.element));
     } else {
-      view.Toggle(place.slot, tag);
+      snapshot.Toggle(place.slot, tag);
     }
   }
 
@@ -828,12 +830,12 @@ class GroupTable {
   void VisitGroup(const Generation& generation, uint32_t group,
                   Visitor visitor) const {
     Place place = GroupNumber(generation, group);
-    for (SlotSet slots = place.view.Occupied(); !slots.empty();) {
+    for (SlotSet slots = place.snapshot.Occupied(); !slots.empty();) {
       place.slot = slots.Take();
       place.element = ElementOf(generation, group, place.slot);
       visitor(place);
     }
-    if (!place.view.has_overflow()) return;
+    if (!place.snapshot.has_overflow()) return;
     place.slot = kInChain;
     for (uint32_t slot = LoadLink(&generation.chains[group]); slot != 0;
          slot = LoadLink(LinkOf(slot))) {
@@ -893,7 +895,7 @@ class GroupTable {
     if (added.slots == nullptr) return false;
     std::byte* const group_block =
         added.slots +
-        Block<P>::PartSize(groups * GroupView::kSlots * slot_size_);
+        Block<P>::PartSize(groups * GroupSnapshot::kSlots * slot_size_);
     added.groups = reinterpret_cast<Shard*>(group_block);
     added.chains = reinterpret_cast<uint32_t*>(
         group_block + Block<P>::PartSize(groups * sizeof(Group)));

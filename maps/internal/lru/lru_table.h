@@ -73,7 +73,7 @@ class LruTable {
   struct Found {
     Place place;
     uint32_t group;
-    GroupView view;
+    GroupSnapshot snapshot;
     explicit operator bool() const { return static_cast<bool>(place); }
   };
 
@@ -100,7 +100,7 @@ class LruTable {
     const uint64_t groups = GroupsFor(nodes);
     return Block<P>::PartSize(groups * sizeof(Shard)) +
            Block<P>::PartSize(groups * sizeof(uint32_t)) +
-           Block<P>::PartSize(groups * GroupView::kSlots * slot_size) +
+           Block<P>::PartSize(groups * GroupSnapshot::kSlots * slot_size) +
            Block<P>::PartSize(OverflowSlotsFor(nodes) * (kHeader + slot_size));
   }
 
@@ -114,7 +114,7 @@ class LruTable {
         reinterpret_cast<Shard*>(block_.Carve(group_count_ * sizeof(Shard)));
     chains_ = reinterpret_cast<uint32_t*>(
         block_.Carve(group_count_ * sizeof(uint32_t)));
-    slots_ = block_.Carve(group_count_ * GroupView::kSlots * slot_size_);
+    slots_ = block_.Carve(group_count_ * GroupSnapshot::kSlots * slot_size_);
     overflow_ =
         block_.Carve(OverflowSlotsFor(node_count_) * (kHeader + slot_size_));
     return true;
@@ -146,16 +146,17 @@ class LruTable {
     const uint64_t hash = Hash(key);
     const uint32_t index = GroupOf(hash);
     const Group& group = groups_[index];
-    const GroupView view = group.Load();
-    SlotSet slots = view.WithTag(GroupView::TagOf(hash));
+    const GroupSnapshot snapshot = group.Load();
+    SlotSet slots = snapshot.WithTag(GroupSnapshot::TagOf(hash));
     if (!slots.empty()) {
       std::byte* const element =
           slots_ +
-          (uint64_t{index} * GroupView::kSlots + slots.Take()) * slot_size_;
-      if (key.Equals(KeyOf(element)) && group.Validate(view)) [[likely]] {
+          (uint64_t{index} * GroupSnapshot::kSlots + slots.Take()) * slot_size_;
+      if (key.Equals(KeyOf(element)) && group.Validate(snapshot)) [[likely]] {
         return element;
       }
-    } else if (!view.has_overflow() && group.Validate(view)) [[likely]] {
+    } else if (!snapshot.has_overflow() && group.Validate(snapshot))
+        [[likely]] {
       return nullptr;
     }
     return FindWithCare(hash, key);
@@ -201,7 +202,7 @@ class LruTable {
     const uint32_t group = GroupOf(hash);
     groups_[group].PrefetchForChange();
     const std::byte* const first =
-        slots_ + uint64_t{group} * GroupView::kSlots * slot_size_;
+        slots_ + uint64_t{group} * GroupSnapshot::kSlots * slot_size_;
     for (uint32_t i = 0; i < 3; ++i) {
       __builtin_prefetch(first + i * P::kCacheLineSize, 1);
     }
@@ -214,7 +215,7 @@ class LruTable {
     const uint32_t group = GroupOf(hash);
     Found found = {{}, group, groups_[group].Load()};
     if (!MatchQuickly(found, hash, key)) [[unlikely]] {
-      found.place = Match(group, found.view, hash, key);
+      found.place = Match(group, found.snapshot, hash, key);
     }
     return found;
   }
@@ -227,7 +228,7 @@ class LruTable {
       ABSL_EXCLUSIVE_LOCK_FUNCTION(shard) {
     Found found = {{}, GroupOf(hash), shard.Load()};
     const bool matched = MatchQuickly(found, hash, key);
-    if (!LockAndCompare(shard, found.view) || !matched) [[unlikely]] {
+    if (!LockAndCompare(shard, found.snapshot) || !matched) [[unlikely]] {
       return FindWithCareLocked(shard, hash, key);
     }
     return found;
@@ -239,10 +240,10 @@ class LruTable {
   InsertLocked([[maybe_unused]] Shard& shard, const Found& found, uint64_t hash,
                Key key, const void* value, uint32_t node)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    GroupView view = found.view;
-    groups_[found.group].BeginWrite(view);
-    const uint32_t slot = Add(found.group, view, hash, key, value, node);
-    groups_[found.group].EndWrite(view);
+    GroupSnapshot snapshot = found.snapshot;
+    groups_[found.group].BeginWrite(snapshot);
+    const uint32_t slot = Add(found.group, snapshot, hash, key, value, node);
+    groups_[found.group].EndWrite(snapshot);
     return slot;
   }
 
@@ -253,11 +254,11 @@ class LruTable {
   ReplaceLocked([[maybe_unused]] Shard& shard, const Found& old, uint64_t hash,
                 Key key, const void* value, uint32_t node)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    GroupView view = old.view;
-    groups_[old.group].BeginWrite(view);
-    const uint32_t slot = Add(old.group, view, hash, key, value, node);
-    Drop(old.group, view, old.place.slot, GroupView::TagOf(hash));
-    groups_[old.group].EndWrite(view);
+    GroupSnapshot snapshot = old.snapshot;
+    groups_[old.group].BeginWrite(snapshot);
+    const uint32_t slot = Add(old.group, snapshot, hash, key, value, node);
+    Drop(old.group, snapshot, old.place.slot, GroupSnapshot::TagOf(hash));
+    groups_[old.group].EndWrite(snapshot);
     return slot;
   }
 
@@ -266,19 +267,19 @@ class LruTable {
   void WriteLocked([[maybe_unused]] Shard& shard, const Found& found,
                    Write write) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     Group& group = groups_[found.group];
-    group.BeginWrite(found.view);
+    group.BeginWrite(found.snapshot);
     write();
-    group.EndWrite(found.view);
+    group.EndWrite(found.snapshot);
   }
 
   ABSL_ATTRIBUTE_ALWAYS_INLINE void EraseLocked([[maybe_unused]] Shard& shard,
                                                 const Found& found,
                                                 uint64_t hash)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    GroupView view = found.view;
-    groups_[found.group].BeginWrite(view);
-    Drop(found.group, view, found.place.slot, GroupView::TagOf(hash));
-    groups_[found.group].EndWrite(view);
+    GroupSnapshot snapshot = found.snapshot;
+    groups_[found.group].BeginWrite(snapshot);
+    Drop(found.group, snapshot, found.place.slot, GroupSnapshot::TagOf(hash));
+    groups_[found.group].EndWrite(snapshot);
   }
 
   // Takes the element of `node` out of `slot`, after last(element), which runs
@@ -290,25 +291,26 @@ class LruTable {
     if (slot >= first_overflow_slot()) [[unlikely]] {
       return EraseFromChain(slot, node, last);
     }
-    Shard& shard = groups_[slot / GroupView::kSlots];
-    GroupView before = shard.Load();
+    Shard& shard = groups_[slot / GroupSnapshot::kSlots];
+    GroupSnapshot before = shard.Load();
     LockAndCompare(shard, before);
     WriterLock lock(shard, IsHeld());
-    GroupView view = before;
+    GroupSnapshot snapshot = before;
     std::byte* const element = slots_ + uint64_t{slot} * slot_size_;
-    if (!view.Clear(slot % GroupView::kSlots) || NodeOf(element) != node) {
+    if (!snapshot.Clear(slot % GroupSnapshot::kSlots) ||
+        NodeOf(element) != node) {
       return false;
     }
     last(element);
     shard.BeginWrite(before);
-    shard.EndWrite(view);
+    shard.EndWrite(snapshot);
     return true;
   }
 
   // Says that Erase(slot) will come.
   void PrepareToErase(uint32_t slot) const {
     if (slot < first_overflow_slot()) {
-      groups_[slot / GroupView::kSlots].PrefetchForChange();
+      groups_[slot / GroupSnapshot::kSlots].PrefetchForChange();
       __builtin_prefetch(ElementIn(slot));
     }
   }
@@ -332,10 +334,10 @@ class LruTable {
   // False means that there is nothing in `bucket`, for sure.
   bool MayHaveElements(uint64_t bucket) const {
     const Group& group = groups_[bucket / kBucketsPerGroup];
-    const GroupView view = group.Load();
+    const GroupSnapshot snapshot = group.Load();
     // A tag on its way from one half to the other is seen in neither.
-    return view.has_tags() || view.has_overflow() || view.changing() ||
-           !group.Validate(view);
+    return snapshot.has_tags() || snapshot.has_overflow() ||
+           snapshot.changing() || !group.Validate(snapshot);
   }
 
   // Calls visitor(place) for each element of `bucket`.
@@ -438,7 +440,7 @@ class LruTable {
   }
   // Overflow slots are numbered from 1 on, behind the others.
   uint32_t first_overflow_slot() const {
-    return static_cast<uint32_t>(group_count_ * GroupView::kSlots);
+    return static_cast<uint32_t>(group_count_ * GroupSnapshot::kSlots);
   }
 
   // Looks for `key` without a lock, and runs use(element) if it is there.
@@ -449,17 +451,17 @@ class LruTable {
                                             Use use) const {
     const uint32_t index = GroupOf(hash);
     const Group& group = groups_[index];
-    const GroupView view = group.Load();
-    if (view.changing()) [[unlikely]] {
+    const GroupSnapshot snapshot = group.Load();
+    if (snapshot.changing()) [[unlikely]] {
       return false;
     }
-    Found found = {{}, index, view};
+    Found found = {{}, index, snapshot};
     if (!MatchQuickly(found, hash, key)) [[unlikely]] {
-      found.place = Match(index, view, hash, key);
+      found.place = Match(index, snapshot, hash, key);
     }
     *element = found.place.element;
     if (*element != nullptr) use(*element);
-    return group.Validate(view);
+    return group.Validate(snapshot);
   }
 
   // Find, in all cases.
@@ -482,9 +484,9 @@ class LruTable {
   template <typename Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool MatchQuickly(Found& found, uint64_t hash,
                                                  Key key) const {
-    SlotSet slots = found.view.WithTag(GroupView::TagOf(hash));
-    if (slots.empty()) return !found.view.has_overflow();
-    const uint32_t slot = found.group * GroupView::kSlots + slots.Take();
+    SlotSet slots = found.snapshot.WithTag(GroupSnapshot::TagOf(hash));
+    if (slots.empty()) return !found.snapshot.has_overflow();
+    const uint32_t slot = found.group * GroupSnapshot::kSlots + slots.Take();
     std::byte* const element = slots_ + uint64_t{slot} * slot_size_;
     if (!key.Equals(KeyOf(element))) [[unlikely]] {
       return false;
@@ -495,23 +497,23 @@ class LruTable {
 
   // The same, in all cases.
   template <typename Key>
-  ABSL_ATTRIBUTE_NOINLINE Place Match(uint32_t group, GroupView view,
+  ABSL_ATTRIBUTE_NOINLINE Place Match(uint32_t group, GroupSnapshot snapshot,
                                       uint64_t hash, Key key) const {
     std::byte* const first =
-        slots_ + uint64_t{group} * GroupView::kSlots * slot_size_;
-    for (SlotSet slots = view.WithTag(GroupView::TagOf(hash));
+        slots_ + uint64_t{group} * GroupSnapshot::kSlots * slot_size_;
+    for (SlotSet slots = snapshot.WithTag(GroupSnapshot::TagOf(hash));
          !slots.empty();) {
       const uint32_t slot = slots.Take();
       std::byte* const element = first + slot * slot_size_;
       if (key.Equals(KeyOf(element))) {
-        return {element, group * GroupView::kSlots + slot};
+        return {element, group * GroupSnapshot::kSlots + slot};
       }
     }
-    return view.has_overflow() ? MatchChain(group, view, key) : Place{};
+    return snapshot.has_overflow() ? MatchChain(group, snapshot, key) : Place{};
   }
 
   template <typename Key>
-  Place MatchChain(uint32_t group, GroupView view, Key key) const {
+  Place MatchChain(uint32_t group, GroupSnapshot snapshot, Key key) const {
     uint32_t overflow = LoadLink(&chains_[group]);
     for (uint32_t steps = 1; overflow != 0; ++steps) {
       std::byte* const element = OverflowElement(overflow);
@@ -519,7 +521,8 @@ class LruTable {
         return {element, first_overflow_slot() + overflow};
       }
       // A reader may have strayed into another chain.
-      if (steps % kStepsBetweenChecks == 0 && !groups_[group].Validate(view)) {
+      if (steps % kStepsBetweenChecks == 0 &&
+          !groups_[group].Validate(snapshot)) {
         break;
       }
       overflow = LoadLink(LinkOf(overflow));
@@ -527,16 +530,17 @@ class LruTable {
     return {};
   }
 
-  // Locks a shard that was loaded as `view`. Returns whether it is the same
-  // still; `view` is what it is now.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE static bool LockAndCompare(Shard& shard,
-                                                          GroupView& view)
+  // Locks a shard that was loaded as `snapshot`. Returns whether it is the same
+  // still; `snapshot` is what it is now.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static bool LockAndCompare(
+      Shard& shard, GroupSnapshot& snapshot)
       ABSL_EXCLUSIVE_LOCK_FUNCTION(shard) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    if (shard.template TryLockAndLoad<typename P::BitLock>(view)) [[likely]] {
+    if (shard.template TryLockAndLoad<typename P::BitLock>(snapshot))
+        [[likely]] {
       return true;
     }
     shard.Lock();
-    view = shard.Load();
+    snapshot = shard.Load();
     return false;
   }
 
@@ -548,22 +552,23 @@ class LruTable {
   }
 
   // Puts an element into an empty slot of the group, or into its chain, and
-  // sets `view` to what the group is then. Returns the slot.
+  // sets `snapshot` to what the group is then. Returns the slot.
   // REQUIRES: the shard is locked, between BeginWrite and EndWrite of the
   // group.
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t Add(uint32_t group, GroupView& view,
+  ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t Add(uint32_t group,
+                                            GroupSnapshot& snapshot,
                                             uint64_t hash, Key key,
                                             const void* value, uint32_t node) {
-    SlotSet empty = view.Empty();
+    SlotSet empty = snapshot.Empty();
     if (empty.empty()) [[unlikely]] {
-      view.set_overflow(true);
+      snapshot.set_overflow(true);
       return AddToChain(group, key, value, node);
     }
     const uint32_t slot = empty.Take();
-    const uint32_t number = group * GroupView::kSlots + slot;
+    const uint32_t number = group * GroupSnapshot::kSlots + slot;
     Fill(slots_ + uint64_t{number} * slot_size_, key, value, node);
-    view.Toggle(slot, GroupView::TagOf(hash));
+    snapshot.Toggle(slot, GroupSnapshot::TagOf(hash));
     return number;
   }
 
@@ -580,13 +585,14 @@ class LruTable {
   }
 
   // Takes an element out of its group or chain. REQUIRES: as Add.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void Drop(uint32_t group, GroupView& view,
-                                         uint32_t slot, GroupView::Tag tag) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Drop(uint32_t group,
+                                         GroupSnapshot& snapshot, uint32_t slot,
+                                         GroupSnapshot::Tag tag) {
     if (slot >= first_overflow_slot()) [[unlikely]] {
       DropFromChain(group, slot - first_overflow_slot());
-      view.set_overflow(LoadLink(&chains_[group]) != 0);
+      snapshot.set_overflow(LoadLink(&chains_[group]) != 0);
     } else {
-      view.Toggle(slot % GroupView::kSlots, tag);
+      snapshot.Toggle(slot % GroupSnapshot::kSlots, tag);
     }
   }
 
@@ -611,10 +617,10 @@ class LruTable {
     });
     if (!found) return false;
     last(found.element);
-    GroupView view = groups_[group].Load();
-    groups_[group].BeginWrite(view);
-    Drop(group, view, slot, GroupView::kNoTag);
-    groups_[group].EndWrite(view);
+    GroupSnapshot snapshot = groups_[group].Load();
+    groups_[group].BeginWrite(snapshot);
+    Drop(group, snapshot, slot, GroupSnapshot::kNoTag);
+    groups_[group].EndWrite(snapshot);
     return true;
   }
 
@@ -630,13 +636,13 @@ class LruTable {
   // REQUIRES: the shard is locked.
   template <typename Visitor>
   void VisitGroup(uint64_t group, Visitor visitor) const {
-    const GroupView view = groups_[group].Load();
-    for (SlotSet slots = view.Occupied(); !slots.empty();) {
+    const GroupSnapshot snapshot = groups_[group].Load();
+    for (SlotSet slots = snapshot.Occupied(); !slots.empty();) {
       const uint32_t slot =
-          static_cast<uint32_t>(group * GroupView::kSlots + slots.Take());
+          static_cast<uint32_t>(group * GroupSnapshot::kSlots + slots.Take());
       visitor(Place{ElementIn(slot), slot});
     }
-    uint32_t overflow = view.has_overflow() ? LoadLink(&chains_[group]) : 0;
+    uint32_t overflow = snapshot.has_overflow() ? LoadLink(&chains_[group]) : 0;
     for (; overflow != 0; overflow = LoadLink(LinkOf(overflow))) {
       visitor(
           Place{OverflowElement(overflow), first_overflow_slot() + overflow});
