@@ -16,9 +16,9 @@
 //   2. A group of the first generation (5) is a shard: its lock (group_shard.h)
 //      is that of all keys with such a hash. What belongs to them changes under
 //      this lock, between BeginWrite and EndWrite of each group concerned.
-//   3. Free slots and credits are not the same: who has a credit may insert.
-//      Credits and elements are max_entries together, so max_entries is exact;
-//      see credits.h.
+//   3. Free slots and permits are not the same: who has a permit may insert.
+//      CachedQuota and elements are max_entries together, so max_entries is
+//      exact; see cached_quota.h.
 //   4. Replacing a value fills a free slot and moves the tag: a pointer to the
 //      old value shows the old bytes until its slot is taken again.
 //   5. Growing leaves every slot where it is. It adds a generation, a second
@@ -52,7 +52,7 @@
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
 #include "bpfmap/maps/internal/block.h"
-#include "bpfmap/maps/internal/hash/credits.h"
+#include "bpfmap/maps/internal/hash/cached_quota.h"
 #include "bpfmap/maps/internal/hash/group.h"
 #include "bpfmap/maps/internal/hash/group_shard.h"
 #include "bpfmap/maps/internal/hash/hash_function.h"
@@ -120,7 +120,7 @@ class GroupTable {
   static constexpr uint64_t MemoryNeeded(uint32_t key_size, uint32_t value_size,
                                          uint32_t max_entries) {
     const uint64_t slot_size = RoundUp8(key_size) + RoundUp8(value_size);
-    return Block<P>::PartSize(Credits<P>::MemoryNeeded(max_entries)) +
+    return Block<P>::PartSize(CachedQuota<P>::MemoryNeeded(max_entries)) +
            Block<P>::PartSize(OverflowSize(slot_size, max_entries)) +
            GenerationSize(slot_size, GroupsFor(max_entries, /*shards=*/1));
   }
@@ -130,14 +130,14 @@ class GroupTable {
   // REQUIRES: called once, with the max_entries of the constructor, before
   // anything else.
   bool Init(uint32_t max_entries, uint64_t attached = 0) {
-    const uint64_t credits_size = Credits<P>::MemoryNeeded(max_entries);
+    const uint64_t quota_size = CachedQuota<P>::MemoryNeeded(max_entries);
     const uint64_t overflow_size = OverflowSize(slot_size_, max_entries);
-    if (!block_.Allocate(Block<P>::PartSize(credits_size) +
+    if (!block_.Allocate(Block<P>::PartSize(quota_size) +
                          Block<P>::PartSize(overflow_size) + attached)) {
       return false;
     }
     attached_ = block_.Carve(attached);
-    credits_.Init(block_.Carve(credits_size), max_entries);
+    quota_.Init(block_.Carve(quota_size), max_entries);
     overflow_.Init(block_.Carve(overflow_size), kHeader + slot_size_,
                    max_entries);
     if (!AddGeneration(GroupsFor(max_entries, /*shards=*/1))) return false;
@@ -245,7 +245,7 @@ class GroupTable {
       return false;
     }
     if (HasGrown() || !allowed(static_cast<bool>(place)) ||
-        (!place && !credits_.Take())) [[unlikely]] {
+        (!place && !quota_.Acquire())) [[unlikely]] {
       place.group->UnlockUnchanged(place.snapshot);
       return false;
     }
@@ -277,7 +277,7 @@ class GroupTable {
     use(place);
     GroupSnapshot snapshot = place.snapshot;
     Drop(place, GroupSnapshot::TagOf(hash), snapshot);
-    credits_.Give();  // as in EraseLocked()
+    quota_.Release();  // as in EraseLocked()
     place.group->EndWrite(snapshot);
     return true;
   }
@@ -347,7 +347,7 @@ class GroupTable {
     place.group->EndWrite(place.snapshot);
   }
 
-  // Inserts a key that is absent. Returns false if there is no credit: unlock
+  // Inserts a key that is absent. Returns false if there is no permit: unlock
   // the shard, MakeRoom(), and look again.
   template <typename Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool InsertLocked(Shard& shard,
@@ -360,13 +360,13 @@ class GroupTable {
                                 ABSL_ATTRIBUTE_ALWAYS_INLINE { return value; });
   }
   // The same, with the value at make_value(), which is called if there is a
-  // credit.
+  // permit.
   template <typename Key, typename MakeValue>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool InsertMadeLocked(
       [[maybe_unused]] Shard& shard, const Place& place, uint64_t hash, Key key,
       MakeValue make_value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     GroupSnapshot snapshot = place.snapshot;
-    if (!credits_.Take()) [[unlikely]] {
+    if (!quota_.Acquire()) [[unlikely]] {
       return false;
     }
     const void* const value = make_value();
@@ -383,23 +383,23 @@ class GroupTable {
     place.group->BeginWrite(place.snapshot);
     GroupSnapshot snapshot = place.snapshot;
     Drop(place, GroupSnapshot::TagOf(hash), snapshot);
-    // After BeginWrite() and Drop(): who takes the credit finds an overflow
+    // After BeginWrite() and Drop(): who takes the permit finds an overflow
     // slot, and who sees what it was taken for sees this key no more. Before
     // EndWrite(): who sees that the key is gone finds room.
-    credits_.Give();
+    quota_.Release();
     place.group->EndWrite(snapshot);
   }
 
-  // Gathers credits for an insert. Returns false if there is none, and at the
+  // Drains the quota for an insert. Returns false if there is none, and at the
   // same time the key is absent: the table is full.
   template <typename Key>
   ABSL_ATTRIBUTE_NOINLINE bool MakeRoom(uint64_t hash, Key key) {
     bool room = false;
-    GatherCredits([&](uint32_t& credits) { room = credits > 0; });
+    DrainQuota([&](uint32_t& permits) { room = permits > 0; });
     if (room) return true;
     Shard& shard = ShardOf(hash);
     WriterLock lock(shard);
-    return FindLocked(shard, hash, key) || !credits_.Spent();
+    return FindLocked(shard, hash, key) || !quota_.IsExhausted();
   }
 
   // Parts of an element.
@@ -491,10 +491,10 @@ class GroupTable {
   // REQUIRES: no larger than what Init() or Grow() made room for.
   bool SetMaxEntries(uint32_t max_entries) {
     bool set = false;
-    GatherCredits([&](uint32_t& credits) {
-      const uint32_t elements = this->max_entries() - credits;
+    DrainQuota([&](uint32_t& permits) {
+      const uint32_t elements = this->max_entries() - permits;
       if (elements > max_entries) return;
-      credits = max_entries - elements;
+      permits = max_entries - elements;
       max_entries_.store(max_entries, std::memory_order_relaxed);
       set = true;
     });
@@ -542,7 +542,7 @@ class GroupTable {
     const uint64_t per_shard = shards * kElementsPerGroup;
     return (entries + per_shard - 1) / per_shard * shards;
   }
-  // There is an overflow slot for each credit. A writer that needs one more, to
+  // There is an overflow slot for each permit. A writer that needs one more, to
   // replace an element, is at work on a group with 12 elements that need none.
   static constexpr uint64_t OverflowSize(uint64_t slot_size,
                                          uint32_t max_entries) {
@@ -869,10 +869,10 @@ class GroupTable {
     return first;
   }
 
-  // See Credits::Gather().
+  // See CachedQuota::Drain().
   template <typename Use>
-  void GatherCredits(Use use) {
-    credits_.Gather([this] { WaitForShards(); }, use);
+  void DrainQuota(Use use) {
+    quota_.Drain([this] { WaitForShards(); }, use);
   }
 
   // Waits until every shard was unlocked once.
@@ -917,10 +917,10 @@ class GroupTable {
   int generation_count_ = 0;
 
   typename P::Memory& memory_;
-  Block<P> block_;  // of attached_, credits_ and overflow_
+  Block<P> block_;  // of attached_, quota_ and overflow_
   std::byte* attached_ = nullptr;
   const int bucket_bits_;
-  Credits<P> credits_;
+  CachedQuota<P> quota_;
   std::atomic<uint32_t> max_entries_{0};
   Slab<P> overflow_;
   OverflowSlots overflow_slots_;
