@@ -28,7 +28,7 @@
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/def_check.h"
 #include "bpfmap/maps/errno.h"
-#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/rules/array_index.h"
 #include "bpfmap/maps/internal/rules/generic_batch.h"
 #include "bpfmap/maps/internal/rules/inner_maps.h"
@@ -51,7 +51,7 @@ class ArrayOfMaps final : public LocalMap {
   // `memory` and `descriptors` must outlive the map.
   ArrayOfMaps(const MapDef& def, Memory* memory,
               const MapDescriptors* descriptors = &OpenMaps::OfProcess())
-      : def_(def), rights_(def), inner_maps_(*descriptors), block_(*memory) {}
+      : def_(def), rights_(def), inner_maps_(*descriptors), arena_(*memory) {}
   explicit ArrayOfMaps(const MapDef& def)
       : ArrayOfMaps(def, &P::DefaultMemory()) {}
   ArrayOfMaps(const ArrayOfMaps&) = delete;
@@ -68,8 +68,8 @@ class ArrayOfMaps final : public LocalMap {
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
-    return internal::Block<P>::PartSize(uint64_t{def.max_entries} *
-                                        sizeof(Slot));
+    return internal::Arena<P>::AlignedSize(uint64_t{def.max_entries} *
+                                           sizeof(Slot));
   }
 
   // Makes the map usable. Errors of Check(), and these; the map may then only
@@ -83,9 +83,9 @@ class ArrayOfMaps final : public LocalMap {
     if (!check_) check_ = inner_maps_.SetTemplate(def_.inner_map_fd);
     if (!check_) check_ = CheckNameAndNoLock(def_);
     if (check_) return check_.error;
-    if (!block_.Allocate(MemoryNeeded(def_))) return Errno::kNoMem;
+    if (!arena_.Allocate(MemoryNeeded(def_))) return Errno::kNoMem;
     slots_ = reinterpret_cast<Slot*>(
-        block_.Carve(uint64_t{def_.max_entries} * sizeof(Slot)));
+        arena_.Take(uint64_t{def_.max_entries} * sizeof(Slot)));
     return Errno::kOk;
   }
 
@@ -226,7 +226,7 @@ class ArrayOfMaps final : public LocalMap {
   DefCheck check_;
   UserRights rights_;
   InnerMaps inner_maps_;
-  internal::Block<P> block_;
+  internal::Arena<P> arena_;
   Slot* slots_ = nullptr;
   typename P::Lock lock_;  // of writers
   std::unordered_map<uint32_t, std::shared_ptr<LocalMap>> references_

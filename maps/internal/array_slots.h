@@ -19,8 +19,8 @@
 
 #include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
-#include "bpfmap/maps/internal/block.h"
 #include "bpfmap/maps/internal/seq_lock.h"
 #include "bpfmap/maps/internal/slab.h"
 #include "bpfmap/maps/internal/value_layout.h"
@@ -35,13 +35,13 @@ class ArraySlots {
   ArraySlots(typename P::Memory& memory, ValueLayout value)
       : value_(value),
         one_store_(value.IsOneStore()),
-        block_(memory),
+        arena_(memory),
         slots_(memory) {}
 
   // Bytes that Init() takes from the memory.
   static constexpr uint64_t MemoryNeeded(uint32_t value_size, uint32_t size) {
-    return Block<P>::PartSize(StripedSeqLocks<P>::MemoryNeeded(size)) +
-           Block<P>::PartSize(
+    return Arena<P>::AlignedSize(StripedSeqLocks<P>::MemoryNeeded(size)) +
+           Arena<P>::AlignedSize(
                Slab<P>::MemoryNeeded(RoundUp8(value_size), size));
   }
 
@@ -49,11 +49,11 @@ class ArraySlots {
   // REQUIRES: called once, before anything else.
   bool Init(uint32_t size) {
     const uint64_t slot_size = RoundUp8(value_.size());
-    if (!block_.Allocate(MemoryNeeded(value_.size(), size))) return false;
+    if (!arena_.Allocate(MemoryNeeded(value_.size(), size))) return false;
     // Elements first: whoever maps this memory finds them at its start.
-    slots_.Init(block_.Carve(Slab<P>::MemoryNeeded(slot_size, size)), slot_size,
+    slots_.Init(arena_.Take(Slab<P>::MemoryNeeded(slot_size, size)), slot_size,
                 size);
-    seq_locks_.Init(block_.Carve(StripedSeqLocks<P>::MemoryNeeded(size)), size);
+    seq_locks_.Init(arena_.Take(StripedSeqLocks<P>::MemoryNeeded(size)), size);
     ever_used_ = size;
     size_.store(size, std::memory_order_relaxed);
     return true;
@@ -136,7 +136,7 @@ class ArraySlots {
  private:
   const ValueLayout value_;
   const bool one_store_;
-  Block<P> block_;
+  Arena<P> arena_;
   StripedSeqLocks<P> seq_locks_;
   Slab<P> slots_;
   std::atomic<uint32_t> size_{0};

@@ -20,7 +20,7 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/per_cpu_slots.h"
 #include "bpfmap/maps/internal/seq_lock.h"
 #include "bpfmap/maps/internal/value_layout.h"
@@ -35,14 +35,14 @@ class PerCpuArraySlots {
   PerCpuArraySlots(typename P::Memory& memory, uint32_t value_size, int cpus)
       : value_size_(value_size),
         one_store_(ValueLayout(value_size, ValueLayout::kNoLock).IsOneStore()),
-        block_(memory),
+        arena_(memory),
         slots_(value_size, cpus) {}
 
   // Bytes that Init() takes from the memory.
   static constexpr uint64_t MemoryNeeded(uint32_t value_size, uint32_t size,
                                          int cpus) {
-    return Block<P>::PartSize(StripedSeqLocks<P>::MemoryNeeded(size)) +
-           Block<P>::PartSize(StripedSeqLocks<P>::MemoryNeeded(cpus)) +
+    return Arena<P>::AlignedSize(StripedSeqLocks<P>::MemoryNeeded(size)) +
+           Arena<P>::AlignedSize(StripedSeqLocks<P>::MemoryNeeded(cpus)) +
            PerCpuSlots<P>::MemoryNeeded(value_size, size, cpus);
   }
 
@@ -50,12 +50,12 @@ class PerCpuArraySlots {
   // REQUIRES: called once, before anything else.
   bool Init(uint32_t size) {
     const int cpus = slots_.cpus();
-    if (!block_.Allocate(MemoryNeeded(value_size_, size, cpus))) return false;
-    seq_locks_.Init(block_.Carve(StripedSeqLocks<P>::MemoryNeeded(size)), size);
-    cpu_seq_locks_.Init(block_.Carve(StripedSeqLocks<P>::MemoryNeeded(cpus)),
+    if (!arena_.Allocate(MemoryNeeded(value_size_, size, cpus))) return false;
+    seq_locks_.Init(arena_.Take(StripedSeqLocks<P>::MemoryNeeded(size)), size);
+    cpu_seq_locks_.Init(arena_.Take(StripedSeqLocks<P>::MemoryNeeded(cpus)),
                         cpus);
     slots_.Init(
-        block_.Carve(PerCpuSlots<P>::MemoryNeeded(value_size_, size, cpus)),
+        arena_.Take(PerCpuSlots<P>::MemoryNeeded(value_size_, size, cpus)),
         size);
     return true;
   }
@@ -131,7 +131,7 @@ class PerCpuArraySlots {
 
   const uint32_t value_size_;
   const bool one_store_;
-  Block<P> block_;
+  Arena<P> arena_;
   StripedSeqLocks<P> seq_locks_;      // of elements
   StripedSeqLocks<P> cpu_seq_locks_;  // of CPUs
   PerCpuSlots<P> slots_;

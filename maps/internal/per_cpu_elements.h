@@ -20,7 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/per_cpu_slots.h"
 #include "bpfmap/maps/internal/slot_allocator.h"
 #include "bpfmap/profiles/profile.h"
@@ -36,7 +36,7 @@ class PerCpuElements {
   PerCpuElements(uint32_t value_size, int cpus)
       : numbers_(0), slots_(value_size, cpus) {}
 
-  // Bytes of the block that Init() is given, which are a part of a Block.
+  // Bytes of the block that Init() is given, which are a part of an Arena.
   static constexpr uint64_t MemoryNeeded(uint32_t value_size,
                                          uint32_t max_entries, int cpus) {
     return LinksSize(max_entries) +
@@ -69,7 +69,7 @@ class PerCpuElements {
 
  private:
   static constexpr uint64_t LinksSize(uint32_t max_entries) {
-    return Block<P>::PartSize(uint64_t{max_entries} * sizeof(uint32_t));
+    return Arena<P>::AlignedSize(uint64_t{max_entries} * sizeof(uint32_t));
   }
 
   // Counts nothing against a limit: that is up to the table.

@@ -22,8 +22,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
-#include "bpfmap/maps/internal/block.h"
 #include "bpfmap/profiles/profile.h"
 
 namespace bpfmap::internal {
@@ -41,7 +41,7 @@ class PerCpuSlots {
   PerCpuSlots(const PerCpuSlots&) = delete;
   PerCpuSlots& operator=(const PerCpuSlots&) = delete;
 
-  // Bytes of the block that Init() is given, which are a part of a Block.
+  // Bytes of the block that Init() is given, which are a part of an Arena.
   static constexpr uint64_t MemoryNeeded(uint32_t value_size, uint64_t elements,
                                          int cpus) {
     return AreaSize(RoundUp8(value_size), elements) * cpus;
@@ -100,7 +100,7 @@ class PerCpuSlots {
 
  private:
   static constexpr uint64_t AreaSize(uint64_t slice_size, uint64_t elements) {
-    return Block<P>::PartSize(slice_size * elements);
+    return Arena<P>::AlignedSize(slice_size * elements);
   }
 
   const uint32_t value_size_;

@@ -57,8 +57,8 @@
 #include <cstring>
 
 #include "absl/base/thread_annotations.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
-#include "bpfmap/maps/internal/block.h"
 #include "bpfmap/maps/internal/prefix.h"
 #include "bpfmap/maps/internal/seq_lock.h"
 #include "bpfmap/maps/internal/slab.h"
@@ -90,7 +90,7 @@ class PrefixTrie {
         value_(value),
         max_entries_(max_entries),
         entrance_bits_(EntranceBits(data_size, max_entries)),
-        block_(memory),
+        arena_(memory),
         nodes_(memory),
         values_(memory) {}
   PrefixTrie(const PrefixTrie&) = delete;
@@ -101,24 +101,24 @@ class PrefixTrie {
                                          uint32_t value_size,
                                          uint32_t max_entries) {
     const uint64_t entries = FirstEntries(data_size, value_size, max_entries);
-    return Block<P>::PartSize(EntrancesSize(data_size, max_entries)) +
-           Block<P>::PartSize(NodesSize(data_size, entries)) +
-           Block<P>::PartSize(ValuesSize(value_size, entries));
+    return Arena<P>::AlignedSize(EntrancesSize(data_size, max_entries)) +
+           Arena<P>::AlignedSize(NodesSize(data_size, entries)) +
+           Arena<P>::AlignedSize(ValuesSize(value_size, entries));
   }
 
   // Returns false if there is no memory; nothing is then taken.
   // REQUIRES: called once, before anything else.
   bool Init() {
     const uint32_t value_size = value_.size();
-    if (!block_.Allocate(MemoryNeeded(data_size_, value_size, max_entries_))) {
+    if (!arena_.Allocate(MemoryNeeded(data_size_, value_size, max_entries_))) {
       return false;
     }
     const uint64_t entries = FirstEntries(data_size_, value_size, max_entries_);
     entrances_ = reinterpret_cast<uint32_t*>(
-        block_.Carve(EntrancesSize(data_size_, max_entries_)));
-    nodes_.Init(block_.Carve(NodesSize(data_size_, entries)),
+        arena_.Take(EntrancesSize(data_size_, max_entries_)));
+    nodes_.Init(arena_.Take(NodesSize(data_size_, entries)),
                 NodeSize(data_size_), NodesFor(entries));
-    values_.Init(block_.Carve(ValuesSize(value_size, entries)),
+    values_.Init(arena_.Take(ValuesSize(value_size, entries)),
                  ValueSize(value_size), ValuesFor(entries));
     return true;
   }
@@ -535,7 +535,7 @@ class PrefixTrie {
   const uint32_t max_entries_;
   const uint32_t entrance_bits_;  // 0: there are none
 
-  Block<P> block_;
+  Arena<P> arena_;
   uint32_t* entrances_ = nullptr;  // touched through links only
   mutable SeqLock<P> seq_lock_;
   uint32_t root_ = 0;  // touched through links only

@@ -18,8 +18,8 @@
 #include <new>
 
 #include "absl/base/thread_annotations.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
-#include "bpfmap/maps/internal/block.h"
 #include "bpfmap/maps/internal/seq_lock.h"
 #include "bpfmap/maps/internal/slab.h"
 #include "bpfmap/maps/internal/slot_pool.h"
@@ -32,7 +32,7 @@ template <Profile P>
 class StackTable {
  public:
   explicit StackTable(typename P::Memory& memory)
-      : block_(memory), places_(memory) {}
+      : arena_(memory), places_(memory) {}
   StackTable(const StackTable&) = delete;
   StackTable& operator=(const StackTable&) = delete;
 
@@ -43,8 +43,8 @@ class StackTable {
   // Bytes that Init() takes from the memory.
   static constexpr uint64_t MemoryNeeded(uint32_t data_size,
                                          uint32_t max_entries) {
-    return Block<P>::PartSize(BucketsFor(max_entries) * sizeof(uint32_t)) +
-           Block<P>::PartSize(
+    return Arena<P>::AlignedSize(BucketsFor(max_entries) * sizeof(uint32_t)) +
+           Arena<P>::AlignedSize(
                Slab<P>::MemoryNeeded(kDataOffset + data_size, max_entries));
   }
 
@@ -52,14 +52,14 @@ class StackTable {
   // Returns false if there is no memory. REQUIRES: called once, before anything
   // else.
   bool Init(uint32_t data_size, uint32_t max_entries) {
-    if (!block_.Allocate(MemoryNeeded(data_size, max_entries))) return false;
+    if (!arena_.Allocate(MemoryNeeded(data_size, max_entries))) return false;
     data_size_ = data_size;
     WriterLock lock(seq_lock_);
     places_left_ = max_entries;
     buckets_count_ = BucketsFor(max_entries);
-    buckets_ = block_.Carve(buckets_count_ * sizeof(uint32_t));
+    buckets_ = arena_.Take(buckets_count_ * sizeof(uint32_t));
     const uint64_t place_size = kDataOffset + data_size;
-    places_.Init(block_.Carve(Slab<P>::MemoryNeeded(place_size, max_entries)),
+    places_.Init(arena_.Take(Slab<P>::MemoryNeeded(place_size, max_entries)),
                  place_size, max_entries);
     return true;
   }
@@ -181,7 +181,7 @@ class StackTable {
   }
 
   // Constant after Init().
-  Block<P> block_;
+  Arena<P> arena_;
   uint32_t data_size_ = 0;
   uint64_t buckets_count_ = 0;
   std::byte* buckets_ = nullptr;  // of each, the number of a place, or kNone

@@ -51,8 +51,8 @@
 #include <limits>
 
 #include "absl/base/thread_annotations.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
-#include "bpfmap/maps/internal/block.h"
 #include "bpfmap/maps/internal/hash/hash_function.h"
 #include "bpfmap/maps/internal/hash/key.h"
 #include "bpfmap/maps/internal/seq_lock.h"
@@ -86,7 +86,7 @@ class ChainTable {
         value_(value),
         value_offset_(kKeyOffset + RoundUp8(key_size)),
         hash_(seed),
-        block_(memory),
+        arena_(memory),
         slots_(memory),
         allocator_(max_entries) {}
   ~ChainTable() {
@@ -101,29 +101,29 @@ class ChainTable {
   // Bytes that Init() takes from the memory.
   static constexpr uint64_t MemoryNeeded(uint32_t key_size, uint32_t value_size,
                                          uint32_t max_entries) {
-    return Block<P>::PartSize(Shards::MemoryNeeded(max_entries)) +
-           Block<P>::PartSize(HeadsSize(max_entries)) +
-           Block<P>::PartSize(
+    return Arena<P>::AlignedSize(Shards::MemoryNeeded(max_entries)) +
+           Arena<P>::AlignedSize(HeadsSize(max_entries)) +
+           Arena<P>::AlignedSize(
                SlotsSize(SlotSize(key_size, value_size), max_entries));
   }
 
   // Returns false if there is no memory; nothing is then taken. With
-  // `attached`, as many bytes more, a part of a Block, are taken for the
+  // `attached`, as many bytes more, a part of an Arena, are taken for the
   // caller's own use. REQUIRES: called once, with the max_entries of the
   // constructor, before anything else.
   bool Init(uint32_t max_entries, uint64_t attached = 0) {
     const uint64_t slot_size = SlotSize(key_size_, value_.size());
-    if (!block_.Allocate(MemoryNeeded(key_size_, value_.size(), max_entries) +
+    if (!arena_.Allocate(MemoryNeeded(key_size_, value_.size(), max_entries) +
                          attached)) {
       return false;
     }
-    attached_ = block_.Carve(attached);
-    shards_.Init(block_.Carve(Shards::MemoryNeeded(max_entries)), max_entries);
+    attached_ = arena_.Take(attached);
+    shards_.Init(arena_.Take(Shards::MemoryNeeded(max_entries)), max_entries);
     chains_[0].bits = BitsFor(max_entries);
     chains_[0].heads =
-        reinterpret_cast<uint32_t*>(block_.Carve(HeadsSize(max_entries)));
+        reinterpret_cast<uint32_t*>(arena_.Take(HeadsSize(max_entries)));
     current_.store(&chains_[0], std::memory_order_relaxed);
-    slots_.Init(block_.Carve(SlotsSize(slot_size, max_entries)), slot_size,
+    slots_.Init(arena_.Take(SlotsSize(slot_size, max_entries)), slot_size,
                 SlotsFor(max_entries, shards_.count()));
     return true;
   }
@@ -559,7 +559,7 @@ class ChainTable {
   const uint64_t value_offset_;
   const HashFunction hash_;
 
-  Block<P> block_;
+  Arena<P> arena_;
   std::byte* attached_ = nullptr;
   Shards shards_;
   Slab<P> slots_;

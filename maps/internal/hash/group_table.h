@@ -50,8 +50,8 @@
 
 #include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
-#include "bpfmap/maps/internal/block.h"
 #include "bpfmap/maps/internal/hash/cached_quota.h"
 #include "bpfmap/maps/internal/hash/group.h"
 #include "bpfmap/maps/internal/hash/group_shard.h"
@@ -102,7 +102,7 @@ class GroupTable {
         slot_size_(RoundUp8(key_size) + RoundUp8(value.size())),
         hash_(seed),
         memory_(memory),
-        block_(memory),
+        arena_(memory),
         bucket_bits_(BucketBitsFor(max_entries)),
         overflow_(memory),
         overflow_slots_(0) {}
@@ -120,25 +120,25 @@ class GroupTable {
   static constexpr uint64_t MemoryNeeded(uint32_t key_size, uint32_t value_size,
                                          uint32_t max_entries) {
     const uint64_t slot_size = RoundUp8(key_size) + RoundUp8(value_size);
-    return Block<P>::PartSize(CachedQuota<P>::MemoryNeeded(max_entries)) +
-           Block<P>::PartSize(OverflowSize(slot_size, max_entries)) +
+    return Arena<P>::AlignedSize(CachedQuota<P>::MemoryNeeded(max_entries)) +
+           Arena<P>::AlignedSize(OverflowSize(slot_size, max_entries)) +
            GenerationSize(slot_size, GroupsFor(max_entries, /*shards=*/1));
   }
 
   // Returns false if there is no memory. With `attached`, as many bytes more, a
-  // part of a Block, are taken for the caller's own use.
+  // part of an Arena, are taken for the caller's own use.
   // REQUIRES: called once, with the max_entries of the constructor, before
   // anything else.
   bool Init(uint32_t max_entries, uint64_t attached = 0) {
     const uint64_t quota_size = CachedQuota<P>::MemoryNeeded(max_entries);
     const uint64_t overflow_size = OverflowSize(slot_size_, max_entries);
-    if (!block_.Allocate(Block<P>::PartSize(quota_size) +
-                         Block<P>::PartSize(overflow_size) + attached)) {
+    if (!arena_.Allocate(Arena<P>::AlignedSize(quota_size) +
+                         Arena<P>::AlignedSize(overflow_size) + attached)) {
       return false;
     }
-    attached_ = block_.Carve(attached);
-    quota_.Init(block_.Carve(quota_size), max_entries);
-    overflow_.Init(block_.Carve(overflow_size), kHeader + slot_size_,
+    attached_ = arena_.Take(attached);
+    quota_.Init(arena_.Take(quota_size), max_entries);
+    overflow_.Init(arena_.Take(overflow_size), kHeader + slot_size_,
                    max_entries);
     if (!AddGeneration(GroupsFor(max_entries, /*shards=*/1))) return false;
     max_entries_.store(max_entries, std::memory_order_relaxed);
@@ -550,9 +550,9 @@ class GroupTable {
   }
   static constexpr uint64_t GenerationSize(uint64_t slot_size,
                                            uint64_t groups) {
-    return Block<P>::PartSize(groups * sizeof(Group)) +
-           Block<P>::PartSize(groups * GroupSnapshot::kSlots * slot_size) +
-           Block<P>::PartSize(groups * sizeof(uint32_t));
+    return Arena<P>::AlignedSize(groups * sizeof(Group)) +
+           Arena<P>::AlignedSize(groups * GroupSnapshot::kSlots * slot_size) +
+           Arena<P>::AlignedSize(groups * sizeof(uint32_t));
   }
 
   static uint32_t GroupOf(const Generation& generation, uint64_t hash) {
@@ -895,10 +895,10 @@ class GroupTable {
     if (added.slots == nullptr) return false;
     std::byte* const group_block =
         added.slots +
-        Block<P>::PartSize(groups * GroupSnapshot::kSlots * slot_size_);
+        Arena<P>::AlignedSize(groups * GroupSnapshot::kSlots * slot_size_);
     added.groups = reinterpret_cast<Shard*>(group_block);
     added.chains = reinterpret_cast<uint32_t*>(
-        group_block + Block<P>::PartSize(groups * sizeof(Group)));
+        group_block + Arena<P>::AlignedSize(groups * sizeof(Group)));
     Generation* const slot = &generations_[generation_count_++];
     *slot = added;
     slot->groups_of_shard = groups / generations_[0].group_count;
@@ -917,7 +917,7 @@ class GroupTable {
   int generation_count_ = 0;
 
   typename P::Memory& memory_;
-  Block<P> block_;  // of attached_, quota_ and overflow_
+  Arena<P> arena_;  // of attached_, quota_ and overflow_
   std::byte* attached_ = nullptr;
   const int bucket_bits_;
   CachedQuota<P> quota_;

@@ -42,7 +42,7 @@
 
 #include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
-#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/lru/lru_list.h"
 #include "bpfmap/maps/internal/lru/lru_lists.h"
 #include "bpfmap/maps/internal/lru/lru_nodes.h"
@@ -77,7 +77,7 @@ class LinuxLru {
         cpus_(static_cast<uint32_t>(PossibleCpus())),
         batch_(std::clamp(table.node_count() / cpus_ / 2, 1U, kMaxBatch)),
         nodes_(memory),
-        block_(memory),
+        arena_(memory),
         common_(nodes_, kMaxBatch) {}
   LinuxLru(const LinuxLru&) = delete;
   LinuxLru& operator=(const LinuxLru&) = delete;
@@ -90,16 +90,16 @@ class LinuxLru {
   // Returns false if there is no memory. REQUIRES: called once.
   bool Init() {
     const uint32_t count = table_.node_count();
-    if (!nodes_.Init(count) || !block_.Allocate(OwnMemory(count, kind_))) {
+    if (!nodes_.Init(count) || !arena_.Allocate(OwnMemory(count, kind_))) {
       return false;
     }
     if (kind_ == Kind::kCommon) {
-      cpu_ = reinterpret_cast<Cpu*>(block_.Carve(cpus_ * sizeof(Cpu)));
+      cpu_ = reinterpret_cast<Cpu*>(arena_.Take(cpus_ * sizeof(Cpu)));
       for (uint32_t i = 0; i < cpus_; ++i) new (&cpu_[i]) Cpu(nodes_, i);
       InitLists(common_, 1, count, kReserve);
       return true;
     }
-    own_ = reinterpret_cast<OwnLists*>(block_.Carve(cpus_ * sizeof(OwnLists)));
+    own_ = reinterpret_cast<OwnLists*>(arena_.Take(cpus_ * sizeof(OwnLists)));
     const uint32_t part = count / cpus_;
     for (uint32_t i = 0; i < cpus_; ++i) {
       OwnLists& own = *new (&own_[i]) OwnLists(nodes_, kOwnBatch);
@@ -196,18 +196,18 @@ class LinuxLru {
   static uint64_t OwnMemory(uint32_t count, Kind kind) {
     const uint64_t cpus = PossibleCpus();
     if (kind == Kind::kCommon) {
-      return Block<P>::PartSize(cpus * sizeof(Cpu)) +
-             Block<P>::PartSize(LruLists<P>::MemoryNeeded(count, kReserve));
+      return Arena<P>::AlignedSize(cpus * sizeof(Cpu)) +
+             Arena<P>::AlignedSize(LruLists<P>::MemoryNeeded(count, kReserve));
     }
-    return Block<P>::PartSize(cpus * sizeof(OwnLists)) +
-           cpus * Block<P>::PartSize(
+    return Arena<P>::AlignedSize(cpus * sizeof(OwnLists)) +
+           cpus * Arena<P>::AlignedSize(
                       LruLists<P>::MemoryNeeded(count / cpus, kOwnReserve));
   }
 
   void InitLists(OwnLists& own, uint32_t first, uint32_t count,
                  uint32_t reserve) {
     WriterLock lock(own.lock);
-    own.lists.Init(block_.Carve(LruLists<P>::MemoryNeeded(count, reserve)),
+    own.lists.Init(arena_.Take(LruLists<P>::MemoryNeeded(count, reserve)),
                    first, count, reserve);
   }
 
@@ -499,7 +499,7 @@ class LinuxLru {
   const uint32_t cpus_;
   const uint32_t batch_;
   LruNodes<P> nodes_;
-  Block<P> block_;
+  Arena<P> arena_;
   Cpu* cpu_ = nullptr;       // with kCommon: one for each CPU
   OwnLists* own_ = nullptr;  // with kPerCpu: one for each CPU
   OwnLists common_;          // with kCommon

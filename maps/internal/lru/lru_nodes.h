@@ -12,7 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/profiles/profile.h"
 
 namespace bpfmap::internal {
@@ -33,21 +33,22 @@ struct Node {
 template <Profile P>
 class LruNodes {
  public:
-  explicit LruNodes(typename P::Memory& memory) : block_(memory) {}
+  explicit LruNodes(typename P::Memory& memory) : arena_(memory) {}
 
   // Bytes that Init() takes from the memory, for nodes 1 to `count`.
   static constexpr uint64_t MemoryNeeded(uint32_t count) {
     const uint64_t end = uint64_t{count} + 1;
-    return 2 * Block<P>::PartSize(end) + Block<P>::PartSize(end * sizeof(Node));
+    return 2 * Arena<P>::AlignedSize(end) +
+           Arena<P>::AlignedSize(end * sizeof(Node));
   }
 
   // Returns false if there is no memory.
   bool Init(uint32_t count) {
-    if (!block_.Allocate(MemoryNeeded(count))) return false;
+    if (!arena_.Allocate(MemoryNeeded(count))) return false;
     const uint64_t end = uint64_t{count} + 1;
-    used_ = reinterpret_cast<uint8_t*>(block_.Carve(end));
-    lists_ = reinterpret_cast<uint8_t*>(block_.Carve(end));
-    nodes_ = reinterpret_cast<Node*>(block_.Carve(end * sizeof(Node)));
+    used_ = reinterpret_cast<uint8_t*>(arena_.Take(end));
+    lists_ = reinterpret_cast<uint8_t*>(arena_.Take(end));
+    nodes_ = reinterpret_cast<Node*>(arena_.Take(end * sizeof(Node)));
     return true;
   }
 
@@ -84,7 +85,7 @@ class LruNodes {
   void Prefetch(uint32_t node) const { __builtin_prefetch(&nodes_[node], 1); }
 
  private:
-  Block<P> block_;
+  Arena<P> arena_;
   uint8_t* used_ = nullptr;
   uint8_t* lists_ = nullptr;
   Node* nodes_ = nullptr;

@@ -42,8 +42,8 @@
 
 #include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
-#include "bpfmap/maps/internal/block.h"
 #include "bpfmap/maps/internal/hash/group.h"
 #include "bpfmap/maps/internal/hash/group_shard.h"
 #include "bpfmap/maps/internal/hash/hash_function.h"
@@ -87,7 +87,7 @@ class LruTable {
         node_count_(nodes),
         group_count_(GroupsFor(nodes)),
         hash_(seed),
-        block_(memory),
+        arena_(memory),
         overflow_slots_(0) {}
   LruTable(const LruTable&) = delete;
   LruTable& operator=(const LruTable&) = delete;
@@ -98,25 +98,26 @@ class LruTable {
                                          uint32_t nodes) {
     const uint64_t slot_size = SlotSize(key_size, value_size);
     const uint64_t groups = GroupsFor(nodes);
-    return Block<P>::PartSize(groups * sizeof(Shard)) +
-           Block<P>::PartSize(groups * sizeof(uint32_t)) +
-           Block<P>::PartSize(groups * GroupSnapshot::kSlots * slot_size) +
-           Block<P>::PartSize(OverflowSlotsFor(nodes) * (kHeader + slot_size));
+    return Arena<P>::AlignedSize(groups * sizeof(Shard)) +
+           Arena<P>::AlignedSize(groups * sizeof(uint32_t)) +
+           Arena<P>::AlignedSize(groups * GroupSnapshot::kSlots * slot_size) +
+           Arena<P>::AlignedSize(OverflowSlotsFor(nodes) *
+                                 (kHeader + slot_size));
   }
 
   // Returns false if there is no memory.
   // REQUIRES: called once, before anything else.
   bool Init() {
-    if (!block_.Allocate(MemoryNeeded(key_size_, value_size_, node_count_))) {
+    if (!arena_.Allocate(MemoryNeeded(key_size_, value_size_, node_count_))) {
       return false;
     }
     groups_ =
-        reinterpret_cast<Shard*>(block_.Carve(group_count_ * sizeof(Shard)));
+        reinterpret_cast<Shard*>(arena_.Take(group_count_ * sizeof(Shard)));
     chains_ = reinterpret_cast<uint32_t*>(
-        block_.Carve(group_count_ * sizeof(uint32_t)));
-    slots_ = block_.Carve(group_count_ * GroupSnapshot::kSlots * slot_size_);
+        arena_.Take(group_count_ * sizeof(uint32_t)));
+    slots_ = arena_.Take(group_count_ * GroupSnapshot::kSlots * slot_size_);
     overflow_ =
-        block_.Carve(OverflowSlotsFor(node_count_) * (kHeader + slot_size_));
+        arena_.Take(OverflowSlotsFor(node_count_) * (kHeader + slot_size_));
     return true;
   }
 
@@ -687,7 +688,7 @@ class LruTable {
   std::byte* slots_ = nullptr;
   uint32_t* chains_ = nullptr;  // numbers of overflow slots, 0 for none
   std::byte* overflow_ = nullptr;
-  Block<P> block_;
+  Arena<P> arena_;
   OverflowSlots overflow_slots_;
 };
 

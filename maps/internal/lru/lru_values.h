@@ -16,7 +16,7 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/lru/eviction_callback.h"
 #include "bpfmap/maps/internal/lru/lru_table.h"
 #include "bpfmap/maps/internal/per_cpu_slots.h"
@@ -67,7 +67,7 @@ class LruPerCpuValues {
       : table_(table),
         value_size_(value_size),
         on_eviction_(on_eviction),
-        block_(memory),
+        arena_(memory),
         slots_(value_size, PossibleCpusOf<P>()) {}
 
   static constexpr uint64_t SizeInTable(uint32_t) { return 0; }
@@ -80,10 +80,10 @@ class LruPerCpuValues {
     const uint64_t size = MemoryNeeded(value_size_, table_.node_count());
     const uint64_t copy_size =
         on_eviction_.function == nullptr ? 0 : slots_.user_value_size();
-    if (!block_.Allocate(size + Block<P>::PartSize(copy_size))) return false;
-    slots_.Init(block_.Carve(size), table_.node_count());
+    if (!arena_.Allocate(size + Arena<P>::AlignedSize(copy_size))) return false;
+    slots_.Init(arena_.Take(size), table_.node_count());
     WriterLock lock(evicted_lock_);
-    evicted_ = block_.Carve(copy_size);
+    evicted_ = arena_.Take(copy_size);
     return true;
   }
 
@@ -132,7 +132,7 @@ class LruPerCpuValues {
   LruTable<P>& table_;
   const uint32_t value_size_;
   const EvictionCallback on_eviction_;
-  Block<P> block_;
+  Arena<P> arena_;
   PerCpuSlots<P> slots_;
   typename P::Lock evicted_lock_;
   std::byte* evicted_ ABSL_GUARDED_BY(evicted_lock_) = nullptr;

@@ -22,7 +22,7 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/lru/lru_list.h"
 #include "bpfmap/maps/internal/lru/lru_nodes.h"
 #include "bpfmap/profiles/profile.h"
@@ -36,7 +36,7 @@ class StrictLru {
   // `node_count` is one more than there may be elements. `memory` must outlive
   // it.
   StrictLru(uint32_t node_count, typename P::Memory& memory)
-      : node_count_(node_count), nodes_(memory), block_(memory) {}
+      : node_count_(node_count), nodes_(memory), arena_(memory) {}
   StrictLru(const StrictLru&) = delete;
   StrictLru& operator=(const StrictLru&) = delete;
 
@@ -47,15 +47,15 @@ class StrictLru {
 
   // Returns false if there is no memory. REQUIRES: called once.
   bool Init() {
-    if (!nodes_.Init(node_count_) || !block_.Allocate(OwnMemory(node_count_))) {
+    if (!nodes_.Init(node_count_) || !arena_.Allocate(OwnMemory(node_count_))) {
       return false;
     }
     WriterLock lock(lock_);
     heap_ = reinterpret_cast<Entry*>(
-        block_.Carve(uint64_t{node_count_} * sizeof(Entry)));
+        arena_.Take(uint64_t{node_count_} * sizeof(Entry)));
     stamps_ = reinterpret_cast<uint64_t*>(
-        block_.Carve((uint64_t{node_count_} + 1) * sizeof(uint64_t)));
-    free_.Init(block_.Carve(FreeNodes::MemoryNeeded(node_count_)), 1,
+        arena_.Take((uint64_t{node_count_} + 1) * sizeof(uint64_t)));
+    free_.Init(arena_.Take(FreeNodes::MemoryNeeded(node_count_)), 1,
                node_count_);
     return true;
   }
@@ -146,9 +146,9 @@ class StrictLru {
   static constexpr uint32_t kFree = 2;
 
   static constexpr uint64_t OwnMemory(uint32_t nodes) {
-    return Block<P>::PartSize(uint64_t{nodes} * sizeof(Entry)) +
-           Block<P>::PartSize((uint64_t{nodes} + 1) * sizeof(uint64_t)) +
-           Block<P>::PartSize(FreeNodes::MemoryNeeded(nodes));
+    return Arena<P>::AlignedSize(uint64_t{nodes} * sizeof(Entry)) +
+           Arena<P>::AlignedSize((uint64_t{nodes} + 1) * sizeof(uint64_t)) +
+           Arena<P>::AlignedSize(FreeNodes::MemoryNeeded(nodes));
   }
 
   uint64_t NextTime() {
@@ -172,7 +172,7 @@ class StrictLru {
 
   const uint32_t node_count_;
   LruNodes<P> nodes_;
-  Block<P> block_;
+  Arena<P> arena_;
   uint64_t* stamps_ = nullptr;  // when each node was used, by its number
   mutable typename P::Lock lock_;
   FreeNodes free_ ABSL_GUARDED_BY(lock_);
