@@ -21,8 +21,8 @@
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
+#include "bpfmap/maps/internal/segmented_slots.h"
 #include "bpfmap/maps/internal/seq_lock.h"
-#include "bpfmap/maps/internal/slab.h"
 #include "bpfmap/maps/internal/value_layout.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
@@ -42,7 +42,7 @@ class ArraySlots {
   static constexpr uint64_t MemoryNeeded(uint32_t value_size, uint32_t size) {
     return Arena<P>::AlignedSize(StripedSeqLocks<P>::MemoryNeeded(size)) +
            Arena<P>::AlignedSize(
-               Slab<P>::MemoryNeeded(RoundUp8(value_size), size));
+               SegmentedSlots<P>::MemoryNeeded(RoundUp8(value_size), size));
   }
 
   // Makes `size` elements, all zero. Returns false if there is no memory.
@@ -51,8 +51,8 @@ class ArraySlots {
     const uint64_t slot_size = RoundUp8(value_.size());
     if (!arena_.Allocate(MemoryNeeded(value_.size(), size))) return false;
     // Elements first: whoever maps this memory finds them at its start.
-    slots_.Init(arena_.Take(Slab<P>::MemoryNeeded(slot_size, size)), slot_size,
-                size);
+    slots_.Init(arena_.Take(SegmentedSlots<P>::MemoryNeeded(slot_size, size)),
+                slot_size, size);
     seq_locks_.Init(arena_.Take(StripedSeqLocks<P>::MemoryNeeded(size)), size);
     ever_used_ = size;
     size_.store(size, std::memory_order_relaxed);
@@ -98,7 +98,7 @@ class ArraySlots {
   }
 
   // Whether At() is quick.
-  bool IsQuick(uint32_t index) const { return slots_.IsInFirstBlock(index); }
+  bool IsQuick(uint32_t index) const { return slots_.IsInFirstSegment(index); }
 
   // Whether a value is written by one store, which needs no lock to be whole.
   bool IsOneStore() const { return one_store_; }
@@ -138,7 +138,7 @@ class ArraySlots {
   const bool one_store_;
   Arena<P> arena_;
   StripedSeqLocks<P> seq_locks_;
-  Slab<P> slots_;
+  SegmentedSlots<P> slots_;
   std::atomic<uint32_t> size_{0};
   uint32_t ever_used_ = 0;  // slots at and beyond were never elements
 };

@@ -21,8 +21,8 @@
 #include <cstdint>
 
 #include "bpfmap/maps/internal/arena.h"
+#include "bpfmap/maps/internal/bounded_slot_freelist.h"
 #include "bpfmap/maps/internal/per_cpu_slots.h"
-#include "bpfmap/maps/internal/slot_allocator.h"
 #include "bpfmap/profiles/profile.h"
 
 namespace bpfmap::internal {
@@ -60,7 +60,7 @@ class PerCpuElements {
   PerCpuSlots<P>& slots() { return slots_; }
   const PerCpuSlots<P>& slots() const { return slots_; }
 
-  // For SlotAllocator, whose numbers start at 1. It has a lock of its own
+  // For BoundedSlotFreelist, whose numbers start at 1. It has a lock of its own
   // around these.
   uint32_t NextFree(uint32_t number) const { return links_[number - 1]; }
   void SetNextFree(uint32_t number, uint32_t next) {
@@ -73,7 +73,7 @@ class PerCpuElements {
   }
 
   // Counts nothing against a limit: that is up to the table.
-  SlotAllocator<P, PerCpuElements> numbers_;
+  BoundedSlotFreelist<P, PerCpuElements> numbers_;
   uint32_t* links_ = nullptr;  // the list of free numbers
   PerCpuSlots<P> slots_;
 };

@@ -60,9 +60,9 @@
 #include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
 #include "bpfmap/maps/internal/prefix.h"
+#include "bpfmap/maps/internal/segmented_slots.h"
 #include "bpfmap/maps/internal/seq_lock.h"
-#include "bpfmap/maps/internal/slab.h"
-#include "bpfmap/maps/internal/slot_pool.h"
+#include "bpfmap/maps/internal/slot_freelist.h"
 #include "bpfmap/maps/internal/value_layout.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
@@ -301,10 +301,12 @@ class PrefixTrie {
   // One more than there can be, so that a full tree can replace.
   static constexpr uint64_t ValuesFor(uint64_t entries) { return entries + 1; }
   static constexpr uint64_t NodesSize(uint32_t data_size, uint64_t entries) {
-    return Slab<P>::MemoryNeeded(NodeSize(data_size), NodesFor(entries));
+    return SegmentedSlots<P>::MemoryNeeded(NodeSize(data_size),
+                                           NodesFor(entries));
   }
   static constexpr uint64_t ValuesSize(uint32_t value_size, uint64_t entries) {
-    return Slab<P>::MemoryNeeded(ValueSize(value_size), ValuesFor(entries));
+    return SegmentedSlots<P>::MemoryNeeded(ValueSize(value_size),
+                                           ValuesFor(entries));
   }
   // How many entries Init() makes room for.
   static constexpr uint64_t FirstEntries(uint32_t data_size,
@@ -540,8 +542,8 @@ class PrefixTrie {
   mutable SeqLock<P> seq_lock_;
   uint32_t root_ = 0;  // touched through links only
   // Their slots are read without the lock; see the invariants.
-  SlotPool<P> nodes_;
-  SlotPool<P> values_;
+  SlotFreelist<P> nodes_;
+  SlotFreelist<P> values_;
   uint32_t entries_ ABSL_GUARDED_BY(seq_lock_) = 0;
 };
 

@@ -20,9 +20,9 @@
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
+#include "bpfmap/maps/internal/segmented_slots.h"
 #include "bpfmap/maps/internal/seq_lock.h"
-#include "bpfmap/maps/internal/slab.h"
-#include "bpfmap/maps/internal/slot_pool.h"
+#include "bpfmap/maps/internal/slot_freelist.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 
@@ -44,8 +44,8 @@ class StackTable {
   static constexpr uint64_t MemoryNeeded(uint32_t data_size,
                                          uint32_t max_entries) {
     return Arena<P>::AlignedSize(BucketsFor(max_entries) * sizeof(uint32_t)) +
-           Arena<P>::AlignedSize(
-               Slab<P>::MemoryNeeded(kDataOffset + data_size, max_entries));
+           Arena<P>::AlignedSize(SegmentedSlots<P>::MemoryNeeded(
+               kDataOffset + data_size, max_entries));
   }
 
   // Makes the buckets, all of them empty. `data_size` is a multiple of 8.
@@ -59,8 +59,9 @@ class StackTable {
     buckets_count_ = BucketsFor(max_entries);
     buckets_ = arena_.Take(buckets_count_ * sizeof(uint32_t));
     const uint64_t place_size = kDataOffset + data_size;
-    places_.Init(arena_.Take(Slab<P>::MemoryNeeded(place_size, max_entries)),
-                 place_size, max_entries);
+    places_.Init(
+        arena_.Take(SegmentedSlots<P>::MemoryNeeded(place_size, max_entries)),
+        place_size, max_entries);
     return true;
   }
 
@@ -187,7 +188,7 @@ class StackTable {
   std::byte* buckets_ = nullptr;  // of each, the number of a place, or kNone
 
   SeqLock<P> seq_lock_;
-  SlotPool<P> places_;  // read without the lock, changed with it
+  SlotFreelist<P> places_;  // read without the lock, changed with it
   uint32_t places_left_ ABSL_GUARDED_BY(seq_lock_) = 0;
 };
 

@@ -53,11 +53,11 @@
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
+#include "bpfmap/maps/internal/bounded_slot_freelist.h"
 #include "bpfmap/maps/internal/hash/hash_function.h"
 #include "bpfmap/maps/internal/hash/key.h"
+#include "bpfmap/maps/internal/segmented_slots.h"
 #include "bpfmap/maps/internal/seq_lock.h"
-#include "bpfmap/maps/internal/slab.h"
-#include "bpfmap/maps/internal/slot_allocator.h"
 #include "bpfmap/maps/internal/value_layout.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
@@ -88,7 +88,7 @@ class ChainTable {
         hash_(seed),
         arena_(memory),
         slots_(memory),
-        allocator_(max_entries) {}
+        freelist_(max_entries) {}
   ~ChainTable() {
     // The first ones are part of the block.
     for (int i = 1; i < chains_count_; ++i) {
@@ -247,7 +247,7 @@ class ChainTable {
   template <typename Key>
   void ReplaceLocked(Shard& shard, const Place& old, uint64_t hash, Key key,
                      const void* value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    if (shard.spare == 0) shard.spare = allocator_.Take(*this);
+    if (shard.spare == 0) shard.spare = freelist_.Take(*this);
     const uint32_t fresh = shard.spare;
     WriteSection<P> write(shard);
     Fill(fresh, hash, key, value, LoadLink(NextOf(old.slot)));
@@ -266,8 +266,8 @@ class ChainTable {
   bool InsertMadeLocked(Shard& shard, const Place&, uint64_t hash, Key key,
                         MakeValue make_value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    const uint32_t fresh = allocator_.TakeForElement(*this);
-    if (fresh == Allocator::kNone) return false;
+    const uint32_t fresh = freelist_.TakeForElement(*this);
+    if (fresh == Freelist::kNone) return false;
     const void* const value = make_value();
     WriteSection<P> write(shard);
     Fill(fresh, hash, key, value, /*next=*/0);
@@ -291,7 +291,7 @@ class ChainTable {
     const uint32_t next = LoadLink(NextOf(place.slot));
     // First: who sees that the key is gone finds room. A walk sees it from the
     // head of the chain alone.
-    allocator_.GiveBackElement(*this, place.slot);
+    freelist_.GiveBackElement(*this, place.slot);
     StoreLink(place.link, next);
   }
 
@@ -363,12 +363,12 @@ class ChainTable {
     shards_.WithAllLocked(change);
   }
 
-  uint32_t max_entries() const { return allocator_.limit(); }
+  uint32_t max_entries() const { return freelist_.limit(); }
 
   // Sets max_entries, if no more elements than that are there.
   // REQUIRES: no larger than what Init() or Grow() made room for.
   bool SetMaxEntries(uint32_t max_entries) {
-    return allocator_.SetLimit(max_entries);
+    return freelist_.SetLimit(max_entries);
   }
 
   // Makes room for `max_entries` elements; every element stays where it is.
@@ -391,7 +391,7 @@ class ChainTable {
     return true;
   }
 
-  // For SlotAllocator: a free slot's link is the list of free slots.
+  // For BoundedSlotFreelist: a free slot's link is the list of free slots.
   uint32_t NextFree(uint32_t slot) const { return LoadLink(NextOf(slot)); }
   void SetNextFree(uint32_t slot, uint32_t next) {
     StoreLink(NextOf(slot), next);
@@ -399,7 +399,7 @@ class ChainTable {
 
  private:
   using Shards = StripedSeqLocks<P, Shard>;
-  using Allocator = SlotAllocator<P, ChainTable>;
+  using Freelist = BoundedSlotFreelist<P, ChainTable>;
 
   // What a slot keeps of the hash is what the order of keys goes by.
   static constexpr int kKeptBits = 32;
@@ -433,7 +433,7 @@ class ChainTable {
   }
   static constexpr uint64_t SlotsSize(uint64_t slot_size,
                                       uint32_t max_entries) {
-    return Slab<P>::MemoryNeeded(
+    return SegmentedSlots<P>::MemoryNeeded(
         slot_size, SlotsFor(max_entries, Shards::CountFor(max_entries)));
   }
   // As many chains as Linux has buckets.
@@ -562,11 +562,11 @@ class ChainTable {
   Arena<P> arena_;
   std::byte* attached_ = nullptr;
   Shards shards_;
-  Slab<P> slots_;
+  SegmentedSlots<P> slots_;
   std::atomic<const Chains*> current_{nullptr};
   Chains chains_[kMaxChains];
   int chains_count_ = 1;
-  Allocator allocator_;
+  Freelist freelist_;
 };
 
 template <Profile P>

@@ -52,13 +52,13 @@
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
+#include "bpfmap/maps/internal/bounded_slot_freelist.h"
 #include "bpfmap/maps/internal/hash/cached_quota.h"
 #include "bpfmap/maps/internal/hash/group.h"
 #include "bpfmap/maps/internal/hash/group_shard.h"
 #include "bpfmap/maps/internal/hash/hash_function.h"
 #include "bpfmap/maps/internal/hash/key.h"
-#include "bpfmap/maps/internal/slab.h"
-#include "bpfmap/maps/internal/slot_allocator.h"
+#include "bpfmap/maps/internal/segmented_slots.h"
 #include "bpfmap/maps/internal/value_layout.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
@@ -512,7 +512,8 @@ class GroupTable {
                                    generations_[0].group_count));
   }
 
-  // For SlotAllocator: a free overflow slot's link is the list of free ones.
+  // For BoundedSlotFreelist: a free overflow slot's link is the list of free
+  // ones.
   uint32_t NextFree(uint32_t slot) const { return LoadLink(LinkOf(slot)); }
   void SetNextFree(uint32_t slot, uint32_t next) {
     StoreLink(LinkOf(slot), next);
@@ -522,7 +523,7 @@ class GroupTable {
   static constexpr uint64_t kMaxSlotSize = 120;
 
  private:
-  using OverflowSlots = SlotAllocator<P, GroupTable>;
+  using OverflowSlots = BoundedSlotFreelist<P, GroupTable>;
 
   static constexpr uint32_t kElementsPerGroup = 8;  // when the table is full
   static constexpr uint32_t kInChain = GroupSnapshot::kSlots;
@@ -546,7 +547,7 @@ class GroupTable {
   // replace an element, is at work on a group with 12 elements that need none.
   static constexpr uint64_t OverflowSize(uint64_t slot_size,
                                          uint32_t max_entries) {
-    return Slab<P>::MemoryNeeded(kHeader + slot_size, max_entries);
+    return SegmentedSlots<P>::MemoryNeeded(kHeader + slot_size, max_entries);
   }
   static constexpr uint64_t GenerationSize(uint64_t slot_size,
                                            uint64_t groups) {
@@ -922,7 +923,7 @@ class GroupTable {
   const int bucket_bits_;
   CachedQuota<P> quota_;
   std::atomic<uint32_t> max_entries_{0};
-  Slab<P> overflow_;
+  SegmentedSlots<P> overflow_;
   OverflowSlots overflow_slots_;
 };
 

@@ -44,11 +44,11 @@
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
+#include "bpfmap/maps/internal/bounded_slot_freelist.h"
 #include "bpfmap/maps/internal/hash/group.h"
 #include "bpfmap/maps/internal/hash/group_shard.h"
 #include "bpfmap/maps/internal/hash/hash_function.h"
 #include "bpfmap/maps/internal/hash/key.h"
-#include "bpfmap/maps/internal/slot_allocator.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 
@@ -378,7 +378,8 @@ class LruTable {
     }
   }
 
-  // For SlotAllocator: a free overflow slot's link is the list of free ones.
+  // For BoundedSlotFreelist: a free overflow slot's link is the list of free
+  // ones.
   uint32_t NextFree(uint32_t overflow) const {
     return LoadLink(LinkOf(overflow));
   }
@@ -387,7 +388,7 @@ class LruTable {
   }
 
  private:
-  using OverflowSlots = SlotAllocator<P, LruTable>;
+  using OverflowSlots = BoundedSlotFreelist<P, LruTable>;
 
   static constexpr uint32_t kNodesPerGroup = 6;  // when all have elements
   static constexpr uint32_t kBucketsPerGroup = 8;
