@@ -280,8 +280,8 @@ class HashMap final : public LocalMap {
 
   int64_t VisitElems(ElemVisitor visitor, uint64_t flags) override {
     return table_.With([&](auto& table) {
-      return VisitHashElems(table, visitor, flags, [&](const auto& place) {
-        return table.ValueOf(place);
+      return VisitHashElems(table, visitor, flags, [&](const auto& ref) {
+        return table.ValueOf(ref);
       });
     });
   }
@@ -376,9 +376,9 @@ Errno HashMap<P>::RemoveIn(Table& table, Key key) {
   auto& shard = table.ShardOf(hash);
   WriterLock lock(shard);
   if (!MayChange<view>()) return Errno::kPerm;
-  const auto place = table.FindLocked(shard, hash, key);
-  if (!place) return Errno::kNoEnt;
-  table.EraseLocked(shard, place, hash);
+  const auto ref = table.FindLocked(shard, hash, key);
+  if (!ref) return Errno::kNoEnt;
+  table.EraseLocked(shard, ref, hash);
   return Errno::kOk;
 }
 
@@ -386,8 +386,8 @@ template <Profile P>
 template <typename Table, typename Key>
 Errno HashMap<P>::TakeFrom(Table& table, Key key, void* value,
                            bool value_lock) {
-  const auto copy = [&](const auto& place) {
-    if (value != nullptr) table.CopyValueOut(value, place, value_lock);
+  const auto copy = [&](const auto& ref) {
+    if (value != nullptr) table.CopyValueOut(value, ref, value_lock);
   };
   bool found = false;
   // A value's own lock may be held for long.
@@ -400,10 +400,10 @@ Errno HashMap<P>::TakeFrom(Table& table, Key key, void* value,
   auto& shard = table.ShardOf(hash);
   WriterLock lock(shard);
   if (!MayChange<View::kUser>()) return Errno::kPerm;
-  const auto place = table.FindLocked(shard, hash, key);
-  if (!place) return Errno::kNoEnt;
-  copy(place);
-  table.EraseLocked(shard, place, hash);
+  const auto ref = table.FindLocked(shard, hash, key);
+  if (!ref) return Errno::kNoEnt;
+  copy(ref);
+  table.EraseLocked(shard, ref, hash);
   return value == nullptr ? Errno::kFault : Errno::kOk;
 }
 
@@ -412,8 +412,8 @@ Errno HashMap<P>::RunBatch(const HashBatch& batch) {
   return table_.With([&](auto& table) {
     const HashBatchElements elements(
         def_.key_size, def_.value_size,
-        [&](void* value, const auto& place) {
-          table.CopyValueOut(value, place, batch.value_lock());
+        [&](void* value, const auto& ref) {
+          table.CopyValueOut(value, ref, batch.value_lock());
         },
         [](const auto&) {});
     return RunHashBatch(

@@ -208,20 +208,21 @@ class LpmTrieMap final : public LocalMap {
   Errno PutPrefix(View view, Prefix prefix, const void* value, uint64_t flags) {
     WriterLock lock(trie_.seq_lock());
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
-    const auto place = trie_.FindLocked(prefix);
-    const bool present = trie_.HasValue(place, prefix);
+    const auto position = trie_.FindLocked(prefix);
+    const bool present = trie_.HasValue(position, prefix);
     if (present && flags == kNoExist) return Errno::kExist;
     if (!present && flags == kExist) return Errno::kNoEnt;
     if (!present && trie_.IsFullLocked()) return Errno::kNoSpc;
-    return trie_.PutLocked(place, prefix, value) ? Errno::kOk : Errno::kNoMem;
+    return trie_.PutLocked(position, prefix, value) ? Errno::kOk
+                                                    : Errno::kNoMem;
   }
   template <typename Prefix>
   Errno RemovePrefix(View view, Prefix prefix) {
     WriterLock lock(trie_.seq_lock());
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
-    const auto place = trie_.FindLocked(prefix);
-    if (!trie_.HasValue(place, prefix)) return Errno::kNoEnt;
-    trie_.EraseLocked(place);
+    const auto position = trie_.FindLocked(prefix);
+    if (!trie_.HasValue(position, prefix)) return Errno::kNoEnt;
+    trie_.EraseLocked(position);
     return Errno::kOk;
   }
 

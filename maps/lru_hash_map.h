@@ -303,7 +303,7 @@ class LruMap final : public LocalMap {
   template <typename Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t
   Insert(typename Table::Shard& shard, View view,
-         const typename Table::Found& found, uint64_t hash, Key key,
+         const typename Table::FindResult& found, uint64_t hash, Key key,
          const void* value, uint32_t node)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     if constexpr (kPerCpu) {
@@ -318,10 +318,10 @@ class LruMap final : public LocalMap {
   }
   // Writes the value of a present key where it is, which is a use.
   void Overwrite(typename Table::Shard& shard, View view,
-                 const typename Table::Found& found,
+                 const typename Table::FindResult& found,
                  const void* value) requires kPerCpu
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    const uint32_t node = table_.NodeOf(found.place.element);
+    const uint32_t node = table_.NodeOf(found.ref.element);
     table_.WriteLocked(shard, found, [&] {
       if (view == View::kUser) {
         values_.WriteAll(node, value);
@@ -348,8 +348,8 @@ class LruMap final : public LocalMap {
   Errno TakeOut(View view, const void* key, Visitor visitor, uint32_t* node);
 
   int64_t VisitElems(ElemVisitor visitor, uint64_t flags) override {
-    return VisitHashElems(table_, visitor, flags, [&](const auto& place) {
-      return ValueOf(place.element);
+    return VisitHashElems(table_, visitor, flags, [&](const auto& ref) {
+      return ValueOf(ref.element);
     });
   }
   // The value as a program sees it.
@@ -454,7 +454,7 @@ Errno LruMap<P, kType>::PutLinux(View view, Key key, const void* value,
           Overwrite(shard, view, old, value);
           return {};
         } else {
-          const uint32_t old_node = table_.NodeOf(old.place.element);
+          const uint32_t old_node = table_.NodeOf(old.ref.element);
           return {
               .used = true,
               .slot = table_.ReplaceLocked(shard, old, hash, key, value, node),
@@ -508,7 +508,7 @@ Errno LruMap<P, kType>::PutStrict(View view, Key key, const void* value,
   {
     WriterLock lock(shard);
     const auto found = table_.FindLocked(shard, hash, key);
-    if (found) replaced = table_.NodeOf(found.place.element);
+    if (found) replaced = table_.NodeOf(found.ref.element);
     strict_.SetSlot(
         node, found ? table_.ReplaceLocked(shard, found, hash, key, value, node)
                     : Insert(shard, view, found, hash, key, value, node));
@@ -544,8 +544,8 @@ Errno LruMap<P, kType>::TakeOut(View view, const void* key, Visitor visitor,
     WriterLock lock(shard, IsHeld());
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
     if (!found) return Errno::kNoEnt;
-    *node = table_.NodeOf(found.place.element);
-    const Errno error = visitor(found.place.element);
+    *node = table_.NodeOf(found.ref.element);
+    const Errno error = visitor(found.ref.element);
     table_.EraseLocked(shard, found, hash);
     return error;
   });
@@ -620,9 +620,9 @@ Errno LruMap<P, kType>::CopyBucketLocked(typename Table::Shard& shard,
   if (size == 0) return Errno::kOk;
   if (keys == nullptr || values == nullptr) return Errno::kFault;
   uint32_t i = 0;
-  table_.VisitLocked(shard, bucket, [&](auto place) {
-    table_.CopyKeyOut(ElementAt(keys, i, def_.key_size), place.element);
-    values_.CopyOut(ElementAt(values, i, values_.user_size()), place.element);
+  table_.VisitLocked(shard, bucket, [&](auto ref) {
+    table_.CopyKeyOut(ElementAt(keys, i, def_.key_size), ref.element);
+    values_.CopyOut(ElementAt(values, i, values_.user_size()), ref.element);
     ++i;
   });
   return Errno::kOk;

@@ -180,7 +180,7 @@ class PerCpuHashMap final : public LocalMap {
   }
 
  private:
-  using Slices = typename internal::PerCpuElements<P>::Place;
+  using Slices = typename internal::PerCpuElements<P>::Offset;
   enum class View { kProgram, kUser };
 
   static constexpr uint64_t ElementsSize(const MapDef& def) {
@@ -201,11 +201,11 @@ class PerCpuHashMap final : public LocalMap {
   }
 
   // What the table holds at a place.
-  template <typename Table, typename Place>
+  template <typename Table, typename SlotRef>
   ABSL_ATTRIBUTE_ALWAYS_INLINE static Slices SlicesAt(const Table& table,
-                                                      const Place& place) {
+                                                      const SlotRef& ref) {
     Slices slices;
-    table.CopyValueOut(&slices, place, /*value_lock=*/false);
+    table.CopyValueOut(&slices, ref, /*value_lock=*/false);
     return slices;
   }
 
@@ -261,32 +261,32 @@ class PerCpuHashMap final : public LocalMap {
     }
   }
 
-  // Inserts a key that is absent from `place`. Returns false if there is no
+  // Inserts a key that is absent from `ref`. Returns false if there is no
   // room.
-  template <typename Table, typename Shard, typename Place, typename Key>
-  bool Insert(Table& table, Shard& shard, View view, const Place& place,
+  template <typename Table, typename Shard, typename SlotRef, typename Key>
+  bool Insert(Table& table, Shard& shard, View view, const SlotRef& ref,
               uint64_t hash, Key key, const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     Slices slices;
-    return table.InsertMadeLocked(shard, place, hash, key, [&] {
+    return table.InsertMadeLocked(shard, ref, hash, key, [&] {
       slices = elements_.Take();
       Fill(view, slices, value);
       return &slices;
     });
   }
 
-  template <typename Table, typename Shard, typename Place>
-  void Erase(Table& table, Shard& shard, const Place& place, uint64_t hash)
+  template <typename Table, typename Shard, typename SlotRef>
+  void Erase(Table& table, Shard& shard, const SlotRef& ref, uint64_t hash)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    elements_.GiveBack(SlicesAt(table, place));
-    table.EraseLocked(shard, place, hash);
+    elements_.GiveBack(SlicesAt(table, ref));
+    table.EraseLocked(shard, ref, hash);
   }
 
   int64_t VisitElems(ElemVisitor visitor, uint64_t flags) override {
     const int cpu = CurrentCpuOf<P>();
     return table_.With([&](auto& table) {
-      return VisitHashElems(table, visitor, flags, [&](const auto& place) {
-        return slots().At(SlicesAt(table, place), cpu);
+      return VisitHashElems(table, visitor, flags, [&](const auto& ref) {
+        return slots().At(SlicesAt(table, ref), cpu);
       });
     });
   }
@@ -329,8 +329,8 @@ constexpr DefCheck PerCpuHashMap<P>::Check(const MapDef& def) {
 template <Profile P>
 Errno PerCpuHashMap<P>::Read(const void* key, void* value) {
   return With(key, [&](auto& table, auto k) {
-    const auto copy = [&](const auto& place) {
-      slots().CopyAllOut(value, SlicesAt(table, place));
+    const auto copy = [&](const auto& ref) {
+      slots().CopyAllOut(value, SlicesAt(table, ref));
     };
     if (value != nullptr && table.TryUse(k, copy, [] { return true; })) {
       return Errno::kOk;
@@ -338,10 +338,10 @@ Errno PerCpuHashMap<P>::Read(const void* key, void* value) {
     const uint64_t hash = table.Hash(k);
     auto& shard = table.ShardOf(hash);
     ReaderLock lock(shard);
-    const auto place = table.FindLocked(shard, hash, k);
-    if (!place) return Errno::kNoEnt;
+    const auto ref = table.FindLocked(shard, hash, k);
+    if (!ref) return Errno::kNoEnt;
     if (value == nullptr) return Errno::kFault;
-    copy(place);
+    copy(ref);
     return Errno::kOk;
   });
 }
@@ -388,9 +388,7 @@ Errno PerCpuHashMap<P>::Remove(View view, const void* key) {
     bool found = false;
     if (table.TryErase(
             k, &found,
-            [&](const auto& place) {
-              elements_.GiveBack(SlicesAt(table, place));
-            },
+            [&](const auto& ref) { elements_.GiveBack(SlicesAt(table, ref)); },
             [&] { return MayChange(view); })) {
       return found ? Errno::kOk : Errno::kNoEnt;
     }
@@ -398,9 +396,9 @@ Errno PerCpuHashMap<P>::Remove(View view, const void* key) {
     auto& shard = table.ShardOf(hash);
     WriterLock lock(shard);
     if (!MayChange(view)) return Errno::kPerm;
-    const auto place = table.FindLocked(shard, hash, k);
-    if (!place) return Errno::kNoEnt;
-    Erase(table, shard, place, hash);
+    const auto ref = table.FindLocked(shard, hash, k);
+    if (!ref) return Errno::kNoEnt;
+    Erase(table, shard, ref, hash);
     return Errno::kOk;
   });
 }
@@ -412,10 +410,10 @@ Errno PerCpuHashMap<P>::Take(const void* key, void* value) {
     auto& shard = table.ShardOf(hash);
     WriterLock lock(shard);
     if (rights_.frozen()) return Errno::kPerm;
-    const auto place = table.FindLocked(shard, hash, k);
-    if (!place) return Errno::kNoEnt;
-    if (value != nullptr) slots().CopyAllOut(value, SlicesAt(table, place));
-    Erase(table, shard, place, hash);
+    const auto ref = table.FindLocked(shard, hash, k);
+    if (!ref) return Errno::kNoEnt;
+    if (value != nullptr) slots().CopyAllOut(value, SlicesAt(table, ref));
+    Erase(table, shard, ref, hash);
     return value == nullptr ? Errno::kFault : Errno::kOk;
   });
 }
@@ -425,10 +423,10 @@ Errno PerCpuHashMap<P>::RunBatch(const HashBatch& batch) {
   return table_.With([&](auto& table) {
     const HashBatchElements elements(
         def_.key_size, slots().user_value_size(),
-        [&](void* value, const auto& place) {
-          slots().CopyAllOut(value, SlicesAt(table, place));
+        [&](void* value, const auto& ref) {
+          slots().CopyAllOut(value, SlicesAt(table, ref));
         },
-        [&](const auto& place) { elements_.GiveBack(SlicesAt(table, place)); });
+        [&](const auto& ref) { elements_.GiveBack(SlicesAt(table, ref)); });
     return RunHashBatch(
         table, rights_, batch,
         [&](uint64_t bucket, uint32_t done, uint32_t room, uint32_t* copied) {

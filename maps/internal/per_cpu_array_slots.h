@@ -67,7 +67,7 @@ class PerCpuArraySlots {
 
   // A pointer to the slice of a CPU, aligned to 8.
   std::byte* At(uint32_t index, int cpu) const {
-    return slots_.At(slots_.PlaceOf(index), cpu);
+    return slots_.At(slots_.OffsetOf(index), cpu);
   }
 
   SeqLock<P>& SeqLockOf(uint32_t index) const { return seq_locks_.Of(index); }
@@ -92,20 +92,20 @@ class PerCpuArraySlots {
       SeqLock<P>& cpu_seq_lock = cpu_seq_locks_.Of(cpu);
       WriterLock lock(cpu_seq_lock);
       WriteSection<P> write_slice(cpu_seq_lock);
-      slots_.CopyIn(slots_.PlaceOf(index), cpu, slice);
+      slots_.CopyIn(slots_.OffsetOf(index), cpu, slice);
     }
   }
 
   // Writes the slice of one CPU, as a program does.
   void WriteSlice(uint32_t index, int cpu, const void* value) {
     if (one_store_) {
-      slots_.Write(slots_.PlaceOf(index), cpu, value);
+      slots_.Write(slots_.OffsetOf(index), cpu, value);
       return;
     }
     SeqLock<P>& seq_lock = cpu_seq_locks_.Of(cpu);
     WriterLock lock(seq_lock);
     WriteSection<P> write(seq_lock);
-    slots_.Write(slots_.PlaceOf(index), cpu, value);
+    slots_.Write(slots_.OffsetOf(index), cpu, value);
   }
 
   // Runs `change` while no other thread holds the lock of any element.
@@ -116,16 +116,16 @@ class PerCpuArraySlots {
 
  private:
   void ReadSlices(uint32_t index, void* value) const {
-    const auto place = slots_.PlaceOf(index);
+    const auto offset = slots_.OffsetOf(index);
     std::byte* slice = static_cast<std::byte*>(value);
     for (int cpu = 0; cpu < cpus(); ++cpu, slice += slots_.slice_size()) {
       SeqLock<P>& seq_lock = cpu_seq_locks_.Of(cpu);
       if (seq_lock.TryRead(
-              [&](uint32_t) { slots_.CopyOut(slice, place, cpu); })) {
+              [&](uint32_t) { slots_.CopyOut(slice, offset, cpu); })) {
         continue;
       }
       ReaderLock lock(seq_lock);
-      slots_.CopyOut(slice, place, cpu);
+      slots_.CopyOut(slice, offset, cpu);
     }
   }
 

@@ -31,7 +31,7 @@ template <Profile P>
 class PerCpuElements {
  public:
   // Where the slices of an element are; see PerCpuSlots. What the table holds.
-  using Place = typename PerCpuSlots<P>::Place;
+  using Offset = typename PerCpuSlots<P>::Offset;
 
   PerCpuElements(uint32_t value_size, int cpus)
       : numbers_(0), slots_(value_size, cpus) {}
@@ -50,9 +50,9 @@ class PerCpuElements {
   }
 
   // REQUIRES: not all are taken.
-  Place Take() { return slots_.PlaceOf(numbers_.Take(*this) - 1); }
-  void GiveBack(Place place) {
-    const std::size_t number = slots_.ElementAt(place) + 1;
+  Offset Take() { return slots_.OffsetOf(numbers_.Take(*this) - 1); }
+  void GiveBack(Offset offset) {
+    const std::size_t number = slots_.ElementAt(offset) + 1;
     numbers_.GiveBack(*this, static_cast<uint32_t>(number));
   }
 

@@ -74,7 +74,7 @@ class PrefixTrie {
  public:
   // Where a prefix is or would be: what hangs below `parent` on its side, and
   // how many bits that has in common with it. A parent of 0 is the root's.
-  struct Place {
+  struct Position {
     uint32_t parent = 0;
     uint32_t node = 0;
     uint32_t common = 0;
@@ -165,14 +165,15 @@ class PrefixTrie {
   }
 
   template <typename Prefix>
-  Place FindLocked(Prefix prefix) const ABSL_SHARED_LOCKS_REQUIRED(seq_lock_) {
-    return PlaceOf(prefix);
+  Position FindLocked(Prefix prefix) const
+      ABSL_SHARED_LOCKS_REQUIRED(seq_lock_) {
+    return Locate(prefix);
   }
 
-  // Whether `place`, which is where `prefix` would be, has a value of it.
+  // Whether `position`, which is where `prefix` would be, has a value of it.
   template <typename Prefix>
-  bool HasValue(const Place& place, Prefix prefix) const {
-    return IsAt(place, prefix) && LoadLink(At(place.node).value()) != 0;
+  bool HasValue(const Position& position, Prefix prefix) const {
+    return IsAt(position, prefix) && LoadLink(At(position.node).value()) != 0;
   }
 
   bool IsFullLocked() const ABSL_SHARED_LOCKS_REQUIRED(seq_lock_) {
@@ -183,15 +184,15 @@ class PrefixTrie {
   // with the same bits. A new value is a new slot: a pointer to the old one
   // keeps showing the old bytes. Returns false, and changes nothing, if there
   // is no memory.
-  // REQUIRES: `place` is that of `prefix`; it has a value, or the tree is not
-  // full.
+  // REQUIRES: `position` is that of `prefix`; it has a value, or the tree is
+  // not full.
   template <typename Prefix>
-  bool PutLocked(const Place& place, Prefix prefix, const void* value)
+  bool PutLocked(const Position& position, Prefix prefix, const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock_) {
-    const bool is_at = IsAt(place, prefix);
+    const bool is_at = IsAt(position, prefix);
     if (!values_.Reserve(1) || (!is_at && !nodes_.Reserve(2))) return false;
     WriteSection<P> write(seq_lock_);
-    const uint32_t node = is_at ? place.node : InsertNode(place, prefix);
+    const uint32_t node = is_at ? position.node : InsertNode(position, prefix);
     const uint32_t fresh = values_.Take();
     value_.CopyIn(ValueBytes(fresh), value);
     // The host bits are those of the last update, as in Linux.
@@ -206,25 +207,25 @@ class PrefixTrie {
     return true;
   }
 
-  // Removes the prefix at `place`. REQUIRES: it has a value.
-  void EraseLocked(const Place& place)
+  // Removes the prefix at `position`. REQUIRES: it has a value.
+  void EraseLocked(const Position& position)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock_) {
     WriteSection<P> write(seq_lock_);
-    uint32_t* const value = At(place.node).value();
+    uint32_t* const value = At(position.node).value();
     values_.GiveBack(LoadLink(value));
     StoreLink(value, 0);
     --entries_;
-    RemoveUnlessFork(place.node);
+    RemoveUnlessFork(position.node);
     // A fork that lost a side is none.
-    if (place.parent != 0 && LoadLink(At(place.parent).value()) == 0) {
-      RemoveUnlessFork(place.parent);
+    if (position.parent != 0 && LoadLink(At(position.parent).value()) == 0) {
+      RemoveUnlessFork(position.parent);
     }
   }
 
-  // Copies the key behind that of `place` to `next`: children come before their
-  // parents, side 0 before side 1. The first key where `key` is null or not in
-  // the tree. `next` may be null, or the same memory. Returns false if there is
-  // none.
+  // Copies the key behind that of `position` to `next`: children come before
+  // their parents, side 0 before side 1. The first key where `key` is null or
+  // not in the tree. `next` may be null, or the same memory. Returns false if
+  // there is none.
   bool NextKey(const void* key, void* next) const {
     alignas(8) std::byte copy[kMaxKeySize];
     bool found = false;
@@ -354,9 +355,9 @@ class PrefixTrie {
   }
 
   template <typename Prefix>
-  bool IsAt(const Place& place, Prefix prefix) const {
-    return place.node != 0 && place.common == prefix.length() &&
-           At(place.node).length() == place.common;
+  bool IsAt(const Position& position, Prefix prefix) const {
+    return position.node != 0 && position.common == prefix.length() &&
+           At(position.node).length() == position.common;
   }
 
   // Where a search for `prefix` may begin: an entrance, or 0 if there is none.
@@ -399,26 +400,26 @@ class PrefixTrie {
   }
 
   template <typename Prefix>
-  Place PlaceOf(Prefix prefix) const {
-    Place place;
-    place.node = EntranceOf(prefix);
-    if (place.node != 0) {
-      place.parent = LoadLink(At(place.node).parent());
+  Position Locate(Prefix prefix) const {
+    Position position;
+    position.node = EntranceOf(prefix);
+    if (position.node != 0) {
+      position.parent = LoadLink(At(position.node).parent());
     } else {
-      place.node = LoadLink(&root_);
+      position.node = LoadLink(&root_);
     }
-    for (uint32_t least = 0; place.node != 0;) {
-      const uint32_t length = At(place.node).length();
+    for (uint32_t least = 0; position.node != 0;) {
+      const uint32_t length = At(position.node).length();
       if (length < least) break;
-      place.common =
-          prefix.Common(At(place.node).bits(), least == 0 ? 0 : least - 1,
+      position.common =
+          prefix.Common(At(position.node).bits(), least == 0 ? 0 : least - 1,
                         std::min(length, prefix.length()));
-      if (place.common != length || length == prefix.length()) break;
-      place.parent = place.node;
-      place.node = LoadLink(At(place.node).child(prefix.Bit(length)));
+      if (position.common != length || length == prefix.length()) break;
+      position.parent = position.node;
+      position.node = LoadLink(At(position.node).child(prefix.Bit(length)));
       least = length + 1;
     }
-    return place;
+    return position;
   }
 
   // The first node of the subtree `node` in the order of NextKey.
@@ -439,8 +440,8 @@ class PrefixTrie {
       return FirstNode(root);
     }
     uint32_t node = WithPrefix(key, data_size_, [&](auto prefix) {
-      const Place place = PlaceOf(prefix);
-      return HasValue(place, prefix) ? place.node : 0;
+      const Position position = Locate(prefix);
+      return HasValue(position, prefix) ? position.node : 0;
     });
     if (node == 0) return FirstNode(root);
     uint32_t most = At(node).length();
@@ -494,23 +495,23 @@ class PrefixTrie {
 
   // Makes the node of a prefix that has none, and a fork where it takes one.
   template <typename Prefix>
-  uint32_t InsertNode(const Place& place, Prefix prefix)
+  uint32_t InsertNode(const Position& position, Prefix prefix)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock_) {
     const uint32_t side =
-        place.parent == 0 ? 0 : prefix.Bit(At(place.parent).length());
+        position.parent == 0 ? 0 : prefix.Bit(At(position.parent).length());
     const uint32_t node = NewNode(prefix, prefix.length());
-    if (place.node == 0) {
-      Hang(place.parent, side, node);
+    if (position.node == 0) {
+      Hang(position.parent, side, node);
       return node;
     }
-    const uint32_t old_side = BitOf(At(place.node).bits(), place.common);
+    const uint32_t old_side = BitOf(At(position.node).bits(), position.common);
     uint32_t top = node;
-    if (place.common < prefix.length()) {
-      top = NewNode(prefix, place.common);
+    if (position.common < prefix.length()) {
+      top = NewNode(prefix, position.common);
       Hang(top, 1 - old_side, node);
     }
-    Hang(top, old_side, place.node);
-    Hang(place.parent, side, top);
+    Hang(top, old_side, position.node);
+    Hang(position.parent, side, top);
     return node;
   }
 

@@ -84,7 +84,7 @@ class GroupTable {
   // nowhere; and what the group, where it is or would go, was like. Good until
   // that changes. (It is large and lives in registers: pass it by reference to
   // what is inlined, and not at all to what is not.)
-  struct Place {
+  struct SlotRef {
     std::byte* element;  // null: nowhere
     uint32_t slot;       // kInChain: in an overflow slot
     uint32_t index;      // of the group
@@ -206,9 +206,9 @@ class GroupTable {
     }
     Shard& shard = ShardOf(hash);
     ReaderLock lock(shard);
-    const Place place = FindLocked(shard, hash, key);
-    if (!place) return false;
-    CopyValueOut(value, place, value_lock);
+    const SlotRef ref = FindLocked(shard, hash, key);
+    if (!ref) return false;
+    CopyValueOut(value, ref, value_lock);
     return true;
   }
 
@@ -223,8 +223,8 @@ class GroupTable {
   }
 
   template <typename Key>
-  Place FindLocked([[maybe_unused]] Shard& shard, uint64_t hash, Key key) const
-      ABSL_SHARED_LOCKS_REQUIRED(shard) {
+  SlotRef FindLocked([[maybe_unused]] Shard& shard, uint64_t hash,
+                     Key key) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
     return FindInAll(hash, key);
   }
 
@@ -238,72 +238,72 @@ class GroupTable {
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryPut(Key key, const void* value,
                                            Allowed allowed) {
     const uint64_t hash = Hash(key);
-    Place place;
-    if (!Guess(hash, key, place) ||
-        !place.group->template TryBeginWrite<typename P::BitLock>(
-            place.snapshot)) [[unlikely]] {
+    SlotRef ref;
+    if (!Guess(hash, key, ref) ||
+        !ref.group->template TryBeginWrite<typename P::BitLock>(ref.snapshot))
+        [[unlikely]] {
       return false;
     }
-    if (HasGrown() || !allowed(static_cast<bool>(place)) ||
-        (!place && !quota_.Acquire())) [[unlikely]] {
-      place.group->UnlockUnchanged(place.snapshot);
+    if (HasGrown() || !allowed(static_cast<bool>(ref)) ||
+        (!ref && !quota_.Acquire())) [[unlikely]] {
+      ref.group->UnlockUnchanged(ref.snapshot);
       return false;
     }
     const GroupSnapshot::Tag tag = GroupSnapshot::TagOf(hash);
-    GroupSnapshot snapshot = place.snapshot;
-    Add(place, tag, key, value, snapshot);
-    if (place) Drop(place, tag, snapshot);
-    place.group->EndWrite(snapshot);
+    GroupSnapshot snapshot = ref.snapshot;
+    Add(ref, tag, key, value, snapshot);
+    if (ref) Drop(ref, tag, snapshot);
+    ref.group->EndWrite(snapshot);
     return true;
   }
 
-  // Erases `key`, after use(place), if it is there; *found says whether it is.
+  // Erases `key`, after use(ref), if it is there; *found says whether it is.
   template <typename Key, typename Use, typename Allowed>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryErase(Key key, bool* found, Use use,
                                              Allowed allowed) {
     const uint64_t hash = Hash(key);
-    Place place;
-    if (!Guess(hash, key, place) ||
-        !place.group->template TryBeginWrite<typename P::BitLock>(
-            place.snapshot)) [[unlikely]] {
+    SlotRef ref;
+    if (!Guess(hash, key, ref) ||
+        !ref.group->template TryBeginWrite<typename P::BitLock>(ref.snapshot))
+        [[unlikely]] {
       return false;
     }
-    *found = static_cast<bool>(place);
+    *found = static_cast<bool>(ref);
     const bool done = !HasGrown() && allowed();
     if (!done || !*found) [[unlikely]] {
-      place.group->UnlockUnchanged(place.snapshot);
+      ref.group->UnlockUnchanged(ref.snapshot);
       return done;
     }
-    use(place);
-    GroupSnapshot snapshot = place.snapshot;
-    Drop(place, GroupSnapshot::TagOf(hash), snapshot);
+    use(ref);
+    GroupSnapshot snapshot = ref.snapshot;
+    Drop(ref, GroupSnapshot::TagOf(hash), snapshot);
     quota_.Release();  // as in EraseLocked()
-    place.group->EndWrite(snapshot);
+    ref.group->EndWrite(snapshot);
     return true;
   }
 
-  // Runs use(place) under the lock of the shard, if `key` is there.
+  // Runs use(ref) under the lock of the shard, if `key` is there.
   template <typename Key, typename Use, typename Allowed>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryUse(Key key, Use use, Allowed allowed) {
     const uint64_t hash = Hash(key);
-    Place place;
-    if (!Guess(hash, key, place) || !place ||
-        !place.group->template TryLock<typename P::BitLock>(place.snapshot))
+    SlotRef ref;
+    if (!Guess(hash, key, ref) || !ref ||
+        !ref.group->template TryLock<typename P::BitLock>(ref.snapshot))
         [[unlikely]] {
       return false;
     }
     const bool done = !HasGrown() && allowed();
     if (done) [[likely]] {
-      use(place);
+      use(ref);
     }
-    place.group->UnlockUnchanged(place.snapshot);
+    ref.group->UnlockUnchanged(ref.snapshot);
     return done;
   }
 
   // Puts a new element with `value` in the place of the old one.
   template <typename Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE void ReplaceLocked(Shard& shard,
-                                                  const Place& old,
+                                                  const SlotRef& old,
                                                   uint64_t hash, Key key,
                                                   const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
@@ -324,8 +324,8 @@ class GroupTable {
                                           uint64_t hash, Key key,
                                           const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    const Place old = FindInAll(hash, key);
-    const Place target = GroupFor(Newest(), hash);
+    const SlotRef old = FindInAll(hash, key);
+    const SlotRef target = GroupFor(Newest(), hash);
     target.group->BeginWrite(target.snapshot);
     old.group->BeginWrite(old.snapshot);
     const GroupSnapshot::Tag tag = GroupSnapshot::TagOf(hash);
@@ -340,22 +340,22 @@ class GroupTable {
   // Writes `value` over the present one, holding the value's own lock.
   // REQUIRES: values have a lock.
   ABSL_ATTRIBUTE_ALWAYS_INLINE void OverwriteLocked(
-      [[maybe_unused]] Shard& shard, const Place& place, const void* value)
+      [[maybe_unused]] Shard& shard, const SlotRef& ref, const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    place.group->BeginWrite(place.snapshot);
-    value_.CopyInLocked(place.element + value_offset_, value);
-    place.group->EndWrite(place.snapshot);
+    ref.group->BeginWrite(ref.snapshot);
+    value_.CopyInLocked(ref.element + value_offset_, value);
+    ref.group->EndWrite(ref.snapshot);
   }
 
   // Inserts a key that is absent. Returns false if there is no permit: unlock
   // the shard, MakeRoom(), and look again.
   template <typename Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool InsertLocked(Shard& shard,
-                                                 const Place& place,
+                                                 const SlotRef& ref,
                                                  uint64_t hash, Key key,
                                                  const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    return InsertMadeLocked(shard, place, hash, key,
+    return InsertMadeLocked(shard, ref, hash, key,
                             [=]()
                                 ABSL_ATTRIBUTE_ALWAYS_INLINE { return value; });
   }
@@ -363,31 +363,31 @@ class GroupTable {
   // permit.
   template <typename Key, typename MakeValue>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool InsertMadeLocked(
-      [[maybe_unused]] Shard& shard, const Place& place, uint64_t hash, Key key,
+      [[maybe_unused]] Shard& shard, const SlotRef& ref, uint64_t hash, Key key,
       MakeValue make_value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    GroupSnapshot snapshot = place.snapshot;
+    GroupSnapshot snapshot = ref.snapshot;
     if (!quota_.Acquire()) [[unlikely]] {
       return false;
     }
     const void* const value = make_value();
-    place.group->BeginWrite(snapshot);
-    Add(place, GroupSnapshot::TagOf(hash), key, value, snapshot);
-    place.group->EndWrite(snapshot);
+    ref.group->BeginWrite(snapshot);
+    Add(ref, GroupSnapshot::TagOf(hash), key, value, snapshot);
+    ref.group->EndWrite(snapshot);
     return true;
   }
 
   ABSL_ATTRIBUTE_ALWAYS_INLINE void EraseLocked([[maybe_unused]] Shard& shard,
-                                                const Place& place,
+                                                const SlotRef& ref,
                                                 uint64_t hash)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    place.group->BeginWrite(place.snapshot);
-    GroupSnapshot snapshot = place.snapshot;
-    Drop(place, GroupSnapshot::TagOf(hash), snapshot);
+    ref.group->BeginWrite(ref.snapshot);
+    GroupSnapshot snapshot = ref.snapshot;
+    Drop(ref, GroupSnapshot::TagOf(hash), snapshot);
     // After BeginWrite() and Drop(): who takes the permit finds an overflow
     // slot, and who sees what it was taken for sees this key no more. Before
     // EndWrite(): who sees that the key is gone finds room.
     quota_.Release();
-    place.group->EndWrite(snapshot);
+    ref.group->EndWrite(snapshot);
   }
 
   // Drains the quota for an insert. Returns false if there is none, and at the
@@ -404,24 +404,24 @@ class GroupTable {
 
   // Parts of an element.
 
-  std::byte* KeyOf(const Place& place) const { return place.element; }
-  std::byte* ValueOf(const Place& place) const {
-    return place.element + value_offset_;
+  std::byte* KeyOf(const SlotRef& ref) const { return ref.element; }
+  std::byte* ValueOf(const SlotRef& ref) const {
+    return ref.element + value_offset_;
   }
-  uint64_t HashOf(const Place& place) const {
-    return hash_(place.element, key_size_);
+  uint64_t HashOf(const SlotRef& ref) const {
+    return hash_(ref.element, key_size_);
   }
 
-  void CopyKeyOut(void* key, const Place& place) const {
-    LoadBytes(key, place.element, key_size_);
+  void CopyKeyOut(void* key, const SlotRef& ref) const {
+    LoadBytes(key, ref.element, key_size_);
   }
   ABSL_ATTRIBUTE_ALWAYS_INLINE void CopyValueOut(void* value,
-                                                 const Place& place,
+                                                 const SlotRef& ref,
                                                  bool value_lock) const {
     if (value_lock) {
-      value_.CopyOutLocked(value, place.element + value_offset_);
+      value_.CopyOutLocked(value, ref.element + value_offset_);
     } else {
-      value_.CopyOut(value, place.element + value_offset_);
+      value_.CopyOut(value, ref.element + value_offset_);
     }
   }
 
@@ -452,13 +452,13 @@ class GroupTable {
     return may || &Newest() != newest;
   }
 
-  // Calls visitor(place) for each element of `bucket`.
+  // Calls visitor(ref) for each element of `bucket`.
   template <typename Visitor>
   void VisitLocked([[maybe_unused]] Shard& shard, uint64_t bucket,
                    Visitor visitor) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
     ForEachGroup(bucket, [&](const Generation& generation, uint32_t group) {
-      VisitGroup(generation, group, [&](const Place& place) {
-        if (BucketOf(HashOf(place)) == bucket) visitor(place);
+      VisitGroup(generation, group, [&](const SlotRef& ref) {
+        if (BucketOf(HashOf(ref)) == bucket) visitor(ref);
       });
     });
   }
@@ -466,8 +466,8 @@ class GroupTable {
   void EraseBucketLocked(Shard& shard, uint64_t bucket)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     // One after the other: a chain changes as its elements go.
-    while (const Place place = FirstBehind(shard, bucket, 0, nullptr)) {
-      EraseLocked(shard, place, HashOf(place));
+    while (const SlotRef ref = FirstBehind(shard, bucket, 0, nullptr)) {
+      EraseLocked(shard, ref, HashOf(ref));
     }
   }
 
@@ -564,11 +564,11 @@ class GroupTable {
   }
 
   // Where a key that is not in its group, or not looked for yet, would go.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE static Place GroupFor(
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static SlotRef GroupFor(
       const Generation& generation, uint64_t hash) {
     return GroupNumber(generation, GroupOf(generation, hash));
   }
-  ABSL_ATTRIBUTE_ALWAYS_INLINE static Place GroupNumber(
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static SlotRef GroupNumber(
       const Generation& generation, uint32_t index) {
     Group* const group = &generation.groups[index];
     return {nullptr, 0, index, &generation, group, group->Load()};
@@ -599,15 +599,15 @@ class GroupTable {
   bool HasGrown() const { return &Newest() != generations_; }
 
   // Looks for `key` in a table that has not grown, without a lock: nothing of
-  // it is sure before the group is locked as `place.snapshot` says, and
+  // it is sure before the group is locked as `ref.snapshot` says, and
   // HasGrown() asked then, as keys that come to a later generation leave it
   // unchanged. Returns false if it is not so simple.
   template <typename Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool Guess(uint64_t hash, Key key,
-                                          Place& place) const {
+                                          SlotRef& ref) const {
     ShardOf(hash).PrefetchForChange();
-    place = GroupFor(generations_[0], hash);
-    return !HasGrown() && MatchQuickly(place, hash, key);
+    ref = GroupFor(generations_[0], hash);
+    return !HasGrown() && MatchQuickly(ref, hash, key);
   }
 
   // Looks for `key` without a lock, and runs use(element) on it if it is there.
@@ -617,19 +617,19 @@ class GroupTable {
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryFind(uint64_t hash, Key key,
                                             std::byte** element,
                                             Use use) const {
-    Place place = GroupFor(generations_[0], hash);
-    if (place.snapshot.changing()) [[unlikely]] {
+    SlotRef ref = GroupFor(generations_[0], hash);
+    if (ref.snapshot.changing()) [[unlikely]] {
       return false;
     }
     // Asked after Load(), whose acquire pairs with the EndWrite() of a writer
     // that moved the key away: who misses it here sees the generation it went
     // to.
-    if (HasGrown() || !MatchQuickly(place, hash, key)) [[unlikely]] {
+    if (HasGrown() || !MatchQuickly(ref, hash, key)) [[unlikely]] {
       return TryFindInAll(hash, key, element, use);
     }
-    *element = place.element;
+    *element = ref.element;
     if (*element != nullptr) use(*element);
-    return place.group->Validate(place.snapshot);
+    return ref.group->Validate(ref.snapshot);
   }
 
   // A key moves from one generation to a newer one, and both groups change:
@@ -638,20 +638,20 @@ class GroupTable {
   ABSL_ATTRIBUTE_NOINLINE bool TryFindInAll(uint64_t hash, Key key,
                                             std::byte** element,
                                             Use use) const {
-    Place places[kMaxGenerations];
+    SlotRef refs[kMaxGenerations];
     const Generation& newest = Newest();
     const Generation* generation = &newest + 1;
     int seen = 0;
     *element = nullptr;
     while (generation-- != generations_ && *element == nullptr) {
-      Place& place = places[seen++] = GroupFor(*generation, hash);
-      if (place.snapshot.changing()) return false;
-      Match(place, hash, key);
-      *element = place.element;
+      SlotRef& ref = refs[seen++] = GroupFor(*generation, hash);
+      if (ref.snapshot.changing()) return false;
+      Match(ref, hash, key);
+      *element = ref.element;
     }
     if (*element != nullptr) use(*element);
     for (int i = 0; i < seen; ++i) {
-      if (!places[i].group->Validate(places[i].snapshot)) return false;
+      if (!refs[i].group->Validate(refs[i].snapshot)) return false;
     }
     // A key may also have moved to a generation that was not there yet.
     return &Newest() == &newest;
@@ -672,61 +672,59 @@ class GroupTable {
     }
     Shard& shard = ShardOf(hash);
     ReaderLock lock(shard);
-    const Place place = FindLocked(shard, hash, key);
-    if (!place) return nullptr;
-    use_element(place.element);
-    return place.element + value_offset_;
+    const SlotRef ref = FindLocked(shard, hash, key);
+    if (!ref) return nullptr;
+    use_element(ref.element);
+    return ref.element + value_offset_;
   }
 
   // The key's place in any generation; or else where it would go, in the
   // newest.
   template <typename Key>
-  ABSL_ATTRIBUTE_NOINLINE Place FindInAll(uint64_t hash, Key key) const {
+  ABSL_ATTRIBUTE_NOINLINE SlotRef FindInAll(uint64_t hash, Key key) const {
     const Generation* const newest = &Newest();
     for (const Generation* generation = newest; generation >= generations_;
          --generation) {
-      Place place = GroupFor(*generation, hash);
-      Match(place, hash, key);
-      if (place) return place;
+      SlotRef ref = GroupFor(*generation, hash);
+      Match(ref, hash, key);
+      if (ref) return ref;
     }
     return GroupFor(*newest, hash);
   }
 
-  // Looks for `key` in the group of `place` and in its chain, and sets the
+  // Looks for `key` in the group of `ref` and in its chain, and sets the
   // element and its slot.
   template <typename Key>
-  void Match(Place& place, uint64_t hash, Key key) const {
-    SlotSet slots = place.snapshot.WithTag(GroupSnapshot::TagOf(hash));
+  void Match(SlotRef& ref, uint64_t hash, Key key) const {
+    SlotSet slots = ref.snapshot.WithTag(GroupSnapshot::TagOf(hash));
     while (!slots.empty()) {
-      place.slot = slots.Take();
+      ref.slot = slots.Take();
       std::byte* const element =
-          ElementOf(*place.generation, place.index, place.slot);
+          ElementOf(*ref.generation, ref.index, ref.slot);
       if (key.Equals(element)) {
-        place.element = element;
+        ref.element = element;
         return;
       }
     }
-    if (place.snapshot.has_overflow()) {
-      place.slot = kInChain;
-      place.element =
-          MatchChain(*place.generation, place.index, place.snapshot, key);
+    if (ref.snapshot.has_overflow()) {
+      ref.slot = kInChain;
+      ref.element = MatchChain(*ref.generation, ref.index, ref.snapshot, key);
     }
   }
 
   // Match, as far as one slot decides. Returns false if it does not: another
   // key has the same tag, or there is a chain.
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool MatchQuickly(Place& place, uint64_t hash,
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool MatchQuickly(SlotRef& ref, uint64_t hash,
                                                  Key key) const {
-    SlotSet slots = place.snapshot.WithTag(GroupSnapshot::TagOf(hash));
-    if (slots.empty()) return !place.snapshot.has_overflow();
-    place.slot = slots.Take();
-    std::byte* const element =
-        ElementOf(*place.generation, place.index, place.slot);
+    SlotSet slots = ref.snapshot.WithTag(GroupSnapshot::TagOf(hash));
+    if (slots.empty()) return !ref.snapshot.has_overflow();
+    ref.slot = slots.Take();
+    std::byte* const element = ElementOf(*ref.generation, ref.index, ref.slot);
     if (!key.Equals(element)) [[unlikely]] {
       return false;
     }
-    place.element = element;
+    ref.element = element;
     return true;
   }
 
@@ -752,18 +750,18 @@ class GroupTable {
   // and after, or into its chain. REQUIRES: the shard is locked, between
   // BeginWrite and EndWrite of the group.
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void Add(const Place& place,
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Add(const SlotRef& ref,
                                         GroupSnapshot::Tag tag, Key key,
                                         const void* value,
                                         GroupSnapshot& snapshot) {
     SlotSet empty = snapshot.Empty();
     if (empty.empty()) [[unlikely]] {
-      AddToChain(&place.generation->chains[place.index], key, value);
+      AddToChain(&ref.generation->chains[ref.index], key, value);
       snapshot.set_overflow(true);
       return;
     }
     const uint32_t slot = empty.Take();
-    Fill(ElementOf(*place.generation, place.index, slot), key, value);
+    Fill(ElementOf(*ref.generation, ref.index, slot), key, value);
     snapshot.Toggle(slot, tag);
   }
 
@@ -778,14 +776,14 @@ class GroupTable {
 
   // Takes an element out of its group, which is `snapshot` before and after, or
   // out of its chain. REQUIRES: as Add.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void Drop(const Place& place,
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Drop(const SlotRef& ref,
                                          GroupSnapshot::Tag tag,
                                          GroupSnapshot& snapshot) {
-    if (place.slot == kInChain) [[unlikely]] {
+    if (ref.slot == kInChain) [[unlikely]] {
       snapshot.set_overflow(
-          DropFromChain(&place.generation->chains[place.index], place.element));
+          DropFromChain(&ref.generation->chains[ref.index], ref.element));
     } else {
-      snapshot.Toggle(place.slot, tag);
+      snapshot.Toggle(ref.slot, tag);
     }
   }
 
@@ -825,46 +823,45 @@ class GroupTable {
     }
   }
 
-  // Calls visitor(place) for each element of a group and its chain.
+  // Calls visitor(ref) for each element of a group and its chain.
   // REQUIRES: the shard is locked.
   template <typename Visitor>
   void VisitGroup(const Generation& generation, uint32_t group,
                   Visitor visitor) const {
-    Place place = GroupNumber(generation, group);
-    for (SlotSet slots = place.snapshot.Occupied(); !slots.empty();) {
-      place.slot = slots.Take();
-      place.element = ElementOf(generation, group, place.slot);
-      visitor(place);
+    SlotRef ref = GroupNumber(generation, group);
+    for (SlotSet slots = ref.snapshot.Occupied(); !slots.empty();) {
+      ref.slot = slots.Take();
+      ref.element = ElementOf(generation, group, ref.slot);
+      visitor(ref);
     }
-    if (!place.snapshot.has_overflow()) return;
-    place.slot = kInChain;
+    if (!ref.snapshot.has_overflow()) return;
+    ref.slot = kInChain;
     for (uint32_t slot = LoadLink(&generation.chains[group]); slot != 0;
          slot = LoadLink(LinkOf(slot))) {
-      place.element = ElementOf(slot);
-      visitor(place);
+      ref.element = ElementOf(slot);
+      visitor(ref);
     }
   }
 
   // The element of `bucket` that comes first behind (hash, key), or of all if
   // `key` is null. REQUIRES: the shard is locked.
-  Place FirstBehind(Shard& shard, uint64_t bucket, uint64_t hash,
-                    const void* key) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
-    Place first{};
+  SlotRef FirstBehind(Shard& shard, uint64_t bucket, uint64_t hash,
+                      const void* key) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
+    SlotRef first{};
     uint64_t first_hash = 0;
     const auto before = [&](uint64_t a_hash, const void* a, uint64_t b_hash,
                             const void* b) {
       return a_hash != b_hash ? a_hash < b_hash
                               : std::memcmp(a, b, key_size_) < 0;
     };
-    VisitLocked(shard, bucket, [&](const Place& place) {
-      const uint64_t place_hash = HashOf(place);
-      if (key != nullptr && !before(hash, key, place_hash, place.element)) {
+    VisitLocked(shard, bucket, [&](const SlotRef& ref) {
+      const uint64_t ref_hash = HashOf(ref);
+      if (key != nullptr && !before(hash, key, ref_hash, ref.element)) {
         return;
       }
-      if (!first ||
-          before(place_hash, place.element, first_hash, first.element)) {
-        first = place;
-        first_hash = place_hash;
+      if (!first || before(ref_hash, ref.element, first_hash, first.element)) {
+        first = ref;
+        first_hash = ref_hash;
       }
     });
     return first;
@@ -936,9 +933,9 @@ bool GroupTable<P>::NextKey(const void* key, void* next) const {
     ReaderLock lock(shard);
     if (FindLocked(shard, hash, AnyKey(key, key_size_))) {
       bucket = BucketOf(hash);
-      const Place place = FirstBehind(shard, bucket, hash, key);
-      if (place) {
-        if (next != nullptr) CopyKeyOut(next, place);
+      const SlotRef ref = FirstBehind(shard, bucket, hash, key);
+      if (ref) {
+        if (next != nullptr) CopyKeyOut(next, ref);
         return true;
       }
       ++bucket;
@@ -948,9 +945,9 @@ bool GroupTable<P>::NextKey(const void* key, void* next) const {
     if (!MayHaveElements(bucket)) continue;
     Shard& shard = ShardOfBucket(bucket);
     ReaderLock lock(shard);
-    const Place place = FirstBehind(shard, bucket, 0, nullptr);
-    if (place) {
-      if (next != nullptr) CopyKeyOut(next, place);
+    const SlotRef ref = FirstBehind(shard, bucket, 0, nullptr);
+    if (ref) {
+      if (next != nullptr) CopyKeyOut(next, ref);
       return true;
     }
   }

@@ -61,7 +61,7 @@ class LruTable {
 
   // Where an element is. `slot` is a number of its own for each slot, also for
   // those of chains.
-  struct Place {
+  struct SlotRef {
     std::byte* element = nullptr;  // null: nowhere
     uint32_t slot = 0;
     explicit operator bool() const { return element != nullptr; }
@@ -70,11 +70,11 @@ class LruTable {
   // The place of a key that was looked for, and what its group is like: good
   // until that changes. (It is large and lives in registers: pass it by
   // reference to what is inlined, and not at all to what is not.)
-  struct Found {
-    Place place;
+  struct FindResult {
+    SlotRef ref;
     uint32_t group;
     GroupSnapshot snapshot;
-    explicit operator bool() const { return static_cast<bool>(place); }
+    explicit operator bool() const { return static_cast<bool>(ref); }
   };
 
   LruTable(typename P::Memory& memory, uint32_t key_size, uint64_t value_size,
@@ -131,8 +131,8 @@ class LruTable {
   std::byte* ValueOf(std::byte* element) const {
     return element + value_offset_;
   }
-  std::byte* KeyOf(Place place) const { return KeyOf(place.element); }
-  uint64_t HashOf(Place place) const { return HashOf(place.element); }
+  std::byte* KeyOf(SlotRef ref) const { return KeyOf(ref.element); }
+  uint64_t HashOf(SlotRef ref) const { return HashOf(ref.element); }
   std::byte* ElementIn(uint32_t slot) const {
     return slot < first_overflow_slot()
                ? slots_ + uint64_t{slot} * slot_size_
@@ -185,9 +185,9 @@ class LruTable {
     }
     Shard& shard = ShardOf(hash);
     ReaderLock lock(shard);
-    const Place place = FindLocked(shard, hash, key).place;
-    if (place) copy_out(value, place.element);
-    return static_cast<bool>(place);
+    const SlotRef ref = FindLocked(shard, hash, key).ref;
+    if (ref) copy_out(value, ref.element);
+    return static_cast<bool>(ref);
   }
 
   // Finding and changing under the lock of a shard.
@@ -210,13 +210,13 @@ class LruTable {
   }
 
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE Found FindLocked([[maybe_unused]] Shard& shard,
-                                                uint64_t hash, Key key) const
+  ABSL_ATTRIBUTE_ALWAYS_INLINE FindResult
+  FindLocked([[maybe_unused]] Shard& shard, uint64_t hash, Key key) const
       ABSL_SHARED_LOCKS_REQUIRED(shard) {
     const uint32_t group = GroupOf(hash);
-    Found found = {{}, group, groups_[group].Load()};
+    FindResult found = {{}, group, groups_[group].Load()};
     if (!MatchQuickly(found, hash, key)) [[unlikely]] {
-      found.place = Match(group, found.snapshot, hash, key);
+      found.ref = Match(group, found.snapshot, hash, key);
     }
     return found;
   }
@@ -224,10 +224,11 @@ class LruTable {
   // Locks the shard of `hash`, and looks for `key` before that: mostly it is
   // not changed in between.
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE Found LockAndFind(Shard& shard, uint64_t hash,
-                                                 Key key) const
+  ABSL_ATTRIBUTE_ALWAYS_INLINE FindResult LockAndFind(Shard& shard,
+                                                      uint64_t hash,
+                                                      Key key) const
       ABSL_EXCLUSIVE_LOCK_FUNCTION(shard) {
-    Found found = {{}, GroupOf(hash), shard.Load()};
+    FindResult found = {{}, GroupOf(hash), shard.Load()};
     const bool matched = MatchQuickly(found, hash, key);
     if (!LockAndCompare(shard, found.snapshot) || !matched) [[unlikely]] {
       return FindWithCareLocked(shard, hash, key);
@@ -238,8 +239,8 @@ class LruTable {
   // Inserts a key that is absent, for `node`. Returns its slot.
   template <typename Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t
-  InsertLocked([[maybe_unused]] Shard& shard, const Found& found, uint64_t hash,
-               Key key, const void* value, uint32_t node)
+  InsertLocked([[maybe_unused]] Shard& shard, const FindResult& found,
+               uint64_t hash, Key key, const void* value, uint32_t node)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     GroupSnapshot snapshot = found.snapshot;
     groups_[found.group].BeginWrite(snapshot);
@@ -252,20 +253,20 @@ class LruTable {
   // slot.
   template <typename Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t
-  ReplaceLocked([[maybe_unused]] Shard& shard, const Found& old, uint64_t hash,
-                Key key, const void* value, uint32_t node)
+  ReplaceLocked([[maybe_unused]] Shard& shard, const FindResult& old,
+                uint64_t hash, Key key, const void* value, uint32_t node)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     GroupSnapshot snapshot = old.snapshot;
     groups_[old.group].BeginWrite(snapshot);
     const uint32_t slot = Add(old.group, snapshot, hash, key, value, node);
-    Drop(old.group, snapshot, old.place.slot, GroupSnapshot::TagOf(hash));
+    Drop(old.group, snapshot, old.ref.slot, GroupSnapshot::TagOf(hash));
     groups_[old.group].EndWrite(snapshot);
     return slot;
   }
 
   // Runs write(), which changes the value of a present key where it is.
   template <typename Write>
-  void WriteLocked([[maybe_unused]] Shard& shard, const Found& found,
+  void WriteLocked([[maybe_unused]] Shard& shard, const FindResult& found,
                    Write write) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     Group& group = groups_[found.group];
     group.BeginWrite(found.snapshot);
@@ -274,12 +275,12 @@ class LruTable {
   }
 
   ABSL_ATTRIBUTE_ALWAYS_INLINE void EraseLocked([[maybe_unused]] Shard& shard,
-                                                const Found& found,
+                                                const FindResult& found,
                                                 uint64_t hash)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     GroupSnapshot snapshot = found.snapshot;
     groups_[found.group].BeginWrite(snapshot);
-    Drop(found.group, snapshot, found.place.slot, GroupSnapshot::TagOf(hash));
+    Drop(found.group, snapshot, found.ref.slot, GroupSnapshot::TagOf(hash));
     groups_[found.group].EndWrite(snapshot);
   }
 
@@ -341,12 +342,12 @@ class LruTable {
            snapshot.changing() || !group.Validate(snapshot);
   }
 
-  // Calls visitor(place) for each element of `bucket`.
+  // Calls visitor(ref) for each element of `bucket`.
   template <typename Visitor>
   void VisitLocked([[maybe_unused]] Shard& shard, uint64_t bucket,
                    Visitor visitor) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
-    VisitGroup(bucket / kBucketsPerGroup, [&](Place place) {
-      if (IsIn(bucket, HashOf(place.element))) visitor(place);
+    VisitGroup(bucket / kBucketsPerGroup, [&](SlotRef ref) {
+      if (IsIn(bucket, HashOf(ref.element))) visitor(ref);
     });
   }
 
@@ -354,8 +355,8 @@ class LruTable {
   // if there is none.
   uint32_t EraseOneLocked(Shard& shard, uint64_t bucket)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    Place one;
-    VisitLocked(shard, bucket, [&](Place place) { one = place; });
+    SlotRef one;
+    VisitLocked(shard, bucket, [&](SlotRef ref) { one = ref; });
     if (!one) return 0;
     const uint32_t node = NodeOf(one.element);
     const uint64_t hash = HashOf(one.element);
@@ -457,11 +458,11 @@ class LruTable {
     if (snapshot.changing()) [[unlikely]] {
       return false;
     }
-    Found found = {{}, index, snapshot};
+    FindResult found = {{}, index, snapshot};
     if (!MatchQuickly(found, hash, key)) [[unlikely]] {
-      found.place = Match(index, snapshot, hash, key);
+      found.ref = Match(index, snapshot, hash, key);
     }
-    *element = found.place.element;
+    *element = found.ref.element;
     if (*element != nullptr) use(*element);
     return group.Validate(snapshot);
   }
@@ -478,14 +479,14 @@ class LruTable {
     }
     Shard& shard = ShardOf(hash);
     ReaderLock lock(shard);
-    return FindLocked(shard, hash, key).place.element;
+    return FindLocked(shard, hash, key).ref.element;
   }
 
   // Looks for `key` in its group, as far as one slot decides. Returns false if
   // it does not: another key has the same tag, or there is a chain.
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool MatchQuickly(Found& found, uint64_t hash,
-                                                 Key key) const {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool MatchQuickly(FindResult& found,
+                                                 uint64_t hash, Key key) const {
     SlotSet slots = found.snapshot.WithTag(GroupSnapshot::TagOf(hash));
     if (slots.empty()) return !found.snapshot.has_overflow();
     const uint32_t slot = found.group * GroupSnapshot::kSlots + slots.Take();
@@ -493,14 +494,14 @@ class LruTable {
     if (!key.Equals(KeyOf(element))) [[unlikely]] {
       return false;
     }
-    found.place = {element, slot};
+    found.ref = {element, slot};
     return true;
   }
 
   // The same, in all cases.
   template <typename Key>
-  ABSL_ATTRIBUTE_NOINLINE Place Match(uint32_t group, GroupSnapshot snapshot,
-                                      uint64_t hash, Key key) const {
+  ABSL_ATTRIBUTE_NOINLINE SlotRef Match(uint32_t group, GroupSnapshot snapshot,
+                                        uint64_t hash, Key key) const {
     std::byte* const first =
         slots_ + uint64_t{group} * GroupSnapshot::kSlots * slot_size_;
     for (SlotSet slots = snapshot.WithTag(GroupSnapshot::TagOf(hash));
@@ -511,11 +512,12 @@ class LruTable {
         return {element, group * GroupSnapshot::kSlots + slot};
       }
     }
-    return snapshot.has_overflow() ? MatchChain(group, snapshot, key) : Place{};
+    return snapshot.has_overflow() ? MatchChain(group, snapshot, key)
+                                   : SlotRef{};
   }
 
   template <typename Key>
-  Place MatchChain(uint32_t group, GroupSnapshot snapshot, Key key) const {
+  SlotRef MatchChain(uint32_t group, GroupSnapshot snapshot, Key key) const {
     uint32_t overflow = LoadLink(&chains_[group]);
     for (uint32_t steps = 1; overflow != 0; ++steps) {
       std::byte* const element = OverflowElement(overflow);
@@ -547,8 +549,9 @@ class LruTable {
   }
 
   template <typename Key>
-  ABSL_ATTRIBUTE_NOINLINE Found FindWithCareLocked(Shard& shard, uint64_t hash,
-                                                   Key key) const
+  ABSL_ATTRIBUTE_NOINLINE FindResult FindWithCareLocked(Shard& shard,
+                                                        uint64_t hash,
+                                                        Key key) const
       ABSL_SHARED_LOCKS_REQUIRED(shard) {
     return FindLocked(shard, hash, key);
   }
@@ -613,9 +616,9 @@ class LruTable {
     const uint32_t group = LoadLink(GroupFieldOf(slot - first_overflow_slot()));
     Shard& shard = groups_[group];
     WriterLock lock(shard);
-    Place found;
-    VisitGroup(group, [&](Place place) {
-      if (place.slot == slot && NodeOf(place.element) == node) found = place;
+    SlotRef found;
+    VisitGroup(group, [&](SlotRef ref) {
+      if (ref.slot == slot && NodeOf(ref.element) == node) found = ref;
     });
     if (!found) return false;
     last(found.element);
@@ -634,7 +637,7 @@ class LruTable {
     StoreBytes(ValueOf(element), value, value_size_);
   }
 
-  // Calls visitor(place) for each element of a group and its chain.
+  // Calls visitor(ref) for each element of a group and its chain.
   // REQUIRES: the shard is locked.
   template <typename Visitor>
   void VisitGroup(uint64_t group, Visitor visitor) const {
@@ -642,12 +645,12 @@ class LruTable {
     for (SlotSet slots = snapshot.Occupied(); !slots.empty();) {
       const uint32_t slot =
           static_cast<uint32_t>(group * GroupSnapshot::kSlots + slots.Take());
-      visitor(Place{ElementIn(slot), slot});
+      visitor(SlotRef{ElementIn(slot), slot});
     }
     uint32_t overflow = snapshot.has_overflow() ? LoadLink(&chains_[group]) : 0;
     for (; overflow != 0; overflow = LoadLink(LinkOf(overflow))) {
       visitor(
-          Place{OverflowElement(overflow), first_overflow_slot() + overflow});
+          SlotRef{OverflowElement(overflow), first_overflow_slot() + overflow});
     }
   }
 
@@ -662,8 +665,8 @@ class LruTable {
       return a_hash != b_hash ? a_hash < b_hash
                               : std::memcmp(a, b, key_size_) < 0;
     };
-    VisitGroup(group, [&](Place place) {
-      std::byte* const element = place.element;
+    VisitGroup(group, [&](SlotRef ref) {
+      std::byte* const element = ref.element;
       const uint64_t hash = HashOf(element);
       if (key != nullptr && !before(key_hash, key, hash, KeyOf(element))) {
         return;

@@ -91,10 +91,10 @@ class LruPerCpuValues {
   int cpus() const { return slots_.cpus(); }
 
   void* SliceOf(const std::byte* element, int cpu) const {
-    return slots_.At(PlaceOf(table_.NodeOf(element)), cpu);
+    return slots_.At(OffsetOf(table_.NodeOf(element)), cpu);
   }
   void CopyOut(void* value, const std::byte* element) const {
-    slots_.CopyAllOut(value, PlaceOf(table_.NodeOf(element)));
+    slots_.CopyAllOut(value, OffsetOf(table_.NodeOf(element)));
   }
 
   // To be called before the first write of a node that had another element: who
@@ -106,13 +106,13 @@ class LruPerCpuValues {
   // CPU, as a program does. Fill() is for a new element, whose other slices are
   // zero then.
   void WriteAll(uint32_t node, const void* value) {
-    slots_.CopyAllIn(PlaceOf(node), value);
+    slots_.CopyAllIn(OffsetOf(node), value);
   }
   void Write(uint32_t node, int cpu, const void* value) {
-    slots_.Write(PlaceOf(node), cpu, value);
+    slots_.Write(OffsetOf(node), cpu, value);
   }
   void Fill(uint32_t node, int cpu, const void* value) {
-    slots_.Fill(PlaceOf(node), cpu, value);
+    slots_.Fill(OffsetOf(node), cpu, value);
   }
 
   // Shows the value as user space sees it.
@@ -125,8 +125,8 @@ class LruPerCpuValues {
 
  private:
   // Nodes are numbered from 1 on.
-  typename PerCpuSlots<P>::Place PlaceOf(uint32_t node) const {
-    return slots_.PlaceOf(node - 1);
+  typename PerCpuSlots<P>::Offset OffsetOf(uint32_t node) const {
+    return slots_.OffsetOf(node - 1);
   }
 
   LruTable<P>& table_;

@@ -70,7 +70,7 @@ class HashWalkPart {
   uint64_t left_out_ = 0;  // if not: the smallest hash that did not fit
 };
 
-// `value_of(place)` is what a program sees as the value.
+// `value_of(ref)` is what a program sees as the value.
 template <typename Table, typename ValueOf>
 int64_t VisitHashElems(Table& table, ElemVisitor visitor, uint64_t flags,
                        ValueOf value_of) {
@@ -84,10 +84,10 @@ int64_t VisitHashElems(Table& table, ElemVisitor visitor, uint64_t flags,
       {
         auto& shard = table.ShardOfBucket(bucket);
         ReaderLock lock(shard);
-        table.VisitLocked(shard, bucket, [&](const auto& place) {
-          const uint64_t hash = table.HashOf(place);
+        table.VisitLocked(shard, bucket, [&](const auto& ref) {
+          const uint64_t hash = table.HashOf(ref);
           if (hash < first_hash) return;
-          part.Add({hash, table.KeyOf(place), value_of(place)});
+          part.Add({hash, table.KeyOf(ref), value_of(ref)});
         });
       }
       part.Close();
