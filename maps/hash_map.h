@@ -94,7 +94,7 @@ class HashMap final : public LocalMap {
   // of its own.
   Errno InitUnchecked() {
     const bool done =
-        table_.With([&](auto& table) { return table.Init(def_.max_entries); });
+        table_.Visit([&](auto& table) { return table.Init(def_.max_entries); });
     return done ? Errno::kOk : Errno::kNoMem;
   }
 
@@ -114,7 +114,7 @@ class HashMap final : public LocalMap {
     resized.max_entries = max_entries;
     const DefCheck check = Check(resized);
     if (check) return check.error;
-    return table_.With([&](auto& table) {
+    return table_.Visit([&](auto& table) {
       if (max_entries > table.max_entries() && !table.Grow(max_entries)) {
         return Errno::kNoMem;
       }
@@ -125,7 +125,7 @@ class HashMap final : public LocalMap {
   MapDef def() const override {
     MapDef def = def_;
     def.max_entries =
-        table_.With([](const auto& table) { return table.max_entries(); });
+        table_.Visit([](const auto& table) { return table.max_entries(); });
     return def;
   }
 
@@ -141,7 +141,7 @@ class HashMap final : public LocalMap {
       *word = internal::LoadWord<Word>(value);
     };
     return key != nullptr &&
-           With(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+           Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
              return table.FindAndUse(k, use) != nullptr;
            });
   }
@@ -164,7 +164,7 @@ class HashMap final : public LocalMap {
     if (value == nullptr) {
       return Find(key) != nullptr ? Errno::kFault : Errno::kNoEnt;
     }
-    const bool found = With(key, [&](auto& table, auto k) {
+    const bool found = Dispatch(key, [&](auto& table, auto k) {
       return table.Read(k, value, (flags & kLock) != 0);
     });
     return found ? Errno::kOk : Errno::kNoEnt;
@@ -183,7 +183,7 @@ class HashMap final : public LocalMap {
   Errno GetNextKey(const void* key, void* next_key) override {
     const Errno error = rights_.CheckGetNextKey();
     if (error != Errno::kOk) return error;
-    const bool found = table_.With(
+    const bool found = table_.Visit(
         [&](const auto& table) { return table.NextKey(key, next_key); });
     if (!found) return Errno::kNoEnt;
     return next_key == nullptr ? Errno::kFault : Errno::kOk;
@@ -213,7 +213,7 @@ class HashMap final : public LocalMap {
   Errno Freeze() override {
     WriterLock lock(resize_lock_);
     return rights_.Freeze([&](auto change) {
-      table_.With([&](auto& table) { table.Announce(change); });
+      table_.Visit([&](auto& table) { table.Announce(change); });
     });
   }
 
@@ -224,35 +224,35 @@ class HashMap final : public LocalMap {
   // Calls visitor(table, key) with the table and the kind of key at hand.
   // Always inlined, as the visitors are: what they capture stays in registers.
   template <typename Visitor>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE auto With(const void* key, Visitor visitor) {
-    return table_.With([&](auto& table) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-      return internal::WithKey(key, def_.key_size,
-                               [&](auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-                                 return visitor(table, k);
-                               });
+  ABSL_ATTRIBUTE_ALWAYS_INLINE auto Dispatch(const void* key, Visitor visitor) {
+    return table_.Visit([&](auto& table) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+      return internal::DispatchKey(key, def_.key_size,
+                                   [&](auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+                                     return visitor(table, k);
+                                   });
     });
   }
 
   void* Find(const void* key) {
-    return With(key, [](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+    return Dispatch(key, [](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
       return table.Find(k);
     });
   }
   template <View view>
   Errno Put(const void* key, const void* value, uint64_t flags) {
-    return With(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+    return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
       return flags <= kExist ? PutPlain<view>(table, k, value, flags)
                              : PutIn<view>(table, k, value, flags);
     });
   }
   template <View view>
   Errno Remove(const void* key) {
-    return With(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+    return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
       return RemoveFrom<view>(table, k);
     });
   }
   Errno Take(const void* key, void* value, bool value_lock) {
-    return With(key, [&](auto& table, auto k) {
+    return Dispatch(key, [&](auto& table, auto k) {
       return TakeFrom(table, k, value, value_lock);
     });
   }
@@ -279,7 +279,7 @@ class HashMap final : public LocalMap {
   Errno TakeFrom(Table& table, Key key, void* value, bool value_lock);
 
   int64_t VisitElems(ElemVisitor visitor, uint64_t flags) override {
-    return table_.With([&](auto& table) {
+    return table_.Visit([&](auto& table) {
       return VisitHashElems(table, visitor, flags, [&](const auto& ref) {
         return table.ValueOf(ref);
       });
@@ -409,7 +409,7 @@ Errno HashMap<P>::TakeFrom(Table& table, Key key, void* value,
 
 template <Profile P>
 Errno HashMap<P>::RunBatch(const HashBatch& batch) {
-  return table_.With([&](auto& table) {
+  return table_.Visit([&](auto& table) {
     const HashBatchElements elements(
         def_.key_size, def_.value_size,
         [&](void* value, const auto& ref) {

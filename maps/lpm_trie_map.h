@@ -126,7 +126,7 @@ class LpmTrieMap final : public LocalMap {
       return Find(key) != nullptr ? Errno::kFault : Errno::kNoEnt;
     }
     const bool found =
-        With(key, [&](auto prefix) { return trie_.Read(prefix, value); });
+        Dispatch(key, [&](auto prefix) { return trie_.Read(prefix, value); });
     return found ? Errno::kOk : Errno::kNoEnt;
   }
   Errno Update(const void* key, const void* value,
@@ -185,23 +185,24 @@ class LpmTrieMap final : public LocalMap {
   }
 
   template <typename Visitor>
-  auto With(const void* key, Visitor visitor) const {
+  auto Dispatch(const void* key, Visitor visitor) const {
     return internal::WithPrefix(key, DataSize(def_), visitor);
   }
 
   void* Find(const void* key) const {
-    return With(key, [&](auto prefix) { return trie_.Find(prefix); });
+    return Dispatch(key, [&](auto prefix) { return trie_.Find(prefix); });
   }
   Errno Put(View view, const void* key, const void* value, uint64_t flags) {
     if (flags > kExist) return Errno::kInval;
     if (IsTooLong(key)) return Errno::kInval;
-    return With(key, [&](auto prefix) {
+    return Dispatch(key, [&](auto prefix) {
       return PutPrefix(view, prefix, value, flags);
     });
   }
   Errno Remove(View view, const void* key) {
     if (IsTooLong(key)) return Errno::kInval;
-    return With(key, [&](auto prefix) { return RemovePrefix(view, prefix); });
+    return Dispatch(key,
+                    [&](auto prefix) { return RemovePrefix(view, prefix); });
   }
 
   template <typename Prefix>

@@ -185,7 +185,7 @@ class LruMap final : public LocalMap {
     if (value == nullptr) {
       return Find(key) != nullptr ? Errno::kFault : Errno::kNoEnt;
     }
-    const bool found = WithKey(key, [&](auto k) { return Read(k, value); });
+    const bool found = DispatchKey(key, [&](auto k) { return Read(k, value); });
     return found ? Errno::kOk : Errno::kNoEnt;
   }
   Errno Update(const void* key, const void* value,
@@ -256,11 +256,11 @@ class LruMap final : public LocalMap {
   bool is_strict() const { return order_ == LruOrder::kStrict; }
 
   template <typename Visitor>
-  auto WithKey(const void* key, Visitor visitor) {
-    return internal::WithKey(key, def_.key_size, visitor);
+  auto DispatchKey(const void* key, Visitor visitor) {
+    return internal::DispatchKey(key, def_.key_size, visitor);
   }
   std::byte* Find(const void* key) {
-    return WithKey(key, [&](auto k) { return table_.Find(k); });
+    return DispatchKey(key, [&](auto k) { return table_.Find(k); });
   }
   std::byte* FindAndUse(const void* key) {
     std::byte* const element = Find(key);
@@ -284,7 +284,7 @@ class LruMap final : public LocalMap {
 
   Errno Put(View view, const void* key, const void* value, uint64_t flags) {
     if (flags > kExist) return Errno::kInval;
-    return WithKey(key, [&](auto k) {
+    return DispatchKey(key, [&](auto k) {
       if (is_strict()) return PutStrict(view, k, value, flags);
       // There is a place already, if anywhere.
       if (kPerCpu && flags == kExist) return PutPresent(view, k, value);
@@ -537,7 +537,7 @@ template <Profile P, MapType kType>
 template <typename Visitor>
 Errno LruMap<P, kType>::TakeOut(View view, const void* key, Visitor visitor,
                                 uint32_t* node) {
-  return WithKey(key, [&](auto k) {
+  return DispatchKey(key, [&](auto k) {
     const uint64_t hash = table_.Hash(k);
     auto& shard = table_.ShardOf(hash);
     const auto found = table_.LockAndFind(shard, hash, k);

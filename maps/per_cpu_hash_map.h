@@ -92,7 +92,7 @@ class PerCpuHashMap final : public LocalMap {
   Errno Init() {
     const DefCheck check = Check(def_);
     if (check) return check.error;
-    return table_.With([&](auto& table) {
+    return table_.Visit([&](auto& table) {
       if (!table.Init(def_.max_entries, ElementsSize(def_))) {
         return Errno::kNoMem;
       }
@@ -146,7 +146,7 @@ class PerCpuHashMap final : public LocalMap {
   Errno GetNextKey(const void* key, void* next_key) override {
     const Errno error = rights_.CheckGetNextKey();
     if (error != Errno::kOk) return error;
-    const bool found = table_.With(
+    const bool found = table_.Visit(
         [&](const auto& table) { return table.NextKey(key, next_key); });
     if (!found) return Errno::kNoEnt;
     return next_key == nullptr ? Errno::kFault : Errno::kOk;
@@ -175,7 +175,7 @@ class PerCpuHashMap final : public LocalMap {
                     BatchFlags flags = {}) override;
   Errno Freeze() override {
     return rights_.Freeze([&](auto change) {
-      table_.With([&](auto& table) { table.Announce(change); });
+      table_.Visit([&](auto& table) { table.Announce(change); });
     });
   }
 
@@ -191,12 +191,12 @@ class PerCpuHashMap final : public LocalMap {
   // Calls visitor(table, key) with the table and the kind of key at hand.
   // Always inlined, as the visitors are: what they capture stays in registers.
   template <typename Visitor>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE auto With(const void* key, Visitor visitor) {
-    return table_.With([&](auto& table) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-      return internal::WithKey(key, def_.key_size,
-                               [&](auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-                                 return visitor(table, k);
-                               });
+  ABSL_ATTRIBUTE_ALWAYS_INLINE auto Dispatch(const void* key, Visitor visitor) {
+    return table_.Visit([&](auto& table) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+      return internal::DispatchKey(key, def_.key_size,
+                                   [&](auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+                                     return visitor(table, k);
+                                   });
     });
   }
 
@@ -213,16 +213,16 @@ class PerCpuHashMap final : public LocalMap {
   // found the key: they may by then be those of a key that took the place of a
   // deleted one, just as the slice may be when it is looked at.
   ABSL_ATTRIBUTE_ALWAYS_INLINE void* Find(const void* key, int cpu) {
-    return With(key,
-                [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE -> void* {
-                  const std::byte* const slices = table.Find(k);
-                  if (slices == nullptr) return nullptr;
-                  return slots().At(internal::LoadWord<Slices>(slices), cpu);
-                });
+    return Dispatch(
+        key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE -> void* {
+          const std::byte* const slices = table.Find(k);
+          if (slices == nullptr) return nullptr;
+          return slots().At(internal::LoadWord<Slices>(slices), cpu);
+        });
   }
   Errno Read(const void* key, void* value);
   Errno Put(View view, const void* key, const void* value, uint64_t flags) {
-    return With(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+    return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
       return flags == kAny ? PutPlain(table, view, k, value)
                            : PutIn(table, view, k, value, flags);
     });
@@ -284,7 +284,7 @@ class PerCpuHashMap final : public LocalMap {
 
   int64_t VisitElems(ElemVisitor visitor, uint64_t flags) override {
     const int cpu = CurrentCpuOf<P>();
-    return table_.With([&](auto& table) {
+    return table_.Visit([&](auto& table) {
       return VisitHashElems(table, visitor, flags, [&](const auto& ref) {
         return slots().At(SlicesAt(table, ref), cpu);
       });
@@ -328,7 +328,7 @@ constexpr DefCheck PerCpuHashMap<P>::Check(const MapDef& def) {
 
 template <Profile P>
 Errno PerCpuHashMap<P>::Read(const void* key, void* value) {
-  return With(key, [&](auto& table, auto k) {
+  return Dispatch(key, [&](auto& table, auto k) {
     const auto copy = [&](const auto& ref) {
       slots().CopyAllOut(value, SlicesAt(table, ref));
     };
@@ -384,7 +384,7 @@ Errno PerCpuHashMap<P>::PutIn(Table& table, View view, Key key,
 
 template <Profile P>
 Errno PerCpuHashMap<P>::Remove(View view, const void* key) {
-  return With(key, [&](auto& table, auto k) {
+  return Dispatch(key, [&](auto& table, auto k) {
     bool found = false;
     if (table.TryErase(
             k, &found,
@@ -405,7 +405,7 @@ Errno PerCpuHashMap<P>::Remove(View view, const void* key) {
 
 template <Profile P>
 Errno PerCpuHashMap<P>::Take(const void* key, void* value) {
-  return With(key, [&](auto& table, auto k) {
+  return Dispatch(key, [&](auto& table, auto k) {
     const uint64_t hash = table.Hash(k);
     auto& shard = table.ShardOf(hash);
     WriterLock lock(shard);
@@ -420,7 +420,7 @@ Errno PerCpuHashMap<P>::Take(const void* key, void* value) {
 
 template <Profile P>
 Errno PerCpuHashMap<P>::RunBatch(const HashBatch& batch) {
-  return table_.With([&](auto& table) {
+  return table_.Visit([&](auto& table) {
     const HashBatchElements elements(
         def_.key_size, slots().user_value_size(),
         [&](void* value, const auto& ref) {

@@ -421,8 +421,8 @@ class LruTable {
     return bucket % kBucketsPerGroup == (hash >> 8) % kBucketsPerGroup;
   }
   uint64_t HashOf(std::byte* element) const {
-    return WithKey(KeyOf(element), key_size_,
-                   [&](auto key) { return key.Hash(hash_); });
+    return DispatchKey(KeyOf(element), key_size_,
+                       [&](auto key) { return key.Hash(hash_); });
   }
 
   static uint32_t LoadLink(const uint32_t* link) {
