@@ -213,7 +213,7 @@ class HashMap final : public LocalMap {
   Errno Freeze() override {
     WriterLock lock(resize_lock_);
     return rights_.Freeze([&](auto change) {
-      table_.Visit([&](auto& table) { table.Announce(change); });
+      table_.Visit([&](auto& table) { table.ApplyAndSynchronize(change); });
     });
   }
 
@@ -241,14 +241,14 @@ class HashMap final : public LocalMap {
   template <View view>
   Errno Put(const void* key, const void* value, uint64_t flags) {
     return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-      return flags <= kExist ? PutPlain<view>(table, k, value, flags)
-                             : PutIn<view>(table, k, value, flags);
+      return flags <= kExist ? PutFast<view>(table, k, value, flags)
+                             : PutSlow<view>(table, k, value, flags);
     });
   }
   template <View view>
   Errno Remove(const void* key) {
     return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-      return RemoveFrom<view>(table, k);
+      return RemoveFast<view>(table, k);
     });
   }
   Errno Take(const void* key, void* value, bool value_lock) {
@@ -263,18 +263,18 @@ class HashMap final : public LocalMap {
     return view == View::kProgram || !rights_.frozen();
   }
 
-  // PutIn and RemoveIn have all rules; PutPlain and RemoveFrom do what can be
-  // done quickly, and leave the rest to them.
+  // PutSlow and RemoveSlow have all rules; PutFast and RemoveFast do what can
+  // be done quickly, and leave the rest to them.
   template <View view, typename Table, typename Key>
-  ABSL_ATTRIBUTE_NOINLINE Errno PutPlain(Table& table, Key key,
-                                         const void* value, uint64_t flags);
+  ABSL_ATTRIBUTE_NOINLINE Errno PutFast(Table& table, Key key,
+                                        const void* value, uint64_t flags);
   template <View view, typename Table, typename Key>
-  ABSL_ATTRIBUTE_NOINLINE Errno PutIn(Table& table, Key key, const void* value,
-                                      uint64_t flags);
+  ABSL_ATTRIBUTE_NOINLINE Errno PutSlow(Table& table, Key key,
+                                        const void* value, uint64_t flags);
   template <View view, typename Table, typename Key>
-  ABSL_ATTRIBUTE_NOINLINE Errno RemoveFrom(Table& table, Key key);
+  ABSL_ATTRIBUTE_NOINLINE Errno RemoveFast(Table& table, Key key);
   template <View view, typename Table, typename Key>
-  ABSL_ATTRIBUTE_NOINLINE Errno RemoveIn(Table& table, Key key);
+  ABSL_ATTRIBUTE_NOINLINE Errno RemoveSlow(Table& table, Key key);
   template <typename Table, typename Key>
   Errno TakeFrom(Table& table, Key key, void* value, bool value_lock);
 
@@ -317,21 +317,21 @@ constexpr DefCheck HashMap<P>::Check(const MapDef& def) {
 
 template <Profile P>
 template <typename HashMap<P>::View view, typename Table, typename Key>
-Errno HashMap<P>::PutPlain(Table& table, Key key, const void* value,
-                           uint64_t flags) {
+Errno HashMap<P>::PutFast(Table& table, Key key, const void* value,
+                          uint64_t flags) {
   const auto allowed = [&](bool present) {
     return MayChange<view>() && flags != (present ? kNoExist : kExist);
   };
   if (table.TryPut(key, value, allowed)) [[likely]] {
     return Errno::kOk;
   }
-  return PutIn<view>(table, key, value, flags);
+  return PutSlow<view>(table, key, value, flags);
 }
 
 template <Profile P>
 template <typename HashMap<P>::View view, typename Table, typename Key>
-Errno HashMap<P>::PutIn(Table& table, Key key, const void* value,
-                        uint64_t flags) {
+Errno HashMap<P>::PutSlow(Table& table, Key key, const void* value,
+                          uint64_t flags) {
   if ((flags & ~kLock) > kExist) return Errno::kInval;
   const bool value_lock = (flags & kLock) != 0;
   if (value_lock && def_.spin_lock_offset == kNoSpinLock) return Errno::kInval;
@@ -359,19 +359,19 @@ Errno HashMap<P>::PutIn(Table& table, Key key, const void* value,
 
 template <Profile P>
 template <typename HashMap<P>::View view, typename Table, typename Key>
-Errno HashMap<P>::RemoveFrom(Table& table, Key key) {
+Errno HashMap<P>::RemoveFast(Table& table, Key key) {
   bool found = false;
   if (table.TryErase(
           key, &found, [](const auto&) {}, [&] { return MayChange<view>(); }))
       [[likely]] {
     return found ? Errno::kOk : Errno::kNoEnt;
   }
-  return RemoveIn<view>(table, key);
+  return RemoveSlow<view>(table, key);
 }
 
 template <Profile P>
 template <typename HashMap<P>::View view, typename Table, typename Key>
-Errno HashMap<P>::RemoveIn(Table& table, Key key) {
+Errno HashMap<P>::RemoveSlow(Table& table, Key key) {
   const uint64_t hash = table.Hash(key);
   auto& shard = table.ShardOf(hash);
   WriterLock lock(shard);

@@ -229,9 +229,9 @@ class LruMap final : public LocalMap {
                     BatchFlags flags = {}) override;
   Errno Freeze() override {
     return rights_.Freeze([&](auto change) {
-      if (!is_strict()) return table_.Announce(change);
+      if (!is_strict()) return table_.ApplyAndSynchronize(change);
       WriterLock order_lock(strict_.lock());
-      table_.Announce(change);
+      table_.ApplyAndSynchronize(change);
     });
   }
 

@@ -175,7 +175,7 @@ class PerCpuHashMap final : public LocalMap {
                     BatchFlags flags = {}) override;
   Errno Freeze() override {
     return rights_.Freeze([&](auto change) {
-      table_.Visit([&](auto& table) { table.Announce(change); });
+      table_.Visit([&](auto& table) { table.ApplyAndSynchronize(change); });
     });
   }
 
@@ -223,21 +223,21 @@ class PerCpuHashMap final : public LocalMap {
   Errno Read(const void* key, void* value);
   Errno Put(View view, const void* key, const void* value, uint64_t flags) {
     return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-      return flags == kAny ? PutPlain(table, view, k, value)
-                           : PutIn(table, view, k, value, flags);
+      return flags == kAny ? PutFast(table, view, k, value)
+                           : PutSlow(table, view, k, value, flags);
     });
   }
   Errno Remove(View view, const void* key);
   Errno Take(const void* key, void* value);
 
-  // PutIn has all rules; PutPlain has those that are left without flags, and
-  // leaves what cannot be done quickly to PutIn.
+  // PutSlow has all rules; PutFast has those that are left without flags, and
+  // leaves what cannot be done quickly to PutSlow.
   template <typename Table, typename Key>
-  ABSL_ATTRIBUTE_NOINLINE Errno PutPlain(Table& table, View view, Key key,
-                                         const void* value);
+  ABSL_ATTRIBUTE_NOINLINE Errno PutFast(Table& table, View view, Key key,
+                                        const void* value);
   template <typename Table, typename Key>
-  ABSL_ATTRIBUTE_NOINLINE Errno PutIn(Table& table, View view, Key key,
-                                      const void* value, uint64_t flags);
+  ABSL_ATTRIBUTE_NOINLINE Errno PutSlow(Table& table, View view, Key key,
+                                        const void* value, uint64_t flags);
 
   // Asked under the lock of a shard.
   bool MayChange(View view) const {
@@ -348,21 +348,21 @@ Errno PerCpuHashMap<P>::Read(const void* key, void* value) {
 
 template <Profile P>
 template <typename Table, typename Key>
-Errno PerCpuHashMap<P>::PutPlain(Table& table, View view, Key key,
-                                 const void* value) {
+Errno PerCpuHashMap<P>::PutFast(Table& table, View view, Key key,
+                                const void* value) {
   const bool done = table.TryUse(
       key, [&](const auto& old) { Write(view, SlicesAt(table, old), value); },
       [&] { return MayChange(view); });
   if (done) [[likely]] {
     return Errno::kOk;
   }
-  return PutIn(table, view, key, value, kAny);
+  return PutSlow(table, view, key, value, kAny);
 }
 
 template <Profile P>
 template <typename Table, typename Key>
-Errno PerCpuHashMap<P>::PutIn(Table& table, View view, Key key,
-                              const void* value, uint64_t flags) {
+Errno PerCpuHashMap<P>::PutSlow(Table& table, View view, Key key,
+                                const void* value, uint64_t flags) {
   if (flags > kExist) return Errno::kInval;
 
   const uint64_t hash = table.Hash(key);

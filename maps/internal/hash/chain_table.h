@@ -359,7 +359,7 @@ class ChainTable {
 
   // Runs `change` while no other thread holds the lock of any shard.
   template <typename Change>
-  void Announce(Change change) {
+  void ApplyAndSynchronize(Change change) {
     shards_.WithAllLocked(change);
   }
 

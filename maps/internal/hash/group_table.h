@@ -179,7 +179,7 @@ class GroupTable {
       // As in TryFind, HasGrown() was asked after the group was loaded.
       return nullptr;
     }
-    return FindWithCare(hash, key, use);
+    return FindSlow(hash, key, use);
   }
 
   // Copies the value of `key` to `value` as one whole; holding the value's own
@@ -225,7 +225,7 @@ class GroupTable {
   template <typename Key>
   SlotRef FindLocked([[maybe_unused]] Shard& shard, uint64_t hash,
                      Key key) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
-    return FindInAll(hash, key);
+    return FindAllGenerations(hash, key);
   }
 
   // The simple cases, in which a key is looked for before its shard is locked:
@@ -239,7 +239,7 @@ class GroupTable {
                                            Allowed allowed) {
     const uint64_t hash = Hash(key);
     SlotRef ref;
-    if (!Guess(hash, key, ref) ||
+    if (!FindOptimistic(hash, key, ref) ||
         !ref.group->template TryBeginWrite<typename P::BitLock>(ref.snapshot))
         [[unlikely]] {
       return false;
@@ -263,7 +263,7 @@ class GroupTable {
                                              Allowed allowed) {
     const uint64_t hash = Hash(key);
     SlotRef ref;
-    if (!Guess(hash, key, ref) ||
+    if (!FindOptimistic(hash, key, ref) ||
         !ref.group->template TryBeginWrite<typename P::BitLock>(ref.snapshot))
         [[unlikely]] {
       return false;
@@ -287,7 +287,7 @@ class GroupTable {
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryUse(Key key, Use use, Allowed allowed) {
     const uint64_t hash = Hash(key);
     SlotRef ref;
-    if (!Guess(hash, key, ref) || !ref ||
+    if (!FindOptimistic(hash, key, ref) || !ref ||
         !ref.group->template TryLock<typename P::BitLock>(ref.snapshot))
         [[unlikely]] {
       return false;
@@ -324,7 +324,7 @@ class GroupTable {
                                           uint64_t hash, Key key,
                                           const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    const SlotRef old = FindInAll(hash, key);
+    const SlotRef old = FindAllGenerations(hash, key);
     const SlotRef target = GroupFor(Newest(), hash);
     target.group->BeginWrite(target.snapshot);
     old.group->BeginWrite(old.snapshot);
@@ -478,7 +478,7 @@ class GroupTable {
 
   // Runs `change`, and waits until nobody holds a lock who may have missed it.
   template <typename Change>
-  void Announce(Change change) {
+  void ApplyAndSynchronize(Change change) {
     change();
     WaitForShards();
   }
@@ -603,11 +603,11 @@ class GroupTable {
   // HasGrown() asked then, as keys that come to a later generation leave it
   // unchanged. Returns false if it is not so simple.
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool Guess(uint64_t hash, Key key,
-                                          SlotRef& ref) const {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool FindOptimistic(uint64_t hash, Key key,
+                                                   SlotRef& ref) const {
     ShardOf(hash).PrefetchForChange();
     ref = GroupFor(generations_[0], hash);
-    return !HasGrown() && MatchQuickly(ref, hash, key);
+    return !HasGrown() && MatchFast(ref, hash, key);
   }
 
   // Looks for `key` without a lock, and runs use(element) on it if it is there.
@@ -624,8 +624,8 @@ class GroupTable {
     // Asked after Load(), whose acquire pairs with the EndWrite() of a writer
     // that moved the key away: who misses it here sees the generation it went
     // to.
-    if (HasGrown() || !MatchQuickly(ref, hash, key)) [[unlikely]] {
-      return TryFindInAll(hash, key, element, use);
+    if (HasGrown() || !MatchFast(ref, hash, key)) [[unlikely]] {
+      return TryFindAllGenerations(hash, key, element, use);
     }
     *element = ref.element;
     if (*element != nullptr) use(*element);
@@ -635,9 +635,9 @@ class GroupTable {
   // A key moves from one generation to a newer one, and both groups change:
   // none of them may have changed by the end.
   template <typename Key, typename Use>
-  ABSL_ATTRIBUTE_NOINLINE bool TryFindInAll(uint64_t hash, Key key,
-                                            std::byte** element,
-                                            Use use) const {
+  ABSL_ATTRIBUTE_NOINLINE bool TryFindAllGenerations(uint64_t hash, Key key,
+                                                     std::byte** element,
+                                                     Use use) const {
     SlotRef refs[kMaxGenerations];
     const Generation& newest = Newest();
     const Generation* generation = &newest + 1;
@@ -659,8 +659,8 @@ class GroupTable {
 
   // FindAndUse, for all cases.
   template <typename Key, typename Use>
-  ABSL_ATTRIBUTE_NOINLINE std::byte* FindWithCare(uint64_t hash, Key key,
-                                                  Use use) const {
+  ABSL_ATTRIBUTE_NOINLINE std::byte* FindSlow(uint64_t hash, Key key,
+                                              Use use) const {
     const auto use_element = [&](const std::byte* element) {
       use(element + value_offset_);
     };
@@ -681,7 +681,8 @@ class GroupTable {
   // The key's place in any generation; or else where it would go, in the
   // newest.
   template <typename Key>
-  ABSL_ATTRIBUTE_NOINLINE SlotRef FindInAll(uint64_t hash, Key key) const {
+  ABSL_ATTRIBUTE_NOINLINE SlotRef FindAllGenerations(uint64_t hash,
+                                                     Key key) const {
     const Generation* const newest = &Newest();
     for (const Generation* generation = newest; generation >= generations_;
          --generation) {
@@ -715,8 +716,8 @@ class GroupTable {
   // Match, as far as one slot decides. Returns false if it does not: another
   // key has the same tag, or there is a chain.
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool MatchQuickly(SlotRef& ref, uint64_t hash,
-                                                 Key key) const {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool MatchFast(SlotRef& ref, uint64_t hash,
+                                              Key key) const {
     SlotSet slots = ref.snapshot.WithTag(GroupSnapshot::TagOf(hash));
     if (slots.empty()) return !ref.snapshot.has_overflow();
     ref.slot = slots.Take();
@@ -880,7 +881,7 @@ class GroupTable {
     }
   }
 
-  // Adds a generation. Nobody has to wait for that: see Guess(),
+  // Adds a generation. Nobody has to wait for that: see FindOptimistic(),
   // TryFind() and MayHaveElements() for who has not noticed yet. A writer that
   // has not may insert into an older one.
   bool AddGeneration(uint64_t groups) {

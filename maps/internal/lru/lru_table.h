@@ -160,7 +160,7 @@ class LruTable {
         [[likely]] {
       return nullptr;
     }
-    return FindWithCare(hash, key);
+    return FindSlow(hash, key);
   }
 
   // Copies the value of `key`, of `size` bytes, to `value` as one whole with
@@ -215,7 +215,7 @@ class LruTable {
       ABSL_SHARED_LOCKS_REQUIRED(shard) {
     const uint32_t group = GroupOf(hash);
     FindResult found = {{}, group, groups_[group].Load()};
-    if (!MatchQuickly(found, hash, key)) [[unlikely]] {
+    if (!MatchFast(found, hash, key)) [[unlikely]] {
       found.ref = Match(group, found.snapshot, hash, key);
     }
     return found;
@@ -229,9 +229,9 @@ class LruTable {
                                                       Key key) const
       ABSL_EXCLUSIVE_LOCK_FUNCTION(shard) {
     FindResult found = {{}, GroupOf(hash), shard.Load()};
-    const bool matched = MatchQuickly(found, hash, key);
+    const bool matched = MatchFast(found, hash, key);
     if (!LockAndCompare(shard, found.snapshot) || !matched) [[unlikely]] {
-      return FindWithCareLocked(shard, hash, key);
+      return FindLockedSlow(shard, hash, key);
     }
     return found;
   }
@@ -372,7 +372,7 @@ class LruTable {
 
   // Runs `change`, and waits until nobody holds a lock who may have missed it.
   template <typename Change>
-  void Announce(Change change) {
+  void ApplyAndSynchronize(Change change) {
     change();
     for (uint64_t i = 0; i < group_count_; ++i) {
       WriterLock lock(groups_[i]);
@@ -459,7 +459,7 @@ class LruTable {
       return false;
     }
     FindResult found = {{}, index, snapshot};
-    if (!MatchQuickly(found, hash, key)) [[unlikely]] {
+    if (!MatchFast(found, hash, key)) [[unlikely]] {
       found.ref = Match(index, snapshot, hash, key);
     }
     *element = found.ref.element;
@@ -469,8 +469,7 @@ class LruTable {
 
   // Find, in all cases.
   template <typename Key>
-  ABSL_ATTRIBUTE_NOINLINE std::byte* FindWithCare(uint64_t hash,
-                                                  Key key) const {
+  ABSL_ATTRIBUTE_NOINLINE std::byte* FindSlow(uint64_t hash, Key key) const {
     std::byte* element = nullptr;
     for (int i = 0; i < kTries; ++i) {
       if (TryFind(hash, key, &element, [](const std::byte*) {})) {
@@ -485,8 +484,8 @@ class LruTable {
   // Looks for `key` in its group, as far as one slot decides. Returns false if
   // it does not: another key has the same tag, or there is a chain.
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool MatchQuickly(FindResult& found,
-                                                 uint64_t hash, Key key) const {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool MatchFast(FindResult& found, uint64_t hash,
+                                              Key key) const {
     SlotSet slots = found.snapshot.WithTag(GroupSnapshot::TagOf(hash));
     if (slots.empty()) return !found.snapshot.has_overflow();
     const uint32_t slot = found.group * GroupSnapshot::kSlots + slots.Take();
@@ -549,9 +548,8 @@ class LruTable {
   }
 
   template <typename Key>
-  ABSL_ATTRIBUTE_NOINLINE FindResult FindWithCareLocked(Shard& shard,
-                                                        uint64_t hash,
-                                                        Key key) const
+  ABSL_ATTRIBUTE_NOINLINE FindResult FindLockedSlow(Shard& shard, uint64_t hash,
+                                                    Key key) const
       ABSL_SHARED_LOCKS_REQUIRED(shard) {
     return FindLocked(shard, hash, key);
   }
