@@ -437,7 +437,7 @@ Errno LruMap<P, kType>::PutLinux(View view, Key key, const void* value,
       [&](uint32_t node) ABSL_ATTRIBUTE_ALWAYS_INLINE -> Outcome {
         auto& shard = table_.ShardOf(hash);
         const auto old = table_.LockAndFind(shard, hash, key);
-        WriterLock lock(shard, IsHeld());
+        WriterLock lock(shard, AdoptLock());
         if (view == View::kUser && rights_.frozen()) {
           error = Errno::kPerm;
         } else if (old && flags == kNoExist) {
@@ -541,7 +541,7 @@ Errno LruMap<P, kType>::TakeOut(View view, const void* key, Visitor visitor,
     const uint64_t hash = table_.Hash(k);
     auto& shard = table_.ShardOf(hash);
     const auto found = table_.LockAndFind(shard, hash, k);
-    WriterLock lock(shard, IsHeld());
+    WriterLock lock(shard, AdoptLock());
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
     if (!found) return Errno::kNoEnt;
     *node = table_.NodeOf(found.ref.element);

@@ -95,7 +95,7 @@ TEST(GroupTest, AChangeEndsWithAnotherVersionAndKeepsTheTags) {
 }
 
 struct NoWait {
-  void Once() {}
+  void Pause() {}
 };
 using BitLock = BasicBitLock<NoWait>;
 

@@ -296,7 +296,7 @@ class LruTable {
     Shard& shard = groups_[slot / GroupSnapshot::kSlots];
     GroupSnapshot before = shard.Load();
     LockAndCompare(shard, before);
-    WriterLock lock(shard, IsHeld());
+    WriterLock lock(shard, AdoptLock());
     GroupSnapshot snapshot = before;
     std::byte* const element = slots_ + uint64_t{slot} * slot_size_;
     if (!snapshot.Clear(slot % GroupSnapshot::kSlots) ||
