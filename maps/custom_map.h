@@ -51,7 +51,7 @@ class CustomMap final : public LocalMap, private ProvidedMap {
 
   // `memory` and `providers` must outlive the map.
   CustomMap(const MapDef& def, Memory* memory,
-            MapProviders<P>* providers = &MapProviders<P>::OfProcess())
+            MapProviders<P>* providers = &MapProviders<P>::Global())
       : def_(def),
         rights_(def),
         memory_(*memory),

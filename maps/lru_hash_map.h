@@ -59,7 +59,7 @@
 #include "bpfmap/maps/internal/lru/strict_lru.h"
 #include "bpfmap/maps/internal/rules/generic_batch.h"
 #include "bpfmap/maps/internal/rules/hash_batch.h"
-#include "bpfmap/maps/internal/rules/hash_walk.h"
+#include "bpfmap/maps/internal/rules/hash_for_each.h"
 #include "bpfmap/maps/internal/rules/user_rights.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
@@ -348,7 +348,7 @@ class LruMap final : public LocalMap {
   Errno TakeOut(View view, const void* key, Visitor visitor, uint32_t* node);
 
   int64_t VisitElems(ElemVisitor visitor, uint64_t flags) override {
-    return VisitHashElems(table_, visitor, flags, [&](const auto& ref) {
+    return ForEachHashElem(table_, visitor, flags, [&](const auto& ref) {
       return ValueOf(ref.element);
     });
   }

@@ -39,7 +39,7 @@
 #include "bpfmap/maps/internal/per_cpu_slots.h"
 #include "bpfmap/maps/internal/rules/generic_batch.h"
 #include "bpfmap/maps/internal/rules/hash_batch.h"
-#include "bpfmap/maps/internal/rules/hash_walk.h"
+#include "bpfmap/maps/internal/rules/hash_for_each.h"
 #include "bpfmap/maps/internal/rules/user_rights.h"
 #include "bpfmap/maps/internal/value_layout.h"
 #include "bpfmap/maps/local_map.h"
@@ -285,7 +285,7 @@ class PerCpuHashMap final : public LocalMap {
   int64_t VisitElems(ElemVisitor visitor, uint64_t flags) override {
     const int cpu = CurrentCpuOf<P>();
     return table_.Visit([&](auto& table) {
-      return VisitHashElems(table, visitor, flags, [&](const auto& ref) {
+      return ForEachHashElem(table, visitor, flags, [&](const auto& ref) {
         return slots().At(SlicesAt(table, ref), cpu);
       });
     });

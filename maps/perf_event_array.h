@@ -45,7 +45,7 @@ class PerfEventArray final : public MapWithoutBatches {
   // `memory` and `events` must outlive the map, and so must each event that is
   // put into it.
   PerfEventArray(const MapDef& def, Memory* memory,
-                 PerfEvents<P>* events = &PerfEvents<P>::OfProcess())
+                 PerfEvents<P>* events = &PerfEvents<P>::Global())
       : MapWithoutBatches(def), def_(def), events_(*events), arena_(*memory) {}
   explicit PerfEventArray(const MapDef& def) requires requires {
     P::DefaultMemory();

@@ -45,7 +45,7 @@ class Batch {
   long Find(bool reads, bool writes) {
     if (!attributes_.IsZeroBehind(kBatchUsed)) return -EINVAL;
     const long error =
-        MapFiles::OfProcess().FindMap(attributes_->batch.map_fd, &file_);
+        MapFiles::Global().FindMap(attributes_->batch.map_fd, &file_);
     if (error != 0) return error;
     if ((reads && !file_.may_read) || (writes && !file_.may_write)) {
       return -EPERM;

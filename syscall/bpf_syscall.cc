@@ -74,9 +74,9 @@ long BpfSyscall(int command, bpf_attr* attributes, unsigned size) {
   return result;
 }
 
-std::shared_ptr<LocalMap> MapOfDescriptor(int fd) {
-  NumberedMap found;
-  if (MapFiles::OfProcess().Find(static_cast<uint32_t>(fd), &found) !=
+std::shared_ptr<LocalMap> MapOfFd(int fd) {
+  MapWithId found;
+  if (MapFiles::Global().Find(static_cast<uint32_t>(fd), &found) !=
       Errno::kOk) {
     return nullptr;
   }

@@ -68,10 +68,10 @@ long BpfSyscall(int command, bpf_attr* attributes, unsigned size);
 
 // The map of a descriptor, for its program view; null if there is none. It is
 // of the Cloud profile; arrays with BPF_F_MMAPABLE and rings are of Mappable:
-//   auto& ring = static_cast<RingBuffer<Mappable>&>(*MapOfDescriptor(fd));
+//   auto& ring = static_cast<RingBuffer<Mappable>&>(*MapOfFd(fd));
 // An inner map that was replaced is let go at once: do not keep its pointer
 // while others update the outer map.
-std::shared_ptr<LocalMap> MapOfDescriptor(int fd);
+std::shared_ptr<LocalMap> MapOfFd(int fd);
 
 // Whether Linux would let `fd` be mapped so; 0 for what is no map.
 //   EACCES    a right of the descriptor, or of programs, is missing

@@ -75,7 +75,7 @@ long FindTypes(const Attributes& attributes, MapDef* def,
   if (attributes->btf_value_type_id == 0) return 0;
   OpenFile file;
   long error =
-      MapFiles::OfProcess().Find(static_cast<int>(attributes->btf_fd), &file);
+      MapFiles::Global().Find(static_cast<int>(attributes->btf_fd), &file);
   if (error != 0) return error;
   if (file.btf == nullptr) return -EINVAL;
   *types = {.btf = file.btf,
@@ -115,7 +115,7 @@ long MapCreate(const Attributes& attributes) {
       attributes.WordAt(kExclusiveHashSizeAt) != 0) {
     return -EINVAL;
   }
-  MapFiles& files = MapFiles::OfProcess();
+  MapFiles& files = MapFiles::Global();
   std::shared_ptr<MapObject> map;
   result = MapObject::Create(def, std::move(types), files, &map);
   if (result != 0) return result;
@@ -149,7 +149,7 @@ long BtfLoad(const Attributes& attributes) {
     }
   }
   if (error != 0) return error;
-  return MapFiles::OfProcess().Open(std::move(btf));
+  return MapFiles::Global().Open(std::move(btf));
 }
 
 // Libraries ask what a kernel can do by loading a program that returns a
@@ -168,7 +168,7 @@ long ProgLoad(const Attributes& attributes) {
                      program[0].dst_reg == BPF_REG_0 && program[0].off == 0;
   const bool exits = program[1].code == (BPF_JMP | BPF_EXIT);
   if (!moves || !exits || attributes->prog_flags != 0) return -EINVAL;
-  return MapFiles::OfProcess().Open(std::make_shared<Program>());
+  return MapFiles::Global().Open(std::make_shared<Program>());
 }
 
 }  // namespace bpfmap

@@ -47,7 +47,7 @@ void FindProgram(char* value, Errno* refusal) {
   uint32_t fd;
   std::memcpy(&fd, value, sizeof fd);
   OpenFile file;
-  const long error = MapFiles::OfProcess().Find(static_cast<int>(fd), &file);
+  const long error = MapFiles::Global().Find(static_cast<int>(fd), &file);
   const uint32_t id = file.program != nullptr ? file.program->id() : 0;
   std::memcpy(value, &id, sizeof id);
   *refusal = error == -EBADF ? Errno::kBadF : Errno::kInval;
@@ -55,11 +55,11 @@ void FindProgram(char* value, Errno* refusal) {
 
 // Values that the map took out are let go: no command that came before uses
 // them, and programs do not keep them.
-void ReleaseReplaced(const MapObject& object) {
+void ReclaimRetired(const MapObject& object) {
   if (object.def().type == MapType::kArrayOfMaps) {
-    static_cast<ArrayOfMaps<Cloud>&>(object.map()).ReleaseReplaced();
+    static_cast<ArrayOfMaps<Cloud>&>(object.map()).ReclaimRetired();
   } else if (object.def().type == MapType::kHashOfMaps) {
-    static_cast<HashOfMaps<Cloud>&>(object.map()).ReleaseReplaced();
+    static_cast<HashOfMaps<Cloud>&>(object.map()).ReclaimRetired();
   }
 }
 
@@ -69,7 +69,7 @@ long MapLookup(const Attributes& attributes) {
   if (!attributes.IsZeroBehind(kElementUsed)) return -EINVAL;
   if ((attributes->flags & ~kLock) != 0) return -EINVAL;
   OpenFile file;
-  const long error = MapFiles::OfProcess().FindMap(attributes->map_fd, &file);
+  const long error = MapFiles::Global().FindMap(attributes->map_fd, &file);
   if (error != 0) return error;
   if (!file.may_read) return -EPERM;
   const MapObject& object = *file.map;
@@ -94,7 +94,7 @@ long MapLookup(const Attributes& attributes) {
 long MapUpdate(const Attributes& attributes) {
   if (!attributes.IsZeroBehind(kElementUsed)) return -EINVAL;
   OpenFile file;
-  const long error = MapFiles::OfProcess().FindMap(attributes->map_fd, &file);
+  const long error = MapFiles::Global().FindMap(attributes->map_fd, &file);
   if (error != 0) return error;
   if (!file.may_write) return -EPERM;
   const MapObject& object = *file.map;
@@ -110,28 +110,28 @@ long MapUpdate(const Attributes& attributes) {
   Errno result = object.map().Update(
       key.get(), copied ? value.bytes() : nullptr, attributes->flags);
   if (result == Errno::kBadF) result = refusal;
-  ReleaseReplaced(object);
+  ReclaimRetired(object);
   return Result(result);
 }
 
 long MapDelete(const Attributes& attributes) {
   if (!attributes.IsZeroBehind(kDeleteUsed)) return -EINVAL;
   OpenFile file;
-  const long error = MapFiles::OfProcess().FindMap(attributes->map_fd, &file);
+  const long error = MapFiles::Global().FindMap(attributes->map_fd, &file);
   if (error != 0) return error;
   if (!file.may_write) return -EPERM;
   const MapObject& object = *file.map;
   const Key key(object.def(), attributes->key);
   if (!key.has_memory()) return -ENOMEM;
   const Errno result = object.map().Delete(key.get());
-  ReleaseReplaced(object);
+  ReclaimRetired(object);
   return Result(result);
 }
 
 long MapGetNextKey(const Attributes& attributes) {
   if (!attributes.IsZeroBehind(kNextKeyUsed)) return -EINVAL;
   OpenFile file;
-  const long error = MapFiles::OfProcess().FindMap(attributes->map_fd, &file);
+  const long error = MapFiles::Global().FindMap(attributes->map_fd, &file);
   if (error != 0) return error;
   if (!file.may_read) return -EPERM;
   const MapObject& object = *file.map;
@@ -152,7 +152,7 @@ long MapLookupAndDelete(const Attributes& attributes) {
   if (!attributes.IsZeroBehind(kElementUsed)) return -EINVAL;
   if ((attributes->flags & ~kLock) != 0) return -EINVAL;
   OpenFile file;
-  const long error = MapFiles::OfProcess().FindMap(attributes->map_fd, &file);
+  const long error = MapFiles::Global().FindMap(attributes->map_fd, &file);
   if (error != 0) return error;
   if (!file.may_read || !file.may_write) return -EPERM;
   const MapObject& object = *file.map;
@@ -170,7 +170,7 @@ long MapLookupAndDelete(const Attributes& attributes) {
 long MapFreeze(const Attributes& attributes) {
   if (!attributes.IsZeroBehind(kFreezeUsed)) return -EINVAL;
   OpenFile file;
-  const long error = MapFiles::OfProcess().FindMap(attributes->map_fd, &file);
+  const long error = MapFiles::Global().FindMap(attributes->map_fd, &file);
   if (error != 0) return error;
   if (file.map->def().spin_lock_offset != kNoSpinLock) {
     return Result(Errno::kNotSupp);

@@ -95,7 +95,7 @@ uint32_t MapFiles::Ids<Object>::Next(uint32_t id) {
   return 0;
 }
 
-MapFiles& MapFiles::OfProcess() {
+MapFiles& MapFiles::Global() {
   static auto& files = *new MapFiles;
   return files;
 }
@@ -184,7 +184,7 @@ long MapFiles::FindMap(uint32_t fd, OpenFile* found) const {
   return found->map != nullptr ? 0 : -EINVAL;
 }
 
-Errno MapFiles::Find(uint32_t fd, NumberedMap* found) const {
+Errno MapFiles::Find(uint32_t fd, MapWithId* found) const {
   OpenFile file;
   const long error = FindMap(fd, &file);
   if (error != 0) return static_cast<Errno>(-error);

@@ -32,7 +32,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/errno.h"
-#include "bpfmap/maps/open_maps.h"
+#include "bpfmap/maps/map_fd_table.h"
 #include "bpfmap/profiles/cloud.h"
 #include "bpfmap/syscall/btf.h"
 #include "bpfmap/syscall/file_watch.h"
@@ -61,10 +61,10 @@ struct OpenFile {
   bool may_write = false;
 };
 
-class MapFiles final : public MapDescriptors {
+class MapFiles final : public FdResolver {
  public:
   // The process has one.
-  static MapFiles& OfProcess();
+  static MapFiles& Global();
 
   MapFiles(const MapFiles&) = delete;
   MapFiles& operator=(const MapFiles&) = delete;
@@ -84,7 +84,7 @@ class MapFiles final : public MapDescriptors {
   //   EINVAL  it is open, and is no map
   long FindMap(uint32_t fd, OpenFile* found) const;
   // For maps of maps.
-  Errno Find(uint32_t fd, NumberedMap* found) const override;
+  Errno Find(uint32_t fd, MapWithId* found) const override;
 
   // By id; null if there is none.
   std::shared_ptr<MapObject> MapOfId(uint32_t id);

@@ -150,7 +150,7 @@ long NextId(const Attributes& attributes,
             uint32_t (MapFiles::*next_id)(uint32_t)) {
   if (!attributes.IsZeroBehind(kNextIdUsed)) return -EINVAL;
   if (attributes->start_id >= kLastId) return -EINVAL;
-  const uint32_t next = (MapFiles::OfProcess().*next_id)(attributes->start_id);
+  const uint32_t next = (MapFiles::Global().*next_id)(attributes->start_id);
   if (next == 0) return -ENOENT;
   return attributes.Store(kNextIdAt, next) ? 0 : -EFAULT;
 }
@@ -164,13 +164,13 @@ long ObjectPin(const Attributes& attributes) {
     return -EINVAL;
   }
   OpenFile file;
-  if (MapFiles::OfProcess().FindMap(attributes->bpf_fd, &file) != 0) {
+  if (MapFiles::Global().FindMap(attributes->bpf_fd, &file) != 0) {
     return -EINVAL;
   }
   std::string path;
   const long error = CopyPath(attributes, &path);
   if (error != 0) return error;
-  PinTable& pins = PinTable::OfProcess();
+  PinTable& pins = PinTable::Global();
   if (!pins.Covers(path)) return WhyNotPinned(path);
   return pins.Pin(path, std::move(file.map));
 }
@@ -189,7 +189,7 @@ long ObjectGet(const Attributes& attributes) {
   std::string path;
   long error = CopyPath(attributes, &path);
   if (error != 0) return error;
-  PinTable& pins = PinTable::OfProcess();
+  PinTable& pins = PinTable::Global();
   if (!pins.Covers(path)) {
     struct stat file;
     return stat(path.c_str(), &file) == 0 ? -EACCES : -errno;
@@ -197,14 +197,14 @@ long ObjectGet(const Attributes& attributes) {
   std::shared_ptr<MapObject> map;
   error = pins.Find(path, &map);
   if (error != 0) return error;
-  return MapFiles::OfProcess().Open(std::move(map), flags & kRights);
+  return MapFiles::Global().Open(std::move(map), flags & kRights);
 }
 
 long ObjectInfo(const Attributes& attributes) {
   if (!attributes.IsZeroBehind(kInfoUsed)) return -EINVAL;
   OpenFile file;
-  const long error = MapFiles::OfProcess().Find(
-      static_cast<int>(attributes->info.bpf_fd), &file);
+  const long error =
+      MapFiles::Global().Find(static_cast<int>(attributes->info.bpf_fd), &file);
   if (error != 0) return error == -EBADF ? -EBADFD : error;
   if (file.map != nullptr) return InfoOfMap(attributes, *file.map);
   if (file.btf != nullptr) return InfoOfBtf(attributes, *file.btf);
@@ -224,7 +224,7 @@ long MapGetFdById(const Attributes& attributes) {
   if (!attributes.IsZeroBehind(kMapByIdUsed)) return -EINVAL;
   const uint32_t flags = attributes->open_flags;
   if ((flags & ~kRights) != 0 || flags == kRights) return -EINVAL;
-  MapFiles& files = MapFiles::OfProcess();
+  MapFiles& files = MapFiles::Global();
   std::shared_ptr<MapObject> map = files.MapOfId(attributes->map_id);
   return map != nullptr ? files.Open(std::move(map), flags) : -ENOENT;
 }
@@ -234,7 +234,7 @@ long BtfGetFdById(const Attributes& attributes) {
   const uint32_t flags = attributes->open_flags;
   if ((flags & ~kTokenFd) != 0) return -EINVAL;
   if ((flags & kTokenFd) != 0) return -EBADF;  // there are no tokens
-  MapFiles& files = MapFiles::OfProcess();
+  MapFiles& files = MapFiles::Global();
   std::shared_ptr<Btf> btf = files.BtfOfId(attributes->btf_id);
   return btf != nullptr ? files.Open(std::move(btf)) : -ENOENT;
 }
