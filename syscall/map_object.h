@@ -45,7 +45,7 @@ class MapObject {
   const MapDef& def() const { return def_; }
   const Types& types() const { return types_; }
 
-  // 0 until MapFiles gives it one.
+  // 0 until BpfFdTable gives it one.
   uint32_t id() const { return id_; }
   void set_id(uint32_t id) { id_ = id; }
 
