@@ -265,14 +265,14 @@ class LruMap final : public LocalMap {
   std::byte* FindAndUse(const void* key) {
     std::byte* const element = Find(key);
     // The slot may serve another element by now; that one is then used.
-    if (element != nullptr) Use(table_.NodeOf(element));
+    if (element != nullptr) Touch(table_.NodeOf(element));
     return element;
   }
-  void Use(uint32_t node) {
+  void Touch(uint32_t node) {
     if (is_strict()) [[unlikely]] {
-      strict_.Use(node);
+      strict_.Touch(node);
     } else {
-      linux_.Use(node);
+      linux_.Touch(node);
     }
   }
   template <typename Key>
@@ -329,7 +329,7 @@ class LruMap final : public LocalMap {
         values_.Write(node, CurrentCpuOf<P>(), value);
       }
     });
-    Use(node);
+    Touch(node);
   }
 
   Errno Remove(View view, const void* key) {

@@ -24,7 +24,7 @@
 // common lists; one CPU's; a shard of the table. A node has one owner at any
 // time: the table (and, for its place in the order, the lock of the list that
 // it is on), or the thread that took its element out of the table, or a list of
-// free nodes. A node that was chosen to leave (kLeaving) has two, if another
+// free nodes. A node that was chosen to leave (kEvicting) has two, if another
 // thread deletes or replaces the element before it is evicted: then it stays
 // out of use until both have released it.
 //
@@ -109,7 +109,7 @@ class LinuxLru {
   }
 
   // The element of this node is used. Any thread may call it at any time.
-  void Use(uint32_t node) { nodes_.SetUsed(node, true); }
+  void Touch(uint32_t node) { nodes_.SetReferenced(node, true); }
 
   // Takes a node, evicting others if there is none, and calls put(node), which
   // returns an Outcome. Returns false, and calls nothing, if all nodes are in
@@ -151,7 +151,7 @@ class LinuxLru {
   static constexpr uint32_t kOwnBatch = 4;    // nodes, with kPerCpu
   static constexpr uint32_t kOwnReserve = 16;
   static constexpr uint32_t kAhead = 8;  // how far PrepareToEvict() goes before
-  static constexpr uint32_t kMaxNoted = 256;
+  static constexpr uint32_t kMaxDeferredFrees = 256;
   static constexpr uint32_t kPendingCapacity = 512;
   // Free and pending ones of a CPU: a batch, and what it stole; and a batch
   // that is on its way, when there may be no free ones.
@@ -182,11 +182,11 @@ class LinuxLru {
     uint32_t free_count ABSL_GUARDED_BY(lock) = 0;
     // Nodes that have left the table and are still on the common lists. The
     // count is looked at without the lock, to see whether there are any.
-    std::atomic<uint32_t> noted_count{0};
+    std::atomic<uint32_t> deferred_free_count{0};
     LruList<P> pending ABSL_GUARDED_BY(lock);
     uint32_t next_victim ABSL_GUARDED_BY(lock);  // a CPU, see Steal()
     uint32_t free[kMaxPerCpu] ABSL_GUARDED_BY(lock);
-    uint32_t noted[kMaxNoted] ABSL_GUARDED_BY(lock);
+    uint32_t deferred_free[kMaxDeferredFrees] ABSL_GUARDED_BY(lock);
     uint32_t ring[kPendingCapacity] = {};
   };
   static_assert(std::is_trivially_destructible_v<Cpu> &&
@@ -229,7 +229,7 @@ class LinuxLru {
     const uint32_t node = cpu.free[--cpu.free_count];
     Node& taken = nodes_[node];
     taken.cpu = cpu.number;
-    nodes_.SetUsed(node, false);
+    nodes_.SetReferenced(node, false);
     cpu.pending.Reserve(1);
     cpu.pending.Add(node);
     const Outcome outcome = put(node);
@@ -239,7 +239,7 @@ class LinuxLru {
     } else {
       taken.slot = outcome.slot;
       if (outcome.replaced != 0) {
-        nodes_.SetUsed(node, true);
+        nodes_.SetReferenced(node, true);
         released = TryRelease(cpu, outcome.replaced);
       }
     }
@@ -291,7 +291,7 @@ class LinuxLru {
     uint32_t victim_count = 0;
     {
       WriterLock common_lock(common_.lock);
-      TakeNoted();
+      FreeDeferred();
       WriterLock lock(cpu.lock);
       if (cpu.free_count != 0) return true;
       LruLists<P>& lists = common_.lists;
@@ -307,7 +307,7 @@ class LinuxLru {
       }
       lists.Shrink(batch_ - cpu.free_count, [&](uint32_t node) {
         nodes_.Prefetch(node);
-        nodes_.SetList(node, ListName::kLeaving);
+        nodes_.SetList(node, ListName::kEvicting);
         victims[victim_count++] = node;
       });
       if (victim_count == 0) return cpu.free_count != 0;
@@ -316,7 +316,7 @@ class LinuxLru {
     return true;
   }
 
-  // Evicts the elements of nodes that are kLeaving, and gives the nodes to
+  // Evicts the elements of nodes that are kEvicting, and gives the nodes to
   // `cpu`.
   void EvictAll(Cpu& cpu, uint32_t* victims, uint32_t count) {
     uint32_t evicted = 0;
@@ -341,7 +341,7 @@ class LinuxLru {
   // was faster both come here.
   void ReleaseCommon(uint32_t node)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(common_.lock) {
-    if (nodes_.ListOf(node) == ListName::kLeaving) {
+    if (nodes_.ListOf(node) == ListName::kEvicting) {
       nodes_.SetList(node, ListName::kNone);
     } else {
       common_.lists.Release(node);
@@ -349,17 +349,19 @@ class LinuxLru {
   }
 
   // Takes the nodes that any CPU has noted off the common lists.
-  void TakeNoted() ABSL_EXCLUSIVE_LOCKS_REQUIRED(common_.lock) {
+  void FreeDeferred() ABSL_EXCLUSIVE_LOCKS_REQUIRED(common_.lock) {
     for (uint32_t i = 0; i < cpus_; ++i) {
       Cpu& cpu = cpu_[i];
-      if (cpu.noted_count.load(std::memory_order_relaxed) == 0) continue;
+      if (cpu.deferred_free_count.load(std::memory_order_relaxed) == 0)
+        continue;
       WriterLock lock(cpu.lock);
-      const uint32_t count = cpu.noted_count.load(std::memory_order_relaxed);
+      const uint32_t count =
+          cpu.deferred_free_count.load(std::memory_order_relaxed);
       for (uint32_t j = 0; j < count; ++j) {
-        common_.lists.PrepareToRelease(cpu.noted[j]);
+        common_.lists.PrepareToRelease(cpu.deferred_free[j]);
       }
-      for (uint32_t j = 0; j < count; ++j) ReleaseCommon(cpu.noted[j]);
-      cpu.noted_count.store(0, std::memory_order_relaxed);
+      for (uint32_t j = 0; j < count; ++j) ReleaseCommon(cpu.deferred_free[j]);
+      cpu.deferred_free_count.store(0, std::memory_order_relaxed);
     }
   }
 
@@ -393,7 +395,7 @@ class LinuxLru {
     for (uint32_t p = pending.begin(); p != pending.end();
          p = pending.Behind(p)) {
       const uint32_t node = pending.At(p);
-      if ((used || !nodes_.WasUsed(node)) && Evict(node)) {
+      if ((used || !nodes_.IsReferenced(node)) && Evict(node)) {
         pending.Remove(node);
         return node;
       }
@@ -410,11 +412,12 @@ class LinuxLru {
       ReleasePending(cpu, node);
       return true;
     }
-    const uint32_t count = cpu.noted_count.load(std::memory_order_relaxed);
-    if (count == kMaxNoted) return false;
+    const uint32_t count =
+        cpu.deferred_free_count.load(std::memory_order_relaxed);
+    if (count == kMaxDeferredFrees) return false;
     nodes_.Prefetch(node);
-    cpu.noted[count] = node;
-    cpu.noted_count.store(count + 1, std::memory_order_relaxed);
+    cpu.deferred_free[count] = node;
+    cpu.deferred_free_count.store(count + 1, std::memory_order_relaxed);
     return true;
   }
 
@@ -429,7 +432,7 @@ class LinuxLru {
     }
     // It has been handed over: a node is not pending again before it is free.
     WriterLock lock(common_.lock);
-    TakeNoted();
+    FreeDeferred();
     ReleaseCommon(node);
   }
 
@@ -451,7 +454,7 @@ class LinuxLru {
       if (node == 0) return false;
       Node& taken = nodes_[node];
       taken.cpu = cpu;
-      nodes_.SetUsed(node, false);
+      nodes_.SetReferenced(node, false);
       own.lists.Add(node);
       const Outcome outcome = put(node);
       if (!outcome.used) {
@@ -459,7 +462,7 @@ class LinuxLru {
       } else {
         taken.slot = outcome.slot;
         if (outcome.replaced != 0) {
-          nodes_.SetUsed(node, true);
+          nodes_.SetReferenced(node, true);
           if (nodes_[outcome.replaced].cpu == cpu) {
             ReleaseOwn(own, outcome.replaced);
           } else {

@@ -17,9 +17,15 @@
 
 namespace bpfmap::internal {
 
-// The list that a node is in, if any. kLeaving: none any more, as its element
+// The list that a node is in, if any. kEvicting: none any more, as its element
 // is about to be evicted.
-enum class ListName : uint8_t { kNone, kPending, kActive, kInactive, kLeaving };
+enum class ListName : uint8_t {
+  kNone,
+  kPending,
+  kActive,
+  kInactive,
+  kEvicting
+};
 
 // A node, to the thread that holds the lock of its list; or that has its
 // element, or its number from a list of free nodes, for itself.
@@ -46,7 +52,7 @@ class LruNodes {
   bool Init(uint32_t count) {
     if (!arena_.Allocate(MemoryNeeded(count))) return false;
     const uint64_t end = uint64_t{count} + 1;
-    used_ = reinterpret_cast<uint8_t*>(arena_.Take(end));
+    referenced_ = reinterpret_cast<uint8_t*>(arena_.Take(end));
     lists_ = reinterpret_cast<uint8_t*>(arena_.Take(end));
     nodes_ = reinterpret_cast<Node*>(arena_.Take(end * sizeof(Node)));
     return true;
@@ -61,13 +67,13 @@ class LruNodes {
 
   // Whether the element was used since somebody last looked. Anybody may call
   // these at any time: it is a hint.
-  bool WasUsed(uint32_t node) const {
-    return __atomic_load_n(&used_[node], __ATOMIC_RELAXED) != 0;
+  bool IsReferenced(uint32_t node) const {
+    return __atomic_load_n(&referenced_[node], __ATOMIC_RELAXED) != 0;
   }
   // Writes only if that changes something.
-  void SetUsed(uint32_t node, bool used) {
-    if (WasUsed(node) != used) {
-      __atomic_store_n(&used_[node], uint8_t{used}, __ATOMIC_RELAXED);
+  void SetReferenced(uint32_t node, bool used) {
+    if (IsReferenced(node) != used) {
+      __atomic_store_n(&referenced_[node], uint8_t{used}, __ATOMIC_RELAXED);
     }
   }
 
@@ -86,7 +92,7 @@ class LruNodes {
 
  private:
   Arena<P> arena_;
-  uint8_t* used_ = nullptr;
+  uint8_t* referenced_ = nullptr;
   uint8_t* lists_ = nullptr;
   Node* nodes_ = nullptr;
 };

@@ -12,8 +12,8 @@
 // There is one node more than elements: an update fills a free node before the
 // old one, or the victim, goes.
 //
-// Thread-safety: Use() may be called at any time; the others by the thread that
-// holds lock().
+// Thread-safety: Touch() may be called at any time; the others by the thread
+// that holds lock().
 
 #ifndef BPFMAP_MAPS_INTERNAL_LRU_STRICT_LRU_H_
 #define BPFMAP_MAPS_INTERNAL_LRU_STRICT_LRU_H_
@@ -64,7 +64,7 @@ class StrictLru {
 
   // The element in `node` is used now. Writes nothing if it was the last one
   // that was used.
-  void Use(uint32_t node) {
+  void Touch(uint32_t node) {
     uint64_t* const stamp = &stamps_[node];
     uint64_t seen = __atomic_load_n(stamp, __ATOMIC_RELAXED);
     if (seen == time_.load(std::memory_order_relaxed)) return;
@@ -87,7 +87,7 @@ class StrictLru {
   uint32_t Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
     const uint32_t node = free_.Take();
     const uint64_t now = NextTime();
-    // Relaxed: see Use().
+    // Relaxed: see Touch().
     __atomic_store_n(&stamps_[node], now, __ATOMIC_RELAXED);
     // New in the heap: its stamp is the largest, so its place is the last.
     if (nodes_[node].position == kNeverTaken) {
