@@ -25,7 +25,7 @@
 #include "bpfmap/maps/lpm_trie_map.h"
 #include "bpfmap/maps/lru_hash_map.h"
 #include "bpfmap/maps/map_def.h"
-#include "bpfmap/maps/open_maps.h"
+#include "bpfmap/maps/map_fd_table.h"
 #include "bpfmap/maps/per_cpu_array_map.h"
 #include "bpfmap/maps/per_cpu_hash_map.h"
 #include "bpfmap/maps/queue_stack_map.h"
@@ -155,8 +155,8 @@ class MapOfMapsProgramView {
  private:
   struct OpenFile {
     explicit OpenFile(std::shared_ptr<LocalMap> map)
-        : fd(OpenMaps::OfProcess().Open(std::move(map))) {}
-    ~OpenFile() { (void)OpenMaps::OfProcess().Close(fd); }
+        : fd(MapFdTable::Global().Open(std::move(map))) {}
+    ~OpenFile() { (void)MapFdTable::Global().Close(fd); }
     const uint32_t fd;
   };
 

@@ -116,7 +116,7 @@ class ArrayMap final : public LocalMap {
         return Errno::kOk;
       }
     }
-    return UpdateWithCare(key, value, flags);
+    return UpdateSlow(key, value, flags);
   }
   Errno DeleteElem(const void*) override {
     if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
@@ -183,9 +183,8 @@ class ArrayMap final : public LocalMap {
   }
 
   // UpdateElem, for all cases.
-  ABSL_ATTRIBUTE_NOINLINE Errno UpdateWithCare(const void* key,
-                                               const void* value,
-                                               uint64_t flags) {
+  ABSL_ATTRIBUTE_NOINLINE Errno UpdateSlow(const void* key, const void* value,
+                                           uint64_t flags) {
     if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
     if (key == nullptr || value == nullptr) return Errno::kFault;
     return Put(View::kProgram, key, value, flags);
@@ -203,11 +202,11 @@ class ArrayMap final : public LocalMap {
       slots_.Store(index, value);
       return Errno::kOk;
     }
-    internal::Stripe<P>& stripe = slots_.StripeOf(index);
-    WriterLock lock(stripe);
+    internal::SeqLock<P>& seq_lock = slots_.SeqLockOf(index);
+    WriterLock lock(seq_lock);
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
     if (index >= slots_.size()) return Errno::k2Big;  // a Resize came between
-    slots_.WriteLocked(stripe, index, value, (flags & kLock) != 0);
+    slots_.WriteLocked(seq_lock, index, value, (flags & kLock) != 0);
     return Errno::kOk;
   }
 

@@ -1,14 +1,14 @@
 // ArrayOfMaps: BPF_MAP_TYPE_ARRAY_OF_MAPS. Maps by index; slots start empty.
 //
-// User space puts a map into a slot by a descriptor (open_maps.h), 4 bytes, and
-// reads the map's id, 4 bytes, back. The map must be like the template, which
-// is the map of MapDef::inner_map_fd at the time of Init(). An inner map lives
-// as long as anything refers to it: a descriptor, a slot, a shared_ptr.
+// User space puts a map into a slot by a descriptor (map_fd_table.h), 4 bytes,
+// and reads the map's id, 4 bytes, back. The map must be like the template,
+// which is the map of MapDef::inner_map_fd at the time of Init(). An inner map
+// lives as long as anything refers to it: a descriptor, a slot, a shared_ptr.
 //
 // Program view: LookupElem gives the inner map itself, as a LocalMap*;
 // LookupMap is the same with its type. Such a pointer may be used until the
 // outer map is destroyed, also when another map has taken the slot, so replaced
-// maps are kept: call ReleaseReplaced() when no program has an old pointer.
+// maps are kept: call ReclaimRetired() when no program has an old pointer.
 // Programs cannot update or delete.
 //
 // Not on profiles without a heap: who refers to an inner map is counted.
@@ -28,14 +28,14 @@
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/def_check.h"
 #include "bpfmap/maps/errno.h"
-#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/rules/array_index.h"
 #include "bpfmap/maps/internal/rules/generic_batch.h"
 #include "bpfmap/maps/internal/rules/inner_maps.h"
 #include "bpfmap/maps/internal/rules/user_rights.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
-#include "bpfmap/maps/open_maps.h"
+#include "bpfmap/maps/map_fd_table.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 
@@ -50,8 +50,8 @@ class ArrayOfMaps final : public LocalMap {
 
   // `memory` and `descriptors` must outlive the map.
   ArrayOfMaps(const MapDef& def, Memory* memory,
-              const MapDescriptors* descriptors = &OpenMaps::OfProcess())
-      : def_(def), rights_(def), inner_maps_(*descriptors), block_(*memory) {}
+              const FdResolver* descriptors = &MapFdTable::Global())
+      : def_(def), rights_(def), inner_maps_(*descriptors), arena_(*memory) {}
   explicit ArrayOfMaps(const MapDef& def)
       : ArrayOfMaps(def, &P::DefaultMemory()) {}
   ArrayOfMaps(const ArrayOfMaps&) = delete;
@@ -68,8 +68,8 @@ class ArrayOfMaps final : public LocalMap {
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
-    return internal::Block<P>::PartSize(uint64_t{def.max_entries} *
-                                        sizeof(Slot));
+    return internal::Arena<P>::AlignedSize(uint64_t{def.max_entries} *
+                                           sizeof(Slot));
   }
 
   // Makes the map usable. Errors of Check(), and these; the map may then only
@@ -83,9 +83,9 @@ class ArrayOfMaps final : public LocalMap {
     if (!check_) check_ = inner_maps_.SetTemplate(def_.inner_map_fd);
     if (!check_) check_ = CheckNameAndNoLock(def_);
     if (check_) return check_.error;
-    if (!block_.Allocate(MemoryNeeded(def_))) return Errno::kNoMem;
+    if (!arena_.Allocate(MemoryNeeded(def_))) return Errno::kNoMem;
     slots_ = reinterpret_cast<Slot*>(
-        block_.Carve(uint64_t{def_.max_entries} * sizeof(Slot)));
+        arena_.Take(uint64_t{def_.max_entries} * sizeof(Slot)));
     return Errno::kOk;
   }
 
@@ -114,7 +114,7 @@ class ArrayOfMaps final : public LocalMap {
   // Drops the references to maps that are in no slot any more.
   // REQUIRES: nobody uses a pointer that a lookup gave before they were
   // replaced or deleted.
-  void ReleaseReplaced() { inner_maps_.ReleaseReplaced(); }
+  void ReclaimRetired() { inner_maps_.ReclaimRetired(); }
 
   // The user view. Values are descriptors in Update, and ids in Lookup.
   Errno Lookup(const void* key, void* value, uint64_t flags = 0) override {
@@ -195,7 +195,7 @@ class ArrayOfMaps final : public LocalMap {
   }
 
   // Puts a map into a slot, or none; the one that was there is kept.
-  void SetSlot(uint32_t index, NumberedMap taken)
+  void SetSlot(uint32_t index, MapWithId taken)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
     __atomic_store_n(&slots_[index].map, taken.map.get(), __ATOMIC_RELEASE);
     __atomic_store_n(&slots_[index].id, taken.id, __ATOMIC_RELAXED);
@@ -210,7 +210,7 @@ class ArrayOfMaps final : public LocalMap {
     if (index >= def_.max_entries) return Errno::k2Big;
     uint32_t fd;
     std::memcpy(&fd, value, sizeof fd);
-    NumberedMap taken;
+    MapWithId taken;
     const Errno error = inner_maps_.Take(fd, &taken);
     if (error != Errno::kOk) return error;
     WriterLock lock(lock_);
@@ -226,7 +226,7 @@ class ArrayOfMaps final : public LocalMap {
   DefCheck check_;
   UserRights rights_;
   InnerMaps inner_maps_;
-  internal::Block<P> block_;
+  internal::Arena<P> arena_;
   Slot* slots_ = nullptr;
   typename P::Lock lock_;  // of writers
   std::unordered_map<uint32_t, std::shared_ptr<LocalMap>> references_

@@ -32,7 +32,7 @@
 #include "bpfmap/maps/def_check.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/hash_map.h"
-#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/rules/generic_batch.h"
 #include "bpfmap/maps/internal/rules/user_rights.h"
 #include "bpfmap/maps/local_map.h"
@@ -51,12 +51,12 @@ class CustomMap final : public LocalMap, private ProvidedMap {
 
   // `memory` and `providers` must outlive the map.
   CustomMap(const MapDef& def, Memory* memory,
-            MapProviders<P>* providers = &MapProviders<P>::OfProcess())
+            MapProviders<P>* providers = &MapProviders<P>::Global())
       : def_(def),
         rights_(def),
         memory_(*memory),
         providers_(*providers),
-        block_(*memory) {}
+        arena_(*memory) {}
   explicit CustomMap(const MapDef& def) requires requires {
     P::DefaultMemory();
   } : CustomMap(def, &P::DefaultMemory()) {
@@ -193,8 +193,8 @@ class CustomMap final : public LocalMap, private ProvidedMap {
   }
   static constexpr uint64_t BuffersSize(const MapDef& def,
                                         uint32_t stored_size) {
-    return internal::Block<P>::PartSize(def.key_size) +
-           internal::Block<P>::PartSize(stored_size);
+    return internal::Arena<P>::AlignedSize(def.key_size) +
+           internal::Arena<P>::AlignedSize(stored_size);
   }
 
   // ProvidedMap.
@@ -264,7 +264,7 @@ class CustomMap final : public LocalMap, private ProvidedMap {
   bool was_taken_ = false;  // by OnCreate()
   MapProvider::Storage storage_ = {};
   DefCheck check_;
-  internal::Block<P> block_;
+  internal::Arena<P> arena_;
   std::optional<HashMap<P>> elements_;
   std::byte* key_ = nullptr;  // a buffer for the walk of the destructor
 
@@ -306,13 +306,13 @@ DefCheck CustomMap<P>::Create() {
   }
   const MapDef elements_def = ElementsDef(def_, stored_size);
   if (DefCheck check = HashMap<P>::Check(elements_def)) return check;
-  if (!block_.Allocate(BuffersSize(def_, stored_size))) {
+  if (!arena_.Allocate(BuffersSize(def_, stored_size))) {
     return {Errno::kNoMem, "there is no memory"};
   }
-  key_ = block_.Carve(def_.key_size);
+  key_ = arena_.Take(def_.key_size);
   {
     WriterLock lock(lock_);
-    stored_ = block_.Carve(stored_size);
+    stored_ = arena_.Take(stored_size);
   }
   elements_.emplace(elements_def, &memory_);
   if (elements_->Init() != Errno::kOk) {

@@ -38,7 +38,7 @@
 #include "bpfmap/maps/internal/hash/key.h"
 #include "bpfmap/maps/internal/rules/generic_batch.h"
 #include "bpfmap/maps/internal/rules/hash_batch.h"
-#include "bpfmap/maps/internal/rules/hash_walk.h"
+#include "bpfmap/maps/internal/rules/hash_for_each.h"
 #include "bpfmap/maps/internal/rules/user_rights.h"
 #include "bpfmap/maps/internal/value_layout.h"
 #include "bpfmap/maps/local_map.h"
@@ -94,7 +94,7 @@ class HashMap final : public LocalMap {
   // of its own.
   Errno InitUnchecked() {
     const bool done =
-        table_.With([&](auto& table) { return table.Init(def_.max_entries); });
+        table_.Visit([&](auto& table) { return table.Init(def_.max_entries); });
     return done ? Errno::kOk : Errno::kNoMem;
   }
 
@@ -114,7 +114,7 @@ class HashMap final : public LocalMap {
     resized.max_entries = max_entries;
     const DefCheck check = Check(resized);
     if (check) return check.error;
-    return table_.With([&](auto& table) {
+    return table_.Visit([&](auto& table) {
       if (max_entries > table.max_entries() && !table.Grow(max_entries)) {
         return Errno::kNoMem;
       }
@@ -125,7 +125,7 @@ class HashMap final : public LocalMap {
   MapDef def() const override {
     MapDef def = def_;
     def.max_entries =
-        table_.With([](const auto& table) { return table.max_entries(); });
+        table_.Visit([](const auto& table) { return table.max_entries(); });
     return def;
   }
 
@@ -141,7 +141,7 @@ class HashMap final : public LocalMap {
       *word = internal::LoadWord<Word>(value);
     };
     return key != nullptr &&
-           With(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+           Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
              return table.FindAndUse(k, use) != nullptr;
            });
   }
@@ -164,7 +164,7 @@ class HashMap final : public LocalMap {
     if (value == nullptr) {
       return Find(key) != nullptr ? Errno::kFault : Errno::kNoEnt;
     }
-    const bool found = With(key, [&](auto& table, auto k) {
+    const bool found = Dispatch(key, [&](auto& table, auto k) {
       return table.Read(k, value, (flags & kLock) != 0);
     });
     return found ? Errno::kOk : Errno::kNoEnt;
@@ -183,7 +183,7 @@ class HashMap final : public LocalMap {
   Errno GetNextKey(const void* key, void* next_key) override {
     const Errno error = rights_.CheckGetNextKey();
     if (error != Errno::kOk) return error;
-    const bool found = table_.With(
+    const bool found = table_.Visit(
         [&](const auto& table) { return table.NextKey(key, next_key); });
     if (!found) return Errno::kNoEnt;
     return next_key == nullptr ? Errno::kFault : Errno::kOk;
@@ -213,7 +213,7 @@ class HashMap final : public LocalMap {
   Errno Freeze() override {
     WriterLock lock(resize_lock_);
     return rights_.Freeze([&](auto change) {
-      table_.With([&](auto& table) { table.Announce(change); });
+      table_.Visit([&](auto& table) { table.ApplyAndSynchronize(change); });
     });
   }
 
@@ -224,35 +224,35 @@ class HashMap final : public LocalMap {
   // Calls visitor(table, key) with the table and the kind of key at hand.
   // Always inlined, as the visitors are: what they capture stays in registers.
   template <typename Visitor>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE auto With(const void* key, Visitor visitor) {
-    return table_.With([&](auto& table) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-      return internal::WithKey(key, def_.key_size,
-                               [&](auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-                                 return visitor(table, k);
-                               });
+  ABSL_ATTRIBUTE_ALWAYS_INLINE auto Dispatch(const void* key, Visitor visitor) {
+    return table_.Visit([&](auto& table) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+      return internal::DispatchKey(key, def_.key_size,
+                                   [&](auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+                                     return visitor(table, k);
+                                   });
     });
   }
 
   void* Find(const void* key) {
-    return With(key, [](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+    return Dispatch(key, [](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
       return table.Find(k);
     });
   }
   template <View view>
   Errno Put(const void* key, const void* value, uint64_t flags) {
-    return With(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-      return flags <= kExist ? PutPlain<view>(table, k, value, flags)
-                             : PutIn<view>(table, k, value, flags);
+    return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+      return flags <= kExist ? PutFast<view>(table, k, value, flags)
+                             : PutSlow<view>(table, k, value, flags);
     });
   }
   template <View view>
   Errno Remove(const void* key) {
-    return With(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-      return RemoveFrom<view>(table, k);
+    return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+      return RemoveFast<view>(table, k);
     });
   }
   Errno Take(const void* key, void* value, bool value_lock) {
-    return With(key, [&](auto& table, auto k) {
+    return Dispatch(key, [&](auto& table, auto k) {
       return TakeFrom(table, k, value, value_lock);
     });
   }
@@ -263,25 +263,25 @@ class HashMap final : public LocalMap {
     return view == View::kProgram || !rights_.frozen();
   }
 
-  // PutIn and RemoveIn have all rules; PutPlain and RemoveFrom do what can be
-  // done quickly, and leave the rest to them.
+  // PutSlow and RemoveSlow have all rules; PutFast and RemoveFast do what can
+  // be done quickly, and leave the rest to them.
   template <View view, typename Table, typename Key>
-  ABSL_ATTRIBUTE_NOINLINE Errno PutPlain(Table& table, Key key,
-                                         const void* value, uint64_t flags);
+  ABSL_ATTRIBUTE_NOINLINE Errno PutFast(Table& table, Key key,
+                                        const void* value, uint64_t flags);
   template <View view, typename Table, typename Key>
-  ABSL_ATTRIBUTE_NOINLINE Errno PutIn(Table& table, Key key, const void* value,
-                                      uint64_t flags);
+  ABSL_ATTRIBUTE_NOINLINE Errno PutSlow(Table& table, Key key,
+                                        const void* value, uint64_t flags);
   template <View view, typename Table, typename Key>
-  ABSL_ATTRIBUTE_NOINLINE Errno RemoveFrom(Table& table, Key key);
+  ABSL_ATTRIBUTE_NOINLINE Errno RemoveFast(Table& table, Key key);
   template <View view, typename Table, typename Key>
-  ABSL_ATTRIBUTE_NOINLINE Errno RemoveIn(Table& table, Key key);
+  ABSL_ATTRIBUTE_NOINLINE Errno RemoveSlow(Table& table, Key key);
   template <typename Table, typename Key>
   Errno TakeFrom(Table& table, Key key, void* value, bool value_lock);
 
   int64_t VisitElems(ElemVisitor visitor, uint64_t flags) override {
-    return table_.With([&](auto& table) {
-      return VisitHashElems(table, visitor, flags, [&](const auto& place) {
-        return table.ValueOf(place);
+    return table_.Visit([&](auto& table) {
+      return ForEachHashElem(table, visitor, flags, [&](const auto& ref) {
+        return table.ValueOf(ref);
       });
     });
   }
@@ -317,21 +317,21 @@ constexpr DefCheck HashMap<P>::Check(const MapDef& def) {
 
 template <Profile P>
 template <typename HashMap<P>::View view, typename Table, typename Key>
-Errno HashMap<P>::PutPlain(Table& table, Key key, const void* value,
-                           uint64_t flags) {
+Errno HashMap<P>::PutFast(Table& table, Key key, const void* value,
+                          uint64_t flags) {
   const auto allowed = [&](bool present) {
     return MayChange<view>() && flags != (present ? kNoExist : kExist);
   };
   if (table.TryPut(key, value, allowed)) [[likely]] {
     return Errno::kOk;
   }
-  return PutIn<view>(table, key, value, flags);
+  return PutSlow<view>(table, key, value, flags);
 }
 
 template <Profile P>
 template <typename HashMap<P>::View view, typename Table, typename Key>
-Errno HashMap<P>::PutIn(Table& table, Key key, const void* value,
-                        uint64_t flags) {
+Errno HashMap<P>::PutSlow(Table& table, Key key, const void* value,
+                          uint64_t flags) {
   if ((flags & ~kLock) > kExist) return Errno::kInval;
   const bool value_lock = (flags & kLock) != 0;
   if (value_lock && def_.spin_lock_offset == kNoSpinLock) return Errno::kInval;
@@ -359,26 +359,26 @@ Errno HashMap<P>::PutIn(Table& table, Key key, const void* value,
 
 template <Profile P>
 template <typename HashMap<P>::View view, typename Table, typename Key>
-Errno HashMap<P>::RemoveFrom(Table& table, Key key) {
+Errno HashMap<P>::RemoveFast(Table& table, Key key) {
   bool found = false;
   if (table.TryErase(
           key, &found, [](const auto&) {}, [&] { return MayChange<view>(); }))
       [[likely]] {
     return found ? Errno::kOk : Errno::kNoEnt;
   }
-  return RemoveIn<view>(table, key);
+  return RemoveSlow<view>(table, key);
 }
 
 template <Profile P>
 template <typename HashMap<P>::View view, typename Table, typename Key>
-Errno HashMap<P>::RemoveIn(Table& table, Key key) {
+Errno HashMap<P>::RemoveSlow(Table& table, Key key) {
   const uint64_t hash = table.Hash(key);
   auto& shard = table.ShardOf(hash);
   WriterLock lock(shard);
   if (!MayChange<view>()) return Errno::kPerm;
-  const auto place = table.FindLocked(shard, hash, key);
-  if (!place) return Errno::kNoEnt;
-  table.EraseLocked(shard, place, hash);
+  const auto ref = table.FindLocked(shard, hash, key);
+  if (!ref) return Errno::kNoEnt;
+  table.EraseLocked(shard, ref, hash);
   return Errno::kOk;
 }
 
@@ -386,8 +386,8 @@ template <Profile P>
 template <typename Table, typename Key>
 Errno HashMap<P>::TakeFrom(Table& table, Key key, void* value,
                            bool value_lock) {
-  const auto copy = [&](const auto& place) {
-    if (value != nullptr) table.CopyValueOut(value, place, value_lock);
+  const auto copy = [&](const auto& ref) {
+    if (value != nullptr) table.CopyValueOut(value, ref, value_lock);
   };
   bool found = false;
   // A value's own lock may be held for long.
@@ -400,20 +400,20 @@ Errno HashMap<P>::TakeFrom(Table& table, Key key, void* value,
   auto& shard = table.ShardOf(hash);
   WriterLock lock(shard);
   if (!MayChange<View::kUser>()) return Errno::kPerm;
-  const auto place = table.FindLocked(shard, hash, key);
-  if (!place) return Errno::kNoEnt;
-  copy(place);
-  table.EraseLocked(shard, place, hash);
+  const auto ref = table.FindLocked(shard, hash, key);
+  if (!ref) return Errno::kNoEnt;
+  copy(ref);
+  table.EraseLocked(shard, ref, hash);
   return value == nullptr ? Errno::kFault : Errno::kOk;
 }
 
 template <Profile P>
 Errno HashMap<P>::RunBatch(const HashBatch& batch) {
-  return table_.With([&](auto& table) {
+  return table_.Visit([&](auto& table) {
     const HashBatchElements elements(
         def_.key_size, def_.value_size,
-        [&](void* value, const auto& place) {
-          table.CopyValueOut(value, place, batch.value_lock());
+        [&](void* value, const auto& ref) {
+          table.CopyValueOut(value, ref, batch.value_lock());
         },
         [](const auto&) {});
     return RunHashBatch(

@@ -31,7 +31,7 @@
 #include "bpfmap/maps/internal/rules/user_rights.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
-#include "bpfmap/maps/open_maps.h"
+#include "bpfmap/maps/map_fd_table.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 
@@ -46,7 +46,7 @@ class HashOfMaps final : public LocalMap {
 
   // `memory` and `descriptors` must outlive the map.
   HashOfMaps(const MapDef& def, Memory* memory,
-             const MapDescriptors* descriptors = &OpenMaps::OfProcess())
+             const FdResolver* descriptors = &MapFdTable::Global())
       : def_(def),
         rights_(def),
         inner_maps_(*descriptors),
@@ -100,7 +100,7 @@ class HashOfMaps final : public LocalMap {
     return RefuseWrite();
   }
   Errno DeleteElem(const void*) override { return RefuseWrite(); }
-  void ReleaseReplaced() { inner_maps_.ReleaseReplaced(); }
+  void ReclaimRetired() { inner_maps_.ReclaimRetired(); }
 
   // The user view. Values are descriptors in Update, and ids in Lookup.
   Errno Lookup(const void* key, void* value, uint64_t flags = 0) override {
@@ -181,7 +181,7 @@ class HashOfMaps final : public LocalMap {
   Errno Put(const void* key, const void* value, uint64_t flags) {
     uint32_t fd;
     std::memcpy(&fd, value, sizeof fd);
-    NumberedMap taken;
+    MapWithId taken;
     Errno error = inner_maps_.Take(fd, &taken);
     if (error != Errno::kOk) return error;
     WriterLock lock(lock_);

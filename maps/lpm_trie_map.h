@@ -126,7 +126,7 @@ class LpmTrieMap final : public LocalMap {
       return Find(key) != nullptr ? Errno::kFault : Errno::kNoEnt;
     }
     const bool found =
-        With(key, [&](auto prefix) { return trie_.Read(prefix, value); });
+        Dispatch(key, [&](auto prefix) { return trie_.Read(prefix, value); });
     return found ? Errno::kOk : Errno::kNoEnt;
   }
   Errno Update(const void* key, const void* value,
@@ -163,7 +163,7 @@ class LpmTrieMap final : public LocalMap {
                     BatchFlags flags = {}) override;
   Errno Freeze() override {
     return rights_.Freeze([&](auto change) {
-      WriterLock lock(trie_.stripe());
+      WriterLock lock(trie_.seq_lock());
       change();
     });
   }
@@ -185,50 +185,52 @@ class LpmTrieMap final : public LocalMap {
   }
 
   template <typename Visitor>
-  auto With(const void* key, Visitor visitor) const {
+  auto Dispatch(const void* key, Visitor visitor) const {
     return internal::WithPrefix(key, DataSize(def_), visitor);
   }
 
   void* Find(const void* key) const {
-    return With(key, [&](auto prefix) { return trie_.Find(prefix); });
+    return Dispatch(key, [&](auto prefix) { return trie_.Find(prefix); });
   }
   Errno Put(View view, const void* key, const void* value, uint64_t flags) {
     if (flags > kExist) return Errno::kInval;
     if (IsTooLong(key)) return Errno::kInval;
-    return With(key, [&](auto prefix) {
+    return Dispatch(key, [&](auto prefix) {
       return PutPrefix(view, prefix, value, flags);
     });
   }
   Errno Remove(View view, const void* key) {
     if (IsTooLong(key)) return Errno::kInval;
-    return With(key, [&](auto prefix) { return RemovePrefix(view, prefix); });
+    return Dispatch(key,
+                    [&](auto prefix) { return RemovePrefix(view, prefix); });
   }
 
   template <typename Prefix>
   Errno PutPrefix(View view, Prefix prefix, const void* value, uint64_t flags) {
-    WriterLock lock(trie_.stripe());
+    WriterLock lock(trie_.seq_lock());
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
-    const auto place = trie_.FindLocked(prefix);
-    const bool present = trie_.HasValue(place, prefix);
+    const auto position = trie_.FindLocked(prefix);
+    const bool present = trie_.HasValue(position, prefix);
     if (present && flags == kNoExist) return Errno::kExist;
     if (!present && flags == kExist) return Errno::kNoEnt;
     if (!present && trie_.IsFullLocked()) return Errno::kNoSpc;
-    return trie_.PutLocked(place, prefix, value) ? Errno::kOk : Errno::kNoMem;
+    return trie_.PutLocked(position, prefix, value) ? Errno::kOk
+                                                    : Errno::kNoMem;
   }
   template <typename Prefix>
   Errno RemovePrefix(View view, Prefix prefix) {
-    WriterLock lock(trie_.stripe());
+    WriterLock lock(trie_.seq_lock());
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
-    const auto place = trie_.FindLocked(prefix);
-    if (!trie_.HasValue(place, prefix)) return Errno::kNoEnt;
-    trie_.EraseLocked(place);
+    const auto position = trie_.FindLocked(prefix);
+    if (!trie_.HasValue(position, prefix)) return Errno::kNoEnt;
+    trie_.EraseLocked(position);
     return Errno::kOk;
   }
 
   // Copies the element behind that of `key` to `next_key`, which may be the
   // same memory, and `value`. ENOENT at the end.
   Errno CopyNext(const void* key, void* next_key, void* value) const {
-    ReaderLock lock(trie_.stripe());
+    ReaderLock lock(trie_.seq_lock());
     const uint32_t node = trie_.NextNodeLocked(key);
     if (node == 0) return Errno::kNoEnt;
     if (value == nullptr) return Errno::kFault;

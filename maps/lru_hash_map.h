@@ -59,7 +59,7 @@
 #include "bpfmap/maps/internal/lru/strict_lru.h"
 #include "bpfmap/maps/internal/rules/generic_batch.h"
 #include "bpfmap/maps/internal/rules/hash_batch.h"
-#include "bpfmap/maps/internal/rules/hash_walk.h"
+#include "bpfmap/maps/internal/rules/hash_for_each.h"
 #include "bpfmap/maps/internal/rules/user_rights.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
@@ -185,7 +185,7 @@ class LruMap final : public LocalMap {
     if (value == nullptr) {
       return Find(key) != nullptr ? Errno::kFault : Errno::kNoEnt;
     }
-    const bool found = WithKey(key, [&](auto k) { return Read(k, value); });
+    const bool found = DispatchKey(key, [&](auto k) { return Read(k, value); });
     return found ? Errno::kOk : Errno::kNoEnt;
   }
   Errno Update(const void* key, const void* value,
@@ -229,9 +229,9 @@ class LruMap final : public LocalMap {
                     BatchFlags flags = {}) override;
   Errno Freeze() override {
     return rights_.Freeze([&](auto change) {
-      if (!is_strict()) return table_.Announce(change);
+      if (!is_strict()) return table_.ApplyAndSynchronize(change);
       WriterLock order_lock(strict_.lock());
-      table_.Announce(change);
+      table_.ApplyAndSynchronize(change);
     });
   }
 
@@ -256,23 +256,23 @@ class LruMap final : public LocalMap {
   bool is_strict() const { return order_ == LruOrder::kStrict; }
 
   template <typename Visitor>
-  auto WithKey(const void* key, Visitor visitor) {
-    return internal::WithKey(key, def_.key_size, visitor);
+  auto DispatchKey(const void* key, Visitor visitor) {
+    return internal::DispatchKey(key, def_.key_size, visitor);
   }
   std::byte* Find(const void* key) {
-    return WithKey(key, [&](auto k) { return table_.Find(k); });
+    return DispatchKey(key, [&](auto k) { return table_.Find(k); });
   }
   std::byte* FindAndUse(const void* key) {
     std::byte* const element = Find(key);
     // The slot may serve another element by now; that one is then used.
-    if (element != nullptr) Use(table_.NodeOf(element));
+    if (element != nullptr) Touch(table_.NodeOf(element));
     return element;
   }
-  void Use(uint32_t node) {
+  void Touch(uint32_t node) {
     if (is_strict()) [[unlikely]] {
-      strict_.Use(node);
+      strict_.Touch(node);
     } else {
-      linux_.Use(node);
+      linux_.Touch(node);
     }
   }
   template <typename Key>
@@ -284,7 +284,7 @@ class LruMap final : public LocalMap {
 
   Errno Put(View view, const void* key, const void* value, uint64_t flags) {
     if (flags > kExist) return Errno::kInval;
-    return WithKey(key, [&](auto k) {
+    return DispatchKey(key, [&](auto k) {
       if (is_strict()) return PutStrict(view, k, value, flags);
       // There is a place already, if anywhere.
       if (kPerCpu && flags == kExist) return PutPresent(view, k, value);
@@ -303,7 +303,7 @@ class LruMap final : public LocalMap {
   template <typename Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t
   Insert(typename Table::Shard& shard, View view,
-         const typename Table::Found& found, uint64_t hash, Key key,
+         const typename Table::FindResult& found, uint64_t hash, Key key,
          const void* value, uint32_t node)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     if constexpr (kPerCpu) {
@@ -318,10 +318,10 @@ class LruMap final : public LocalMap {
   }
   // Writes the value of a present key where it is, which is a use.
   void Overwrite(typename Table::Shard& shard, View view,
-                 const typename Table::Found& found,
+                 const typename Table::FindResult& found,
                  const void* value) requires kPerCpu
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    const uint32_t node = table_.NodeOf(found.place.element);
+    const uint32_t node = table_.NodeOf(found.ref.element);
     table_.WriteLocked(shard, found, [&] {
       if (view == View::kUser) {
         values_.WriteAll(node, value);
@@ -329,7 +329,7 @@ class LruMap final : public LocalMap {
         values_.Write(node, CurrentCpuOf<P>(), value);
       }
     });
-    Use(node);
+    Touch(node);
   }
 
   Errno Remove(View view, const void* key) {
@@ -348,8 +348,8 @@ class LruMap final : public LocalMap {
   Errno TakeOut(View view, const void* key, Visitor visitor, uint32_t* node);
 
   int64_t VisitElems(ElemVisitor visitor, uint64_t flags) override {
-    return VisitHashElems(table_, visitor, flags, [&](const auto& place) {
-      return ValueOf(place.element);
+    return ForEachHashElem(table_, visitor, flags, [&](const auto& ref) {
+      return ValueOf(ref.element);
     });
   }
   // The value as a program sees it.
@@ -437,7 +437,7 @@ Errno LruMap<P, kType>::PutLinux(View view, Key key, const void* value,
       [&](uint32_t node) ABSL_ATTRIBUTE_ALWAYS_INLINE -> Outcome {
         auto& shard = table_.ShardOf(hash);
         const auto old = table_.LockAndFind(shard, hash, key);
-        WriterLock lock(shard, IsHeld());
+        WriterLock lock(shard, AdoptLock());
         if (view == View::kUser && rights_.frozen()) {
           error = Errno::kPerm;
         } else if (old && flags == kNoExist) {
@@ -454,7 +454,7 @@ Errno LruMap<P, kType>::PutLinux(View view, Key key, const void* value,
           Overwrite(shard, view, old, value);
           return {};
         } else {
-          const uint32_t old_node = table_.NodeOf(old.place.element);
+          const uint32_t old_node = table_.NodeOf(old.ref.element);
           return {
               .used = true,
               .slot = table_.ReplaceLocked(shard, old, hash, key, value, node),
@@ -508,7 +508,7 @@ Errno LruMap<P, kType>::PutStrict(View view, Key key, const void* value,
   {
     WriterLock lock(shard);
     const auto found = table_.FindLocked(shard, hash, key);
-    if (found) replaced = table_.NodeOf(found.place.element);
+    if (found) replaced = table_.NodeOf(found.ref.element);
     strict_.SetSlot(
         node, found ? table_.ReplaceLocked(shard, found, hash, key, value, node)
                     : Insert(shard, view, found, hash, key, value, node));
@@ -537,15 +537,15 @@ template <Profile P, MapType kType>
 template <typename Visitor>
 Errno LruMap<P, kType>::TakeOut(View view, const void* key, Visitor visitor,
                                 uint32_t* node) {
-  return WithKey(key, [&](auto k) {
+  return DispatchKey(key, [&](auto k) {
     const uint64_t hash = table_.Hash(k);
     auto& shard = table_.ShardOf(hash);
     const auto found = table_.LockAndFind(shard, hash, k);
-    WriterLock lock(shard, IsHeld());
+    WriterLock lock(shard, AdoptLock());
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
     if (!found) return Errno::kNoEnt;
-    *node = table_.NodeOf(found.place.element);
-    const Errno error = visitor(found.place.element);
+    *node = table_.NodeOf(found.ref.element);
+    const Errno error = visitor(found.ref.element);
     table_.EraseLocked(shard, found, hash);
     return error;
   });
@@ -620,9 +620,9 @@ Errno LruMap<P, kType>::CopyBucketLocked(typename Table::Shard& shard,
   if (size == 0) return Errno::kOk;
   if (keys == nullptr || values == nullptr) return Errno::kFault;
   uint32_t i = 0;
-  table_.VisitLocked(shard, bucket, [&](auto place) {
-    table_.CopyKeyOut(ElementAt(keys, i, def_.key_size), place.element);
-    values_.CopyOut(ElementAt(values, i, values_.user_size()), place.element);
+  table_.VisitLocked(shard, bucket, [&](auto ref) {
+    table_.CopyKeyOut(ElementAt(keys, i, def_.key_size), ref.element);
+    values_.CopyOut(ElementAt(values, i, values_.user_size()), ref.element);
     ++i;
   });
   return Errno::kOk;

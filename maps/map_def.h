@@ -139,8 +139,8 @@ struct MapDef {
   // BTF. The lock is never copied in or out: it reads as 0.
   uint32_t spin_lock_offset = kNoSpinLock;
 
-  // What the inner maps of a map of maps are like: a descriptor (open_maps.h).
-  // Not looked at by other types.
+  // What the inner maps of a map of maps are like: a descriptor
+  // (map_fd_table.h). Not looked at by other types.
   uint32_t inner_map_fd = 0;
 
   friend bool operator==(const MapDef&, const MapDef&) = default;

@@ -1,6 +1,6 @@
 // MapProviders: which MapProvider has which type.
 //
-//   MapProviders<Cloud>& providers = MapProviders<Cloud>::OfProcess();
+//   MapProviders<Cloud>& providers = MapProviders<Cloud>::Global();
 //   if (providers.Add(&my_provider) != Errno::kOk) ...
 //   auto map = CreateMap({.type = my_provider.type(), ...});
 //   ...
@@ -32,7 +32,7 @@ template <Profile P>
 class MapProviders {
  public:
   // What a process has one of. Maps use it if they are given no other.
-  static MapProviders& OfProcess() {
+  static MapProviders& Global() {
     static constinit MapProviders providers;
     return providers;
   }

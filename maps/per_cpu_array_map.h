@@ -180,10 +180,10 @@ class PerCpuArrayMap final : public LocalMap {
     const uint32_t index = IndexOf(key);
     const Errno error = CheckPut(index, flags);
     if (error != Errno::kOk) return error;
-    internal::Stripe<P>& stripe = slots_.StripeOf(index);
-    WriterLock lock(stripe);
+    internal::SeqLock<P>& seq_lock = slots_.SeqLockOf(index);
+    WriterLock lock(seq_lock);
     if (rights_.frozen()) return Errno::kPerm;
-    slots_.WriteLocked(stripe, index, value);
+    slots_.WriteLocked(seq_lock, index, value);
     return Errno::kOk;
   }
 

@@ -39,7 +39,7 @@
 #include "bpfmap/maps/internal/per_cpu_slots.h"
 #include "bpfmap/maps/internal/rules/generic_batch.h"
 #include "bpfmap/maps/internal/rules/hash_batch.h"
-#include "bpfmap/maps/internal/rules/hash_walk.h"
+#include "bpfmap/maps/internal/rules/hash_for_each.h"
 #include "bpfmap/maps/internal/rules/user_rights.h"
 #include "bpfmap/maps/internal/value_layout.h"
 #include "bpfmap/maps/local_map.h"
@@ -92,7 +92,7 @@ class PerCpuHashMap final : public LocalMap {
   Errno Init() {
     const DefCheck check = Check(def_);
     if (check) return check.error;
-    return table_.With([&](auto& table) {
+    return table_.Visit([&](auto& table) {
       if (!table.Init(def_.max_entries, ElementsSize(def_))) {
         return Errno::kNoMem;
       }
@@ -146,7 +146,7 @@ class PerCpuHashMap final : public LocalMap {
   Errno GetNextKey(const void* key, void* next_key) override {
     const Errno error = rights_.CheckGetNextKey();
     if (error != Errno::kOk) return error;
-    const bool found = table_.With(
+    const bool found = table_.Visit(
         [&](const auto& table) { return table.NextKey(key, next_key); });
     if (!found) return Errno::kNoEnt;
     return next_key == nullptr ? Errno::kFault : Errno::kOk;
@@ -175,12 +175,12 @@ class PerCpuHashMap final : public LocalMap {
                     BatchFlags flags = {}) override;
   Errno Freeze() override {
     return rights_.Freeze([&](auto change) {
-      table_.With([&](auto& table) { table.Announce(change); });
+      table_.Visit([&](auto& table) { table.ApplyAndSynchronize(change); });
     });
   }
 
  private:
-  using Slices = typename internal::PerCpuElements<P>::Place;
+  using Slices = typename internal::PerCpuElements<P>::Offset;
   enum class View { kProgram, kUser };
 
   static constexpr uint64_t ElementsSize(const MapDef& def) {
@@ -191,21 +191,21 @@ class PerCpuHashMap final : public LocalMap {
   // Calls visitor(table, key) with the table and the kind of key at hand.
   // Always inlined, as the visitors are: what they capture stays in registers.
   template <typename Visitor>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE auto With(const void* key, Visitor visitor) {
-    return table_.With([&](auto& table) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-      return internal::WithKey(key, def_.key_size,
-                               [&](auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-                                 return visitor(table, k);
-                               });
+  ABSL_ATTRIBUTE_ALWAYS_INLINE auto Dispatch(const void* key, Visitor visitor) {
+    return table_.Visit([&](auto& table) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+      return internal::DispatchKey(key, def_.key_size,
+                                   [&](auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+                                     return visitor(table, k);
+                                   });
     });
   }
 
   // What the table holds at a place.
-  template <typename Table, typename Place>
+  template <typename Table, typename SlotRef>
   ABSL_ATTRIBUTE_ALWAYS_INLINE static Slices SlicesAt(const Table& table,
-                                                      const Place& place) {
+                                                      const SlotRef& ref) {
     Slices slices;
-    table.CopyValueOut(&slices, place, /*value_lock=*/false);
+    table.CopyValueOut(&slices, ref, /*value_lock=*/false);
     return slices;
   }
 
@@ -213,31 +213,31 @@ class PerCpuHashMap final : public LocalMap {
   // found the key: they may by then be those of a key that took the place of a
   // deleted one, just as the slice may be when it is looked at.
   ABSL_ATTRIBUTE_ALWAYS_INLINE void* Find(const void* key, int cpu) {
-    return With(key,
-                [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE -> void* {
-                  const std::byte* const slices = table.Find(k);
-                  if (slices == nullptr) return nullptr;
-                  return slots().At(internal::LoadWord<Slices>(slices), cpu);
-                });
+    return Dispatch(
+        key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE -> void* {
+          const std::byte* const slices = table.Find(k);
+          if (slices == nullptr) return nullptr;
+          return slots().At(internal::LoadWord<Slices>(slices), cpu);
+        });
   }
   Errno Read(const void* key, void* value);
   Errno Put(View view, const void* key, const void* value, uint64_t flags) {
-    return With(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-      return flags == kAny ? PutPlain(table, view, k, value)
-                           : PutIn(table, view, k, value, flags);
+    return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+      return flags == kAny ? PutFast(table, view, k, value)
+                           : PutSlow(table, view, k, value, flags);
     });
   }
   Errno Remove(View view, const void* key);
   Errno Take(const void* key, void* value);
 
-  // PutIn has all rules; PutPlain has those that are left without flags, and
-  // leaves what cannot be done quickly to PutIn.
+  // PutSlow has all rules; PutFast has those that are left without flags, and
+  // leaves what cannot be done quickly to PutSlow.
   template <typename Table, typename Key>
-  ABSL_ATTRIBUTE_NOINLINE Errno PutPlain(Table& table, View view, Key key,
-                                         const void* value);
+  ABSL_ATTRIBUTE_NOINLINE Errno PutFast(Table& table, View view, Key key,
+                                        const void* value);
   template <typename Table, typename Key>
-  ABSL_ATTRIBUTE_NOINLINE Errno PutIn(Table& table, View view, Key key,
-                                      const void* value, uint64_t flags);
+  ABSL_ATTRIBUTE_NOINLINE Errno PutSlow(Table& table, View view, Key key,
+                                        const void* value, uint64_t flags);
 
   // Asked under the lock of a shard.
   bool MayChange(View view) const {
@@ -261,32 +261,32 @@ class PerCpuHashMap final : public LocalMap {
     }
   }
 
-  // Inserts a key that is absent from `place`. Returns false if there is no
+  // Inserts a key that is absent from `ref`. Returns false if there is no
   // room.
-  template <typename Table, typename Shard, typename Place, typename Key>
-  bool Insert(Table& table, Shard& shard, View view, const Place& place,
+  template <typename Table, typename Shard, typename SlotRef, typename Key>
+  bool Insert(Table& table, Shard& shard, View view, const SlotRef& ref,
               uint64_t hash, Key key, const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     Slices slices;
-    return table.InsertMadeLocked(shard, place, hash, key, [&] {
+    return table.InsertMadeLocked(shard, ref, hash, key, [&] {
       slices = elements_.Take();
       Fill(view, slices, value);
       return &slices;
     });
   }
 
-  template <typename Table, typename Shard, typename Place>
-  void Erase(Table& table, Shard& shard, const Place& place, uint64_t hash)
+  template <typename Table, typename Shard, typename SlotRef>
+  void Erase(Table& table, Shard& shard, const SlotRef& ref, uint64_t hash)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    elements_.GiveBack(SlicesAt(table, place));
-    table.EraseLocked(shard, place, hash);
+    elements_.GiveBack(SlicesAt(table, ref));
+    table.EraseLocked(shard, ref, hash);
   }
 
   int64_t VisitElems(ElemVisitor visitor, uint64_t flags) override {
     const int cpu = CurrentCpuOf<P>();
-    return table_.With([&](auto& table) {
-      return VisitHashElems(table, visitor, flags, [&](const auto& place) {
-        return slots().At(SlicesAt(table, place), cpu);
+    return table_.Visit([&](auto& table) {
+      return ForEachHashElem(table, visitor, flags, [&](const auto& ref) {
+        return slots().At(SlicesAt(table, ref), cpu);
       });
     });
   }
@@ -328,9 +328,9 @@ constexpr DefCheck PerCpuHashMap<P>::Check(const MapDef& def) {
 
 template <Profile P>
 Errno PerCpuHashMap<P>::Read(const void* key, void* value) {
-  return With(key, [&](auto& table, auto k) {
-    const auto copy = [&](const auto& place) {
-      slots().CopyAllOut(value, SlicesAt(table, place));
+  return Dispatch(key, [&](auto& table, auto k) {
+    const auto copy = [&](const auto& ref) {
+      slots().CopyAllOut(value, SlicesAt(table, ref));
     };
     if (value != nullptr && table.TryUse(k, copy, [] { return true; })) {
       return Errno::kOk;
@@ -338,31 +338,31 @@ Errno PerCpuHashMap<P>::Read(const void* key, void* value) {
     const uint64_t hash = table.Hash(k);
     auto& shard = table.ShardOf(hash);
     ReaderLock lock(shard);
-    const auto place = table.FindLocked(shard, hash, k);
-    if (!place) return Errno::kNoEnt;
+    const auto ref = table.FindLocked(shard, hash, k);
+    if (!ref) return Errno::kNoEnt;
     if (value == nullptr) return Errno::kFault;
-    copy(place);
+    copy(ref);
     return Errno::kOk;
   });
 }
 
 template <Profile P>
 template <typename Table, typename Key>
-Errno PerCpuHashMap<P>::PutPlain(Table& table, View view, Key key,
-                                 const void* value) {
+Errno PerCpuHashMap<P>::PutFast(Table& table, View view, Key key,
+                                const void* value) {
   const bool done = table.TryUse(
       key, [&](const auto& old) { Write(view, SlicesAt(table, old), value); },
       [&] { return MayChange(view); });
   if (done) [[likely]] {
     return Errno::kOk;
   }
-  return PutIn(table, view, key, value, kAny);
+  return PutSlow(table, view, key, value, kAny);
 }
 
 template <Profile P>
 template <typename Table, typename Key>
-Errno PerCpuHashMap<P>::PutIn(Table& table, View view, Key key,
-                              const void* value, uint64_t flags) {
+Errno PerCpuHashMap<P>::PutSlow(Table& table, View view, Key key,
+                                const void* value, uint64_t flags) {
   if (flags > kExist) return Errno::kInval;
 
   const uint64_t hash = table.Hash(key);
@@ -384,13 +384,11 @@ Errno PerCpuHashMap<P>::PutIn(Table& table, View view, Key key,
 
 template <Profile P>
 Errno PerCpuHashMap<P>::Remove(View view, const void* key) {
-  return With(key, [&](auto& table, auto k) {
+  return Dispatch(key, [&](auto& table, auto k) {
     bool found = false;
     if (table.TryErase(
             k, &found,
-            [&](const auto& place) {
-              elements_.GiveBack(SlicesAt(table, place));
-            },
+            [&](const auto& ref) { elements_.GiveBack(SlicesAt(table, ref)); },
             [&] { return MayChange(view); })) {
       return found ? Errno::kOk : Errno::kNoEnt;
     }
@@ -398,37 +396,37 @@ Errno PerCpuHashMap<P>::Remove(View view, const void* key) {
     auto& shard = table.ShardOf(hash);
     WriterLock lock(shard);
     if (!MayChange(view)) return Errno::kPerm;
-    const auto place = table.FindLocked(shard, hash, k);
-    if (!place) return Errno::kNoEnt;
-    Erase(table, shard, place, hash);
+    const auto ref = table.FindLocked(shard, hash, k);
+    if (!ref) return Errno::kNoEnt;
+    Erase(table, shard, ref, hash);
     return Errno::kOk;
   });
 }
 
 template <Profile P>
 Errno PerCpuHashMap<P>::Take(const void* key, void* value) {
-  return With(key, [&](auto& table, auto k) {
+  return Dispatch(key, [&](auto& table, auto k) {
     const uint64_t hash = table.Hash(k);
     auto& shard = table.ShardOf(hash);
     WriterLock lock(shard);
     if (rights_.frozen()) return Errno::kPerm;
-    const auto place = table.FindLocked(shard, hash, k);
-    if (!place) return Errno::kNoEnt;
-    if (value != nullptr) slots().CopyAllOut(value, SlicesAt(table, place));
-    Erase(table, shard, place, hash);
+    const auto ref = table.FindLocked(shard, hash, k);
+    if (!ref) return Errno::kNoEnt;
+    if (value != nullptr) slots().CopyAllOut(value, SlicesAt(table, ref));
+    Erase(table, shard, ref, hash);
     return value == nullptr ? Errno::kFault : Errno::kOk;
   });
 }
 
 template <Profile P>
 Errno PerCpuHashMap<P>::RunBatch(const HashBatch& batch) {
-  return table_.With([&](auto& table) {
+  return table_.Visit([&](auto& table) {
     const HashBatchElements elements(
         def_.key_size, slots().user_value_size(),
-        [&](void* value, const auto& place) {
-          slots().CopyAllOut(value, SlicesAt(table, place));
+        [&](void* value, const auto& ref) {
+          slots().CopyAllOut(value, SlicesAt(table, ref));
         },
-        [&](const auto& place) { elements_.GiveBack(SlicesAt(table, place)); });
+        [&](const auto& ref) { elements_.GiveBack(SlicesAt(table, ref)); });
     return RunHashBatch(
         table, rights_, batch,
         [&](uint64_t bucket, uint32_t done, uint32_t room, uint32_t* copied) {

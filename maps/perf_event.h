@@ -71,7 +71,7 @@ template <Profile P>
 class PerfEvent;
 
 // The numbers that user space has for perf events. They are no numbers of maps
-// (open_maps.h).
+// (map_fd_table.h).
 //
 // Thread-safe.
 template <Profile P>
@@ -79,7 +79,7 @@ class PerfEvents {
  public:
   // What a process has one of. Events and arrays use it if they are given no
   // other.
-  static PerfEvents& OfProcess() {
+  static PerfEvents& Global() {
     static constinit PerfEvents events;
     return events;
   }
@@ -129,7 +129,7 @@ class PerfEvent {
 
   // `memory` and `events` must outlive the event.
   PerfEvent(const PerfEventAttr& attr, Memory* memory,
-            PerfEvents<P>* events = &PerfEvents<P>::OfProcess())
+            PerfEvents<P>* events = &PerfEvents<P>::Global())
       : attr_(attr), events_(*events), ring_(*memory) {}
   explicit PerfEvent(const PerfEventAttr& attr) requires requires {
     P::DefaultMemory();

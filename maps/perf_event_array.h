@@ -22,7 +22,7 @@
 
 #include "bpfmap/maps/def_check.h"
 #include "bpfmap/maps/errno.h"
-#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/rules/array_index.h"
 #include "bpfmap/maps/internal/rules/map_without_batches.h"
 #include "bpfmap/maps/map_def.h"
@@ -45,8 +45,8 @@ class PerfEventArray final : public MapWithoutBatches {
   // `memory` and `events` must outlive the map, and so must each event that is
   // put into it.
   PerfEventArray(const MapDef& def, Memory* memory,
-                 PerfEvents<P>* events = &PerfEvents<P>::OfProcess())
-      : MapWithoutBatches(def), def_(def), events_(*events), block_(*memory) {}
+                 PerfEvents<P>* events = &PerfEvents<P>::Global())
+      : MapWithoutBatches(def), def_(def), events_(*events), arena_(*memory) {}
   explicit PerfEventArray(const MapDef& def) requires requires {
     P::DefaultMemory();
   } : PerfEventArray(def, &P::DefaultMemory()) {
@@ -69,7 +69,7 @@ class PerfEventArray final : public MapWithoutBatches {
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
-    return internal::Block<P>::PartSize(SlotsSize(def));
+    return internal::Arena<P>::AlignedSize(SlotsSize(def));
   }
 
   // Makes the map usable. Errors of Check(), and ENOMEM; the map may then only
@@ -77,8 +77,8 @@ class PerfEventArray final : public MapWithoutBatches {
   Errno Init() {
     const DefCheck check = Check(def_);
     if (check) return check.error;
-    if (!block_.Allocate(MemoryNeeded(def_))) return Errno::kNoMem;
-    slots_ = reinterpret_cast<PerfEvent<P>**>(block_.Carve(SlotsSize(def_)));
+    if (!arena_.Allocate(MemoryNeeded(def_))) return Errno::kNoMem;
+    slots_ = reinterpret_cast<PerfEvent<P>**>(arena_.Take(SlotsSize(def_)));
     return Errno::kOk;
   }
 
@@ -192,7 +192,7 @@ class PerfEventArray final : public MapWithoutBatches {
 
   const MapDef def_;
   PerfEvents<P>& events_;
-  internal::Block<P> block_;
+  internal::Arena<P> arena_;
   PerfEvent<P>** slots_ = nullptr;  // touched with atomics
   typename P::Lock lock_;           // of writers
 };

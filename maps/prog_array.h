@@ -20,7 +20,7 @@
 
 #include "bpfmap/maps/def_check.h"
 #include "bpfmap/maps/errno.h"
-#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/rules/array_index.h"
 #include "bpfmap/maps/internal/rules/map_without_batches.h"
 #include "bpfmap/maps/map_def.h"
@@ -36,7 +36,7 @@ class ProgArray final : public MapWithoutBatches {
 
   // `memory` must outlive the map.
   ProgArray(const MapDef& def, Memory* memory)
-      : MapWithoutBatches(def), def_(def), block_(*memory) {}
+      : MapWithoutBatches(def), def_(def), arena_(*memory) {}
   explicit ProgArray(const MapDef& def) requires requires {
     P::DefaultMemory();
   } : ProgArray(def, &P::DefaultMemory()) {
@@ -52,7 +52,7 @@ class ProgArray final : public MapWithoutBatches {
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
-    return internal::Block<P>::PartSize(SlotsSize(def));
+    return internal::Arena<P>::AlignedSize(SlotsSize(def));
   }
 
   // Makes the map usable. Errors of Check(), and ENOMEM; the map may then only
@@ -60,8 +60,8 @@ class ProgArray final : public MapWithoutBatches {
   Errno Init() {
     const DefCheck check = Check(def_);
     if (check) return check.error;
-    if (!block_.Allocate(MemoryNeeded(def_))) return Errno::kNoMem;
-    slots_ = reinterpret_cast<uint32_t*>(block_.Carve(SlotsSize(def_)));
+    if (!arena_.Allocate(MemoryNeeded(def_))) return Errno::kNoMem;
+    slots_ = reinterpret_cast<uint32_t*>(arena_.Take(SlotsSize(def_)));
     return Errno::kOk;
   }
 
@@ -150,7 +150,7 @@ class ProgArray final : public MapWithoutBatches {
   }
 
   const MapDef def_;
-  internal::Block<P> block_;
+  internal::Arena<P> arena_;
   uint32_t* slots_ = nullptr;  // touched with atomics: readers take no lock
   typename P::Lock lock_;      // of writers
 };

@@ -177,7 +177,7 @@ class StackTraceMap final : public MapWithoutBatches {
   }
   Errno Freeze() override {
     return rights_.Freeze([&](auto change) {
-      WriterLock lock(stacks_.stripe());
+      WriterLock lock(stacks_.seq_lock());
       change();
     });
   }
@@ -190,7 +190,7 @@ class StackTraceMap final : public MapWithoutBatches {
   }
 
   Errno Remove(uint32_t id, void* value) {
-    WriterLock lock(stacks_.stripe());
+    WriterLock lock(stacks_.seq_lock());
     if (rights_.frozen()) return Errno::kPerm;
     return stacks_.Remove(id, value) ? Errno::kOk : Errno::kNoEnt;
   }
@@ -263,13 +263,13 @@ int64_t StackTraceMap<P>::GetStackIdOf(const uint64_t* frames, uint32_t count,
   switch (stacks_.Store(stack,
                         {.by_hash = (flags & kFastStackCmp) != 0,
                          .replaces = (flags & kReuseStackId) != 0,
-                         .needs_a_place = has_build_ids()},
+                         .needs_a_slot = has_build_ids()},
                         &id)) {
     case Table::Stored::kYes:
       return id;
     case Table::Stored::kOtherStack:
       return -static_cast<int64_t>(Errno::kExist);
-    case Table::Stored::kNoPlace:
+    case Table::Stored::kNoSlot:
       return -static_cast<int64_t>(Errno::kNoMem);
   }
   return 0;

@@ -11,20 +11,20 @@
 
 namespace bpfmap {
 
-void SpinThenYield::Once() {
+void SpinThenYield::Pause() {
   // A lock is held for tens of nanoseconds, and for a microsecond or two where
   // much is done at once. Who waits for some 5 waits for a thread that is not
   // running, or for a resize.
-  constexpr int kLooks = 64;
+  constexpr int kSpins = 64;
   constexpr int kMostDoublings = 8;
-  if (looks_ == kLooks) {
+  if (spins_ == kSpins) {
     std::this_thread::yield();
     return;
   }
   // Each look takes the lock's cache line from the holder, so they become rare.
   // (Here is nothing to do in between: in a virtual machine, an instruction
   // that makes a CPU pause may cost far more than the wait.)
-  const int turns = 1 << std::min(looks_++, kMostDoublings);
+  const int turns = 1 << std::min(spins_++, kMostDoublings);
   for (int turn = 0; turn < turns; ++turn) {
     std::atomic_signal_fence(std::memory_order_seq_cst);
   }

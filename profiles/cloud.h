@@ -16,14 +16,14 @@
 
 namespace bpfmap {
 
-// Spins for a few microseconds, with looks that become rare; then lets another
-// thread run.
+// Spins for a few microseconds, with looks at the lock that become rare; then
+// lets another thread run.
 class SpinThenYield {
  public:
-  void Once();
+  void Pause();
 
  private:
-  int looks_ = 0;
+  int spins_ = 0;
 };
 using RwLock = BasicRwLock<SpinThenYield>;
 

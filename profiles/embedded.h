@@ -19,7 +19,7 @@
 namespace bpfmap {
 
 struct Spin {
-  void Once() {}
+  void Pause() {}
 };
 using SpinRwLock = BasicRwLock<Spin>;
 

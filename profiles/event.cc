@@ -24,9 +24,9 @@ Event::Deadline Event::In(int timeout_ms) {
 }
 
 bool Event::WaitUntil(Deadline deadline) {
-  constexpr int kLooks = 1000;  // about a microsecond
+  constexpr int kSpins = 1000;  // about a microsecond
   const auto set = [this] { return set_.load(std::memory_order_acquire); };
-  for (int look = 0; look < kLooks; ++look) {
+  for (int look = 0; look < kSpins; ++look) {
     if (set()) return true;
   }
   std::unique_lock<std::mutex> lock(mutex_);

@@ -7,7 +7,7 @@
 // instead of sending the line to another core and back each time. So no order
 // is promised among those who wait.
 //
-// `Wait` says what a thread does between two looks, as for BasicRwLock.
+// `Backoff` says what a thread does between two spins, as for BasicRwLock.
 //
 // Not recursive. Built on std::atomic alone, which ThreadSanitizer follows.
 
@@ -22,7 +22,7 @@
 
 namespace bpfmap {
 
-template <typename Wait>
+template <typename Backoff>
 class ABSL_LOCKABLE BasicMutex {
  public:
   constexpr BasicMutex() = default;
@@ -42,9 +42,9 @@ class ABSL_LOCKABLE BasicMutex {
   bool TryTake() { return taken_.exchange(1, std::memory_order_acquire) == 0; }
 
   void LockSlow() {
-    Wait wait;
+    Backoff backoff;
     do {
-      wait.Once();
+      backoff.Pause();
     } while (taken_.load(std::memory_order_relaxed) != 0 || !TryTake());
   }
 
@@ -53,7 +53,7 @@ class ABSL_LOCKABLE BasicMutex {
 
 // The same in the lowest bit of a word, the rest of which is the holder's: it
 // may store to the word, and who waits changes that bit alone.
-template <typename Wait>
+template <typename Backoff>
 struct BasicBitLock {
   static void Lock(uint64_t* word) {
     if (!TryTake(word)) LockSlow(word);
@@ -80,9 +80,9 @@ struct BasicBitLock {
   }
 
   ABSL_ATTRIBUTE_NOINLINE static void LockSlow(uint64_t* word) {
-    Wait wait;
+    Backoff backoff;
     do {
-      wait.Once();
+      backoff.Pause();
     } while ((__atomic_load_n(word, __ATOMIC_RELAXED) & kTaken) != 0 ||
              !TryTake(word));
   }

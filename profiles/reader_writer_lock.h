@@ -1,7 +1,7 @@
 // BasicRwLock: a reader-writer lock, and its scoped guards.
 //
 // Readers share it, a writer has it alone. Neither side starves:
-//   - A writer that has to wait sets kWriterWaits after a few looks, which
+//   - A writer that has to wait sets kWriterWaits after a few spins, which
 //     stops new readers; so it waits for the readers inside, and no longer.
 //   - A reader that finds a writer inside sets kReaderWaits, which stops the
 //     next writer until one waiting reader went in; so readers get a turn
@@ -14,8 +14,8 @@
 // who alone may change the first while it is inside, leaves with a plain store:
 // an atomic read-modify-write costs as much as all else in a short section.
 //
-// `Wait` says what a thread does between two looks: the profile knows whether
-// there is an operating system to yield to.
+// `Backoff` says what a thread does between two spins: the profile knows
+// whether there is an operating system to yield to.
 //
 // Not recursive. Built on std::atomic alone, which ThreadSanitizer follows.
 
@@ -30,12 +30,12 @@
 
 namespace bpfmap {
 
-template <typename Wait>
+template <typename Backoff>
 class ABSL_LOCKABLE BasicRwLock {
  public:
   // How often a writer looks before it announces that it waits. Sections are
   // short, and a look does not take the line away from who is inside.
-  static constexpr int kLooks = 16;
+  static constexpr int kSpins = 16;
 
   constexpr BasicRwLock() = default;
   BasicRwLock(const BasicRwLock&) = delete;
@@ -112,19 +112,19 @@ class ABSL_LOCKABLE BasicRwLock {
   }
 
   ABSL_ATTRIBUTE_NOINLINE void LockSlow() {
-    int looks = 0;
-    for (Wait wait;; wait.Once()) {
+    int spins = 0;
+    for (Backoff backoff;; backoff.Pause()) {
       if (inside_.load(std::memory_order_relaxed) == 0 && !ReaderWaits() &&
           TryEnterAlone()) {
         break;
       }
-      if (++looks > kLooks) Announce(kWriterWaits);
+      if (++spins > kSpins) Announce(kWriterWaits);
     }
     Withdraw(kWriterWaits);
   }
 
   ABSL_ATTRIBUTE_NOINLINE void ReaderLockSlow() {
-    for (Wait wait;; wait.Once()) {
+    for (Backoff backoff;; backoff.Pause()) {
       const uint32_t waiting = waiting_.load(std::memory_order_relaxed);
       const bool our_turn = (waiting & kReaderWaits) != 0;
       if ((our_turn || (waiting & kWriterWaits) == 0) && TryEnterShared()) {
@@ -142,7 +142,7 @@ class ABSL_LOCKABLE BasicRwLock {
 };
 
 // Says to a guard that the thread holds the lock already.
-struct IsHeld {};
+struct AdoptLock {};
 
 // Holds a lock, or anything with Lock and Unlock, as its writer.
 template <typename L>
@@ -152,7 +152,7 @@ class ABSL_SCOPED_LOCKABLE WriterLock {
       : lock_(lock) {
     lock_.Lock();
   }
-  WriterLock(L& lock, IsHeld) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock)
+  WriterLock(L& lock, AdoptLock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock)
       : lock_(lock) {}
   ~WriterLock() ABSL_UNLOCK_FUNCTION() { lock_.Unlock(); }
   WriterLock(const WriterLock&) = delete;

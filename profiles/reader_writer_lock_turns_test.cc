@@ -1,7 +1,7 @@
 // The contract of reader_writer_lock.h, step by step: who waits for whom, and
 // who goes first.
 //
-// The lock under test has a Wait that reports: once a thread has waited some
+// The lock under test has a Backoff that reports: once a thread has waited some
 // times, it has left its mark in the lock. So every step is awaited, and none
 // depends on chance.
 
@@ -24,7 +24,7 @@ void Await(Condition condition) {
 thread_local std::atomic<int>* waits_of_this_thread = nullptr;
 
 struct ReportedWait {
-  void Once() {
+  void Pause() {
     waits_of_this_thread->fetch_add(1);
     std::this_thread::yield();
   }
@@ -47,7 +47,7 @@ class Visitor {
           }
         }) {
     Await([this] {
-      return inside_.load() || waits_.load() > ReportingLock::kLooks;
+      return inside_.load() || waits_.load() > ReportingLock::kSpins;
     });
   }
 

@@ -18,7 +18,7 @@ long Attributes::CopyFrom(UserAddress attributes, unsigned size) {
   return CopyFromUser(bytes_, attributes, known) ? 0 : -EFAULT;
 }
 
-bool Attributes::IsZeroBehind(std::size_t used) const {
+bool Attributes::TailIsZero(std::size_t used) const {
   return std::all_of(bytes_ + used, bytes_ + kAttributesSize,
                      [](unsigned char byte) { return byte == 0; });
 }

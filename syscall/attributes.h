@@ -29,7 +29,7 @@ class Attributes {
 
   // Whether all behind the first `used` bytes, the last field of a command, is
   // 0.
-  bool IsZeroBehind(std::size_t used) const;
+  bool TailIsZero(std::size_t used) const;
 
   const bpf_attr& operator*() const { return fields_; }
   const bpf_attr* operator->() const { return &fields_; }
@@ -61,18 +61,18 @@ class Attributes {
 };
 
 // Bytes up to the end of the last field of each command.
-inline constexpr std::size_t kCreateUsed = 92;  // excl_prog_hash_size
-inline constexpr std::size_t kElementUsed = 32;
-inline constexpr std::size_t kDeleteUsed = 16;
-inline constexpr std::size_t kNextKeyUsed = 24;
-inline constexpr std::size_t kFreezeUsed = 4;
-inline constexpr std::size_t kBatchUsed = 56;
-inline constexpr std::size_t kObjectUsed = 20;  // path_fd
-inline constexpr std::size_t kNextIdUsed = 8;
-inline constexpr std::size_t kMapByIdUsed = 12;
-inline constexpr std::size_t kBtfByIdUsed = 16;  // fd_by_id_token_fd
-inline constexpr std::size_t kInfoUsed = 16;
-inline constexpr std::size_t kBtfLoadUsed = 40;  // btf_token_fd
+inline constexpr std::size_t kCreateAttrSize = 92;  // excl_prog_hash_size
+inline constexpr std::size_t kElementAttrSize = 32;
+inline constexpr std::size_t kDeleteAttrSize = 16;
+inline constexpr std::size_t kNextKeyAttrSize = 24;
+inline constexpr std::size_t kFreezeAttrSize = 4;
+inline constexpr std::size_t kBatchAttrSize = 56;
+inline constexpr std::size_t kObjectAttrSize = 20;  // path_fd
+inline constexpr std::size_t kNextIdAttrSize = 8;
+inline constexpr std::size_t kMapByIdAttrSize = 12;
+inline constexpr std::size_t kBtfByIdAttrSize = 16;  // fd_by_id_token_fd
+inline constexpr std::size_t kInfoAttrSize = 16;
+inline constexpr std::size_t kBtfLoadAttrSize = 40;  // btf_token_fd
 
 // Fields that older headers lack.
 inline constexpr std::size_t kTokenFdAt = 76;  // of BPF_MAP_CREATE

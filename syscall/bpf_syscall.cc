@@ -8,9 +8,9 @@
 #include <utility>
 
 #include "bpfmap/syscall/attributes.h"
+#include "bpfmap/syscall/bpf_fd_table.h"
 #include "bpfmap/syscall/commands.h"
 #include "bpfmap/syscall/fork_gate.h"
-#include "bpfmap/syscall/map_files.h"
 
 namespace bpfmap {
 namespace {
@@ -74,9 +74,9 @@ long BpfSyscall(int command, bpf_attr* attributes, unsigned size) {
   return result;
 }
 
-std::shared_ptr<LocalMap> MapOfDescriptor(int fd) {
-  NumberedMap found;
-  if (MapFiles::OfProcess().Find(static_cast<uint32_t>(fd), &found) !=
+std::shared_ptr<LocalMap> MapOfFd(int fd) {
+  MapWithId found;
+  if (BpfFdTable::Global().Find(static_cast<uint32_t>(fd), &found) !=
       Errno::kOk) {
     return nullptr;
   }

@@ -19,13 +19,13 @@
 // Memory of the caller is touched by the kernel (user_memory.h): a bad address
 // is EFAULT.
 //
-// Descriptors (map_files.h): each is a real one, of a memfd, so that close(2),
-// dup(2), fcntl(2), sockets and limits mean what they mean. What it stands for
-// is asked by inode on every call, so a number that another file got is never
-// taken for a map. The kernel says through inotify(7) when neither a descriptor
-// nor a mapping is left; no call is intercepted for that. A map lives while one
-// of them, a pin or an outer map refers to it; its memory is given back at the
-// next call that opens something or asks for ids.
+// Descriptors (bpf_fd_table.h): each is a real one, of a memfd, so that
+// close(2), dup(2), fcntl(2), sockets and limits mean what they mean. What it
+// stands for is asked by inode on every call, so a number that another file got
+// is never taken for a map. The kernel says through inotify(7) when neither a
+// descriptor nor a mapping is left; no call is intercepted for that. A map
+// lives while one of them, a pin or an outer map refers to it; its memory is
+// given back at the next call that opens something or asks for ids.
 //   Weighed and left: taking close(2) and dup(2) over misses what libraries,
 //   sockets and fork(2) do; looking through /proc/self/fd from time to time
 //   takes a descriptor that moves meanwhile for closed; a socket's other end
@@ -68,10 +68,10 @@ long BpfSyscall(int command, bpf_attr* attributes, unsigned size);
 
 // The map of a descriptor, for its program view; null if there is none. It is
 // of the Cloud profile; arrays with BPF_F_MMAPABLE and rings are of Mappable:
-//   auto& ring = static_cast<RingBuffer<Mappable>&>(*MapOfDescriptor(fd));
+//   auto& ring = static_cast<RingBuffer<Mappable>&>(*MapOfFd(fd));
 // An inner map that was replaced is let go at once: do not keep its pointer
 // while others update the outer map.
-std::shared_ptr<LocalMap> MapOfDescriptor(int fd);
+std::shared_ptr<LocalMap> MapOfFd(int fd);
 
 // Whether Linux would let `fd` be mapped so; 0 for what is no map.
 //   EACCES    a right of the descriptor, or of programs, is missing

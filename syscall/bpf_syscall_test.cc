@@ -351,7 +351,7 @@ TEST(BpfSyscallTest, ARingIsMappedAsOnLinux) {
       mmap(nullptr, 4096 + 2 * 4096, PROT_READ, MAP_SHARED, fd, 4096));
   ASSERT_NE(consumer, MAP_FAILED);
   ASSERT_NE(producer, MAP_FAILED);
-  const auto map = MapOfDescriptor(fd);
+  const auto map = MapOfFd(fd);
   auto& ring = static_cast<RingBuffer<Mappable>&>(*map);
   // Twice round, so that a record passes the end.
   uint64_t position = 0;

@@ -30,7 +30,7 @@ class Btf {
 
   const std::string& data() const { return data_; }
 
-  // 0 until MapFiles gives it one.
+  // 0 until BpfFdTable gives it one.
   uint32_t id() const { return id_; }
   void set_id(uint32_t id) { id_ = id; }
 

@@ -18,7 +18,7 @@ long MapCreate(const Attributes& attributes);
 long BtfLoad(const Attributes& attributes);
 long ProgLoad(const Attributes& attributes);
 
-// elements.cc
+// map_commands.cc
 long MapLookup(const Attributes& attributes);
 long MapUpdate(const Attributes& attributes);
 long MapDelete(const Attributes& attributes);
@@ -26,13 +26,13 @@ long MapGetNextKey(const Attributes& attributes);
 long MapLookupAndDelete(const Attributes& attributes);
 long MapFreeze(const Attributes& attributes);
 
-// batches.cc
+// batch_commands.cc
 long MapLookupBatch(const Attributes& attributes);
 long MapLookupAndDeleteBatch(const Attributes& attributes);
 long MapUpdateBatch(const Attributes& attributes);
 long MapDeleteBatch(const Attributes& attributes);
 
-// objects.cc
+// object_commands.cc
 long ObjectPin(const Attributes& attributes);
 long ObjectGet(const Attributes& attributes);
 long ObjectInfo(const Attributes& attributes);

@@ -11,9 +11,9 @@
 #include "bpfmap/maps/internal/rules/map_types.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/profiles/cloud.h"
+#include "bpfmap/syscall/bpf_fd_table.h"
 #include "bpfmap/syscall/btf.h"
 #include "bpfmap/syscall/commands.h"
-#include "bpfmap/syscall/map_files.h"
 #include "bpfmap/syscall/map_object.h"
 #include "bpfmap/syscall/user_memory.h"
 
@@ -75,7 +75,7 @@ long FindTypes(const Attributes& attributes, MapDef* def,
   if (attributes->btf_value_type_id == 0) return 0;
   OpenFile file;
   long error =
-      MapFiles::OfProcess().Find(static_cast<int>(attributes->btf_fd), &file);
+      BpfFdTable::Global().Find(static_cast<int>(attributes->btf_fd), &file);
   if (error != 0) return error;
   if (file.btf == nullptr) return -EINVAL;
   *types = {.btf = file.btf,
@@ -97,7 +97,7 @@ long FindTypes(const Attributes& attributes, MapDef* def,
 }  // namespace
 
 long MapCreate(const Attributes& attributes) {
-  if (!attributes.IsZeroBehind(kCreateUsed)) return -EINVAL;
+  if (!attributes.TailIsZero(kCreateAttrSize)) return -EINVAL;
   if (attributes->btf_vmlinux_value_type_id != 0) return -EINVAL;
   if (attributes->btf_key_type_id != 0 && attributes->btf_value_type_id == 0) {
     return -EINVAL;
@@ -115,7 +115,7 @@ long MapCreate(const Attributes& attributes) {
       attributes.WordAt(kExclusiveHashSizeAt) != 0) {
     return -EINVAL;
   }
-  MapFiles& files = MapFiles::OfProcess();
+  BpfFdTable& files = BpfFdTable::Global();
   std::shared_ptr<MapObject> map;
   result = MapObject::Create(def, std::move(types), files, &map);
   if (result != 0) return result;
@@ -124,7 +124,7 @@ long MapCreate(const Attributes& attributes) {
 
 long BtfLoad(const Attributes& attributes) {
   constexpr uint32_t kMostBytes = 16 << 20;
-  if (!attributes.IsZeroBehind(kBtfLoadUsed)) return -EINVAL;
+  if (!attributes.TailIsZero(kBtfLoadAttrSize)) return -EINVAL;
   if ((attributes.WordAt(kBtfFlagsAt) & ~kTokenFd) != 0) return -EINVAL;
   if ((attributes.WordAt(kBtfFlagsAt) & kTokenFd) != 0) return -EBADF;
   if (attributes->btf_size > kMostBytes) return -E2BIG;
@@ -149,7 +149,7 @@ long BtfLoad(const Attributes& attributes) {
     }
   }
   if (error != 0) return error;
-  return MapFiles::OfProcess().Open(std::move(btf));
+  return BpfFdTable::Global().Open(std::move(btf));
 }
 
 // Libraries ask what a kernel can do by loading a program that returns a
@@ -168,7 +168,7 @@ long ProgLoad(const Attributes& attributes) {
                      program[0].dst_reg == BPF_REG_0 && program[0].off == 0;
   const bool exits = program[1].code == (BPF_JMP | BPF_EXIT);
   if (!moves || !exits || attributes->prog_flags != 0) return -EINVAL;
-  return MapFiles::OfProcess().Open(std::make_shared<Program>());
+  return BpfFdTable::Global().Open(std::make_shared<Program>());
 }
 
 }  // namespace bpfmap

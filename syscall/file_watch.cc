@@ -11,12 +11,12 @@
 #include <unordered_set>
 #include <vector>
 
-#include "bpfmap/syscall/hidden_file.h"
+#include "bpfmap/syscall/high_fd.h"
 
 namespace bpfmap {
 
 int FileWatch::Add(int fd) {
-  if (fd_ < 0) fd_ = HideDescriptor(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  if (fd_ < 0) fd_ = MoveToHighFd(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   if (fd_ < 0) return -errno;
   char path[32];
   std::snprintf(path, sizeof path, "/proc/self/fd/%d", fd);

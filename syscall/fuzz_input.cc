@@ -44,8 +44,8 @@ class Run {
     for (int fd : fds_) close(fd);
     for (const char* path : kFuzzPaths) {
       if (*path == 0) continue;
-      PinTable::OfProcess().Unlink(path);
-      PinTable::OfProcess().RemoveDirectory(path);
+      PinTable::Global().Unlink(path);
+      PinTable::Global().RemoveDirectory(path);
     }
   }
 
@@ -107,16 +107,16 @@ class Run {
   // What programs do beside bpf(2).
   void OtherStep(int step) {
     const int fd = static_cast<int>(attribute_.ChooseFd(Take()));
-    const std::shared_ptr<LocalMap> map = MapOfDescriptor(fd);
+    const std::shared_ptr<LocalMap> map = MapOfFd(fd);
     const char* const path = kFuzzPaths[Take() % std::size(kFuzzPaths)];
     switch (step) {
       case 0:
         return Keep(dup(fd));
       case 1:
-        PinTable::OfProcess().MakeDirectory(path);
+        PinTable::Global().MakeDirectory(path);
         return;
       case 2:
-        PinTable::OfProcess().Unlink(path);
+        PinTable::Global().Unlink(path);
         return;
       case 3:
         EpollDescriptor(fd);

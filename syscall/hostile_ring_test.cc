@@ -104,7 +104,7 @@ uint64_t SomePosition(uint64_t near, std::mt19937_64& random) {
 TEST(HostileRingTest, AProducerCanWriteAnythingWhileAProgramDrains) {
   const int fd =
       CreateFd({.type = MapType::kUserRingBuf, .max_entries = kRingSize});
-  const auto map = MapOfDescriptor(fd);
+  const auto map = MapOfFd(fd);
   ASSERT_NE(map, nullptr);
   auto& ring = static_cast<UserRingBuffer<Mappable>&>(*map);
   // The consumer position cannot be written; then the producer's, and records.
@@ -163,7 +163,7 @@ TEST(HostileRingTest, AConsumerCanWriteAnythingWhileProgramsSubmit) {
   constexpr char kHeld = 0x5a;
   const int fd =
       CreateFd({.type = MapType::kRingBuf, .max_entries = kRingSize});
-  const auto map = MapOfDescriptor(fd);
+  const auto map = MapOfFd(fd);
   ASSERT_NE(map, nullptr);
   auto& ring = static_cast<RingBuffer<Mappable>&>(*map);
   Pages consumer(fd, 0, kPageSize);

@@ -35,7 +35,7 @@ class LibbpfRingTest : public testing::Test {
  protected:
   LibbpfRingTest()
       : fd_(bpf_map_create(BPF_MAP_TYPE_RINGBUF, "ring", 0, 0, 4096, nullptr)),
-        map_(MapOfDescriptor(fd_)),
+        map_(MapOfFd(fd_)),
         reader_(ring_buffer__new(fd_, &Receive, this, nullptr)) {}
   ~LibbpfRingTest() override {
     ring_buffer__free(reader_);
@@ -127,7 +127,7 @@ TEST_F(LibbpfRingTest, ASleeperIsWokenForEachRecord) {
 TEST(LibbpfUserRingTest, AWriterThatWaitsForRoomGetsIt) {
   const int fd =
       bpf_map_create(BPF_MAP_TYPE_USER_RINGBUF, "ring", 0, 0, 4096, nullptr);
-  const auto map = MapOfDescriptor(fd);
+  const auto map = MapOfFd(fd);
   auto& ring = static_cast<UserRingBuffer<Mappable>&>(*map);
   user_ring_buffer* const writer = user_ring_buffer__new(fd, nullptr);
   ASSERT_NE(writer, nullptr);

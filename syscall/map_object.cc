@@ -58,7 +58,7 @@ Errno CreateMappable(const MapDef& def, MappableMemory* memory,
   return CreateIn<UserRingBuffer<Mappable>>(def, memory, created);
 }
 
-Errno CreateOnHeap(const MapDef& def, const MapDescriptors& descriptors,
+Errno CreateOnHeap(const MapDef& def, const FdResolver& descriptors,
                    std::shared_ptr<LocalMap>* created) {
   Errno error = Errno::kInval;
   VisitMapType<Cloud>(def.type, [&]<typename Map>(std::type_identity<Map>) {
@@ -87,7 +87,7 @@ const UserRingBuffer<Mappable>* AsUserRingBuffer(const MapObject& object) {
 }  // namespace
 
 long MapObject::Create(const MapDef& def, Types types,
-                       const MapDescriptors& descriptors,
+                       const FdResolver& descriptors,
                        std::shared_ptr<MapObject>* created) {
   if (const DefCheck check = CheckDef<Cloud>(def)) return Result(check.error);
   auto object = std::make_shared<MapObject>();

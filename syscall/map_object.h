@@ -13,7 +13,7 @@
 
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
-#include "bpfmap/maps/open_maps.h"
+#include "bpfmap/maps/map_fd_table.h"
 #include "bpfmap/syscall/btf.h"
 #include "bpfmap/syscall/mappable.h"
 #include "bpfmap/syscall/ring_event.h"
@@ -34,7 +34,7 @@ class MapObject {
   // `descriptors`, which must outlive it. Errors are those of CreateMap(), and
   // -EMFILE or -ENFILE where memory needs a descriptor.
   static long Create(const MapDef& def, Types types,
-                     const MapDescriptors& descriptors,
+                     const FdResolver& descriptors,
                      std::shared_ptr<MapObject>* created);
 
   MapObject() = default;
@@ -45,7 +45,7 @@ class MapObject {
   const MapDef& def() const { return def_; }
   const Types& types() const { return types_; }
 
-  // 0 until MapFiles gives it one.
+  // 0 until BpfFdTable gives it one.
   uint32_t id() const { return id_; }
   void set_id(uint32_t id) { id_ = id; }
 

@@ -8,12 +8,12 @@
 #include <cerrno>
 #include <cstddef>
 
-#include "bpfmap/syscall/hidden_file.h"
+#include "bpfmap/syscall/high_fd.h"
 
 namespace bpfmap {
 
 void* MappableMemory::Allocate(std::size_t bytes, std::size_t) {
-  fd_ = HideDescriptor(
+  fd_ = MoveToHighFd(
       memfd_create("bpf-map-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (fd_ < 0) {
     out_of_descriptors_ = errno == EMFILE || errno == ENFILE;

@@ -11,10 +11,10 @@
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/profiles/cloud.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
+#include "bpfmap/syscall/bpf_fd_table.h"
 #include "bpfmap/syscall/bpf_syscall.h"
 #include "bpfmap/syscall/commands.h"
 #include "bpfmap/syscall/fork_gate.h"
-#include "bpfmap/syscall/map_files.h"
 #include "bpfmap/syscall/map_object.h"
 
 namespace bpfmap {
@@ -57,7 +57,7 @@ long CheckMapping(const OpenFile& file, uint64_t length, int protection,
 // The rings that are in a set of epoll.
 class PolledRings {
  public:
-  static PolledRings& OfProcess() {
+  static PolledRings& Global() {
     static auto& rings = *new PolledRings;
     return rings;
   }
@@ -91,7 +91,7 @@ class PolledRings {
 long CheckMmap(std::size_t length, int protection, int flags, int fd,
                off_t offset) {
   OpenFile file;
-  if (MapFiles::OfProcess().Find(fd, &file) != 0 || file.map == nullptr) {
+  if (BpfFdTable::Global().Find(fd, &file) != 0 || file.map == nullptr) {
     return 0;
   }
   return CheckMapping(file, length, protection, flags,
@@ -101,7 +101,7 @@ long CheckMmap(std::size_t length, int protection, int flags, int fd,
 int EpollDescriptor(int fd) {
   const ForkGate::Inside inside;
   OpenFile file;
-  if (MapFiles::OfProcess().Find(fd, &file) != 0 || file.map == nullptr) {
+  if (BpfFdTable::Global().Find(fd, &file) != 0 || file.map == nullptr) {
     return fd;
   }
   RingEventFile* const event = file.map->ring_event();
@@ -109,13 +109,13 @@ int EpollDescriptor(int fd) {
   const int event_fd = event->File(file.map->ring_event_says());
   if (event_fd < 0) return fd;
   file.map->StartRingEvent();
-  PolledRings::OfProcess().Add(file.map);
+  PolledRings::Global().Add(file.map);
   return event_fd;
 }
 
 void RefreshEpoll() {
   const ForkGate::Inside inside;
-  PolledRings::OfProcess().Refresh();
+  PolledRings::Global().Refresh();
 }
 
 }  // namespace bpfmap

@@ -119,7 +119,7 @@ class ProcessPins final : public PinTable {
 
 }  // namespace
 
-PinTable& PinTable::OfProcess() {
+PinTable& PinTable::Global() {
   static auto& pins = *new ProcessPins;
   return pins;
 }

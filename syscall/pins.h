@@ -20,7 +20,7 @@ namespace bpfmap {
 
 class PinTable {
  public:
-  static PinTable& OfProcess();
+  static PinTable& Global();
 
   // Whether `path` is the directory or below it. The methods that follow are
   // for such paths.

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <mutex>
 
-#include "bpfmap/syscall/hidden_file.h"
+#include "bpfmap/syscall/high_fd.h"
 
 namespace bpfmap {
 
@@ -30,7 +30,7 @@ void RingEventFile::Clear() {
 int RingEventFile::File(Says says) {
   const std::lock_guard<std::mutex> lock(mutex_);
   if (fd_ < 0) {
-    fd_ = HideDescriptor(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+    fd_ = MoveToHighFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
     says_ = says;
     TellFile();
   }

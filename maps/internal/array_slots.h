@@ -1,10 +1,10 @@
 // ArraySlots: the elements of an array map, by index.
 //
-// Element i is slot i of a slab and belongs to stripe i & (stripes - 1). It is
-// written in place, by a thread that holds the stripe's lock, inside a
-// StripeWrite; or by a single store, for values that are small enough. The size
-// changes while all stripes are locked, so it stands still for a thread that
-// holds one.
+// Element i is slot i of a slab and belongs to seqlock i & (seqlocks - 1). It
+// is written in place, by a thread that holds the seqlock's lock, inside a
+// WriteSection; or by a single store, for values that are small enough. The
+// size changes while all seqlocks are locked, so it stands still for a thread
+// that holds one.
 //
 // Thread-safe.
 
@@ -19,10 +19,10 @@
 
 #include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
-#include "bpfmap/maps/internal/block.h"
-#include "bpfmap/maps/internal/slab.h"
-#include "bpfmap/maps/internal/stripe.h"
+#include "bpfmap/maps/internal/segmented_slots.h"
+#include "bpfmap/maps/internal/seq_lock.h"
 #include "bpfmap/maps/internal/value_layout.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
@@ -35,25 +35,25 @@ class ArraySlots {
   ArraySlots(typename P::Memory& memory, ValueLayout value)
       : value_(value),
         one_store_(value.IsOneStore()),
-        block_(memory),
+        arena_(memory),
         slots_(memory) {}
 
   // Bytes that Init() takes from the memory.
   static constexpr uint64_t MemoryNeeded(uint32_t value_size, uint32_t size) {
-    return Block<P>::PartSize(StripeSet<P>::MemoryNeeded(size)) +
-           Block<P>::PartSize(
-               Slab<P>::MemoryNeeded(RoundUp8(value_size), size));
+    return Arena<P>::AlignedSize(StripedSeqLocks<P>::MemoryNeeded(size)) +
+           Arena<P>::AlignedSize(
+               SegmentedSlots<P>::MemoryNeeded(RoundUp8(value_size), size));
   }
 
   // Makes `size` elements, all zero. Returns false if there is no memory.
   // REQUIRES: called once, before anything else.
   bool Init(uint32_t size) {
     const uint64_t slot_size = RoundUp8(value_.size());
-    if (!block_.Allocate(MemoryNeeded(value_.size(), size))) return false;
+    if (!arena_.Allocate(MemoryNeeded(value_.size(), size))) return false;
     // Elements first: whoever maps this memory finds them at its start.
-    slots_.Init(block_.Carve(Slab<P>::MemoryNeeded(slot_size, size)), slot_size,
-                size);
-    stripes_.Init(block_.Carve(StripeSet<P>::MemoryNeeded(size)), size);
+    slots_.Init(arena_.Take(SegmentedSlots<P>::MemoryNeeded(slot_size, size)),
+                slot_size, size);
+    seq_locks_.Init(arena_.Take(StripedSeqLocks<P>::MemoryNeeded(size)), size);
     ever_used_ = size;
     size_.store(size, std::memory_order_relaxed);
     return true;
@@ -67,29 +67,29 @@ class ArraySlots {
   // REQUIRES: index < size(), now or at any time before.
   std::byte* At(uint32_t index) const { return slots_.At(index); }
 
-  Stripe<P>& StripeOf(uint32_t index) const { return stripes_.Of(index); }
+  SeqLock<P>& SeqLockOf(uint32_t index) const { return seq_locks_.Of(index); }
 
   // Copies element `index` to `value` as one whole; holding the value's own
   // lock if `value_lock`. REQUIRES: as At().
   void Read(uint32_t index, void* value, bool value_lock) const {
     std::byte* const slot = At(index);
-    Stripe<P>& stripe = StripeOf(index);
+    SeqLock<P>& seq_lock = SeqLockOf(index);
     if (value_lock) {
-      ReaderLock lock(stripe);
+      ReaderLock lock(seq_lock);
       value_.CopyOutLocked(value, slot);
       return;
     }
     // A mixture of two values may reach `value`, and is then written over.
-    if (!stripe.TryRead([&](uint32_t) { value_.CopyOut(value, slot); })) {
-      ReaderLock lock(stripe);
+    if (!seq_lock.TryRead([&](uint32_t) { value_.CopyOut(value, slot); })) {
+      ReaderLock lock(seq_lock);
       value_.CopyOut(value, slot);
     }
   }
 
   // Writes element `index`. REQUIRES: index < size().
-  void WriteLocked(Stripe<P>& stripe, uint32_t index, const void* value,
-                   bool value_lock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe) {
-    StripeWrite<P> write(stripe);
+  void WriteLocked(SeqLock<P>& seq_lock, uint32_t index, const void* value,
+                   bool value_lock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock) {
+    WriteSection<P> write(seq_lock);
     if (value_lock) {
       value_.CopyInLocked(At(index), value);
     } else {
@@ -98,7 +98,7 @@ class ArraySlots {
   }
 
   // Whether At() is quick.
-  bool IsQuick(uint32_t index) const { return slots_.IsInFirstBlock(index); }
+  bool IsQuick(uint32_t index) const { return slots_.IsInFirstSegment(index); }
 
   // Whether a value is written by one store, which needs no lock to be whole.
   bool IsOneStore() const { return one_store_; }
@@ -110,10 +110,10 @@ class ArraySlots {
     value_.CopyInByOneStore(At(index), value);
   }
 
-  // Runs `change` while no other thread holds the lock of any stripe.
+  // Runs `change` while no other thread holds the lock of any seqlock.
   template <typename Change>
   void WithAllLocked(Change change) {
-    stripes_.WithAllLocked(change);
+    seq_locks_.WithAllLocked(change);
   }
 
   // Makes the array `size` elements long. Elements before the end stay where
@@ -121,7 +121,7 @@ class ArraySlots {
   // is no memory. REQUIRES: size > 0; one call at a time.
   bool Resize(uint32_t size) requires P::kResizable {
     if (!slots_.Grow(size)) return false;
-    stripes_.WithAllWritten([&] {
+    seq_locks_.WithAllWritten([&] {
       // Slots beyond the end keep their bytes, for pointers that are still
       // held, until they are elements again.
       for (uint64_t i = this->size(); i < std::min(size, ever_used_); ++i) {
@@ -136,9 +136,9 @@ class ArraySlots {
  private:
   const ValueLayout value_;
   const bool one_store_;
-  Block<P> block_;
-  StripeSet<P> stripes_;
-  Slab<P> slots_;
+  Arena<P> arena_;
+  StripedSeqLocks<P> seq_locks_;
+  SegmentedSlots<P> slots_;
   std::atomic<uint32_t> size_{0};
   uint32_t ever_used_ = 0;  // slots at and beyond were never elements
 };

@@ -3,7 +3,7 @@
 // Map memory is always touched through these functions, with relaxed atomic
 // accesses of 8 bytes (4 or 1 at the end): a reader that raced with a writer
 // sees a mixture of old and new words, which it then throws away (see
-// stripe.h), but there is no data race, neither for the language nor for
+// seq_lock.h), but there is no data race, neither for the language nor for
 // ThreadSanitizer. Where the machine has atomic accesses of 8 bytes, a run of 8
 // bytes that is aligned to 8 is never mixed; elsewhere accesses are 4 bytes
 // wide.

@@ -28,7 +28,7 @@
 #include <cstdint>
 #include <limits>
 
-#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/hash/hash_function.h"
 #include "bpfmap/maps/internal/hash/jhash.h"
 #include "bpfmap/maps/internal/hash/key.h"
@@ -49,7 +49,7 @@ class BloomBits {
         hashes_(hashes),
         kind_(kind),
         hash_(P::RandomSeed()),
-        block_(memory) {}
+        arena_(memory) {}
 
   // How many bits a filter has.
   static constexpr uint64_t Count(uint32_t max_entries, uint32_t hashes) {
@@ -63,15 +63,15 @@ class BloomBits {
   // Bytes that Init() takes from the memory.
   static constexpr uint64_t MemoryNeeded(uint32_t max_entries,
                                          uint32_t hashes) {
-    return Block<P>::PartSize(Count(max_entries, hashes) / 8);
+    return Arena<P>::AlignedSize(Count(max_entries, hashes) / 8);
   }
 
   // Returns false if there is no memory. REQUIRES: called once, before anything
   // else.
   bool Init(uint32_t max_entries) {
     const uint64_t bytes = MemoryNeeded(max_entries, hashes_);
-    if (!block_.Allocate(bytes)) return false;
-    words_ = reinterpret_cast<uint32_t*>(block_.Carve(bytes));
+    if (!arena_.Allocate(bytes)) return false;
+    words_ = reinterpret_cast<uint32_t*>(arena_.Take(bytes));
     mask_ = static_cast<uint32_t>(Count(max_entries, hashes_) - 1);
     return true;
   }
@@ -161,7 +161,7 @@ class BloomBits {
   uint32_t mask_ = 0;
   const HashFunction hash_;
   uint32_t* words_ = nullptr;
-  Block<P> block_;
+  Arena<P> arena_;
 
   // Away from what readers read.
   alignas(P::kCacheLineSize) typename P::Mutex mutex_;

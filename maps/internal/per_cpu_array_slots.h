@@ -1,14 +1,14 @@
 // PerCpuArraySlots: the elements of a per-CPU array map, by index.
 //
 // Two kinds of locks:
-//   - Element i belongs to stripe i & (stripes - 1). The user view, which has
+//   - Element i belongs to seqlock i & (seqlocks - 1). The user view, which has
 //     the slices of all CPUs in hand, writes them under this lock, inside a
-//     StripeWrite; so what one such write stored is never seen mixed with what
+//     WriteSection; so what one such write stored is never seen mixed with what
 //     another one did.
-//   - The slices of a CPU belong to a stripe of that CPU. Whoever writes one
-//     does so under this lock, inside a StripeWrite, or by a single store where
-//     values are small enough. A program locks this one alone, which no other
-//     CPU's program wants.
+//   - The slices of a CPU belong to a seqlock of that CPU. Whoever writes one
+//     does so under this lock, inside a WriteSection, or by a single store
+//     where values are small enough. A program locks this one alone, which no
+//     other CPU's program wants.
 // The lock of an element comes before that of a CPU.
 //
 // Thread-safe.
@@ -20,9 +20,9 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/per_cpu_slots.h"
-#include "bpfmap/maps/internal/stripe.h"
+#include "bpfmap/maps/internal/seq_lock.h"
 #include "bpfmap/maps/internal/value_layout.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
@@ -35,14 +35,14 @@ class PerCpuArraySlots {
   PerCpuArraySlots(typename P::Memory& memory, uint32_t value_size, int cpus)
       : value_size_(value_size),
         one_store_(ValueLayout(value_size, ValueLayout::kNoLock).IsOneStore()),
-        block_(memory),
+        arena_(memory),
         slots_(value_size, cpus) {}
 
   // Bytes that Init() takes from the memory.
   static constexpr uint64_t MemoryNeeded(uint32_t value_size, uint32_t size,
                                          int cpus) {
-    return Block<P>::PartSize(StripeSet<P>::MemoryNeeded(size)) +
-           Block<P>::PartSize(StripeSet<P>::MemoryNeeded(cpus)) +
+    return Arena<P>::AlignedSize(StripedSeqLocks<P>::MemoryNeeded(size)) +
+           Arena<P>::AlignedSize(StripedSeqLocks<P>::MemoryNeeded(cpus)) +
            PerCpuSlots<P>::MemoryNeeded(value_size, size, cpus);
   }
 
@@ -50,11 +50,12 @@ class PerCpuArraySlots {
   // REQUIRES: called once, before anything else.
   bool Init(uint32_t size) {
     const int cpus = slots_.cpus();
-    if (!block_.Allocate(MemoryNeeded(value_size_, size, cpus))) return false;
-    stripes_.Init(block_.Carve(StripeSet<P>::MemoryNeeded(size)), size);
-    cpu_stripes_.Init(block_.Carve(StripeSet<P>::MemoryNeeded(cpus)), cpus);
+    if (!arena_.Allocate(MemoryNeeded(value_size_, size, cpus))) return false;
+    seq_locks_.Init(arena_.Take(StripedSeqLocks<P>::MemoryNeeded(size)), size);
+    cpu_seq_locks_.Init(arena_.Take(StripedSeqLocks<P>::MemoryNeeded(cpus)),
+                        cpus);
     slots_.Init(
-        block_.Carve(PerCpuSlots<P>::MemoryNeeded(value_size_, size, cpus)),
+        arena_.Take(PerCpuSlots<P>::MemoryNeeded(value_size_, size, cpus)),
         size);
     return true;
   }
@@ -66,73 +67,73 @@ class PerCpuArraySlots {
 
   // A pointer to the slice of a CPU, aligned to 8.
   std::byte* At(uint32_t index, int cpu) const {
-    return slots_.At(slots_.PlaceOf(index), cpu);
+    return slots_.At(slots_.OffsetOf(index), cpu);
   }
 
-  Stripe<P>& StripeOf(uint32_t index) const { return stripes_.Of(index); }
+  SeqLock<P>& SeqLockOf(uint32_t index) const { return seq_locks_.Of(index); }
 
   // Copies all slices to `value`. Each of them is whole. They may be of
   // different moments, but not of different writes of the user view.
   void Read(uint32_t index, void* value) const {
-    Stripe<P>& stripe = StripeOf(index);
+    SeqLock<P>& seq_lock = SeqLockOf(index);
     // A mixture may reach `value`, and is then written over.
-    if (!stripe.TryRead([&](uint32_t) { ReadSlices(index, value); })) {
-      ReaderLock lock(stripe);
+    if (!seq_lock.TryRead([&](uint32_t) { ReadSlices(index, value); })) {
+      ReaderLock lock(seq_lock);
       ReadSlices(index, value);
     }
   }
 
   // Writes all slices from `value`.
-  void WriteLocked(Stripe<P>& stripe, uint32_t index, const void* value)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe) {
-    StripeWrite<P> write(stripe);
+  void WriteLocked(SeqLock<P>& seq_lock, uint32_t index, const void* value)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock) {
+    WriteSection<P> write(seq_lock);
     const std::byte* slice = static_cast<const std::byte*>(value);
     for (int cpu = 0; cpu < cpus(); ++cpu, slice += slots_.slice_size()) {
-      Stripe<P>& cpu_stripe = cpu_stripes_.Of(cpu);
-      WriterLock lock(cpu_stripe);
-      StripeWrite<P> write_slice(cpu_stripe);
-      slots_.CopyIn(slots_.PlaceOf(index), cpu, slice);
+      SeqLock<P>& cpu_seq_lock = cpu_seq_locks_.Of(cpu);
+      WriterLock lock(cpu_seq_lock);
+      WriteSection<P> write_slice(cpu_seq_lock);
+      slots_.CopyIn(slots_.OffsetOf(index), cpu, slice);
     }
   }
 
   // Writes the slice of one CPU, as a program does.
   void WriteSlice(uint32_t index, int cpu, const void* value) {
     if (one_store_) {
-      slots_.Write(slots_.PlaceOf(index), cpu, value);
+      slots_.Write(slots_.OffsetOf(index), cpu, value);
       return;
     }
-    Stripe<P>& stripe = cpu_stripes_.Of(cpu);
-    WriterLock lock(stripe);
-    StripeWrite<P> write(stripe);
-    slots_.Write(slots_.PlaceOf(index), cpu, value);
+    SeqLock<P>& seq_lock = cpu_seq_locks_.Of(cpu);
+    WriterLock lock(seq_lock);
+    WriteSection<P> write(seq_lock);
+    slots_.Write(slots_.OffsetOf(index), cpu, value);
   }
 
   // Runs `change` while no other thread holds the lock of any element.
   template <typename Change>
   void WithAllLocked(Change change) {
-    stripes_.WithAllLocked(change);
+    seq_locks_.WithAllLocked(change);
   }
 
  private:
   void ReadSlices(uint32_t index, void* value) const {
-    const auto place = slots_.PlaceOf(index);
+    const auto offset = slots_.OffsetOf(index);
     std::byte* slice = static_cast<std::byte*>(value);
     for (int cpu = 0; cpu < cpus(); ++cpu, slice += slots_.slice_size()) {
-      Stripe<P>& stripe = cpu_stripes_.Of(cpu);
-      if (stripe.TryRead(
-              [&](uint32_t) { slots_.CopyOut(slice, place, cpu); })) {
+      SeqLock<P>& seq_lock = cpu_seq_locks_.Of(cpu);
+      if (seq_lock.TryRead(
+              [&](uint32_t) { slots_.CopyOut(slice, offset, cpu); })) {
         continue;
       }
-      ReaderLock lock(stripe);
-      slots_.CopyOut(slice, place, cpu);
+      ReaderLock lock(seq_lock);
+      slots_.CopyOut(slice, offset, cpu);
     }
   }
 
   const uint32_t value_size_;
   const bool one_store_;
-  Block<P> block_;
-  StripeSet<P> stripes_;      // of elements
-  StripeSet<P> cpu_stripes_;  // of CPUs
+  Arena<P> arena_;
+  StripedSeqLocks<P> seq_locks_;      // of elements
+  StripedSeqLocks<P> cpu_seq_locks_;  // of CPUs
   PerCpuSlots<P> slots_;
 };
 

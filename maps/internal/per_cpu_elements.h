@@ -20,9 +20,9 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/arena.h"
+#include "bpfmap/maps/internal/bounded_slot_freelist.h"
 #include "bpfmap/maps/internal/per_cpu_slots.h"
-#include "bpfmap/maps/internal/slot_allocator.h"
 #include "bpfmap/profiles/profile.h"
 
 namespace bpfmap::internal {
@@ -31,12 +31,12 @@ template <Profile P>
 class PerCpuElements {
  public:
   // Where the slices of an element are; see PerCpuSlots. What the table holds.
-  using Place = typename PerCpuSlots<P>::Place;
+  using Offset = typename PerCpuSlots<P>::Offset;
 
   PerCpuElements(uint32_t value_size, int cpus)
       : numbers_(0), slots_(value_size, cpus) {}
 
-  // Bytes of the block that Init() is given, which are a part of a Block.
+  // Bytes of the block that Init() is given, which are a part of an Arena.
   static constexpr uint64_t MemoryNeeded(uint32_t value_size,
                                          uint32_t max_entries, int cpus) {
     return LinksSize(max_entries) +
@@ -50,9 +50,9 @@ class PerCpuElements {
   }
 
   // REQUIRES: not all are taken.
-  Place Take() { return slots_.PlaceOf(numbers_.Take(*this) - 1); }
-  void GiveBack(Place place) {
-    const std::size_t number = slots_.ElementAt(place) + 1;
+  Offset Take() { return slots_.OffsetOf(numbers_.Take(*this) - 1); }
+  void GiveBack(Offset offset) {
+    const std::size_t number = slots_.ElementAt(offset) + 1;
     numbers_.GiveBack(*this, static_cast<uint32_t>(number));
   }
 
@@ -60,7 +60,7 @@ class PerCpuElements {
   PerCpuSlots<P>& slots() { return slots_; }
   const PerCpuSlots<P>& slots() const { return slots_; }
 
-  // For SlotAllocator, whose numbers start at 1. It has a lock of its own
+  // For BoundedSlotFreelist, whose numbers start at 1. It has a lock of its own
   // around these.
   uint32_t NextFree(uint32_t number) const { return links_[number - 1]; }
   void SetNextFree(uint32_t number, uint32_t next) {
@@ -69,11 +69,11 @@ class PerCpuElements {
 
  private:
   static constexpr uint64_t LinksSize(uint32_t max_entries) {
-    return Block<P>::PartSize(uint64_t{max_entries} * sizeof(uint32_t));
+    return Arena<P>::AlignedSize(uint64_t{max_entries} * sizeof(uint32_t));
   }
 
   // Counts nothing against a limit: that is up to the table.
-  SlotAllocator<P, PerCpuElements> numbers_;
+  BoundedSlotFreelist<P, PerCpuElements> numbers_;
   uint32_t* links_ = nullptr;  // the list of free numbers
   PerCpuSlots<P> slots_;
 };

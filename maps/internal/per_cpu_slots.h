@@ -22,8 +22,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
-#include "bpfmap/maps/internal/block.h"
 #include "bpfmap/profiles/profile.h"
 
 namespace bpfmap::internal {
@@ -32,7 +32,7 @@ template <Profile P>
 class PerCpuSlots {
  public:
   // One word, so that it is loaded and stored as a whole.
-  using Place = std::size_t;
+  using Offset = std::size_t;
 
   PerCpuSlots(uint32_t value_size, int cpus)
       : value_size_(value_size),
@@ -41,7 +41,7 @@ class PerCpuSlots {
   PerCpuSlots(const PerCpuSlots&) = delete;
   PerCpuSlots& operator=(const PerCpuSlots&) = delete;
 
-  // Bytes of the block that Init() is given, which are a part of a Block.
+  // Bytes of the block that Init() is given, which are a part of an Arena.
   static constexpr uint64_t MemoryNeeded(uint32_t value_size, uint64_t elements,
                                          int cpus) {
     return AreaSize(RoundUp8(value_size), elements) * cpus;
@@ -56,51 +56,51 @@ class PerCpuSlots {
   int cpus() const { return cpus_; }
   std::size_t slice_size() const { return slice_size_; }
 
-  // From the number of an element to its place, and back.
-  Place PlaceOf(std::size_t element) const { return element * slice_size_; }
-  std::size_t ElementAt(Place place) const { return place / slice_size_; }
+  // From the number of an element to its offset, and back.
+  Offset OffsetOf(std::size_t element) const { return element * slice_size_; }
+  std::size_t ElementAt(Offset offset) const { return offset / slice_size_; }
 
   // A pointer to a slice, aligned to 8.
-  std::byte* At(Place place, int cpu) const {
-    return areas_ + static_cast<uint32_t>(cpu) * area_size_ + place;
+  std::byte* At(Offset offset, int cpu) const {
+    return areas_ + static_cast<uint32_t>(cpu) * area_size_ + offset;
   }
 
   // One slice as user space knows it, with its padding.
-  void CopyOut(void* slice, Place place, int cpu) const {
-    LoadBytes(slice, At(place, cpu), slice_size_);
+  void CopyOut(void* slice, Offset offset, int cpu) const {
+    LoadBytes(slice, At(offset, cpu), slice_size_);
   }
-  void CopyIn(Place place, int cpu, const void* slice) {
-    StoreBytes(At(place, cpu), slice, slice_size_);
+  void CopyIn(Offset offset, int cpu, const void* slice) {
+    StoreBytes(At(offset, cpu), slice, slice_size_);
   }
 
   // All slices, one behind the other.
   std::size_t user_value_size() const { return cpus_ * slice_size_; }
-  void CopyAllOut(void* value, Place place) const {
+  void CopyAllOut(void* value, Offset offset) const {
     std::byte* slice = static_cast<std::byte*>(value);
     for (int cpu = 0; cpu < cpus_; ++cpu, slice += slice_size_) {
-      CopyOut(slice, place, cpu);
+      CopyOut(slice, offset, cpu);
     }
   }
-  void CopyAllIn(Place place, const void* value) {
+  void CopyAllIn(Offset offset, const void* value) {
     const std::byte* slice = static_cast<const std::byte*>(value);
     for (int cpu = 0; cpu < cpus_; ++cpu, slice += slice_size_) {
-      CopyIn(place, cpu, slice);
+      CopyIn(offset, cpu, slice);
     }
   }
 
   // One slice as a program writes it.
-  void Write(Place place, int cpu, const void* value) {
-    StoreBytes(At(place, cpu), value, value_size_);
+  void Write(Offset offset, int cpu, const void* value) {
+    StoreBytes(At(offset, cpu), value, value_size_);
   }
   // The same for a new element: the other slices are zero.
-  void Fill(Place place, int cpu, const void* value) {
-    for (int i = 0; i < cpus_; ++i) ClearBytes(At(place, i), slice_size_);
-    Write(place, cpu, value);
+  void Fill(Offset offset, int cpu, const void* value) {
+    for (int i = 0; i < cpus_; ++i) ClearBytes(At(offset, i), slice_size_);
+    Write(offset, cpu, value);
   }
 
  private:
   static constexpr uint64_t AreaSize(uint64_t slice_size, uint64_t elements) {
-    return Block<P>::PartSize(slice_size * elements);
+    return Arena<P>::AlignedSize(slice_size * elements);
   }
 
   const uint32_t value_size_;

@@ -28,8 +28,8 @@
 //      the tree follows from the prefixes in it, and there are fewer forks than
 //      prefixes.
 //   3. The tree is changed by a thread that holds the lock as a writer, inside
-//      a StripeWrite. A reader for whom the version did not change saw a sound
-//      tree. A slot is filled inside a StripeWrite too: the version changed
+//      a WriteSection. A reader for whom the version did not change saw a sound
+//      tree. A slot is filled inside a WriteSection too: the version changed
 //      since it was last part of the tree.
 //   4. A link to a slot is stored with release after the slot was filled, and
 //      loaded with acquire: who reaches a value through a pointer sees it
@@ -57,12 +57,12 @@
 #include <cstring>
 
 #include "absl/base/thread_annotations.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
-#include "bpfmap/maps/internal/block.h"
 #include "bpfmap/maps/internal/prefix.h"
-#include "bpfmap/maps/internal/slab.h"
-#include "bpfmap/maps/internal/slot_pool.h"
-#include "bpfmap/maps/internal/stripe.h"
+#include "bpfmap/maps/internal/segmented_slots.h"
+#include "bpfmap/maps/internal/seq_lock.h"
+#include "bpfmap/maps/internal/slot_freelist.h"
 #include "bpfmap/maps/internal/value_layout.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
@@ -74,7 +74,7 @@ class PrefixTrie {
  public:
   // Where a prefix is or would be: what hangs below `parent` on its side, and
   // how many bits that has in common with it. A parent of 0 is the root's.
-  struct Place {
+  struct Position {
     uint32_t parent = 0;
     uint32_t node = 0;
     uint32_t common = 0;
@@ -90,7 +90,7 @@ class PrefixTrie {
         value_(value),
         max_entries_(max_entries),
         entrance_bits_(EntranceBits(data_size, max_entries)),
-        block_(memory),
+        arena_(memory),
         nodes_(memory),
         values_(memory) {}
   PrefixTrie(const PrefixTrie&) = delete;
@@ -101,38 +101,40 @@ class PrefixTrie {
                                          uint32_t value_size,
                                          uint32_t max_entries) {
     const uint64_t entries = FirstEntries(data_size, value_size, max_entries);
-    return Block<P>::PartSize(EntrancesSize(data_size, max_entries)) +
-           Block<P>::PartSize(NodesSize(data_size, entries)) +
-           Block<P>::PartSize(ValuesSize(value_size, entries));
+    return Arena<P>::AlignedSize(EntrancesSize(data_size, max_entries)) +
+           Arena<P>::AlignedSize(NodesSize(data_size, entries)) +
+           Arena<P>::AlignedSize(ValuesSize(value_size, entries));
   }
 
   // Returns false if there is no memory; nothing is then taken.
   // REQUIRES: called once, before anything else.
   bool Init() {
     const uint32_t value_size = value_.size();
-    if (!block_.Allocate(MemoryNeeded(data_size_, value_size, max_entries_))) {
+    if (!arena_.Allocate(MemoryNeeded(data_size_, value_size, max_entries_))) {
       return false;
     }
     const uint64_t entries = FirstEntries(data_size_, value_size, max_entries_);
     entrances_ = reinterpret_cast<uint32_t*>(
-        block_.Carve(EntrancesSize(data_size_, max_entries_)));
-    nodes_.Init(block_.Carve(NodesSize(data_size_, entries)),
+        arena_.Take(EntrancesSize(data_size_, max_entries_)));
+    nodes_.Init(arena_.Take(NodesSize(data_size_, entries)),
                 NodeSize(data_size_), NodesFor(entries));
-    values_.Init(block_.Carve(ValuesSize(value_size, entries)),
+    values_.Init(arena_.Take(ValuesSize(value_size, entries)),
                  ValueSize(value_size), ValuesFor(entries));
     return true;
   }
 
   // The lock of the whole tree.
-  Stripe<P>& stripe() const ABSL_LOCK_RETURNED(stripe_) { return stripe_; }
+  SeqLock<P>& seq_lock() const ABSL_LOCK_RETURNED(seq_lock_) {
+    return seq_lock_;
+  }
 
   // A pointer to the value of the longest prefix in the tree that `prefix`
   // begins with, or null.
   template <typename Prefix>
   std::byte* Find(Prefix prefix) const {
     uint32_t value = 0;
-    if (!stripe_.TryRead([&](uint32_t) { value = LongestMatch(prefix); })) {
-      ReaderLock lock(stripe_);
+    if (!seq_lock_.TryRead([&](uint32_t) { value = LongestMatch(prefix); })) {
+      ReaderLock lock(seq_lock_);
       value = LongestMatch(prefix);
     }
     return value == 0 ? nullptr : ValueBytes(value);
@@ -147,7 +149,7 @@ class PrefixTrie {
     if (value_.size() <= kCopySize) {
       alignas(8) std::byte copy[kCopySize];
       uint32_t value = 0;
-      const bool sound = stripe_.TryRead([&](uint32_t) {
+      const bool sound = seq_lock_.TryRead([&](uint32_t) {
         value = LongestMatch(prefix);
         if (value != 0) value_.CopyOut(copy, ValueBytes(value));
       });
@@ -156,24 +158,25 @@ class PrefixTrie {
         return value != 0;
       }
     }
-    ReaderLock lock(stripe_);
+    ReaderLock lock(seq_lock_);
     const uint32_t value = LongestMatch(prefix);
     if (value != 0) value_.CopyOut(own, ValueBytes(value));
     return value != 0;
   }
 
   template <typename Prefix>
-  Place FindLocked(Prefix prefix) const ABSL_SHARED_LOCKS_REQUIRED(stripe_) {
-    return PlaceOf(prefix);
+  Position FindLocked(Prefix prefix) const
+      ABSL_SHARED_LOCKS_REQUIRED(seq_lock_) {
+    return Locate(prefix);
   }
 
-  // Whether `place`, which is where `prefix` would be, has a value of it.
+  // Whether `position`, which is where `prefix` would be, has a value of it.
   template <typename Prefix>
-  bool HasValue(const Place& place, Prefix prefix) const {
-    return IsAt(place, prefix) && LoadLink(At(place.node).value()) != 0;
+  bool HasValue(const Position& position, Prefix prefix) const {
+    return IsAt(position, prefix) && LoadLink(At(position.node).value()) != 0;
   }
 
-  bool IsFullLocked() const ABSL_SHARED_LOCKS_REQUIRED(stripe_) {
+  bool IsFullLocked() const ABSL_SHARED_LOCKS_REQUIRED(seq_lock_) {
     return entries_ == max_entries_;
   }
 
@@ -181,15 +184,15 @@ class PrefixTrie {
   // with the same bits. A new value is a new slot: a pointer to the old one
   // keeps showing the old bytes. Returns false, and changes nothing, if there
   // is no memory.
-  // REQUIRES: `place` is that of `prefix`; it has a value, or the tree is not
-  // full.
+  // REQUIRES: `position` is that of `prefix`; it has a value, or the tree is
+  // not full.
   template <typename Prefix>
-  bool PutLocked(const Place& place, Prefix prefix, const void* value)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe_) {
-    const bool is_at = IsAt(place, prefix);
+  bool PutLocked(const Position& position, Prefix prefix, const void* value)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock_) {
+    const bool is_at = IsAt(position, prefix);
     if (!values_.Reserve(1) || (!is_at && !nodes_.Reserve(2))) return false;
-    StripeWrite<P> write(stripe_);
-    const uint32_t node = is_at ? place.node : InsertNode(place, prefix);
+    WriteSection<P> write(seq_lock_);
+    const uint32_t node = is_at ? position.node : InsertNode(position, prefix);
     const uint32_t fresh = values_.Take();
     value_.CopyIn(ValueBytes(fresh), value);
     // The host bits are those of the last update, as in Linux.
@@ -204,34 +207,35 @@ class PrefixTrie {
     return true;
   }
 
-  // Removes the prefix at `place`. REQUIRES: it has a value.
-  void EraseLocked(const Place& place) ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe_) {
-    StripeWrite<P> write(stripe_);
-    uint32_t* const value = At(place.node).value();
+  // Removes the prefix at `position`. REQUIRES: it has a value.
+  void EraseLocked(const Position& position)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock_) {
+    WriteSection<P> write(seq_lock_);
+    uint32_t* const value = At(position.node).value();
     values_.GiveBack(LoadLink(value));
     StoreLink(value, 0);
     --entries_;
-    RemoveUnlessFork(place.node);
+    RemoveUnlessFork(position.node);
     // A fork that lost a side is none.
-    if (place.parent != 0 && LoadLink(At(place.parent).value()) == 0) {
-      RemoveUnlessFork(place.parent);
+    if (position.parent != 0 && LoadLink(At(position.parent).value()) == 0) {
+      RemoveUnlessFork(position.parent);
     }
   }
 
-  // Copies the key behind that of `place` to `next`: children come before their
-  // parents, side 0 before side 1. The first key where `key` is null or not in
-  // the tree. `next` may be null, or the same memory. Returns false if there is
-  // none.
+  // Copies the key behind that of `position` to `next`: children come before
+  // their parents, side 0 before side 1. The first key where `key` is null or
+  // not in the tree. `next` may be null, or the same memory. Returns false if
+  // there is none.
   bool NextKey(const void* key, void* next) const {
     alignas(8) std::byte copy[kMaxKeySize];
     bool found = false;
-    const bool sound = stripe_.TryRead([&](uint32_t) {
+    const bool sound = seq_lock_.TryRead([&](uint32_t) {
       const uint32_t node = NextNode(key);
       found = node != 0;
       if (found) CopyKeyOut(copy, node);
     });
     if (!sound) {
-      ReaderLock lock(stripe_);
+      ReaderLock lock(seq_lock_);
       const uint32_t node = NextNode(key);
       found = node != 0;
       if (found) CopyKeyOut(copy, node);
@@ -244,7 +248,7 @@ class PrefixTrie {
 
   // The node of that key; 0 if there is none.
   uint32_t NextNodeLocked(const void* key) const
-      ABSL_SHARED_LOCKS_REQUIRED(stripe_) {
+      ABSL_SHARED_LOCKS_REQUIRED(seq_lock_) {
     return NextNode(key);
   }
 
@@ -257,7 +261,7 @@ class PrefixTrie {
 
   // REQUIRES: `node` has a value.
   void CopyValueOutLocked(void* value, uint32_t node) const
-      ABSL_SHARED_LOCKS_REQUIRED(stripe_) {
+      ABSL_SHARED_LOCKS_REQUIRED(seq_lock_) {
     value_.CopyOut(value, ValueBytes(LoadLink(At(node).value())));
   }
 
@@ -298,10 +302,12 @@ class PrefixTrie {
   // One more than there can be, so that a full tree can replace.
   static constexpr uint64_t ValuesFor(uint64_t entries) { return entries + 1; }
   static constexpr uint64_t NodesSize(uint32_t data_size, uint64_t entries) {
-    return Slab<P>::MemoryNeeded(NodeSize(data_size), NodesFor(entries));
+    return SegmentedSlots<P>::MemoryNeeded(NodeSize(data_size),
+                                           NodesFor(entries));
   }
   static constexpr uint64_t ValuesSize(uint32_t value_size, uint64_t entries) {
-    return Slab<P>::MemoryNeeded(ValueSize(value_size), ValuesFor(entries));
+    return SegmentedSlots<P>::MemoryNeeded(ValueSize(value_size),
+                                           ValuesFor(entries));
   }
   // How many entries Init() makes room for.
   static constexpr uint64_t FirstEntries(uint32_t data_size,
@@ -349,9 +355,9 @@ class PrefixTrie {
   }
 
   template <typename Prefix>
-  bool IsAt(const Place& place, Prefix prefix) const {
-    return place.node != 0 && place.common == prefix.length() &&
-           At(place.node).length() == place.common;
+  bool IsAt(const Position& position, Prefix prefix) const {
+    return position.node != 0 && position.common == prefix.length() &&
+           At(position.node).length() == position.common;
   }
 
   // Where a search for `prefix` may begin: an entrance, or 0 if there is none.
@@ -394,26 +400,26 @@ class PrefixTrie {
   }
 
   template <typename Prefix>
-  Place PlaceOf(Prefix prefix) const {
-    Place place;
-    place.node = EntranceOf(prefix);
-    if (place.node != 0) {
-      place.parent = LoadLink(At(place.node).parent());
+  Position Locate(Prefix prefix) const {
+    Position position;
+    position.node = EntranceOf(prefix);
+    if (position.node != 0) {
+      position.parent = LoadLink(At(position.node).parent());
     } else {
-      place.node = LoadLink(&root_);
+      position.node = LoadLink(&root_);
     }
-    for (uint32_t least = 0; place.node != 0;) {
-      const uint32_t length = At(place.node).length();
+    for (uint32_t least = 0; position.node != 0;) {
+      const uint32_t length = At(position.node).length();
       if (length < least) break;
-      place.common =
-          prefix.Common(At(place.node).bits(), least == 0 ? 0 : least - 1,
+      position.common =
+          prefix.Common(At(position.node).bits(), least == 0 ? 0 : least - 1,
                         std::min(length, prefix.length()));
-      if (place.common != length || length == prefix.length()) break;
-      place.parent = place.node;
-      place.node = LoadLink(At(place.node).child(prefix.Bit(length)));
+      if (position.common != length || length == prefix.length()) break;
+      position.parent = position.node;
+      position.node = LoadLink(At(position.node).child(prefix.Bit(length)));
       least = length + 1;
     }
-    return place;
+    return position;
   }
 
   // The first node of the subtree `node` in the order of NextKey.
@@ -434,8 +440,8 @@ class PrefixTrie {
       return FirstNode(root);
     }
     uint32_t node = WithPrefix(key, data_size_, [&](auto prefix) {
-      const Place place = PlaceOf(prefix);
-      return HasValue(place, prefix) ? place.node : 0;
+      const Position position = Locate(prefix);
+      return HasValue(position, prefix) ? position.node : 0;
     });
     if (node == 0) return FirstNode(root);
     uint32_t most = At(node).length();
@@ -465,7 +471,7 @@ class PrefixTrie {
 
   // Hangs `node` below `parent`, on `side`; or nothing if it is 0.
   void Hang(uint32_t parent, uint32_t side, uint32_t node)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe_) {
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock_) {
     if (node != 0) {
       StoreLink(At(node).parent(), parent);
       if (IsEntrance(node, parent)) StoreLink(EntranceTo(node), node);
@@ -476,7 +482,7 @@ class PrefixTrie {
   // A node of `length` with the bits of `prefix`, and nothing at it.
   template <typename Prefix>
   uint32_t NewNode(Prefix prefix, uint32_t length)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe_) {
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock_) {
     const uint32_t node = nodes_.Take();
     StoreLink(At(node).child(0), 0);
     StoreLink(At(node).child(1), 0);
@@ -489,29 +495,30 @@ class PrefixTrie {
 
   // Makes the node of a prefix that has none, and a fork where it takes one.
   template <typename Prefix>
-  uint32_t InsertNode(const Place& place, Prefix prefix)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe_) {
+  uint32_t InsertNode(const Position& position, Prefix prefix)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock_) {
     const uint32_t side =
-        place.parent == 0 ? 0 : prefix.Bit(At(place.parent).length());
+        position.parent == 0 ? 0 : prefix.Bit(At(position.parent).length());
     const uint32_t node = NewNode(prefix, prefix.length());
-    if (place.node == 0) {
-      Hang(place.parent, side, node);
+    if (position.node == 0) {
+      Hang(position.parent, side, node);
       return node;
     }
-    const uint32_t old_side = BitOf(At(place.node).bits(), place.common);
+    const uint32_t old_side = BitOf(At(position.node).bits(), position.common);
     uint32_t top = node;
-    if (place.common < prefix.length()) {
-      top = NewNode(prefix, place.common);
+    if (position.common < prefix.length()) {
+      top = NewNode(prefix, position.common);
       Hang(top, 1 - old_side, node);
     }
-    Hang(top, old_side, place.node);
-    Hang(place.parent, side, top);
+    Hang(top, old_side, position.node);
+    Hang(position.parent, side, top);
     return node;
   }
 
   // Takes a node without a value out of the tree, unless it is a fork; what is
   // below it moves up.
-  void RemoveUnlessFork(uint32_t node) ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe_) {
+  void RemoveUnlessFork(uint32_t node)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock_) {
     uint32_t below = LoadLink(At(node).child(0));
     const uint32_t other = LoadLink(At(node).child(1));
     if (below != 0 && other != 0) return;
@@ -531,14 +538,14 @@ class PrefixTrie {
   const uint32_t max_entries_;
   const uint32_t entrance_bits_;  // 0: there are none
 
-  Block<P> block_;
+  Arena<P> arena_;
   uint32_t* entrances_ = nullptr;  // touched through links only
-  mutable Stripe<P> stripe_;
+  mutable SeqLock<P> seq_lock_;
   uint32_t root_ = 0;  // touched through links only
   // Their slots are read without the lock; see the invariants.
-  SlotPool<P> nodes_;
-  SlotPool<P> values_;
-  uint32_t entries_ ABSL_GUARDED_BY(stripe_) = 0;
+  SlotFreelist<P> nodes_;
+  SlotFreelist<P> values_;
+  uint32_t entries_ ABSL_GUARDED_BY(seq_lock_) = 0;
 };
 
 }  // namespace bpfmap::internal

@@ -1,11 +1,11 @@
 // StackTable: stacks by a hash of them, one to a bucket.
 //
 // A bucket is empty, or has a stack: a hash and up to `data_size` bytes. There
-// are as many buckets as Linux has, a power of two, and places for as many
+// are as many buckets as Linux has, a power of two, and slots for as many
 // stacks as the map may have elements, which may be fewer.
 //
 // Thread-safe. A stack that is there already is found without a lock (see
-// stripe.h): so a program that meets the same stacks again and again writes
+// seq_lock.h): so a program that meets the same stacks again and again writes
 // nothing that others read. Everything else is done one after the other.
 
 #ifndef BPFMAP_MAPS_INTERNAL_STACK_TABLE_H_
@@ -18,11 +18,11 @@
 #include <new>
 
 #include "absl/base/thread_annotations.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
-#include "bpfmap/maps/internal/block.h"
-#include "bpfmap/maps/internal/slab.h"
-#include "bpfmap/maps/internal/slot_pool.h"
-#include "bpfmap/maps/internal/stripe.h"
+#include "bpfmap/maps/internal/segmented_slots.h"
+#include "bpfmap/maps/internal/seq_lock.h"
+#include "bpfmap/maps/internal/slot_freelist.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 
@@ -32,7 +32,7 @@ template <Profile P>
 class StackTable {
  public:
   explicit StackTable(typename P::Memory& memory)
-      : block_(memory), places_(memory) {}
+      : arena_(memory), slots_(memory) {}
   StackTable(const StackTable&) = delete;
   StackTable& operator=(const StackTable&) = delete;
 
@@ -43,24 +43,25 @@ class StackTable {
   // Bytes that Init() takes from the memory.
   static constexpr uint64_t MemoryNeeded(uint32_t data_size,
                                          uint32_t max_entries) {
-    return Block<P>::PartSize(BucketsFor(max_entries) * sizeof(uint32_t)) +
-           Block<P>::PartSize(
-               Slab<P>::MemoryNeeded(kDataOffset + data_size, max_entries));
+    return Arena<P>::AlignedSize(BucketsFor(max_entries) * sizeof(uint32_t)) +
+           Arena<P>::AlignedSize(SegmentedSlots<P>::MemoryNeeded(
+               kDataOffset + data_size, max_entries));
   }
 
   // Makes the buckets, all of them empty. `data_size` is a multiple of 8.
   // Returns false if there is no memory. REQUIRES: called once, before anything
   // else.
   bool Init(uint32_t data_size, uint32_t max_entries) {
-    if (!block_.Allocate(MemoryNeeded(data_size, max_entries))) return false;
+    if (!arena_.Allocate(MemoryNeeded(data_size, max_entries))) return false;
     data_size_ = data_size;
-    WriterLock lock(stripe_);
-    places_left_ = max_entries;
+    WriterLock lock(seq_lock_);
+    free_slots_ = max_entries;
     buckets_count_ = BucketsFor(max_entries);
-    buckets_ = block_.Carve(buckets_count_ * sizeof(uint32_t));
-    const uint64_t place_size = kDataOffset + data_size;
-    places_.Init(block_.Carve(Slab<P>::MemoryNeeded(place_size, max_entries)),
-                 place_size, max_entries);
+    buckets_ = arena_.Take(buckets_count_ * sizeof(uint32_t));
+    const uint64_t slot_size = kDataOffset + data_size;
+    slots_.Init(
+        arena_.Take(SegmentedSlots<P>::MemoryNeeded(slot_size, max_entries)),
+        slot_size, max_entries);
     return true;
   }
 
@@ -72,42 +73,42 @@ class StackTable {
     uint32_t size;  // bytes of data
   };
   struct Rules {
-    bool by_hash;        // the same hash is the same stack
-    bool replaces;       // another stack leaves its bucket
-    bool needs_a_place;  // also if the stack is there already
+    bool by_hash;       // the same hash is the same stack
+    bool replaces;      // another stack leaves its bucket
+    bool needs_a_slot;  // also if the stack is there already
   };
-  enum class Stored { kYes, kOtherStack, kNoPlace };
+  enum class Stored { kYes, kOtherStack, kNoSlot };
 
   // Puts a stack into the bucket of its hash, or finds it there. Sets *bucket.
   Stored Store(const Stack& stack, Rules rules, uint32_t* bucket) {
     *bucket = static_cast<uint32_t>(stack.hash & (buckets_count_ - 1));
     bool found = false;
-    if (stripe_.TryRead(
+    if (seq_lock_.TryRead(
             [&](uint32_t) { found = Has(*bucket, stack, rules); }) &&
         found) {
       return Stored::kYes;
     }
-    WriterLock lock(stripe_);
+    WriterLock lock(seq_lock_);
     if (Has(*bucket, stack, rules)) return Stored::kYes;
-    if (rules.needs_a_place && places_left_ == 0) return Stored::kNoPlace;
-    const uint32_t old = PlaceIn(*bucket);
+    if (rules.needs_a_slot && free_slots_ == 0) return Stored::kNoSlot;
+    const uint32_t old = SlotOf(*bucket);
     if (old != kNone && IsSame(old, stack)) return Stored::kYes;
     if (old != kNone && !rules.replaces) return Stored::kOtherStack;
-    if (places_left_ == 0) return Stored::kNoPlace;
-    StripeWrite<P> write(stripe_);
-    const uint32_t place = places_.Take();
-    --places_left_;
-    std::byte* const at = places_.At(place);
+    if (free_slots_ == 0) return Stored::kNoSlot;
+    WriteSection<P> write(seq_lock_);
+    const uint32_t slot = slots_.Take();
+    --free_slots_;
+    std::byte* const at = slots_.At(slot);
     StoreWord(at + kHashOffset, stack.hash);
     StoreWord(at + kSizeOffset, stack.size);
     StoreBytes(at + kDataOffset, stack.data, stack.size);
-    SetPlaceIn(*bucket, place);
+    SetSlotOf(*bucket, slot);
     if (old != kNone) GiveBack(old);
     return Stored::kYes;
   }
 
   // Whether there is a stack in `bucket`. REQUIRES: bucket < buckets().
-  bool IsFull(uint64_t bucket) const { return PlaceIn(bucket) != kNone; }
+  bool IsFull(uint64_t bucket) const { return SlotOf(bucket) != kNone; }
 
   // Copies the stack of `bucket` to `data`, with zeros behind it up to the
   // data_size of Init(). Returns false if there is none.
@@ -115,12 +116,12 @@ class StackTable {
   bool Read(uint64_t bucket, void* data) {
     bool found = false;
     const auto read = [&](uint32_t = 0) {
-      const uint32_t place = PlaceIn(bucket);
-      found = place != kNone;
-      if (found && data != nullptr) Copy(place, data);
+      const uint32_t slot = SlotOf(bucket);
+      found = slot != kNone;
+      if (found && data != nullptr) Copy(slot, data);
     };
-    if (!stripe_.TryRead(read)) {
-      ReaderLock lock(stripe_);
+    if (!seq_lock_.TryRead(read)) {
+      ReaderLock lock(seq_lock_);
       read();
     }
     return found;
@@ -129,66 +130,66 @@ class StackTable {
   // Empties `bucket`, if may_remove() is true; with `data`, as Read() before.
   // Returns false if there is no stack. REQUIRES: bucket < buckets().
   bool Remove(uint64_t bucket, void* data)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe()) {
-    const uint32_t place = PlaceIn(bucket);
-    if (place == kNone) return false;
-    if (data != nullptr) Copy(place, data);
-    StripeWrite<P> write(stripe_);
-    SetPlaceIn(bucket, kNone);
-    GiveBack(place);
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock()) {
+    const uint32_t slot = SlotOf(bucket);
+    if (slot == kNone) return false;
+    if (data != nullptr) Copy(slot, data);
+    WriteSection<P> write(seq_lock_);
+    SetSlotOf(bucket, kNone);
+    GiveBack(slot);
     return true;
   }
 
   // What writers lock.
-  Stripe<P>& stripe() ABSL_LOCK_RETURNED(stripe_) { return stripe_; }
+  SeqLock<P>& seq_lock() ABSL_LOCK_RETURNED(seq_lock_) { return seq_lock_; }
 
  private:
-  // Places are numbered from 1 on. The first word of one is the pool's.
+  // Slots are numbered from 1 on. The first word of one is the freelist's.
   static constexpr uint32_t kNone = 0;
   static constexpr std::size_t kHashOffset = 4;
   static constexpr std::size_t kSizeOffset = 8;
   static constexpr std::size_t kDataOffset = 16;
 
-  uint32_t PlaceIn(uint64_t bucket) const {
+  uint32_t SlotOf(uint64_t bucket) const {
     return LoadWord<uint32_t>(buckets_ + bucket * sizeof(uint32_t));
   }
-  void SetPlaceIn(uint64_t bucket, uint32_t place) {
-    StoreWord(buckets_ + bucket * sizeof(uint32_t), place);
+  void SetSlotOf(uint64_t bucket, uint32_t slot) {
+    StoreWord(buckets_ + bucket * sizeof(uint32_t), slot);
   }
-  void GiveBack(uint32_t place) ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe_) {
-    places_.GiveBack(place);
-    ++places_left_;
+  void GiveBack(uint32_t slot) ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock_) {
+    slots_.GiveBack(slot);
+    ++free_slots_;
   }
 
   bool Has(uint32_t bucket, const Stack& stack, const Rules& rules) const {
-    const uint32_t place = PlaceIn(bucket);
-    if (place == kNone) return false;
-    if (!rules.by_hash) return !rules.needs_a_place && IsSame(place, stack);
-    return LoadWord<uint32_t>(places_.At(place) + kHashOffset) == stack.hash;
+    const uint32_t slot = SlotOf(bucket);
+    if (slot == kNone) return false;
+    if (!rules.by_hash) return !rules.needs_a_slot && IsSame(slot, stack);
+    return LoadWord<uint32_t>(slots_.At(slot) + kHashOffset) == stack.hash;
   }
-  bool IsSame(uint32_t place, const Stack& stack) const {
-    const std::byte* const at = places_.At(place);
+  bool IsSame(uint32_t slot, const Stack& stack) const {
+    const std::byte* const at = slots_.At(slot);
     return LoadWord<uint32_t>(at + kHashOffset) == stack.hash &&
            LoadWord<uint32_t>(at + kSizeOffset) == stack.size &&
            EqualBytes(at + kDataOffset, stack.data, stack.size);
   }
   // A size that was read while a writer was inside is one of some stack.
-  void Copy(uint32_t place, void* data) const {
-    const std::byte* const at = places_.At(place);
+  void Copy(uint32_t slot, void* data) const {
+    const std::byte* const at = slots_.At(slot);
     const uint32_t size = LoadWord<uint32_t>(at + kSizeOffset);
     LoadBytes(data, at + kDataOffset, size);
     std::memset(static_cast<std::byte*>(data) + size, 0, data_size_ - size);
   }
 
   // Constant after Init().
-  Block<P> block_;
+  Arena<P> arena_;
   uint32_t data_size_ = 0;
   uint64_t buckets_count_ = 0;
-  std::byte* buckets_ = nullptr;  // of each, the number of a place, or kNone
+  std::byte* buckets_ = nullptr;  // of each, the number of a slot, or kNone
 
-  Stripe<P> stripe_;
-  SlotPool<P> places_;  // read without the lock, changed with it
-  uint32_t places_left_ ABSL_GUARDED_BY(stripe_) = 0;
+  SeqLock<P> seq_lock_;
+  SlotFreelist<P> slots_;  // read without the lock, changed with it
+  uint32_t free_slots_ ABSL_GUARDED_BY(seq_lock_) = 0;
 };
 
 }  // namespace bpfmap::internal

@@ -21,7 +21,7 @@
 #include <cstring>
 
 #include "absl/base/thread_annotations.h"
-#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/profiles/profile.h"
 
 namespace bpfmap::internal {
@@ -31,22 +31,22 @@ class ABSL_LOCKABLE alignas(P::kCacheLineSize) ValueRing {
  public:
   ValueRing(typename P::Memory& memory, uint32_t value_size,
             uint32_t max_entries)
-      : value_size_(value_size), max_entries_(max_entries), block_(memory) {}
+      : value_size_(value_size), max_entries_(max_entries), arena_(memory) {}
   ValueRing(const ValueRing&) = delete;
   ValueRing& operator=(const ValueRing&) = delete;
 
   // Bytes that Init() takes from the memory.
   static constexpr uint64_t MemoryNeeded(uint32_t value_size,
                                          uint32_t max_entries) {
-    return Block<P>::PartSize((uint64_t{max_entries} + 1) * value_size);
+    return Arena<P>::AlignedSize((uint64_t{max_entries} + 1) * value_size);
   }
 
   // Returns false if there is no memory. REQUIRES: called once, before anything
   // else.
   bool Init() {
     const uint64_t bytes = MemoryNeeded(value_size_, max_entries_);
-    if (!block_.Allocate(bytes)) return false;
-    slots_ = block_.Carve(bytes);
+    if (!arena_.Allocate(bytes)) return false;
+    slots_ = arena_.Take(bytes);
     return true;
   }
 
@@ -109,7 +109,7 @@ class ABSL_LOCKABLE alignas(P::kCacheLineSize) ValueRing {
   const uint32_t max_entries_;
   std::byte* slots_ = nullptr;
 
-  Block<P> block_;
+  Arena<P> arena_;
 };
 
 }  // namespace bpfmap::internal

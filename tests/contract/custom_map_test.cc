@@ -518,7 +518,7 @@ TYPED_TEST(CustomMapTest, WithAProviderThatTakesEverythingItIsAHashMap) {
 
 TEST(CreateCustomMapTest, CreateMapFindsTheProvider) {
   ObjectProvider provider;
-  auto& providers = MapProviders<Cloud>::OfProcess();
+  auto& providers = MapProviders<Cloud>::Global();
   MapDef def = DefOf(provider.type());
   const absl::Status missing = CreateMap(def).status();
   EXPECT_EQ(StatusToErrno(missing), Errno::kInval);

@@ -24,7 +24,7 @@
 #include "bpfmap/maps/kernel_map.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
-#include "bpfmap/maps/open_maps.h"
+#include "bpfmap/maps/map_fd_table.h"
 #include "bpfmap/profiles/cloud.h"
 #include "bpfmap/profiles/embedded.h"
 #include "bpfmap/profiles/heap.h"
@@ -303,8 +303,8 @@ class InnerMapLifeTest : public ::testing::Test {
     constexpr bool kIsArray = std::is_same_v<Outer, ArrayOfMaps<Cloud>>;
     outer_.emplace(
         OuterDef(kIsArray ? MapType::kArrayOfMaps : MapType::kHashOfMaps,
-                 open_maps_.Open(CreateMap(kInner).value())),
-        &memory_, &open_maps_);
+                 fd_table_.Open(CreateMap(kInner).value())),
+        &memory_, &fd_table_);
     EXPECT_EQ(outer_->Init(), Errno::kOk);
   }
 
@@ -314,14 +314,14 @@ class InnerMapLifeTest : public ::testing::Test {
     const std::weak_ptr<LocalMap> seen = inner;
     const uint32_t zero = 0;
     EXPECT_EQ(inner->Update(&zero, &value), Errno::kOk);
-    const uint32_t fd = open_maps_.Open(std::move(inner));
+    const uint32_t fd = fd_table_.Open(std::move(inner));
     EXPECT_EQ(outer_->Update(&key, &fd), Errno::kOk);
-    EXPECT_EQ(open_maps_.Close(fd), Errno::kOk);
+    EXPECT_EQ(fd_table_.Close(fd), Errno::kOk);
     return seen;
   }
 
   Heap memory_;
-  OpenMaps open_maps_;
+  MapFdTable fd_table_;
   std::optional<Outer> outer_;
 };
 
@@ -343,27 +343,27 @@ TYPED_TEST(InnerMapLifeTest, WhatWasReplacedLivesUntilItIsReleased) {
   uint64_t value = 0;
   EXPECT_EQ(found->Lookup(&zero, &value), Errno::kOk);
   EXPECT_EQ(value, 7u);
-  this->outer_->ReleaseReplaced();
+  this->outer_->ReclaimRetired();
   EXPECT_TRUE(first.expired());
   EXPECT_FALSE(second.expired());
   EXPECT_EQ(this->outer_->Delete(&key), Errno::kOk);
   EXPECT_FALSE(second.expired());
-  this->outer_->ReleaseReplaced();
+  this->outer_->ReclaimRetired();
   EXPECT_TRUE(second.expired());
 }
 
 TYPED_TEST(InnerMapLifeTest, OfTwoElementsTheLastOneCounts) {
   const uint32_t key = 1, other = 2;
   const auto inner = this->PutNew(key, 7);
-  const uint32_t fd = this->open_maps_.Open(inner.lock());
+  const uint32_t fd = this->fd_table_.Open(inner.lock());
   EXPECT_EQ(this->outer_->Update(&other, &fd), Errno::kOk);
   EXPECT_EQ(this->outer_->Update(&other, &fd), Errno::kOk);  // itself again
-  EXPECT_EQ(this->open_maps_.Close(fd), Errno::kOk);
+  EXPECT_EQ(this->fd_table_.Close(fd), Errno::kOk);
   EXPECT_EQ(this->outer_->Delete(&key), Errno::kOk);
-  this->outer_->ReleaseReplaced();
+  this->outer_->ReclaimRetired();
   EXPECT_FALSE(inner.expired());
   EXPECT_EQ(this->outer_->Delete(&other), Errno::kOk);
-  this->outer_->ReleaseReplaced();
+  this->outer_->ReclaimRetired();
   EXPECT_TRUE(inner.expired());
 }
 

@@ -25,7 +25,7 @@
 #include "bpfmap/profiles/heap.h"
 #include "bpfmap/profiles/profile.h"
 #include "gtest/gtest.h"
-#include "tests/support/frugal.h"
+#include "tests/support/eager_memory_profile.h"
 #include "tests/support/map_walk.h"
 #include "tests/support/print_errno.h"
 #include "tests/support/random_seed.h"
@@ -84,11 +84,11 @@ struct TypeNames {
   template <typename Map>
   static std::string GetName(int) {
     if (std::same_as<Map, ArrayMap<Cloud>>) return "array";
-    return std::same_as<Map, HashMap<Cloud>> ? "hash" : "frugal_hash";
+    return std::same_as<Map, HashMap<Cloud>> ? "hash" : "eager_memory_hash";
   }
 };
 using ResizableMaps =
-    testing::Types<ArrayMap<Cloud>, HashMap<Cloud>, HashMap<Frugal>>;
+    testing::Types<ArrayMap<Cloud>, HashMap<Cloud>, HashMap<EagerMemory>>;
 TYPED_TEST_SUITE(ResizeTest, ResizableMaps, TypeNames);
 
 TYPED_TEST(ResizeTest, GrowingKeepsEveryElementAndEveryPointerToOne) {
@@ -350,7 +350,7 @@ TEST(ArrayResizeTest, AWalkThatSpansAResizeFollowsTheIndices) {
 template <typename Map>
 class HashResizeTest : public testing::Test {};
 
-using ResizableHashMaps = testing::Types<HashMap<Cloud>, HashMap<Frugal>>;
+using ResizableHashMaps = testing::Types<HashMap<Cloud>, HashMap<EagerMemory>>;
 TYPED_TEST_SUITE(HashResizeTest, ResizableHashMaps, TypeNames);
 
 TYPED_TEST(HashResizeTest, ShrinkingBelowTheElementsChangesNothing) {

@@ -19,7 +19,7 @@
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/profiles/cloud.h"
 #include "gtest/gtest.h"
-#include "tests/support/frugal.h"
+#include "tests/support/eager_memory_profile.h"
 #include "tests/support/map_walk.h"
 #include "tests/support/print_errno.h"
 
@@ -61,10 +61,10 @@ class WalkOrderTest : public testing::Test {
 struct TypeNames {
   template <typename Map>
   static std::string GetName(int) {
-    return std::is_same_v<Map, HashMap<Cloud>> ? "hash" : "frugal_hash";
+    return std::is_same_v<Map, HashMap<Cloud>> ? "hash" : "eager_memory_hash";
   }
 };
-using HashMaps = testing::Types<HashMap<Cloud>, HashMap<Frugal>>;
+using HashMaps = testing::Types<HashMap<Cloud>, HashMap<EagerMemory>>;
 TYPED_TEST_SUITE(WalkOrderTest, HashMaps, TypeNames);
 
 Keys FirstNumbers(uint32_t count) {

@@ -64,7 +64,7 @@ int UseTrie(uint32_t data_size) {
 }
 
 int UseCustomMap() {
-  auto& providers = MapProviders<Embedded>::OfProcess();
+  auto& providers = MapProviders<Embedded>::Global();
   if (providers.Add(&firmware_provider) != Errno::kOk) return -1;
   const int surprises =
       UseMap<CustomMap<Embedded>>(firmware_provider.type(), false);

@@ -291,8 +291,8 @@ template <typename P>
 class MappedMemory {
  public:
   void* Allocate(std::size_t bytes, std::size_t alignment) {
-    block_ = static_cast<std::byte*>(memory_.Allocate(bytes, alignment));
-    return block_;
+    arena_ = static_cast<std::byte*>(memory_.Allocate(bytes, alignment));
+    return arena_;
   }
   void Deallocate(void* block) { memory_.Deallocate(block); }
 
@@ -300,18 +300,18 @@ class MappedMemory {
   std::atomic<std::size_t>& consumer() { return *At<0>(); }
   std::atomic<std::size_t>& producer() { return *At<1>(); }
   uint32_t& first_length() {
-    return *reinterpret_cast<uint32_t*>(block_ + 2 * P::kCacheLineSize);
+    return *reinterpret_cast<uint32_t*>(arena_ + 2 * P::kCacheLineSize);
   }
 
  private:
   template <int kPart>
   std::atomic<std::size_t>* At() {
     return reinterpret_cast<std::atomic<std::size_t>*>(
-        block_ + kPart * P::kCacheLineSize);
+        arena_ + kPart * P::kCacheLineSize);
   }
 
   typename P::Memory memory_;
-  std::byte* block_ = nullptr;
+  std::byte* arena_ = nullptr;
 };
 template <typename P>
 struct Mapped : P {

@@ -10,7 +10,7 @@
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/kernel_map.h"
 #include "bpfmap/maps/local_map.h"
-#include "bpfmap/maps/open_maps.h"
+#include "bpfmap/maps/map_fd_table.h"
 #include "gtest/gtest.h"
 #include "tests/support/backend.h"
 
@@ -23,12 +23,12 @@ class Descriptor {
     if (map.local() == nullptr) {  // the kernel's
       number_ = static_cast<KernelMap*>(map.get())->fd();
     } else {
-      number_ = OpenMaps::OfProcess().Open(map.shared_local());
+      number_ = MapFdTable::Global().Open(map.shared_local());
     }
   }
   ~Descriptor() {
     if (map_.local() == nullptr) return;  // the map closes it
-    EXPECT_TRUE(OpenMaps::OfProcess().Close(number_) == Errno::kOk);
+    EXPECT_TRUE(MapFdTable::Global().Close(number_) == Errno::kOk);
   }
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;

@@ -27,7 +27,7 @@
 #include "bpfmap/maps/spin_lock.h"
 #include "gtest/gtest.h"
 #include "tests/support/backend.h"
-#include "tests/support/frugal.h"
+#include "tests/support/eager_memory_profile.h"
 #include "tests/support/map_walk.h"
 #include "tests/support/print_errno.h"
 #include "tests/support/random_seed.h"
@@ -630,27 +630,29 @@ TEST_P(HashConcurrencyTest, ALockThatAProgramHoldsOutlivesItsElement) {
   }
 }
 
-// The cloud's other table, see frugal.h.
-Errno CreateFrugal(const MapDef& def, TestMap* map) {
-  auto created = std::make_shared<HashMap<Frugal>>(def);
+// The cloud's other table, see eager_memory_profile.h.
+Errno CreateEagerMemory(const MapDef& def, TestMap* map) {
+  auto created = std::make_shared<HashMap<EagerMemory>>(def);
   const Errno error = created->Init();
-  HashMap<Frugal>* const frugal = created.get();
-  if (error == Errno::kOk) *map = TestMap(std::move(created), frugal, frugal);
+  HashMap<EagerMemory>* const eager_memory = created.get();
+  if (error == Errno::kOk)
+    *map = TestMap(std::move(created), eager_memory, eager_memory);
   return error;
 }
 
-std::vector<Backend> BackendsAndFrugal() {
+std::vector<Backend> BackendsAndEagerMemory() {
   std::vector<Backend> backends = LocalBackends();
-  backends.push_back({.name = "frugal",
+  backends.push_back({.name = "eager_memory",
                       .is_kernel = false,
                       .is_too_large = [](const MapDef&) { return false; },
-                      .create = CreateFrugal,
+                      .create = CreateEagerMemory,
                       .open_perf_event = nullptr});
   return backends;
 }
 
 INSTANTIATE_TEST_SUITE_P(, HashConcurrencyTest,
-                         testing::ValuesIn(BackendsAndFrugal()), BackendName);
+                         testing::ValuesIn(BackendsAndEagerMemory()),
+                         BackendName);
 
 }  // namespace
 }  // namespace bpfmap

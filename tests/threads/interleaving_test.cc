@@ -86,17 +86,17 @@ class FullMap {
 
 using FullArray = FullMap<ArrayMap<Interleaved<>>>;
 using FullHash = FullMap<HashMap<Interleaved<>>>;
-using FullFrugalHash = FullMap<HashMap<Interleaved</*kLazy=*/false>>>;
+using FullEagerMemoryHash = FullMap<HashMap<Interleaved</*kLazy=*/false>>>;
 
 struct TypeNames {
   template <typename Map>
   static std::string GetName(int) {
     if (!Map::kIsHash) return "array";
-    return std::is_same_v<Map, FullHash> ? "hash" : "frugal_hash";
+    return std::is_same_v<Map, FullHash> ? "hash" : "eager_memory_hash";
   }
 };
-using FullMaps = testing::Types<FullArray, FullHash, FullFrugalHash>;
-using FullHashes = testing::Types<FullHash, FullFrugalHash>;
+using FullMaps = testing::Types<FullArray, FullHash, FullEagerMemoryHash>;
+using FullHashes = testing::Types<FullHash, FullEagerMemoryHash>;
 
 // Interleaves `command` with a Freeze(), and expects that nothing changes once
 // that has returned.

@@ -18,7 +18,7 @@
 #include "bpfmap/profiles/cloud.h"
 #include "bpfmap/profiles/cpu.h"
 #include "gtest/gtest.h"
-#include "tests/support/frugal.h"
+#include "tests/support/eager_memory_profile.h"
 #include "tests/support/print_errno.h"
 #include "tests/support/thread_team.h"
 
@@ -91,11 +91,13 @@ struct TypeNames {
   static std::string GetName(int) {
     if (std::is_same_v<Map, PerCpuArrayMap<Cloud>>) return "array";
     if (std::is_same_v<Map, LruPerCpuHashMap<Cloud>>) return "lru_hash";
-    return std::is_same_v<Map, PerCpuHashMap<Cloud>> ? "hash" : "frugal_hash";
+    return std::is_same_v<Map, PerCpuHashMap<Cloud>> ? "hash"
+                                                     : "eager_memory_hash";
   }
 };
-using Maps = testing::Types<PerCpuArrayMap<Cloud>, PerCpuHashMap<Cloud>,
-                            PerCpuHashMap<Frugal>, LruPerCpuHashMap<Cloud>>;
+using Maps =
+    testing::Types<PerCpuArrayMap<Cloud>, PerCpuHashMap<Cloud>,
+                   PerCpuHashMap<EagerMemory>, LruPerCpuHashMap<Cloud>>;
 TYPED_TEST_SUITE(PerCpuConcurrencyTest, Maps, TypeNames);
 
 TYPED_TEST(PerCpuConcurrencyTest, CountersOfDifferentCpusLoseNothing) {
@@ -190,7 +192,8 @@ TYPED_TEST(PerCpuConcurrencyTest, UserViewUpdatesAreNotMixed) {
 
 template <typename Map>
 class PerCpuHashConcurrencyTest : public PerCpuConcurrencyTest<Map> {};
-using HashMaps = testing::Types<PerCpuHashMap<Cloud>, PerCpuHashMap<Frugal>>;
+using HashMaps =
+    testing::Types<PerCpuHashMap<Cloud>, PerCpuHashMap<EagerMemory>>;
 TYPED_TEST_SUITE(PerCpuHashConcurrencyTest, HashMaps, TypeNames);
 
 // Each key is inserted, updated and deleted by the program of one CPU, and the

@@ -27,7 +27,7 @@
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/profiles/cloud.h"
 #include "gtest/gtest.h"
-#include "tests/support/frugal.h"
+#include "tests/support/eager_memory_profile.h"
 #include "tests/support/map_walk.h"
 #include "tests/support/print_errno.h"
 #include "tests/support/random_seed.h"
@@ -142,11 +142,11 @@ struct TypeNames {
   template <typename Map>
   static std::string GetName(int) {
     if (std::same_as<Map, ArrayMap<Cloud>>) return "array";
-    return std::same_as<Map, HashMap<Cloud>> ? "hash" : "frugal_hash";
+    return std::same_as<Map, HashMap<Cloud>> ? "hash" : "eager_memory_hash";
   }
 };
 using ResizableMaps =
-    testing::Types<ArrayMap<Cloud>, HashMap<Cloud>, HashMap<Frugal>>;
+    testing::Types<ArrayMap<Cloud>, HashMap<Cloud>, HashMap<EagerMemory>>;
 TYPED_TEST_SUITE(ResizeConcurrencyTest, ResizableMaps, TypeNames);
 
 TYPED_TEST(ResizeConcurrencyTest, AStableKeyIsAlwaysFoundAndItsValueWhole) {

@@ -15,7 +15,7 @@
 //      chains.
 //   2. Shards divide the range likewise, and no chain is larger than a shard.
 //      A chain, and the slots in it, are changed by a thread that holds the
-//      shard's lock as a writer, inside a StripeWrite. The number of chains is
+//      shard's lock as a writer, inside a WriteSection. The number of chains is
 //      changed by a thread that does so for all shards. So a reader whose shard
 //      did not change saw a sound chain.
 //   3. Replacing a value puts a new slot in the old one's place. Each shard
@@ -51,13 +51,13 @@
 #include <limits>
 
 #include "absl/base/thread_annotations.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
-#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/bounded_slot_freelist.h"
 #include "bpfmap/maps/internal/hash/hash_function.h"
 #include "bpfmap/maps/internal/hash/key.h"
-#include "bpfmap/maps/internal/slab.h"
-#include "bpfmap/maps/internal/slot_allocator.h"
-#include "bpfmap/maps/internal/stripe.h"
+#include "bpfmap/maps/internal/segmented_slots.h"
+#include "bpfmap/maps/internal/seq_lock.h"
 #include "bpfmap/maps/internal/value_layout.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
@@ -67,13 +67,13 @@ namespace bpfmap::internal {
 template <Profile P>
 class ChainTable {
  public:
-  struct Shard : Stripe<P> {
+  struct Shard : SeqLock<P> {
     uint32_t spare ABSL_GUARDED_BY(this) = 0;
   };
 
   // Where a key is: its slot, and the link that leads there. No slot if the key
   // is absent.
-  struct Place {
+  struct SlotRef {
     uint32_t* link;
     uint32_t slot;
     explicit operator bool() const { return slot != 0; }
@@ -86,9 +86,9 @@ class ChainTable {
         value_(value),
         value_offset_(kKeyOffset + RoundUp8(key_size)),
         hash_(seed),
-        block_(memory),
+        arena_(memory),
         slots_(memory),
-        allocator_(max_entries) {}
+        freelist_(max_entries) {}
   ~ChainTable() {
     // The first ones are part of the block.
     for (int i = 1; i < chains_count_; ++i) {
@@ -101,29 +101,29 @@ class ChainTable {
   // Bytes that Init() takes from the memory.
   static constexpr uint64_t MemoryNeeded(uint32_t key_size, uint32_t value_size,
                                          uint32_t max_entries) {
-    return Block<P>::PartSize(Shards::MemoryNeeded(max_entries)) +
-           Block<P>::PartSize(HeadsSize(max_entries)) +
-           Block<P>::PartSize(
+    return Arena<P>::AlignedSize(Shards::MemoryNeeded(max_entries)) +
+           Arena<P>::AlignedSize(HeadsSize(max_entries)) +
+           Arena<P>::AlignedSize(
                SlotsSize(SlotSize(key_size, value_size), max_entries));
   }
 
   // Returns false if there is no memory; nothing is then taken. With
-  // `attached`, as many bytes more, a part of a Block, are taken for the
+  // `attached`, as many bytes more, a part of an Arena, are taken for the
   // caller's own use. REQUIRES: called once, with the max_entries of the
   // constructor, before anything else.
   bool Init(uint32_t max_entries, uint64_t attached = 0) {
     const uint64_t slot_size = SlotSize(key_size_, value_.size());
-    if (!block_.Allocate(MemoryNeeded(key_size_, value_.size(), max_entries) +
+    if (!arena_.Allocate(MemoryNeeded(key_size_, value_.size(), max_entries) +
                          attached)) {
       return false;
     }
-    attached_ = block_.Carve(attached);
-    shards_.Init(block_.Carve(Shards::MemoryNeeded(max_entries)), max_entries);
+    attached_ = arena_.Take(attached);
+    shards_.Init(arena_.Take(Shards::MemoryNeeded(max_entries)), max_entries);
     chains_[0].bits = BitsFor(max_entries);
     chains_[0].heads =
-        reinterpret_cast<uint32_t*>(block_.Carve(HeadsSize(max_entries)));
+        reinterpret_cast<uint32_t*>(arena_.Take(HeadsSize(max_entries)));
     current_.store(&chains_[0], std::memory_order_relaxed);
-    slots_.Init(block_.Carve(SlotsSize(slot_size, max_entries)), slot_size,
+    slots_.Init(arena_.Take(SlotsSize(slot_size, max_entries)), slot_size,
                 SlotsFor(max_entries, shards_.count()));
     return true;
   }
@@ -187,13 +187,13 @@ class ChainTable {
       }
     }
     ReaderLock lock(shard);
-    const Place place = FindLocked(shard, hash, key);
-    if (place) CopyValueOut(value, place, value_lock);
-    return static_cast<bool>(place);
+    const SlotRef ref = FindLocked(shard, hash, key);
+    if (ref) CopyValueOut(value, ref, value_lock);
+    return static_cast<bool>(ref);
   }
 
   template <typename Key>
-  Place FindLocked(Shard& shard, uint64_t hash, Key key) const
+  SlotRef FindLocked(Shard& shard, uint64_t hash, Key key) const
       ABSL_SHARED_LOCKS_REQUIRED(shard) {
     return Walk(shard, shard.version(), hash, key);
   }
@@ -204,10 +204,10 @@ class ChainTable {
     const uint64_t hash = Hash(key);
     Shard& shard = ShardOf(hash);
     WriterLock lock(shard);
-    const Place place = FindLocked(shard, hash, key);
-    if (!allowed(static_cast<bool>(place))) return false;
-    if (!place) return InsertLocked(shard, place, hash, key, value);
-    ReplaceLocked(shard, place, hash, key, value);
+    const SlotRef ref = FindLocked(shard, hash, key);
+    if (!allowed(static_cast<bool>(ref))) return false;
+    if (!ref) return InsertLocked(shard, ref, hash, key, value);
+    ReplaceLocked(shard, ref, hash, key, value);
     return true;
   }
   template <typename Key, typename Use, typename Allowed>
@@ -216,11 +216,11 @@ class ChainTable {
     Shard& shard = ShardOf(hash);
     WriterLock lock(shard);
     if (!allowed()) return false;
-    const Place place = FindLocked(shard, hash, key);
-    *found = static_cast<bool>(place);
-    if (!place) return true;
-    use(place);
-    EraseLocked(shard, place, hash);
+    const SlotRef ref = FindLocked(shard, hash, key);
+    *found = static_cast<bool>(ref);
+    if (!ref) return true;
+    use(ref);
+    EraseLocked(shard, ref, hash);
     return true;
   }
   template <typename Key, typename Use, typename Allowed>
@@ -228,28 +228,28 @@ class ChainTable {
     const uint64_t hash = Hash(key);
     Shard& shard = ShardOf(hash);
     WriterLock lock(shard);
-    const Place place = FindLocked(shard, hash, key);
-    if (!place || !allowed()) return false;
-    use(place);
+    const SlotRef ref = FindLocked(shard, hash, key);
+    if (!ref || !allowed()) return false;
+    use(ref);
     return true;
   }
 
   // Copies the value out; holding the value's own lock if `value_lock`.
-  void CopyValueOut(void* value, const Place& place, bool value_lock) const {
+  void CopyValueOut(void* value, const SlotRef& ref, bool value_lock) const {
     if (value_lock) {
-      value_.CopyOutLocked(value, ValueOf(place.slot));
+      value_.CopyOutLocked(value, ValueOf(ref.slot));
     } else {
-      value_.CopyOut(value, ValueOf(place.slot));
+      value_.CopyOut(value, ValueOf(ref.slot));
     }
   }
 
   // Puts a new element with `value` where the old one was.
   template <typename Key>
-  void ReplaceLocked(Shard& shard, const Place& old, uint64_t hash, Key key,
+  void ReplaceLocked(Shard& shard, const SlotRef& old, uint64_t hash, Key key,
                      const void* value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    if (shard.spare == 0) shard.spare = allocator_.Take(*this);
+    if (shard.spare == 0) shard.spare = freelist_.Take(*this);
     const uint32_t fresh = shard.spare;
-    StripeWrite<P> write(shard);
+    WriteSection<P> write(shard);
     Fill(fresh, hash, key, value, LoadLink(NextOf(old.slot)));
     StoreLink(old.link, fresh);
     shard.spare = old.slot;
@@ -257,21 +257,21 @@ class ChainTable {
 
   // Inserts a key that is absent. Returns false if the table is full.
   template <typename Key>
-  bool InsertLocked(Shard& shard, const Place& place, uint64_t hash, Key key,
+  bool InsertLocked(Shard& shard, const SlotRef& ref, uint64_t hash, Key key,
                     const void* value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    return InsertMadeLocked(shard, place, hash, key, [=] { return value; });
+    return InsertMadeLocked(shard, ref, hash, key, [=] { return value; });
   }
   // The same, with the value at make_value(), which is called if there is room.
   template <typename Key, typename MakeValue>
-  bool InsertMadeLocked(Shard& shard, const Place&, uint64_t hash, Key key,
+  bool InsertMadeLocked(Shard& shard, const SlotRef&, uint64_t hash, Key key,
                         MakeValue make_value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    const uint32_t fresh = allocator_.TakeForElement(*this);
-    if (fresh == Allocator::kNone) return false;
+    const uint32_t fresh = freelist_.TakeForElement(*this);
+    if (fresh == Freelist::kNone) return false;
     const void* const value = make_value();
-    StripeWrite<P> write(shard);
+    WriteSection<P> write(shard);
     Fill(fresh, hash, key, value, /*next=*/0);
-    const Place behind = FirstNotBefore(fresh, HeadOf(CurrentChains(), hash));
+    const SlotRef behind = FirstNotBefore(fresh, HeadOf(CurrentChains(), hash));
     StoreLink(NextOf(fresh), behind.slot);
     StoreLink(behind.link, fresh);
     return true;
@@ -279,20 +279,20 @@ class ChainTable {
 
   // Writes `value` over the present one, holding the value's own lock.
   // REQUIRES: values have a lock.
-  void OverwriteLocked(Shard& shard, const Place& place, const void* value)
+  void OverwriteLocked(Shard& shard, const SlotRef& ref, const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    StripeWrite<P> write(shard);
-    value_.CopyInLocked(ValueOf(place.slot), value);
+    WriteSection<P> write(shard);
+    value_.CopyInLocked(ValueOf(ref.slot), value);
   }
 
-  void EraseLocked(Shard& shard, const Place& place, uint64_t)
+  void EraseLocked(Shard& shard, const SlotRef& ref, uint64_t)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    StripeWrite<P> write(shard);
-    const uint32_t next = LoadLink(NextOf(place.slot));
+    WriteSection<P> write(shard);
+    const uint32_t next = LoadLink(NextOf(ref.slot));
     // First: who sees that the key is gone finds room. A walk sees it from the
     // head of the chain alone.
-    allocator_.GiveBackElement(*this, place.slot);
-    StoreLink(place.link, next);
+    freelist_.GiveBackElement(*this, ref.slot);
+    StoreLink(ref.link, next);
   }
 
   // For GroupTable's sake: here InsertLocked has the last word.
@@ -318,22 +318,22 @@ class ChainTable {
     return may;
   }
 
-  // Calls visitor(place) for each element of `bucket`.
+  // Calls visitor(ref) for each element of `bucket`.
   template <typename Visitor>
   void VisitLocked([[maybe_unused]] Shard& shard, uint64_t bucket,
                    Visitor visitor) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
     ForEachHead(bucket, [&](uint32_t* head) {
-      for (Place place = PlaceBehind(head); place;
-           place = PlaceBehind(NextOf(place.slot))) {
-        visitor(place);
+      for (SlotRef ref = RefAfter(head); ref;
+           ref = RefAfter(NextOf(ref.slot))) {
+        visitor(ref);
       }
     });
   }
   void EraseBucketLocked(Shard& shard, uint64_t bucket)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     ForEachHead(bucket, [&](uint32_t* head) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      while (const Place place = PlaceBehind(head)) {
-        EraseLocked(shard, place, FirstHash(bucket));
+      while (const SlotRef ref = RefAfter(head)) {
+        EraseLocked(shard, ref, FirstHash(bucket));
       }
     });
   }
@@ -345,30 +345,30 @@ class ChainTable {
 
   // Parts of an element.
 
-  std::byte* KeyOf(const Place& place) const {
-    return At(place.slot) + kKeyOffset;
+  std::byte* KeyOf(const SlotRef& ref) const {
+    return At(ref.slot) + kKeyOffset;
   }
-  std::byte* ValueOf(const Place& place) const { return ValueOf(place.slot); }
-  uint64_t HashOf(const Place& place) const {
-    return hash_(KeyOf(place), key_size_);
+  std::byte* ValueOf(const SlotRef& ref) const { return ValueOf(ref.slot); }
+  uint64_t HashOf(const SlotRef& ref) const {
+    return hash_(KeyOf(ref), key_size_);
   }
 
-  void CopyKeyOut(void* key, const Place& place) const {
-    LoadBytes(key, At(place.slot) + kKeyOffset, key_size_);
+  void CopyKeyOut(void* key, const SlotRef& ref) const {
+    LoadBytes(key, At(ref.slot) + kKeyOffset, key_size_);
   }
 
   // Runs `change` while no other thread holds the lock of any shard.
   template <typename Change>
-  void Announce(Change change) {
+  void ApplyAndSynchronize(Change change) {
     shards_.WithAllLocked(change);
   }
 
-  uint32_t max_entries() const { return allocator_.limit(); }
+  uint32_t max_entries() const { return freelist_.limit(); }
 
   // Sets max_entries, if no more elements than that are there.
   // REQUIRES: no larger than what Init() or Grow() made room for.
   bool SetMaxEntries(uint32_t max_entries) {
-    return allocator_.SetLimit(max_entries);
+    return freelist_.SetLimit(max_entries);
   }
 
   // Makes room for `max_entries` elements; every element stays where it is.
@@ -391,15 +391,15 @@ class ChainTable {
     return true;
   }
 
-  // For SlotAllocator: a free slot's link is the list of free slots.
+  // For BoundedSlotFreelist: a free slot's link is the list of free slots.
   uint32_t NextFree(uint32_t slot) const { return LoadLink(NextOf(slot)); }
   void SetNextFree(uint32_t slot, uint32_t next) {
     StoreLink(NextOf(slot), next);
   }
 
  private:
-  using Shards = StripeSet<P, Shard>;
-  using Allocator = SlotAllocator<P, ChainTable>;
+  using Shards = StripedSeqLocks<P, Shard>;
+  using Freelist = BoundedSlotFreelist<P, ChainTable>;
 
   // What a slot keeps of the hash is what the order of keys goes by.
   static constexpr int kKeptBits = 32;
@@ -433,7 +433,7 @@ class ChainTable {
   }
   static constexpr uint64_t SlotsSize(uint64_t slot_size,
                                       uint32_t max_entries) {
-    return Slab<P>::MemoryNeeded(
+    return SegmentedSlots<P>::MemoryNeeded(
         slot_size, SlotsFor(max_entries, Shards::CountFor(max_entries)));
   }
   // As many chains as Linux has buckets.
@@ -456,7 +456,7 @@ class ChainTable {
   uint32_t* NextOf(uint32_t slot) const {
     return reinterpret_cast<uint32_t*>(At(slot));
   }
-  static Place PlaceBehind(uint32_t* link) { return {link, LoadLink(link)}; }
+  static SlotRef RefAfter(uint32_t* link) { return {link, LoadLink(link)}; }
 
   uint32_t KeptIn(uint32_t slot) const {
     return LoadWord<uint32_t>(At(slot) + kHashOffset);
@@ -484,32 +484,32 @@ class ChainTable {
     }
   }
 
-  // Looks for `key`. What it says counts if the shard is Unchanged(version).
+  // Looks for `key`. What it says counts if the shard is Validate(version).
   template <typename Key>
-  Place Walk(const Shard& shard, uint32_t version, uint64_t hash,
-             Key key) const {
+  SlotRef Walk(const Shard& shard, uint32_t version, uint64_t hash,
+               Key key) const {
     const uint32_t wanted = static_cast<uint32_t>(Kept(hash));
-    Place place = PlaceBehind(HeadOf(CurrentChains(), hash));
-    for (uint32_t steps = 1; place; ++steps) {
-      const std::byte* const slot = At(place.slot);
+    SlotRef ref = RefAfter(HeadOf(CurrentChains(), hash));
+    for (uint32_t steps = 1; ref; ++steps) {
+      const std::byte* const slot = At(ref.slot);
       const uint32_t kept = LoadWord<uint32_t>(slot + kHashOffset);
       if (kept == wanted && key.Equals(slot + kKeyOffset)) break;
-      if (kept > wanted) return {place.link, 0};
-      if (steps % kStepsBetweenChecks == 0 && !shard.Unchanged(version)) break;
-      place = PlaceBehind(NextOf(place.slot));
+      if (kept > wanted) return {ref.link, 0};
+      if (steps % kStepsBetweenChecks == 0 && !shard.Validate(version)) break;
+      ref = RefAfter(NextOf(ref.slot));
     }
-    return place;
+    return ref;
   }
 
   // The first place of a chain whose element does not come before the one in
   // `slot`; its link, if there is none.
   // REQUIRES: the shard is locked.
-  Place FirstNotBefore(uint32_t slot, uint32_t* head) const {
-    Place place = PlaceBehind(head);
-    while (place && IsBefore(place.slot, slot)) {
-      place = PlaceBehind(NextOf(place.slot));
+  SlotRef FirstNotBefore(uint32_t slot, uint32_t* head) const {
+    SlotRef ref = RefAfter(head);
+    while (ref && IsBefore(ref.slot, slot)) {
+      ref = RefAfter(NextOf(ref.slot));
     }
-    return place;
+    return ref;
   }
   bool IsBefore(uint32_t a, uint32_t b) const {
     const uint32_t a_kept = KeptIn(a), b_kept = KeptIn(b);
@@ -538,7 +538,7 @@ class ChainTable {
     return &chains;
   }
   // Cuts the chain that starts with `slot` into those of `grown`.
-  // REQUIRES: all shards are locked, inside a StripeWrite.
+  // REQUIRES: all shards are locked, inside a WriteSection.
   void Cut(uint32_t slot, const Chains& grown) {
     uint64_t chain = grown.count();  // of the slot before, if there is one
     while (slot != 0) {
@@ -559,20 +559,20 @@ class ChainTable {
   const uint64_t value_offset_;
   const HashFunction hash_;
 
-  Block<P> block_;
+  Arena<P> arena_;
   std::byte* attached_ = nullptr;
   Shards shards_;
-  Slab<P> slots_;
+  SegmentedSlots<P> slots_;
   std::atomic<const Chains*> current_{nullptr};
   Chains chains_[kMaxChains];
   int chains_count_ = 1;
-  Allocator allocator_;
+  Freelist freelist_;
 };
 
 template <Profile P>
 bool ChainTable<P>::NextKey(const void* key, void* next) const {
-  const auto show = [&](const Place& place) {
-    if (next != nullptr) CopyKeyOut(next, place);
+  const auto show = [&](const SlotRef& ref) {
+    if (next != nullptr) CopyKeyOut(next, ref);
     return true;
   };
   uint64_t from = 0;  // the hash, as slots keep it, where a chain begins
@@ -581,8 +581,8 @@ bool ChainTable<P>::NextKey(const void* key, void* next) const {
     const uint64_t hash = Hash(any_key);
     Shard& shard = ShardOf(hash);
     ReaderLock lock(shard);
-    if (const Place place = FindLocked(shard, hash, any_key)) {
-      const Place behind = PlaceBehind(NextOf(place.slot));
+    if (const SlotRef ref = FindLocked(shard, hash, any_key)) {
+      const SlotRef behind = RefAfter(NextOf(ref.slot));
       if (behind) return show(behind);
       const Chains& chains = CurrentChains();
       from = chains.FirstHash(chains.Of(Kept(hash)) + 1);
@@ -594,7 +594,7 @@ bool ChainTable<P>::NextKey(const void* key, void* next) const {
     if (LoadLink(&chains.heads[chain]) != 0) {
       ReaderLock lock(ShardOf(from << kKeptBits));
       if (&CurrentChains() != &chains) continue;  // this one was cut
-      const Place first = PlaceBehind(&chains.heads[chain]);
+      const SlotRef first = RefAfter(&chains.heads[chain]);
       if (first) return show(first);
     }
     from = chains.FirstHash(chain + 1);

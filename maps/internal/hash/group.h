@@ -22,12 +22,12 @@
 // take the lock on the condition that nothing changed since (TryLock), and then
 // need not look again.
 //
-// Memory order: Begin() says "changing" before anything else of the change
-// (release fence), End() stores the new version after it (release store). A
-// reader whose loads saw a part of the change sees, behind its acquire fence,
-// the word of Begin() or a later one too. Tags are published by End() or by a
-// release store before it and loaded with acquire, so who reaches a slot
-// through its tag sees the slot as it was filled.
+// Memory order: BeginWrite() says "changing" before anything else of the change
+// (release fence), EndWrite() stores the new version after it (release store).
+// A reader whose loads saw a part of the change sees, behind its acquire fence,
+// the word of BeginWrite() or a later one too. Tags are published by EndWrite()
+// or by a release store before it and loaded with acquire, so who reaches a
+// slot through its tag sees the slot as it was filled.
 
 #ifndef BPFMAP_MAPS_INTERNAL_HASH_GROUP_H_
 #define BPFMAP_MAPS_INTERNAL_HASH_GROUP_H_
@@ -64,7 +64,7 @@ class SlotSet {
 };
 
 // What a group held when it was loaded.
-class GroupView {
+class GroupSnapshot {
  public:
   static constexpr uint32_t kSlots = 12;
 
@@ -76,8 +76,9 @@ class GroupView {
     return kOnes * (byte + (byte == 0 ? 1 : 0));
   }
 
-  constexpr GroupView() = default;
-  constexpr GroupView(uint64_t low, uint64_t high) : low_(low), high_(high) {}
+  constexpr GroupSnapshot() = default;
+  constexpr GroupSnapshot(uint64_t low, uint64_t high)
+      : low_(low), high_(high) {}
 
   bool changing() const { return (low_ & kChanging) != 0; }
   bool has_overflow() const { return (low_ & kOverflow) != 0; }
@@ -164,65 +165,71 @@ class GroupView {
 // A run of zero bytes is an empty group.
 class Group {
  public:
-  ABSL_ATTRIBUTE_ALWAYS_INLINE GroupView Load() const {
-    // Acquire pairs with the release stores in End().
+  ABSL_ATTRIBUTE_ALWAYS_INLINE GroupSnapshot Load() const {
+    // Acquire pairs with the release stores in EndWrite().
     const uint64_t low = __atomic_load_n(&low_, __ATOMIC_ACQUIRE);
-    return GroupView(low, __atomic_load_n(&high_, __ATOMIC_ACQUIRE));
+    return GroupSnapshot(low, __atomic_load_n(&high_, __ATOMIC_ACQUIRE));
   }
 
-  // Whether the group is as it was when `view` was loaded, and nobody was
+  // Whether the group is as it was when `snapshot` was loaded, and nobody was
   // changing it then.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool Unchanged(const GroupView& view) const {
-    // Pairs with the release fence in Begin().
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool Validate(
+      const GroupSnapshot& snapshot) const {
+    // Pairs with the release fence in BeginWrite().
     std::atomic_thread_fence(std::memory_order_acquire);
     const uint64_t differs = __atomic_load_n(&low_, __ATOMIC_RELAXED) ^
-                             (view.low_ & ~GroupView::kChanging);
-    return static_cast<uint32_t>(differs & ~GroupView::kLocked) == 0;
+                             (snapshot.low_ & ~GroupSnapshot::kChanging);
+    return static_cast<uint32_t>(differs & ~GroupSnapshot::kLocked) == 0;
   }
 
-  // Starts and ends a change. `view` is what Load() gave to this writer, and
-  // with End() what the group becomes. All stores are as wide as the loads of
-  // Load(): a load of bytes just stored by halves would have to wait.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void Begin(const GroupView& view) {
-    __atomic_store_n(&low_, view.low_ | GroupView::kChanging, __ATOMIC_RELAXED);
+  // Starts and ends a change. `snapshot` is what Load() gave to this writer,
+  // and with EndWrite() what the group becomes. All stores are as wide as the
+  // loads of Load(): a load of bytes just stored by halves would have to wait.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void BeginWrite(const GroupSnapshot& snapshot) {
+    __atomic_store_n(&low_, snapshot.low_ | GroupSnapshot::kChanging,
+                     __ATOMIC_RELAXED);
     std::atomic_thread_fence(std::memory_order_release);
   }
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void End(const GroupView& view) {
-    __atomic_store_n(&high_, view.high_, __ATOMIC_RELEASE);
-    __atomic_store_n(&low_, NextVersion(view.low_), __ATOMIC_RELEASE);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void EndWrite(const GroupSnapshot& snapshot) {
+    __atomic_store_n(&high_, snapshot.high_, __ATOMIC_RELEASE);
+    __atomic_store_n(&low_, NextVersion(snapshot.low_), __ATOMIC_RELEASE);
   }
 
   // The word whose lowest bit is the lock.
   uint64_t* lock_word() { return &low_; }
 
-  // Takes the lock if nobody has it and the group is as it was when `view` was
-  // loaded. TryBegin() starts a change, too, and End(view) then ends both.
+  // Takes the lock if nobody has it and the group is as it was when `snapshot`
+  // was loaded. TryBeginWrite() starts a change, too, and EndWrite(snapshot)
+  // then ends both.
   template <typename BitLock>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryLock(const GroupView& view) {
-    return BitLock::TryLock(&low_, view.low_, 0);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryLock(const GroupSnapshot& snapshot) {
+    return BitLock::TryLock(&low_, snapshot.low_, 0);
   }
   template <typename BitLock>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryBegin(const GroupView& view) {
-    if (!BitLock::TryLock(&low_, view.low_, GroupView::kChanging)) return false;
-    // As in Begin().
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryBeginWrite(
+      const GroupSnapshot& snapshot) {
+    if (!BitLock::TryLock(&low_, snapshot.low_, GroupSnapshot::kChanging))
+      return false;
+    // As in BeginWrite().
     std::atomic_thread_fence(std::memory_order_release);
     return true;
   }
 
-  // TryLock(), after which `view` is what Load() would give to the holder: a
-  // load would wait for the atomic instruction.
+  // TryLock(), after which `snapshot` is what Load() would give to the holder:
+  // a load would wait for the atomic instruction.
   template <typename BitLock>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryLockAndLoad(GroupView& view) {
-    if (!TryLock<BitLock>(view)) return false;
-    view.low_ |= GroupView::kLocked;
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryLockAndLoad(GroupSnapshot& snapshot) {
+    if (!TryLock<BitLock>(snapshot)) return false;
+    snapshot.low_ |= GroupSnapshot::kLocked;
     return true;
   }
 
   // Gives the lock back, of a group in which nothing changed since TryLock() or
-  // TryBegin().
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void UnlockUnchanged(const GroupView& view) {
+  // TryBeginWrite().
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void UnlockUnchanged(
+      const GroupSnapshot& snapshot) {
     // Release pairs with the acquire of whoever takes it next.
-    __atomic_store_n(&low_, view.low_, __ATOMIC_RELEASE);
+    __atomic_store_n(&low_, snapshot.low_, __ATOMIC_RELEASE);
   }
 
   // Says that the group will be loaded and then changed, so that its cache line
@@ -240,7 +247,7 @@ class Group {
  private:
   // The version wraps within the low half.
   static uint64_t NextVersion(uint64_t low) {
-    constexpr uint32_t kOne = static_cast<uint32_t>(GroupView::kOneVersion);
+    constexpr uint32_t kOne = static_cast<uint32_t>(GroupSnapshot::kOneVersion);
     return (low & ~uint64_t{0xffffffff}) | (static_cast<uint32_t>(low) + kOne);
   }
 

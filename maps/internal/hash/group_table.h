@@ -15,10 +15,10 @@
 //   1. A key is in one slot of its group or in its chain, and nowhere else.
 //   2. A group of the first generation (5) is a shard: its lock (group_shard.h)
 //      is that of all keys with such a hash. What belongs to them changes under
-//      this lock, between Begin and End of each group concerned.
-//   3. Free slots and credits are not the same: who has a credit may insert.
-//      Credits and elements are max_entries together, so max_entries is exact;
-//      see credits.h.
+//      this lock, between BeginWrite and EndWrite of each group concerned.
+//   3. Free slots and permits are not the same: who has a permit may insert.
+//      CachedQuota and elements are max_entries together, so max_entries is
+//      exact; see cached_quota.h.
 //   4. Replacing a value fills a free slot and moves the tag: a pointer to the
 //      old value shows the old bytes until its slot is taken again.
 //   5. Growing leaves every slot where it is. It adds a generation, a second
@@ -50,15 +50,15 @@
 
 #include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
-#include "bpfmap/maps/internal/block.h"
-#include "bpfmap/maps/internal/hash/credits.h"
+#include "bpfmap/maps/internal/bounded_slot_freelist.h"
+#include "bpfmap/maps/internal/hash/cached_quota.h"
 #include "bpfmap/maps/internal/hash/group.h"
 #include "bpfmap/maps/internal/hash/group_shard.h"
 #include "bpfmap/maps/internal/hash/hash_function.h"
 #include "bpfmap/maps/internal/hash/key.h"
-#include "bpfmap/maps/internal/slab.h"
-#include "bpfmap/maps/internal/slot_allocator.h"
+#include "bpfmap/maps/internal/segmented_slots.h"
 #include "bpfmap/maps/internal/value_layout.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
@@ -84,13 +84,13 @@ class GroupTable {
   // nowhere; and what the group, where it is or would go, was like. Good until
   // that changes. (It is large and lives in registers: pass it by reference to
   // what is inlined, and not at all to what is not.)
-  struct Place {
+  struct SlotRef {
     std::byte* element;  // null: nowhere
     uint32_t slot;       // kInChain: in an overflow slot
     uint32_t index;      // of the group
     const Generation* generation;
     Group* group;
-    GroupView view;
+    GroupSnapshot snapshot;
     explicit operator bool() const { return element != nullptr; }
   };
 
@@ -102,7 +102,7 @@ class GroupTable {
         slot_size_(RoundUp8(key_size) + RoundUp8(value.size())),
         hash_(seed),
         memory_(memory),
-        block_(memory),
+        arena_(memory),
         bucket_bits_(BucketBitsFor(max_entries)),
         overflow_(memory),
         overflow_slots_(0) {}
@@ -120,25 +120,25 @@ class GroupTable {
   static constexpr uint64_t MemoryNeeded(uint32_t key_size, uint32_t value_size,
                                          uint32_t max_entries) {
     const uint64_t slot_size = RoundUp8(key_size) + RoundUp8(value_size);
-    return Block<P>::PartSize(Credits<P>::MemoryNeeded(max_entries)) +
-           Block<P>::PartSize(OverflowSize(slot_size, max_entries)) +
+    return Arena<P>::AlignedSize(CachedQuota<P>::MemoryNeeded(max_entries)) +
+           Arena<P>::AlignedSize(OverflowSize(slot_size, max_entries)) +
            GenerationSize(slot_size, GroupsFor(max_entries, /*shards=*/1));
   }
 
   // Returns false if there is no memory. With `attached`, as many bytes more, a
-  // part of a Block, are taken for the caller's own use.
+  // part of an Arena, are taken for the caller's own use.
   // REQUIRES: called once, with the max_entries of the constructor, before
   // anything else.
   bool Init(uint32_t max_entries, uint64_t attached = 0) {
-    const uint64_t credits_size = Credits<P>::MemoryNeeded(max_entries);
+    const uint64_t quota_size = CachedQuota<P>::MemoryNeeded(max_entries);
     const uint64_t overflow_size = OverflowSize(slot_size_, max_entries);
-    if (!block_.Allocate(Block<P>::PartSize(credits_size) +
-                         Block<P>::PartSize(overflow_size) + attached)) {
+    if (!arena_.Allocate(Arena<P>::AlignedSize(quota_size) +
+                         Arena<P>::AlignedSize(overflow_size) + attached)) {
       return false;
     }
-    attached_ = block_.Carve(attached);
-    credits_.Init(block_.Carve(credits_size), max_entries);
-    overflow_.Init(block_.Carve(overflow_size), kHeader + slot_size_,
+    attached_ = arena_.Take(attached);
+    quota_.Init(arena_.Take(quota_size), max_entries);
+    overflow_.Init(arena_.Take(overflow_size), kHeader + slot_size_,
                    max_entries);
     if (!AddGeneration(GroupsFor(max_entries, /*shards=*/1))) return false;
     max_entries_.store(max_entries, std::memory_order_relaxed);
@@ -165,21 +165,21 @@ class GroupTable {
     const Generation& first = generations_[0];
     const uint32_t index = GroupOf(first, hash);
     const Group& group = first.groups[index];
-    const GroupView view = group.Load();
-    SlotSet slots = view.WithTag(GroupView::TagOf(hash));
+    const GroupSnapshot snapshot = group.Load();
+    SlotSet slots = snapshot.WithTag(GroupSnapshot::TagOf(hash));
     if (!slots.empty()) {
       std::byte* const element = ElementOf(first, index, slots.Take());
       if (key.Equals(element)) [[likely]] {
         use(element + value_offset_);
-        if (group.Unchanged(view)) [[likely]]
+        if (group.Validate(snapshot)) [[likely]]
           return element + value_offset_;
       }
-    } else if (!view.has_overflow() && !HasGrown() && group.Unchanged(view))
-        [[likely]] {
+    } else if (!snapshot.has_overflow() && !HasGrown() &&
+               group.Validate(snapshot)) [[likely]] {
       // As in TryFind, HasGrown() was asked after the group was loaded.
       return nullptr;
     }
-    return FindWithCare(hash, key, use);
+    return FindSlow(hash, key, use);
   }
 
   // Copies the value of `key` to `value` as one whole; holding the value's own
@@ -206,9 +206,9 @@ class GroupTable {
     }
     Shard& shard = ShardOf(hash);
     ReaderLock lock(shard);
-    const Place place = FindLocked(shard, hash, key);
-    if (!place) return false;
-    CopyValueOut(value, place, value_lock);
+    const SlotRef ref = FindLocked(shard, hash, key);
+    if (!ref) return false;
+    CopyValueOut(value, ref, value_lock);
     return true;
   }
 
@@ -223,9 +223,9 @@ class GroupTable {
   }
 
   template <typename Key>
-  Place FindLocked([[maybe_unused]] Shard& shard, uint64_t hash, Key key) const
-      ABSL_SHARED_LOCKS_REQUIRED(shard) {
-    return FindInAll(hash, key);
+  SlotRef FindLocked([[maybe_unused]] Shard& shard, uint64_t hash,
+                     Key key) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
+    return FindAllGenerations(hash, key);
   }
 
   // The simple cases, in which a key is looked for before its shard is locked:
@@ -238,84 +238,84 @@ class GroupTable {
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryPut(Key key, const void* value,
                                            Allowed allowed) {
     const uint64_t hash = Hash(key);
-    Place place;
-    if (!Guess(hash, key, place) ||
-        !place.group->template TryBegin<typename P::BitLock>(place.view))
+    SlotRef ref;
+    if (!FindOptimistic(hash, key, ref) ||
+        !ref.group->template TryBeginWrite<typename P::BitLock>(ref.snapshot))
         [[unlikely]] {
       return false;
     }
-    if (HasGrown() || !allowed(static_cast<bool>(place)) ||
-        (!place && !credits_.Take())) [[unlikely]] {
-      place.group->UnlockUnchanged(place.view);
+    if (HasGrown() || !allowed(static_cast<bool>(ref)) ||
+        (!ref && !quota_.Acquire())) [[unlikely]] {
+      ref.group->UnlockUnchanged(ref.snapshot);
       return false;
     }
-    const GroupView::Tag tag = GroupView::TagOf(hash);
-    GroupView view = place.view;
-    Add(place, tag, key, value, view);
-    if (place) Drop(place, tag, view);
-    place.group->End(view);
+    const GroupSnapshot::Tag tag = GroupSnapshot::TagOf(hash);
+    GroupSnapshot snapshot = ref.snapshot;
+    Add(ref, tag, key, value, snapshot);
+    if (ref) Drop(ref, tag, snapshot);
+    ref.group->EndWrite(snapshot);
     return true;
   }
 
-  // Erases `key`, after use(place), if it is there; *found says whether it is.
+  // Erases `key`, after use(ref), if it is there; *found says whether it is.
   template <typename Key, typename Use, typename Allowed>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryErase(Key key, bool* found, Use use,
                                              Allowed allowed) {
     const uint64_t hash = Hash(key);
-    Place place;
-    if (!Guess(hash, key, place) ||
-        !place.group->template TryBegin<typename P::BitLock>(place.view))
+    SlotRef ref;
+    if (!FindOptimistic(hash, key, ref) ||
+        !ref.group->template TryBeginWrite<typename P::BitLock>(ref.snapshot))
         [[unlikely]] {
       return false;
     }
-    *found = static_cast<bool>(place);
+    *found = static_cast<bool>(ref);
     const bool done = !HasGrown() && allowed();
     if (!done || !*found) [[unlikely]] {
-      place.group->UnlockUnchanged(place.view);
+      ref.group->UnlockUnchanged(ref.snapshot);
       return done;
     }
-    use(place);
-    GroupView view = place.view;
-    Drop(place, GroupView::TagOf(hash), view);
-    credits_.Give();  // as in EraseLocked()
-    place.group->End(view);
+    use(ref);
+    GroupSnapshot snapshot = ref.snapshot;
+    Drop(ref, GroupSnapshot::TagOf(hash), snapshot);
+    quota_.Release();  // as in EraseLocked()
+    ref.group->EndWrite(snapshot);
     return true;
   }
 
-  // Runs use(place) under the lock of the shard, if `key` is there.
+  // Runs use(ref) under the lock of the shard, if `key` is there.
   template <typename Key, typename Use, typename Allowed>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryUse(Key key, Use use, Allowed allowed) {
     const uint64_t hash = Hash(key);
-    Place place;
-    if (!Guess(hash, key, place) || !place ||
-        !place.group->template TryLock<typename P::BitLock>(place.view))
+    SlotRef ref;
+    if (!FindOptimistic(hash, key, ref) || !ref ||
+        !ref.group->template TryLock<typename P::BitLock>(ref.snapshot))
         [[unlikely]] {
       return false;
     }
     const bool done = !HasGrown() && allowed();
     if (done) [[likely]] {
-      use(place);
+      use(ref);
     }
-    place.group->UnlockUnchanged(place.view);
+    ref.group->UnlockUnchanged(ref.snapshot);
     return done;
   }
 
   // Puts a new element with `value` in the place of the old one.
   template <typename Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE void ReplaceLocked(Shard& shard,
-                                                  const Place& old,
+                                                  const SlotRef& old,
                                                   uint64_t hash, Key key,
                                                   const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     if (old.generation != &Newest()) [[unlikely]] {
       return MoveLocked(shard, hash, key, value);
     }
-    const GroupView::Tag tag = GroupView::TagOf(hash);
-    old.group->Begin(old.view);
-    GroupView view = old.view;
-    Add(old, tag, key, value, view);
-    Drop(old, tag, view);
-    old.group->End(view);
+    const GroupSnapshot::Tag tag = GroupSnapshot::TagOf(hash);
+    old.group->BeginWrite(old.snapshot);
+    GroupSnapshot snapshot = old.snapshot;
+    Add(old, tag, key, value, snapshot);
+    Drop(old, tag, snapshot);
+    old.group->EndWrite(snapshot);
   }
 
   // ReplaceLocked, into a newer generation.
@@ -324,104 +324,104 @@ class GroupTable {
                                           uint64_t hash, Key key,
                                           const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    const Place old = FindInAll(hash, key);
-    const Place target = GroupFor(Newest(), hash);
-    target.group->Begin(target.view);
-    old.group->Begin(old.view);
-    const GroupView::Tag tag = GroupView::TagOf(hash);
-    GroupView target_view = target.view;
-    Add(target, tag, key, value, target_view);
-    GroupView view = old.view;
-    Drop(old, tag, view);
-    target.group->End(target_view);
-    old.group->End(view);
+    const SlotRef old = FindAllGenerations(hash, key);
+    const SlotRef target = GroupFor(Newest(), hash);
+    target.group->BeginWrite(target.snapshot);
+    old.group->BeginWrite(old.snapshot);
+    const GroupSnapshot::Tag tag = GroupSnapshot::TagOf(hash);
+    GroupSnapshot target_snapshot = target.snapshot;
+    Add(target, tag, key, value, target_snapshot);
+    GroupSnapshot snapshot = old.snapshot;
+    Drop(old, tag, snapshot);
+    target.group->EndWrite(target_snapshot);
+    old.group->EndWrite(snapshot);
   }
 
   // Writes `value` over the present one, holding the value's own lock.
   // REQUIRES: values have a lock.
   ABSL_ATTRIBUTE_ALWAYS_INLINE void OverwriteLocked(
-      [[maybe_unused]] Shard& shard, const Place& place, const void* value)
+      [[maybe_unused]] Shard& shard, const SlotRef& ref, const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    place.group->Begin(place.view);
-    value_.CopyInLocked(place.element + value_offset_, value);
-    place.group->End(place.view);
+    ref.group->BeginWrite(ref.snapshot);
+    value_.CopyInLocked(ref.element + value_offset_, value);
+    ref.group->EndWrite(ref.snapshot);
   }
 
-  // Inserts a key that is absent. Returns false if there is no credit: unlock
+  // Inserts a key that is absent. Returns false if there is no permit: unlock
   // the shard, MakeRoom(), and look again.
   template <typename Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool InsertLocked(Shard& shard,
-                                                 const Place& place,
+                                                 const SlotRef& ref,
                                                  uint64_t hash, Key key,
                                                  const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    return InsertMadeLocked(shard, place, hash, key,
+    return InsertMadeLocked(shard, ref, hash, key,
                             [=]()
                                 ABSL_ATTRIBUTE_ALWAYS_INLINE { return value; });
   }
   // The same, with the value at make_value(), which is called if there is a
-  // credit.
+  // permit.
   template <typename Key, typename MakeValue>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool InsertMadeLocked(
-      [[maybe_unused]] Shard& shard, const Place& place, uint64_t hash, Key key,
+      [[maybe_unused]] Shard& shard, const SlotRef& ref, uint64_t hash, Key key,
       MakeValue make_value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    GroupView view = place.view;
-    if (!credits_.Take()) [[unlikely]] {
+    GroupSnapshot snapshot = ref.snapshot;
+    if (!quota_.Acquire()) [[unlikely]] {
       return false;
     }
     const void* const value = make_value();
-    place.group->Begin(view);
-    Add(place, GroupView::TagOf(hash), key, value, view);
-    place.group->End(view);
+    ref.group->BeginWrite(snapshot);
+    Add(ref, GroupSnapshot::TagOf(hash), key, value, snapshot);
+    ref.group->EndWrite(snapshot);
     return true;
   }
 
   ABSL_ATTRIBUTE_ALWAYS_INLINE void EraseLocked([[maybe_unused]] Shard& shard,
-                                                const Place& place,
+                                                const SlotRef& ref,
                                                 uint64_t hash)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    place.group->Begin(place.view);
-    GroupView view = place.view;
-    Drop(place, GroupView::TagOf(hash), view);
-    // After Begin() and Drop(): who takes the credit finds an overflow slot,
-    // and who sees what it was taken for sees this key no more. Before End():
-    // who sees that the key is gone finds room.
-    credits_.Give();
-    place.group->End(view);
+    ref.group->BeginWrite(ref.snapshot);
+    GroupSnapshot snapshot = ref.snapshot;
+    Drop(ref, GroupSnapshot::TagOf(hash), snapshot);
+    // After BeginWrite() and Drop(): who takes the permit finds an overflow
+    // slot, and who sees what it was taken for sees this key no more. Before
+    // EndWrite(): who sees that the key is gone finds room.
+    quota_.Release();
+    ref.group->EndWrite(snapshot);
   }
 
-  // Gathers credits for an insert. Returns false if there is none, and at the
+  // Drains the quota for an insert. Returns false if there is none, and at the
   // same time the key is absent: the table is full.
   template <typename Key>
   ABSL_ATTRIBUTE_NOINLINE bool MakeRoom(uint64_t hash, Key key) {
     bool room = false;
-    GatherCredits([&](uint32_t& credits) { room = credits > 0; });
+    DrainQuota([&](uint32_t& permits) { room = permits > 0; });
     if (room) return true;
     Shard& shard = ShardOf(hash);
     WriterLock lock(shard);
-    return FindLocked(shard, hash, key) || !credits_.Spent();
+    return FindLocked(shard, hash, key) || !quota_.IsExhausted();
   }
 
   // Parts of an element.
 
-  std::byte* KeyOf(const Place& place) const { return place.element; }
-  std::byte* ValueOf(const Place& place) const {
-    return place.element + value_offset_;
+  std::byte* KeyOf(const SlotRef& ref) const { return ref.element; }
+  std::byte* ValueOf(const SlotRef& ref) const {
+    return ref.element + value_offset_;
   }
-  uint64_t HashOf(const Place& place) const {
-    return hash_(place.element, key_size_);
+  uint64_t HashOf(const SlotRef& ref) const {
+    return hash_(ref.element, key_size_);
   }
 
-  void CopyKeyOut(void* key, const Place& place) const {
-    LoadBytes(key, place.element, key_size_);
+  void CopyKeyOut(void* key, const SlotRef& ref) const {
+    LoadBytes(key, ref.element, key_size_);
   }
   ABSL_ATTRIBUTE_ALWAYS_INLINE void CopyValueOut(void* value,
-                                                 const Place& place,
+                                                 const SlotRef& ref,
                                                  bool value_lock) const {
     if (value_lock) {
-      value_.CopyOutLocked(value, place.element + value_offset_);
+      value_.CopyOutLocked(value, ref.element + value_offset_);
     } else {
-      value_.CopyOut(value, place.element + value_offset_);
+      value_.CopyOut(value, ref.element + value_offset_);
     }
   }
 
@@ -442,23 +442,23 @@ class GroupTable {
     bool may = false;
     ForEachGroup(bucket, [&](const Generation& generation, uint32_t group) {
       const Group& looked_at = generation.groups[group];
-      const GroupView view = looked_at.Load();
+      const GroupSnapshot snapshot = looked_at.Load();
       // A tag on its way from one half to the other is seen in neither.
-      may = may || view.has_tags() || view.has_overflow() || view.changing() ||
-            !looked_at.Unchanged(view);
+      may = may || snapshot.has_tags() || snapshot.has_overflow() ||
+            snapshot.changing() || !looked_at.Validate(snapshot);
     });
     // Keys move to newer generations, which are looked at last; but a new one
     // may have come meanwhile.
     return may || &Newest() != newest;
   }
 
-  // Calls visitor(place) for each element of `bucket`.
+  // Calls visitor(ref) for each element of `bucket`.
   template <typename Visitor>
   void VisitLocked([[maybe_unused]] Shard& shard, uint64_t bucket,
                    Visitor visitor) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
     ForEachGroup(bucket, [&](const Generation& generation, uint32_t group) {
-      VisitGroup(generation, group, [&](const Place& place) {
-        if (BucketOf(HashOf(place)) == bucket) visitor(place);
+      VisitGroup(generation, group, [&](const SlotRef& ref) {
+        if (BucketOf(HashOf(ref)) == bucket) visitor(ref);
       });
     });
   }
@@ -466,8 +466,8 @@ class GroupTable {
   void EraseBucketLocked(Shard& shard, uint64_t bucket)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     // One after the other: a chain changes as its elements go.
-    while (const Place place = FirstBehind(shard, bucket, 0, nullptr)) {
-      EraseLocked(shard, place, HashOf(place));
+    while (const SlotRef ref = FirstBehind(shard, bucket, 0, nullptr)) {
+      EraseLocked(shard, ref, HashOf(ref));
     }
   }
 
@@ -478,7 +478,7 @@ class GroupTable {
 
   // Runs `change`, and waits until nobody holds a lock who may have missed it.
   template <typename Change>
-  void Announce(Change change) {
+  void ApplyAndSynchronize(Change change) {
     change();
     WaitForShards();
   }
@@ -491,10 +491,10 @@ class GroupTable {
   // REQUIRES: no larger than what Init() or Grow() made room for.
   bool SetMaxEntries(uint32_t max_entries) {
     bool set = false;
-    GatherCredits([&](uint32_t& credits) {
-      const uint32_t elements = this->max_entries() - credits;
+    DrainQuota([&](uint32_t& permits) {
+      const uint32_t elements = this->max_entries() - permits;
       if (elements > max_entries) return;
-      credits = max_entries - elements;
+      permits = max_entries - elements;
       max_entries_.store(max_entries, std::memory_order_relaxed);
       set = true;
     });
@@ -512,7 +512,8 @@ class GroupTable {
                                    generations_[0].group_count));
   }
 
-  // For SlotAllocator: a free overflow slot's link is the list of free ones.
+  // For BoundedSlotFreelist: a free overflow slot's link is the list of free
+  // ones.
   uint32_t NextFree(uint32_t slot) const { return LoadLink(LinkOf(slot)); }
   void SetNextFree(uint32_t slot, uint32_t next) {
     StoreLink(LinkOf(slot), next);
@@ -522,10 +523,10 @@ class GroupTable {
   static constexpr uint64_t kMaxSlotSize = 120;
 
  private:
-  using OverflowSlots = SlotAllocator<P, GroupTable>;
+  using OverflowSlots = BoundedSlotFreelist<P, GroupTable>;
 
   static constexpr uint32_t kElementsPerGroup = 8;  // when the table is full
-  static constexpr uint32_t kInChain = GroupView::kSlots;
+  static constexpr uint32_t kInChain = GroupSnapshot::kSlots;
   static constexpr uint32_t kHeader = 8;  // of an overflow slot
   static constexpr uint32_t kStepsBetweenChecks = 64;
   static constexpr int kTries = 8;
@@ -542,17 +543,17 @@ class GroupTable {
     const uint64_t per_shard = shards * kElementsPerGroup;
     return (entries + per_shard - 1) / per_shard * shards;
   }
-  // There is an overflow slot for each credit. A writer that needs one more, to
+  // There is an overflow slot for each permit. A writer that needs one more, to
   // replace an element, is at work on a group with 12 elements that need none.
   static constexpr uint64_t OverflowSize(uint64_t slot_size,
                                          uint32_t max_entries) {
-    return Slab<P>::MemoryNeeded(kHeader + slot_size, max_entries);
+    return SegmentedSlots<P>::MemoryNeeded(kHeader + slot_size, max_entries);
   }
   static constexpr uint64_t GenerationSize(uint64_t slot_size,
                                            uint64_t groups) {
-    return Block<P>::PartSize(groups * sizeof(Group)) +
-           Block<P>::PartSize(groups * GroupView::kSlots * slot_size) +
-           Block<P>::PartSize(groups * sizeof(uint32_t));
+    return Arena<P>::AlignedSize(groups * sizeof(Group)) +
+           Arena<P>::AlignedSize(groups * GroupSnapshot::kSlots * slot_size) +
+           Arena<P>::AlignedSize(groups * sizeof(uint32_t));
   }
 
   static uint32_t GroupOf(const Generation& generation, uint64_t hash) {
@@ -563,11 +564,11 @@ class GroupTable {
   }
 
   // Where a key that is not in its group, or not looked for yet, would go.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE static Place GroupFor(
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static SlotRef GroupFor(
       const Generation& generation, uint64_t hash) {
     return GroupNumber(generation, GroupOf(generation, hash));
   }
-  ABSL_ATTRIBUTE_ALWAYS_INLINE static Place GroupNumber(
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static SlotRef GroupNumber(
       const Generation& generation, uint32_t index) {
     Group* const group = &generation.groups[index];
     return {nullptr, 0, index, &generation, group, group->Load()};
@@ -588,7 +589,7 @@ class GroupTable {
   std::byte* ElementOf(const Generation& generation, uint32_t group,
                        uint32_t slot) const {
     return generation.slots +
-           (uint64_t{group} * GroupView::kSlots + slot) * slot_size_;
+           (uint64_t{group} * GroupSnapshot::kSlots + slot) * slot_size_;
   }
 
   const Generation& Newest() const {
@@ -598,15 +599,15 @@ class GroupTable {
   bool HasGrown() const { return &Newest() != generations_; }
 
   // Looks for `key` in a table that has not grown, without a lock: nothing of
-  // it is sure before the group is locked as `place.view` says, and HasGrown()
-  // asked then, as keys that come to a later generation leave it unchanged.
-  // Returns false if it is not so simple.
+  // it is sure before the group is locked as `ref.snapshot` says, and
+  // HasGrown() asked then, as keys that come to a later generation leave it
+  // unchanged. Returns false if it is not so simple.
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool Guess(uint64_t hash, Key key,
-                                          Place& place) const {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool FindOptimistic(uint64_t hash, Key key,
+                                                   SlotRef& ref) const {
     ShardOf(hash).PrefetchForChange();
-    place = GroupFor(generations_[0], hash);
-    return !HasGrown() && MatchQuickly(place, hash, key);
+    ref = GroupFor(generations_[0], hash);
+    return !HasGrown() && MatchFast(ref, hash, key);
   }
 
   // Looks for `key` without a lock, and runs use(element) on it if it is there.
@@ -616,40 +617,41 @@ class GroupTable {
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryFind(uint64_t hash, Key key,
                                             std::byte** element,
                                             Use use) const {
-    Place place = GroupFor(generations_[0], hash);
-    if (place.view.changing()) [[unlikely]] {
+    SlotRef ref = GroupFor(generations_[0], hash);
+    if (ref.snapshot.changing()) [[unlikely]] {
       return false;
     }
-    // Asked after Load(), whose acquire pairs with the End() of a writer that
-    // moved the key away: who misses it here sees the generation it went to.
-    if (HasGrown() || !MatchQuickly(place, hash, key)) [[unlikely]] {
-      return TryFindInAll(hash, key, element, use);
+    // Asked after Load(), whose acquire pairs with the EndWrite() of a writer
+    // that moved the key away: who misses it here sees the generation it went
+    // to.
+    if (HasGrown() || !MatchFast(ref, hash, key)) [[unlikely]] {
+      return TryFindAllGenerations(hash, key, element, use);
     }
-    *element = place.element;
+    *element = ref.element;
     if (*element != nullptr) use(*element);
-    return place.group->Unchanged(place.view);
+    return ref.group->Validate(ref.snapshot);
   }
 
   // A key moves from one generation to a newer one, and both groups change:
   // none of them may have changed by the end.
   template <typename Key, typename Use>
-  ABSL_ATTRIBUTE_NOINLINE bool TryFindInAll(uint64_t hash, Key key,
-                                            std::byte** element,
-                                            Use use) const {
-    Place places[kMaxGenerations];
+  ABSL_ATTRIBUTE_NOINLINE bool TryFindAllGenerations(uint64_t hash, Key key,
+                                                     std::byte** element,
+                                                     Use use) const {
+    SlotRef refs[kMaxGenerations];
     const Generation& newest = Newest();
     const Generation* generation = &newest + 1;
     int seen = 0;
     *element = nullptr;
     while (generation-- != generations_ && *element == nullptr) {
-      Place& place = places[seen++] = GroupFor(*generation, hash);
-      if (place.view.changing()) return false;
-      Match(place, hash, key);
-      *element = place.element;
+      SlotRef& ref = refs[seen++] = GroupFor(*generation, hash);
+      if (ref.snapshot.changing()) return false;
+      Match(ref, hash, key);
+      *element = ref.element;
     }
     if (*element != nullptr) use(*element);
     for (int i = 0; i < seen; ++i) {
-      if (!places[i].group->Unchanged(places[i].view)) return false;
+      if (!refs[i].group->Validate(refs[i].snapshot)) return false;
     }
     // A key may also have moved to a generation that was not there yet.
     return &Newest() == &newest;
@@ -657,8 +659,8 @@ class GroupTable {
 
   // FindAndUse, for all cases.
   template <typename Key, typename Use>
-  ABSL_ATTRIBUTE_NOINLINE std::byte* FindWithCare(uint64_t hash, Key key,
-                                                  Use use) const {
+  ABSL_ATTRIBUTE_NOINLINE std::byte* FindSlow(uint64_t hash, Key key,
+                                              Use use) const {
     const auto use_element = [&](const std::byte* element) {
       use(element + value_offset_);
     };
@@ -670,74 +672,74 @@ class GroupTable {
     }
     Shard& shard = ShardOf(hash);
     ReaderLock lock(shard);
-    const Place place = FindLocked(shard, hash, key);
-    if (!place) return nullptr;
-    use_element(place.element);
-    return place.element + value_offset_;
+    const SlotRef ref = FindLocked(shard, hash, key);
+    if (!ref) return nullptr;
+    use_element(ref.element);
+    return ref.element + value_offset_;
   }
 
   // The key's place in any generation; or else where it would go, in the
   // newest.
   template <typename Key>
-  ABSL_ATTRIBUTE_NOINLINE Place FindInAll(uint64_t hash, Key key) const {
+  ABSL_ATTRIBUTE_NOINLINE SlotRef FindAllGenerations(uint64_t hash,
+                                                     Key key) const {
     const Generation* const newest = &Newest();
     for (const Generation* generation = newest; generation >= generations_;
          --generation) {
-      Place place = GroupFor(*generation, hash);
-      Match(place, hash, key);
-      if (place) return place;
+      SlotRef ref = GroupFor(*generation, hash);
+      Match(ref, hash, key);
+      if (ref) return ref;
     }
     return GroupFor(*newest, hash);
   }
 
-  // Looks for `key` in the group of `place` and in its chain, and sets the
+  // Looks for `key` in the group of `ref` and in its chain, and sets the
   // element and its slot.
   template <typename Key>
-  void Match(Place& place, uint64_t hash, Key key) const {
-    SlotSet slots = place.view.WithTag(GroupView::TagOf(hash));
+  void Match(SlotRef& ref, uint64_t hash, Key key) const {
+    SlotSet slots = ref.snapshot.WithTag(GroupSnapshot::TagOf(hash));
     while (!slots.empty()) {
-      place.slot = slots.Take();
+      ref.slot = slots.Take();
       std::byte* const element =
-          ElementOf(*place.generation, place.index, place.slot);
+          ElementOf(*ref.generation, ref.index, ref.slot);
       if (key.Equals(element)) {
-        place.element = element;
+        ref.element = element;
         return;
       }
     }
-    if (place.view.has_overflow()) {
-      place.slot = kInChain;
-      place.element =
-          MatchChain(*place.generation, place.index, place.view, key);
+    if (ref.snapshot.has_overflow()) {
+      ref.slot = kInChain;
+      ref.element = MatchChain(*ref.generation, ref.index, ref.snapshot, key);
     }
   }
 
   // Match, as far as one slot decides. Returns false if it does not: another
   // key has the same tag, or there is a chain.
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool MatchQuickly(Place& place, uint64_t hash,
-                                                 Key key) const {
-    SlotSet slots = place.view.WithTag(GroupView::TagOf(hash));
-    if (slots.empty()) return !place.view.has_overflow();
-    place.slot = slots.Take();
-    std::byte* const element =
-        ElementOf(*place.generation, place.index, place.slot);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool MatchFast(SlotRef& ref, uint64_t hash,
+                                              Key key) const {
+    SlotSet slots = ref.snapshot.WithTag(GroupSnapshot::TagOf(hash));
+    if (slots.empty()) return !ref.snapshot.has_overflow();
+    ref.slot = slots.Take();
+    std::byte* const element = ElementOf(*ref.generation, ref.index, ref.slot);
     if (!key.Equals(element)) [[unlikely]] {
       return false;
     }
-    place.element = element;
+    ref.element = element;
     return true;
   }
 
   template <typename Key>
   ABSL_ATTRIBUTE_NOINLINE std::byte* MatchChain(const Generation& generation,
-                                                uint32_t group, GroupView view,
+                                                uint32_t group,
+                                                GroupSnapshot snapshot,
                                                 Key key) const {
     uint32_t slot = LoadLink(&generation.chains[group]);
     for (uint32_t steps = 1; slot != 0; ++steps) {
       if (key.Equals(ElementOf(slot))) return ElementOf(slot);
       // A reader may have strayed into another chain.
       if (steps % kStepsBetweenChecks == 0 &&
-          !generation.groups[group].Unchanged(view)) {
+          !generation.groups[group].Validate(snapshot)) {
         break;
       }
       slot = LoadLink(LinkOf(slot));
@@ -745,22 +747,23 @@ class GroupTable {
     return nullptr;
   }
 
-  // Puts the key into an empty slot of its group, which is `view` before and
-  // after, or into its chain.
-  // REQUIRES: the shard is locked, between Begin and End of the group.
+  // Puts the key into an empty slot of its group, which is `snapshot` before
+  // and after, or into its chain. REQUIRES: the shard is locked, between
+  // BeginWrite and EndWrite of the group.
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void Add(const Place& place, GroupView::Tag tag,
-                                        Key key, const void* value,
-                                        GroupView& view) {
-    SlotSet empty = view.Empty();
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Add(const SlotRef& ref,
+                                        GroupSnapshot::Tag tag, Key key,
+                                        const void* value,
+                                        GroupSnapshot& snapshot) {
+    SlotSet empty = snapshot.Empty();
     if (empty.empty()) [[unlikely]] {
-      AddToChain(&place.generation->chains[place.index], key, value);
-      view.set_overflow(true);
+      AddToChain(&ref.generation->chains[ref.index], key, value);
+      snapshot.set_overflow(true);
       return;
     }
     const uint32_t slot = empty.Take();
-    Fill(ElementOf(*place.generation, place.index, slot), key, value);
-    view.Toggle(slot, tag);
+    Fill(ElementOf(*ref.generation, ref.index, slot), key, value);
+    snapshot.Toggle(slot, tag);
   }
 
   template <typename Key>
@@ -772,15 +775,16 @@ class GroupTable {
     StoreLink(chain, slot);
   }
 
-  // Takes an element out of its group, which is `view` before and after, or out
-  // of its chain. REQUIRES: as Add.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void Drop(const Place& place, GroupView::Tag tag,
-                                         GroupView& view) {
-    if (place.slot == kInChain) [[unlikely]] {
-      view.set_overflow(
-          DropFromChain(&place.generation->chains[place.index], place.element));
+  // Takes an element out of its group, which is `snapshot` before and after, or
+  // out of its chain. REQUIRES: as Add.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Drop(const SlotRef& ref,
+                                         GroupSnapshot::Tag tag,
+                                         GroupSnapshot& snapshot) {
+    if (ref.slot == kInChain) [[unlikely]] {
+      snapshot.set_overflow(
+          DropFromChain(&ref.generation->chains[ref.index], ref.element));
     } else {
-      view.Toggle(place.slot, tag);
+      snapshot.Toggle(ref.slot, tag);
     }
   }
 
@@ -820,55 +824,54 @@ class GroupTable {
     }
   }
 
-  // Calls visitor(place) for each element of a group and its chain.
+  // Calls visitor(ref) for each element of a group and its chain.
   // REQUIRES: the shard is locked.
   template <typename Visitor>
   void VisitGroup(const Generation& generation, uint32_t group,
                   Visitor visitor) const {
-    Place place = GroupNumber(generation, group);
-    for (SlotSet slots = place.view.Occupied(); !slots.empty();) {
-      place.slot = slots.Take();
-      place.element = ElementOf(generation, group, place.slot);
-      visitor(place);
+    SlotRef ref = GroupNumber(generation, group);
+    for (SlotSet slots = ref.snapshot.Occupied(); !slots.empty();) {
+      ref.slot = slots.Take();
+      ref.element = ElementOf(generation, group, ref.slot);
+      visitor(ref);
     }
-    if (!place.view.has_overflow()) return;
-    place.slot = kInChain;
+    if (!ref.snapshot.has_overflow()) return;
+    ref.slot = kInChain;
     for (uint32_t slot = LoadLink(&generation.chains[group]); slot != 0;
          slot = LoadLink(LinkOf(slot))) {
-      place.element = ElementOf(slot);
-      visitor(place);
+      ref.element = ElementOf(slot);
+      visitor(ref);
     }
   }
 
   // The element of `bucket` that comes first behind (hash, key), or of all if
   // `key` is null. REQUIRES: the shard is locked.
-  Place FirstBehind(Shard& shard, uint64_t bucket, uint64_t hash,
-                    const void* key) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
-    Place first{};
+  SlotRef FirstBehind(Shard& shard, uint64_t bucket, uint64_t hash,
+                      const void* key) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
+    SlotRef first{};
     uint64_t first_hash = 0;
     const auto before = [&](uint64_t a_hash, const void* a, uint64_t b_hash,
                             const void* b) {
       return a_hash != b_hash ? a_hash < b_hash
                               : std::memcmp(a, b, key_size_) < 0;
     };
-    VisitLocked(shard, bucket, [&](const Place& place) {
-      const uint64_t place_hash = HashOf(place);
-      if (key != nullptr && !before(hash, key, place_hash, place.element)) {
+    VisitLocked(shard, bucket, [&](const SlotRef& ref) {
+      const uint64_t ref_hash = HashOf(ref);
+      if (key != nullptr && !before(hash, key, ref_hash, ref.element)) {
         return;
       }
-      if (!first ||
-          before(place_hash, place.element, first_hash, first.element)) {
-        first = place;
-        first_hash = place_hash;
+      if (!first || before(ref_hash, ref.element, first_hash, first.element)) {
+        first = ref;
+        first_hash = ref_hash;
       }
     });
     return first;
   }
 
-  // See Credits::Gather().
+  // See CachedQuota::Drain().
   template <typename Use>
-  void GatherCredits(Use use) {
-    credits_.Gather([this] { WaitForShards(); }, use);
+  void DrainQuota(Use use) {
+    quota_.Drain([this] { WaitForShards(); }, use);
   }
 
   // Waits until every shard was unlocked once.
@@ -878,7 +881,7 @@ class GroupTable {
     }
   }
 
-  // Adds a generation. Nobody has to wait for that: see Guess(),
+  // Adds a generation. Nobody has to wait for that: see FindOptimistic(),
   // TryFind() and MayHaveElements() for who has not noticed yet. A writer that
   // has not may insert into an older one.
   bool AddGeneration(uint64_t groups) {
@@ -891,10 +894,10 @@ class GroupTable {
     if (added.slots == nullptr) return false;
     std::byte* const group_block =
         added.slots +
-        Block<P>::PartSize(groups * GroupView::kSlots * slot_size_);
+        Arena<P>::AlignedSize(groups * GroupSnapshot::kSlots * slot_size_);
     added.groups = reinterpret_cast<Shard*>(group_block);
     added.chains = reinterpret_cast<uint32_t*>(
-        group_block + Block<P>::PartSize(groups * sizeof(Group)));
+        group_block + Arena<P>::AlignedSize(groups * sizeof(Group)));
     Generation* const slot = &generations_[generation_count_++];
     *slot = added;
     slot->groups_of_shard = groups / generations_[0].group_count;
@@ -913,12 +916,12 @@ class GroupTable {
   int generation_count_ = 0;
 
   typename P::Memory& memory_;
-  Block<P> block_;  // of attached_, credits_ and overflow_
+  Arena<P> arena_;  // of attached_, quota_ and overflow_
   std::byte* attached_ = nullptr;
   const int bucket_bits_;
-  Credits<P> credits_;
+  CachedQuota<P> quota_;
   std::atomic<uint32_t> max_entries_{0};
-  Slab<P> overflow_;
+  SegmentedSlots<P> overflow_;
   OverflowSlots overflow_slots_;
 };
 
@@ -931,9 +934,9 @@ bool GroupTable<P>::NextKey(const void* key, void* next) const {
     ReaderLock lock(shard);
     if (FindLocked(shard, hash, AnyKey(key, key_size_))) {
       bucket = BucketOf(hash);
-      const Place place = FirstBehind(shard, bucket, hash, key);
-      if (place) {
-        if (next != nullptr) CopyKeyOut(next, place);
+      const SlotRef ref = FirstBehind(shard, bucket, hash, key);
+      if (ref) {
+        if (next != nullptr) CopyKeyOut(next, ref);
         return true;
       }
       ++bucket;
@@ -943,9 +946,9 @@ bool GroupTable<P>::NextKey(const void* key, void* next) const {
     if (!MayHaveElements(bucket)) continue;
     Shard& shard = ShardOfBucket(bucket);
     ReaderLock lock(shard);
-    const Place place = FirstBehind(shard, bucket, 0, nullptr);
-    if (place) {
-      if (next != nullptr) CopyKeyOut(next, place);
+    const SlotRef ref = FirstBehind(shard, bucket, 0, nullptr);
+    if (ref) {
+      if (next != nullptr) CopyKeyOut(next, ref);
       return true;
     }
   }

@@ -25,12 +25,12 @@ std::set<uint32_t> Taken(SlotSet slots) {
 uint64_t HashWithTag(uint8_t tag) { return 0xabcdef00 | tag; }
 
 TEST(GroupTest, NoKeyHasTheTagOfAnEmptySlot) {
-  std::set<GroupView::Tag> tags;
+  std::set<GroupSnapshot::Tag> tags;
   for (int byte = 0; byte < 256; ++byte) {
-    tags.insert(GroupView::TagOf(HashWithTag(static_cast<uint8_t>(byte))));
+    tags.insert(GroupSnapshot::TagOf(HashWithTag(static_cast<uint8_t>(byte))));
   }
   EXPECT_EQ(tags.size(), 255u);
-  EXPECT_EQ(tags.count(GroupView::kNoTag), 0u);
+  EXPECT_EQ(tags.count(GroupSnapshot::kNoTag), 0u);
 }
 
 TEST(GroupTest, SlotsAreFoundByTheirTags) {
@@ -39,32 +39,33 @@ TEST(GroupTest, SlotsAreFoundByTheirTags) {
   constexpr std::array<uint8_t, 8> kTags = {1,    2,    3,   0x7f,
                                             0x80, 0x81, 254, 255};
   for (int round = 0; round < 10000; ++round) {
-    std::array<uint8_t, GroupView::kSlots> slots{};
+    std::array<uint8_t, GroupSnapshot::kSlots> slots{};
     // What is in the version must not matter.
-    GroupView view(random() & 0xffffffff, 0);
+    GroupSnapshot snapshot(random() & 0xffffffff, 0);
     for (int step = 0; step < 30; ++step) {
-      const uint32_t slot = random() % GroupView::kSlots;
+      const uint32_t slot = random() % GroupSnapshot::kSlots;
       if (slots[slot] == 0) {
         slots[slot] = kTags[random() % kTags.size()];
-        view.Toggle(slot, GroupView::TagOf(HashWithTag(slots[slot])));
+        snapshot.Toggle(slot, GroupSnapshot::TagOf(HashWithTag(slots[slot])));
       } else {
-        view.Toggle(slot, GroupView::TagOf(HashWithTag(slots[slot])));
+        snapshot.Toggle(slot, GroupSnapshot::TagOf(HashWithTag(slots[slot])));
         slots[slot] = 0;
       }
       std::set<uint32_t> empty, occupied;
-      for (uint32_t i = 0; i < GroupView::kSlots; ++i) {
+      for (uint32_t i = 0; i < GroupSnapshot::kSlots; ++i) {
         (slots[i] == 0 ? empty : occupied).insert(i);
       }
-      ASSERT_EQ(Taken(view.Empty()), empty);
-      ASSERT_EQ(Taken(view.Occupied()), occupied);
-      ASSERT_EQ(view.has_tags(), !occupied.empty());
+      ASSERT_EQ(Taken(snapshot.Empty()), empty);
+      ASSERT_EQ(Taken(snapshot.Occupied()), occupied);
+      ASSERT_EQ(snapshot.has_tags(), !occupied.empty());
       for (const uint8_t tag : kTags) {
         std::set<uint32_t> expected;
-        for (uint32_t i = 0; i < GroupView::kSlots; ++i) {
+        for (uint32_t i = 0; i < GroupSnapshot::kSlots; ++i) {
           if (slots[i] == tag) expected.insert(i);
         }
-        ASSERT_EQ(Taken(view.WithTag(GroupView::TagOf(HashWithTag(tag)))),
-                  expected);
+        ASSERT_EQ(
+            Taken(snapshot.WithTag(GroupSnapshot::TagOf(HashWithTag(tag)))),
+            expected);
       }
     }
   }
@@ -72,64 +73,64 @@ TEST(GroupTest, SlotsAreFoundByTheirTags) {
 
 TEST(GroupTest, AChangeEndsWithAnotherVersionAndKeepsTheTags) {
   Group group;
-  GroupView view = group.Load();
-  for (uint32_t slot = 0; slot < GroupView::kSlots; ++slot) {
-    view = group.Load();
-    EXPECT_TRUE(group.Unchanged(view));
-    group.Begin(view);
+  GroupSnapshot snapshot = group.Load();
+  for (uint32_t slot = 0; slot < GroupSnapshot::kSlots; ++slot) {
+    snapshot = group.Load();
+    EXPECT_TRUE(group.Validate(snapshot));
+    group.BeginWrite(snapshot);
     EXPECT_TRUE(group.Load().changing());
-    EXPECT_FALSE(group.Unchanged(view));
-    GroupView changed = view;
-    changed.Toggle(slot, GroupView::TagOf(HashWithTag(slot + 1)));
-    group.End(changed);
+    EXPECT_FALSE(group.Validate(snapshot));
+    GroupSnapshot changed = snapshot;
+    changed.Toggle(slot, GroupSnapshot::TagOf(HashWithTag(slot + 1)));
+    group.EndWrite(changed);
     EXPECT_FALSE(group.Load().changing());
-    EXPECT_FALSE(group.Unchanged(view));
+    EXPECT_FALSE(group.Validate(snapshot));
   }
   EXPECT_TRUE(group.Load().Empty().empty());
-  for (uint32_t slot = 0; slot < GroupView::kSlots; ++slot) {
-    EXPECT_EQ(
-        Taken(group.Load().WithTag(GroupView::TagOf(HashWithTag(slot + 1)))),
-        std::set<uint32_t>{slot});
+  for (uint32_t slot = 0; slot < GroupSnapshot::kSlots; ++slot) {
+    EXPECT_EQ(Taken(group.Load().WithTag(
+                  GroupSnapshot::TagOf(HashWithTag(slot + 1)))),
+              std::set<uint32_t>{slot});
   }
 }
 
 struct NoWait {
-  void Once() {}
+  void Pause() {}
 };
 using BitLock = BasicBitLock<NoWait>;
 
 TEST(GroupTest, ReadersDoNotMindTheLock) {
   Group group;
-  const GroupView before = group.Load();
+  const GroupSnapshot before = group.Load();
   BitLock::Lock(group.lock_word());
-  const GroupView locked = group.Load();
-  EXPECT_TRUE(group.Unchanged(before));
-  EXPECT_TRUE(group.Unchanged(locked));
+  const GroupSnapshot locked = group.Load();
+  EXPECT_TRUE(group.Validate(before));
+  EXPECT_TRUE(group.Validate(locked));
   BitLock::Unlock(group.lock_word());
-  EXPECT_TRUE(group.Unchanged(before));
-  EXPECT_TRUE(group.Unchanged(locked));
+  EXPECT_TRUE(group.Validate(before));
+  EXPECT_TRUE(group.Validate(locked));
 }
 
 TEST(GroupTest, ALookAllowsTheLockAsLongAsNothingChanged) {
   Group group;
-  const GroupView first = group.Load();
+  const GroupSnapshot first = group.Load();
   ASSERT_TRUE(group.TryLock<BitLock>(first));
   EXPECT_FALSE(group.TryLock<BitLock>(first));
   EXPECT_FALSE(group.TryLock<BitLock>(group.Load()));
-  EXPECT_FALSE(group.TryBegin<BitLock>(first));
+  EXPECT_FALSE(group.TryBeginWrite<BitLock>(first));
   group.UnlockUnchanged(first);
 
-  ASSERT_TRUE(group.TryBegin<BitLock>(first));
+  ASSERT_TRUE(group.TryBeginWrite<BitLock>(first));
   EXPECT_TRUE(group.Load().changing());
-  EXPECT_FALSE(group.Unchanged(first));
-  EXPECT_FALSE(group.Unchanged(group.Load()));
+  EXPECT_FALSE(group.Validate(first));
+  EXPECT_FALSE(group.Validate(group.Load()));
   EXPECT_FALSE(group.TryLock<BitLock>(first));
-  EXPECT_FALSE(group.TryBegin<BitLock>(group.Load()));
-  group.End(first);
+  EXPECT_FALSE(group.TryBeginWrite<BitLock>(group.Load()));
+  group.EndWrite(first);
 
-  EXPECT_FALSE(group.Unchanged(first));
+  EXPECT_FALSE(group.Validate(first));
   EXPECT_FALSE(group.TryLock<BitLock>(first));
-  EXPECT_FALSE(group.TryBegin<BitLock>(first));
+  EXPECT_FALSE(group.TryBeginWrite<BitLock>(first));
   EXPECT_TRUE(group.TryLock<BitLock>(group.Load()));
 }
 

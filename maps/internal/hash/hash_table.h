@@ -6,7 +6,7 @@
 //               memory does not count before it is touched (kLazyMemory).
 //   ChainTable  the small one: one slot for each element.
 //
-// They have the same methods. With(f) calls f(table) with the one at hand.
+// They have the same methods. Visit(f) calls f(table) with the one at hand.
 //
 // Thread-safe.
 
@@ -52,13 +52,13 @@ class HashTable {
                       seed);
   }
   ~HashTable() {
-    With([](auto& table) { std::destroy_at(&table); });
+    Visit([](auto& table) { std::destroy_at(&table); });
   }
   HashTable(const HashTable&) = delete;
   HashTable& operator=(const HashTable&) = delete;
 
   template <typename Visitor>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE decltype(auto) With(Visitor visitor) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE decltype(auto) Visit(Visitor visitor) {
     if constexpr (P::kLazyMemory) {
       if (is_grouped_) [[likely]]
         return visitor(tables_.groups);
@@ -66,8 +66,8 @@ class HashTable {
     return visitor(tables_.chains);
   }
   template <typename Visitor>
-  decltype(auto) With(Visitor visitor) const {
-    return const_cast<HashTable*>(this)->With(
+  decltype(auto) Visit(Visitor visitor) const {
+    return const_cast<HashTable*>(this)->Visit(
         [&](const auto& table) { return visitor(table); });
   }
 

@@ -1,7 +1,7 @@
 // Keys as the tables of hash maps see them: how they are hashed and compared.
 //
 // Keys of 4, 8 and 16 bytes are held in registers and compared in one or two
-// steps; all others go byte by byte. WithKey() chooses once per operation.
+// steps; all others go byte by byte. DispatchKey() chooses once per operation.
 
 #ifndef BPFMAP_MAPS_INTERNAL_HASH_KEY_H_
 #define BPFMAP_MAPS_INTERNAL_HASH_KEY_H_
@@ -84,8 +84,9 @@ class TwoWordKey {
 
 // Calls visitor(key) with the kind of key that suits `size`.
 template <typename Visitor>
-ABSL_ATTRIBUTE_ALWAYS_INLINE inline auto WithKey(const void* key, uint32_t size,
-                                                 Visitor visitor) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline auto DispatchKey(const void* key,
+                                                     uint32_t size,
+                                                     Visitor visitor) {
   // A compiler that knows the caller's key would warn that it is too small for
   // the branches that are for other sizes. This makes it forget.
   asm("" : "+r"(key));

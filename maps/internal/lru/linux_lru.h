@@ -24,7 +24,7 @@
 // common lists; one CPU's; a shard of the table. A node has one owner at any
 // time: the table (and, for its place in the order, the lock of the list that
 // it is on), or the thread that took its element out of the table, or a list of
-// free nodes. A node that was chosen to leave (kLeaving) has two, if another
+// free nodes. A node that was chosen to leave (kEvicting) has two, if another
 // thread deletes or replaces the element before it is evicted: then it stays
 // out of use until both have released it.
 //
@@ -42,7 +42,7 @@
 
 #include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
-#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/lru/lru_list.h"
 #include "bpfmap/maps/internal/lru/lru_lists.h"
 #include "bpfmap/maps/internal/lru/lru_nodes.h"
@@ -77,7 +77,7 @@ class LinuxLru {
         cpus_(static_cast<uint32_t>(PossibleCpus())),
         batch_(std::clamp(table.node_count() / cpus_ / 2, 1U, kMaxBatch)),
         nodes_(memory),
-        block_(memory),
+        arena_(memory),
         common_(nodes_, kMaxBatch) {}
   LinuxLru(const LinuxLru&) = delete;
   LinuxLru& operator=(const LinuxLru&) = delete;
@@ -90,16 +90,16 @@ class LinuxLru {
   // Returns false if there is no memory. REQUIRES: called once.
   bool Init() {
     const uint32_t count = table_.node_count();
-    if (!nodes_.Init(count) || !block_.Allocate(OwnMemory(count, kind_))) {
+    if (!nodes_.Init(count) || !arena_.Allocate(OwnMemory(count, kind_))) {
       return false;
     }
     if (kind_ == Kind::kCommon) {
-      cpu_ = reinterpret_cast<Cpu*>(block_.Carve(cpus_ * sizeof(Cpu)));
+      cpu_ = reinterpret_cast<Cpu*>(arena_.Take(cpus_ * sizeof(Cpu)));
       for (uint32_t i = 0; i < cpus_; ++i) new (&cpu_[i]) Cpu(nodes_, i);
       InitLists(common_, 1, count, kReserve);
       return true;
     }
-    own_ = reinterpret_cast<OwnLists*>(block_.Carve(cpus_ * sizeof(OwnLists)));
+    own_ = reinterpret_cast<OwnLists*>(arena_.Take(cpus_ * sizeof(OwnLists)));
     const uint32_t part = count / cpus_;
     for (uint32_t i = 0; i < cpus_; ++i) {
       OwnLists& own = *new (&own_[i]) OwnLists(nodes_, kOwnBatch);
@@ -109,7 +109,7 @@ class LinuxLru {
   }
 
   // The element of this node is used. Any thread may call it at any time.
-  void Use(uint32_t node) { nodes_.SetUsed(node, true); }
+  void Touch(uint32_t node) { nodes_.SetReferenced(node, true); }
 
   // Takes a node, evicting others if there is none, and calls put(node), which
   // returns an Outcome. Returns false, and calls nothing, if all nodes are in
@@ -151,7 +151,7 @@ class LinuxLru {
   static constexpr uint32_t kOwnBatch = 4;    // nodes, with kPerCpu
   static constexpr uint32_t kOwnReserve = 16;
   static constexpr uint32_t kAhead = 8;  // how far PrepareToEvict() goes before
-  static constexpr uint32_t kMaxNoted = 256;
+  static constexpr uint32_t kMaxDeferredFrees = 256;
   static constexpr uint32_t kPendingCapacity = 512;
   // Free and pending ones of a CPU: a batch, and what it stole; and a batch
   // that is on its way, when there may be no free ones.
@@ -182,11 +182,11 @@ class LinuxLru {
     uint32_t free_count ABSL_GUARDED_BY(lock) = 0;
     // Nodes that have left the table and are still on the common lists. The
     // count is looked at without the lock, to see whether there are any.
-    std::atomic<uint32_t> noted_count{0};
+    std::atomic<uint32_t> deferred_free_count{0};
     LruList<P> pending ABSL_GUARDED_BY(lock);
     uint32_t next_victim ABSL_GUARDED_BY(lock);  // a CPU, see Steal()
     uint32_t free[kMaxPerCpu] ABSL_GUARDED_BY(lock);
-    uint32_t noted[kMaxNoted] ABSL_GUARDED_BY(lock);
+    uint32_t deferred_free[kMaxDeferredFrees] ABSL_GUARDED_BY(lock);
     uint32_t ring[kPendingCapacity] = {};
   };
   static_assert(std::is_trivially_destructible_v<Cpu> &&
@@ -196,18 +196,18 @@ class LinuxLru {
   static uint64_t OwnMemory(uint32_t count, Kind kind) {
     const uint64_t cpus = PossibleCpus();
     if (kind == Kind::kCommon) {
-      return Block<P>::PartSize(cpus * sizeof(Cpu)) +
-             Block<P>::PartSize(LruLists<P>::MemoryNeeded(count, kReserve));
+      return Arena<P>::AlignedSize(cpus * sizeof(Cpu)) +
+             Arena<P>::AlignedSize(LruLists<P>::MemoryNeeded(count, kReserve));
     }
-    return Block<P>::PartSize(cpus * sizeof(OwnLists)) +
-           cpus * Block<P>::PartSize(
+    return Arena<P>::AlignedSize(cpus * sizeof(OwnLists)) +
+           cpus * Arena<P>::AlignedSize(
                       LruLists<P>::MemoryNeeded(count / cpus, kOwnReserve));
   }
 
   void InitLists(OwnLists& own, uint32_t first, uint32_t count,
                  uint32_t reserve) {
     WriterLock lock(own.lock);
-    own.lists.Init(block_.Carve(LruLists<P>::MemoryNeeded(count, reserve)),
+    own.lists.Init(arena_.Take(LruLists<P>::MemoryNeeded(count, reserve)),
                    first, count, reserve);
   }
 
@@ -229,7 +229,7 @@ class LinuxLru {
     const uint32_t node = cpu.free[--cpu.free_count];
     Node& taken = nodes_[node];
     taken.cpu = cpu.number;
-    nodes_.SetUsed(node, false);
+    nodes_.SetReferenced(node, false);
     cpu.pending.Reserve(1);
     cpu.pending.Add(node);
     const Outcome outcome = put(node);
@@ -239,7 +239,7 @@ class LinuxLru {
     } else {
       taken.slot = outcome.slot;
       if (outcome.replaced != 0) {
-        nodes_.SetUsed(node, true);
+        nodes_.SetReferenced(node, true);
         released = TryRelease(cpu, outcome.replaced);
       }
     }
@@ -291,7 +291,7 @@ class LinuxLru {
     uint32_t victim_count = 0;
     {
       WriterLock common_lock(common_.lock);
-      TakeNoted();
+      FreeDeferred();
       WriterLock lock(cpu.lock);
       if (cpu.free_count != 0) return true;
       LruLists<P>& lists = common_.lists;
@@ -307,7 +307,7 @@ class LinuxLru {
       }
       lists.Shrink(batch_ - cpu.free_count, [&](uint32_t node) {
         nodes_.Prefetch(node);
-        nodes_.SetList(node, ListName::kLeaving);
+        nodes_.SetList(node, ListName::kEvicting);
         victims[victim_count++] = node;
       });
       if (victim_count == 0) return cpu.free_count != 0;
@@ -316,7 +316,7 @@ class LinuxLru {
     return true;
   }
 
-  // Evicts the elements of nodes that are kLeaving, and gives the nodes to
+  // Evicts the elements of nodes that are kEvicting, and gives the nodes to
   // `cpu`.
   void EvictAll(Cpu& cpu, uint32_t* victims, uint32_t count) {
     uint32_t evicted = 0;
@@ -341,7 +341,7 @@ class LinuxLru {
   // was faster both come here.
   void ReleaseCommon(uint32_t node)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(common_.lock) {
-    if (nodes_.ListOf(node) == ListName::kLeaving) {
+    if (nodes_.ListOf(node) == ListName::kEvicting) {
       nodes_.SetList(node, ListName::kNone);
     } else {
       common_.lists.Release(node);
@@ -349,17 +349,19 @@ class LinuxLru {
   }
 
   // Takes the nodes that any CPU has noted off the common lists.
-  void TakeNoted() ABSL_EXCLUSIVE_LOCKS_REQUIRED(common_.lock) {
+  void FreeDeferred() ABSL_EXCLUSIVE_LOCKS_REQUIRED(common_.lock) {
     for (uint32_t i = 0; i < cpus_; ++i) {
       Cpu& cpu = cpu_[i];
-      if (cpu.noted_count.load(std::memory_order_relaxed) == 0) continue;
+      if (cpu.deferred_free_count.load(std::memory_order_relaxed) == 0)
+        continue;
       WriterLock lock(cpu.lock);
-      const uint32_t count = cpu.noted_count.load(std::memory_order_relaxed);
+      const uint32_t count =
+          cpu.deferred_free_count.load(std::memory_order_relaxed);
       for (uint32_t j = 0; j < count; ++j) {
-        common_.lists.PrepareToRelease(cpu.noted[j]);
+        common_.lists.PrepareToRelease(cpu.deferred_free[j]);
       }
-      for (uint32_t j = 0; j < count; ++j) ReleaseCommon(cpu.noted[j]);
-      cpu.noted_count.store(0, std::memory_order_relaxed);
+      for (uint32_t j = 0; j < count; ++j) ReleaseCommon(cpu.deferred_free[j]);
+      cpu.deferred_free_count.store(0, std::memory_order_relaxed);
     }
   }
 
@@ -393,7 +395,7 @@ class LinuxLru {
     for (uint32_t p = pending.begin(); p != pending.end();
          p = pending.Behind(p)) {
       const uint32_t node = pending.At(p);
-      if ((used || !nodes_.WasUsed(node)) && Evict(node)) {
+      if ((used || !nodes_.IsReferenced(node)) && Evict(node)) {
         pending.Remove(node);
         return node;
       }
@@ -410,11 +412,12 @@ class LinuxLru {
       ReleasePending(cpu, node);
       return true;
     }
-    const uint32_t count = cpu.noted_count.load(std::memory_order_relaxed);
-    if (count == kMaxNoted) return false;
+    const uint32_t count =
+        cpu.deferred_free_count.load(std::memory_order_relaxed);
+    if (count == kMaxDeferredFrees) return false;
     nodes_.Prefetch(node);
-    cpu.noted[count] = node;
-    cpu.noted_count.store(count + 1, std::memory_order_relaxed);
+    cpu.deferred_free[count] = node;
+    cpu.deferred_free_count.store(count + 1, std::memory_order_relaxed);
     return true;
   }
 
@@ -429,7 +432,7 @@ class LinuxLru {
     }
     // It has been handed over: a node is not pending again before it is free.
     WriterLock lock(common_.lock);
-    TakeNoted();
+    FreeDeferred();
     ReleaseCommon(node);
   }
 
@@ -451,7 +454,7 @@ class LinuxLru {
       if (node == 0) return false;
       Node& taken = nodes_[node];
       taken.cpu = cpu;
-      nodes_.SetUsed(node, false);
+      nodes_.SetReferenced(node, false);
       own.lists.Add(node);
       const Outcome outcome = put(node);
       if (!outcome.used) {
@@ -459,7 +462,7 @@ class LinuxLru {
       } else {
         taken.slot = outcome.slot;
         if (outcome.replaced != 0) {
-          nodes_.SetUsed(node, true);
+          nodes_.SetReferenced(node, true);
           if (nodes_[outcome.replaced].cpu == cpu) {
             ReleaseOwn(own, outcome.replaced);
           } else {
@@ -499,7 +502,7 @@ class LinuxLru {
   const uint32_t cpus_;
   const uint32_t batch_;
   LruNodes<P> nodes_;
-  Block<P> block_;
+  Arena<P> arena_;
   Cpu* cpu_ = nullptr;       // with kCommon: one for each CPU
   OwnLists* own_ = nullptr;  // with kPerCpu: one for each CPU
   OwnLists common_;          // with kCommon

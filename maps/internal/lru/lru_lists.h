@@ -63,8 +63,8 @@ class LruLists {
 
   // Puts a node that is on no list where it belongs now; nothing if it is 0.
   ABSL_ATTRIBUTE_ALWAYS_INLINE void Add(uint32_t node) {
-    if (nodes_.WasUsed(node)) {
-      nodes_.SetUsed(node, false);
+    if (nodes_.IsReferenced(node)) {
+      nodes_.SetReferenced(node, false);
       active_.Add(node);
     } else {
       inactive_.Add(node);
@@ -120,7 +120,7 @@ class LruLists {
       if (position == inactive_.end()) position = inactive_.begin();
       const uint32_t node = inactive_.At(position++);
       left -= node != 0;
-      if (nodes_.WasUsed(node)) [[unlikely]] {  // node 0 never was
+      if (nodes_.IsReferenced(node)) [[unlikely]] {  // node 0 never was
         inactive_.Remove(node);
         Add(node);
       }
@@ -133,7 +133,7 @@ class LruLists {
     uint32_t count = 0;
     for (uint32_t i = 0; i < scans_ && inactive_.size() != 0; ++i) {
       const uint32_t node = inactive_.TakeOldest();
-      if (nodes_.WasUsed(node)) {
+      if (nodes_.IsReferenced(node)) {
         Add(node);
       } else {
         chosen(node);

@@ -12,14 +12,20 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/profiles/profile.h"
 
 namespace bpfmap::internal {
 
-// The list that a node is in, if any. kLeaving: none any more, as its element
+// The list that a node is in, if any. kEvicting: none any more, as its element
 // is about to be evicted.
-enum class ListName : uint8_t { kNone, kPending, kActive, kInactive, kLeaving };
+enum class ListName : uint8_t {
+  kNone,
+  kPending,
+  kActive,
+  kInactive,
+  kEvicting
+};
 
 // A node, to the thread that holds the lock of its list; or that has its
 // element, or its number from a list of free nodes, for itself.
@@ -33,21 +39,22 @@ struct Node {
 template <Profile P>
 class LruNodes {
  public:
-  explicit LruNodes(typename P::Memory& memory) : block_(memory) {}
+  explicit LruNodes(typename P::Memory& memory) : arena_(memory) {}
 
   // Bytes that Init() takes from the memory, for nodes 1 to `count`.
   static constexpr uint64_t MemoryNeeded(uint32_t count) {
     const uint64_t end = uint64_t{count} + 1;
-    return 2 * Block<P>::PartSize(end) + Block<P>::PartSize(end * sizeof(Node));
+    return 2 * Arena<P>::AlignedSize(end) +
+           Arena<P>::AlignedSize(end * sizeof(Node));
   }
 
   // Returns false if there is no memory.
   bool Init(uint32_t count) {
-    if (!block_.Allocate(MemoryNeeded(count))) return false;
+    if (!arena_.Allocate(MemoryNeeded(count))) return false;
     const uint64_t end = uint64_t{count} + 1;
-    used_ = reinterpret_cast<uint8_t*>(block_.Carve(end));
-    lists_ = reinterpret_cast<uint8_t*>(block_.Carve(end));
-    nodes_ = reinterpret_cast<Node*>(block_.Carve(end * sizeof(Node)));
+    referenced_ = reinterpret_cast<uint8_t*>(arena_.Take(end));
+    lists_ = reinterpret_cast<uint8_t*>(arena_.Take(end));
+    nodes_ = reinterpret_cast<Node*>(arena_.Take(end * sizeof(Node)));
     return true;
   }
 
@@ -60,13 +67,13 @@ class LruNodes {
 
   // Whether the element was used since somebody last looked. Anybody may call
   // these at any time: it is a hint.
-  bool WasUsed(uint32_t node) const {
-    return __atomic_load_n(&used_[node], __ATOMIC_RELAXED) != 0;
+  bool IsReferenced(uint32_t node) const {
+    return __atomic_load_n(&referenced_[node], __ATOMIC_RELAXED) != 0;
   }
   // Writes only if that changes something.
-  void SetUsed(uint32_t node, bool used) {
-    if (WasUsed(node) != used) {
-      __atomic_store_n(&used_[node], uint8_t{used}, __ATOMIC_RELAXED);
+  void SetReferenced(uint32_t node, bool used) {
+    if (IsReferenced(node) != used) {
+      __atomic_store_n(&referenced_[node], uint8_t{used}, __ATOMIC_RELAXED);
     }
   }
 
@@ -84,8 +91,8 @@ class LruNodes {
   void Prefetch(uint32_t node) const { __builtin_prefetch(&nodes_[node], 1); }
 
  private:
-  Block<P> block_;
-  uint8_t* used_ = nullptr;
+  Arena<P> arena_;
+  uint8_t* referenced_ = nullptr;
   uint8_t* lists_ = nullptr;
   Node* nodes_ = nullptr;
 };

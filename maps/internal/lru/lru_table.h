@@ -42,13 +42,13 @@
 
 #include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
-#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/bounded_slot_freelist.h"
 #include "bpfmap/maps/internal/hash/group.h"
 #include "bpfmap/maps/internal/hash/group_shard.h"
 #include "bpfmap/maps/internal/hash/hash_function.h"
 #include "bpfmap/maps/internal/hash/key.h"
-#include "bpfmap/maps/internal/slot_allocator.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 
@@ -61,7 +61,7 @@ class LruTable {
 
   // Where an element is. `slot` is a number of its own for each slot, also for
   // those of chains.
-  struct Place {
+  struct SlotRef {
     std::byte* element = nullptr;  // null: nowhere
     uint32_t slot = 0;
     explicit operator bool() const { return element != nullptr; }
@@ -70,11 +70,11 @@ class LruTable {
   // The place of a key that was looked for, and what its group is like: good
   // until that changes. (It is large and lives in registers: pass it by
   // reference to what is inlined, and not at all to what is not.)
-  struct Found {
-    Place place;
+  struct FindResult {
+    SlotRef ref;
     uint32_t group;
-    GroupView view;
-    explicit operator bool() const { return static_cast<bool>(place); }
+    GroupSnapshot snapshot;
+    explicit operator bool() const { return static_cast<bool>(ref); }
   };
 
   LruTable(typename P::Memory& memory, uint32_t key_size, uint64_t value_size,
@@ -87,7 +87,7 @@ class LruTable {
         node_count_(nodes),
         group_count_(GroupsFor(nodes)),
         hash_(seed),
-        block_(memory),
+        arena_(memory),
         overflow_slots_(0) {}
   LruTable(const LruTable&) = delete;
   LruTable& operator=(const LruTable&) = delete;
@@ -98,25 +98,26 @@ class LruTable {
                                          uint32_t nodes) {
     const uint64_t slot_size = SlotSize(key_size, value_size);
     const uint64_t groups = GroupsFor(nodes);
-    return Block<P>::PartSize(groups * sizeof(Shard)) +
-           Block<P>::PartSize(groups * sizeof(uint32_t)) +
-           Block<P>::PartSize(groups * GroupView::kSlots * slot_size) +
-           Block<P>::PartSize(OverflowSlotsFor(nodes) * (kHeader + slot_size));
+    return Arena<P>::AlignedSize(groups * sizeof(Shard)) +
+           Arena<P>::AlignedSize(groups * sizeof(uint32_t)) +
+           Arena<P>::AlignedSize(groups * GroupSnapshot::kSlots * slot_size) +
+           Arena<P>::AlignedSize(OverflowSlotsFor(nodes) *
+                                 (kHeader + slot_size));
   }
 
   // Returns false if there is no memory.
   // REQUIRES: called once, before anything else.
   bool Init() {
-    if (!block_.Allocate(MemoryNeeded(key_size_, value_size_, node_count_))) {
+    if (!arena_.Allocate(MemoryNeeded(key_size_, value_size_, node_count_))) {
       return false;
     }
     groups_ =
-        reinterpret_cast<Shard*>(block_.Carve(group_count_ * sizeof(Shard)));
+        reinterpret_cast<Shard*>(arena_.Take(group_count_ * sizeof(Shard)));
     chains_ = reinterpret_cast<uint32_t*>(
-        block_.Carve(group_count_ * sizeof(uint32_t)));
-    slots_ = block_.Carve(group_count_ * GroupView::kSlots * slot_size_);
+        arena_.Take(group_count_ * sizeof(uint32_t)));
+    slots_ = arena_.Take(group_count_ * GroupSnapshot::kSlots * slot_size_);
     overflow_ =
-        block_.Carve(OverflowSlotsFor(node_count_) * (kHeader + slot_size_));
+        arena_.Take(OverflowSlotsFor(node_count_) * (kHeader + slot_size_));
     return true;
   }
 
@@ -130,8 +131,8 @@ class LruTable {
   std::byte* ValueOf(std::byte* element) const {
     return element + value_offset_;
   }
-  std::byte* KeyOf(Place place) const { return KeyOf(place.element); }
-  uint64_t HashOf(Place place) const { return HashOf(place.element); }
+  std::byte* KeyOf(SlotRef ref) const { return KeyOf(ref.element); }
+  uint64_t HashOf(SlotRef ref) const { return HashOf(ref.element); }
   std::byte* ElementIn(uint32_t slot) const {
     return slot < first_overflow_slot()
                ? slots_ + uint64_t{slot} * slot_size_
@@ -146,19 +147,20 @@ class LruTable {
     const uint64_t hash = Hash(key);
     const uint32_t index = GroupOf(hash);
     const Group& group = groups_[index];
-    const GroupView view = group.Load();
-    SlotSet slots = view.WithTag(GroupView::TagOf(hash));
+    const GroupSnapshot snapshot = group.Load();
+    SlotSet slots = snapshot.WithTag(GroupSnapshot::TagOf(hash));
     if (!slots.empty()) {
       std::byte* const element =
           slots_ +
-          (uint64_t{index} * GroupView::kSlots + slots.Take()) * slot_size_;
-      if (key.Equals(KeyOf(element)) && group.Unchanged(view)) [[likely]] {
+          (uint64_t{index} * GroupSnapshot::kSlots + slots.Take()) * slot_size_;
+      if (key.Equals(KeyOf(element)) && group.Validate(snapshot)) [[likely]] {
         return element;
       }
-    } else if (!view.has_overflow() && group.Unchanged(view)) [[likely]] {
+    } else if (!snapshot.has_overflow() && group.Validate(snapshot))
+        [[likely]] {
       return nullptr;
     }
-    return FindWithCare(hash, key);
+    return FindSlow(hash, key);
   }
 
   // Copies the value of `key`, of `size` bytes, to `value` as one whole with
@@ -183,9 +185,9 @@ class LruTable {
     }
     Shard& shard = ShardOf(hash);
     ReaderLock lock(shard);
-    const Place place = FindLocked(shard, hash, key).place;
-    if (place) copy_out(value, place.element);
-    return static_cast<bool>(place);
+    const SlotRef ref = FindLocked(shard, hash, key).ref;
+    if (ref) copy_out(value, ref.element);
+    return static_cast<bool>(ref);
   }
 
   // Finding and changing under the lock of a shard.
@@ -201,20 +203,20 @@ class LruTable {
     const uint32_t group = GroupOf(hash);
     groups_[group].PrefetchForChange();
     const std::byte* const first =
-        slots_ + uint64_t{group} * GroupView::kSlots * slot_size_;
+        slots_ + uint64_t{group} * GroupSnapshot::kSlots * slot_size_;
     for (uint32_t i = 0; i < 3; ++i) {
       __builtin_prefetch(first + i * P::kCacheLineSize, 1);
     }
   }
 
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE Found FindLocked([[maybe_unused]] Shard& shard,
-                                                uint64_t hash, Key key) const
+  ABSL_ATTRIBUTE_ALWAYS_INLINE FindResult
+  FindLocked([[maybe_unused]] Shard& shard, uint64_t hash, Key key) const
       ABSL_SHARED_LOCKS_REQUIRED(shard) {
     const uint32_t group = GroupOf(hash);
-    Found found = {{}, group, groups_[group].Load()};
-    if (!MatchQuickly(found, hash, key)) [[unlikely]] {
-      found.place = Match(group, found.view, hash, key);
+    FindResult found = {{}, group, groups_[group].Load()};
+    if (!MatchFast(found, hash, key)) [[unlikely]] {
+      found.ref = Match(group, found.snapshot, hash, key);
     }
     return found;
   }
@@ -222,13 +224,14 @@ class LruTable {
   // Locks the shard of `hash`, and looks for `key` before that: mostly it is
   // not changed in between.
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE Found LockAndFind(Shard& shard, uint64_t hash,
-                                                 Key key) const
+  ABSL_ATTRIBUTE_ALWAYS_INLINE FindResult LockAndFind(Shard& shard,
+                                                      uint64_t hash,
+                                                      Key key) const
       ABSL_EXCLUSIVE_LOCK_FUNCTION(shard) {
-    Found found = {{}, GroupOf(hash), shard.Load()};
-    const bool matched = MatchQuickly(found, hash, key);
-    if (!LockAndCompare(shard, found.view) || !matched) [[unlikely]] {
-      return FindWithCareLocked(shard, hash, key);
+    FindResult found = {{}, GroupOf(hash), shard.Load()};
+    const bool matched = MatchFast(found, hash, key);
+    if (!LockAndCompare(shard, found.snapshot) || !matched) [[unlikely]] {
+      return FindLockedSlow(shard, hash, key);
     }
     return found;
   }
@@ -236,13 +239,13 @@ class LruTable {
   // Inserts a key that is absent, for `node`. Returns its slot.
   template <typename Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t
-  InsertLocked([[maybe_unused]] Shard& shard, const Found& found, uint64_t hash,
-               Key key, const void* value, uint32_t node)
+  InsertLocked([[maybe_unused]] Shard& shard, const FindResult& found,
+               uint64_t hash, Key key, const void* value, uint32_t node)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    GroupView view = found.view;
-    groups_[found.group].Begin(view);
-    const uint32_t slot = Add(found.group, view, hash, key, value, node);
-    groups_[found.group].End(view);
+    GroupSnapshot snapshot = found.snapshot;
+    groups_[found.group].BeginWrite(snapshot);
+    const uint32_t slot = Add(found.group, snapshot, hash, key, value, node);
+    groups_[found.group].EndWrite(snapshot);
     return slot;
   }
 
@@ -250,35 +253,35 @@ class LruTable {
   // slot.
   template <typename Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t
-  ReplaceLocked([[maybe_unused]] Shard& shard, const Found& old, uint64_t hash,
-                Key key, const void* value, uint32_t node)
+  ReplaceLocked([[maybe_unused]] Shard& shard, const FindResult& old,
+                uint64_t hash, Key key, const void* value, uint32_t node)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    GroupView view = old.view;
-    groups_[old.group].Begin(view);
-    const uint32_t slot = Add(old.group, view, hash, key, value, node);
-    Drop(old.group, view, old.place.slot, GroupView::TagOf(hash));
-    groups_[old.group].End(view);
+    GroupSnapshot snapshot = old.snapshot;
+    groups_[old.group].BeginWrite(snapshot);
+    const uint32_t slot = Add(old.group, snapshot, hash, key, value, node);
+    Drop(old.group, snapshot, old.ref.slot, GroupSnapshot::TagOf(hash));
+    groups_[old.group].EndWrite(snapshot);
     return slot;
   }
 
   // Runs write(), which changes the value of a present key where it is.
   template <typename Write>
-  void WriteLocked([[maybe_unused]] Shard& shard, const Found& found,
+  void WriteLocked([[maybe_unused]] Shard& shard, const FindResult& found,
                    Write write) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     Group& group = groups_[found.group];
-    group.Begin(found.view);
+    group.BeginWrite(found.snapshot);
     write();
-    group.End(found.view);
+    group.EndWrite(found.snapshot);
   }
 
   ABSL_ATTRIBUTE_ALWAYS_INLINE void EraseLocked([[maybe_unused]] Shard& shard,
-                                                const Found& found,
+                                                const FindResult& found,
                                                 uint64_t hash)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    GroupView view = found.view;
-    groups_[found.group].Begin(view);
-    Drop(found.group, view, found.place.slot, GroupView::TagOf(hash));
-    groups_[found.group].End(view);
+    GroupSnapshot snapshot = found.snapshot;
+    groups_[found.group].BeginWrite(snapshot);
+    Drop(found.group, snapshot, found.ref.slot, GroupSnapshot::TagOf(hash));
+    groups_[found.group].EndWrite(snapshot);
   }
 
   // Takes the element of `node` out of `slot`, after last(element), which runs
@@ -290,25 +293,26 @@ class LruTable {
     if (slot >= first_overflow_slot()) [[unlikely]] {
       return EraseFromChain(slot, node, last);
     }
-    Shard& shard = groups_[slot / GroupView::kSlots];
-    GroupView before = shard.Load();
+    Shard& shard = groups_[slot / GroupSnapshot::kSlots];
+    GroupSnapshot before = shard.Load();
     LockAndCompare(shard, before);
-    WriterLock lock(shard, IsHeld());
-    GroupView view = before;
+    WriterLock lock(shard, AdoptLock());
+    GroupSnapshot snapshot = before;
     std::byte* const element = slots_ + uint64_t{slot} * slot_size_;
-    if (!view.Clear(slot % GroupView::kSlots) || NodeOf(element) != node) {
+    if (!snapshot.Clear(slot % GroupSnapshot::kSlots) ||
+        NodeOf(element) != node) {
       return false;
     }
     last(element);
-    shard.Begin(before);
-    shard.End(view);
+    shard.BeginWrite(before);
+    shard.EndWrite(snapshot);
     return true;
   }
 
   // Says that Erase(slot) will come.
   void PrepareToErase(uint32_t slot) const {
     if (slot < first_overflow_slot()) {
-      groups_[slot / GroupView::kSlots].PrefetchForChange();
+      groups_[slot / GroupSnapshot::kSlots].PrefetchForChange();
       __builtin_prefetch(ElementIn(slot));
     }
   }
@@ -332,18 +336,18 @@ class LruTable {
   // False means that there is nothing in `bucket`, for sure.
   bool MayHaveElements(uint64_t bucket) const {
     const Group& group = groups_[bucket / kBucketsPerGroup];
-    const GroupView view = group.Load();
+    const GroupSnapshot snapshot = group.Load();
     // A tag on its way from one half to the other is seen in neither.
-    return view.has_tags() || view.has_overflow() || view.changing() ||
-           !group.Unchanged(view);
+    return snapshot.has_tags() || snapshot.has_overflow() ||
+           snapshot.changing() || !group.Validate(snapshot);
   }
 
-  // Calls visitor(place) for each element of `bucket`.
+  // Calls visitor(ref) for each element of `bucket`.
   template <typename Visitor>
   void VisitLocked([[maybe_unused]] Shard& shard, uint64_t bucket,
                    Visitor visitor) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
-    VisitGroup(bucket / kBucketsPerGroup, [&](Place place) {
-      if (IsIn(bucket, HashOf(place.element))) visitor(place);
+    VisitGroup(bucket / kBucketsPerGroup, [&](SlotRef ref) {
+      if (IsIn(bucket, HashOf(ref.element))) visitor(ref);
     });
   }
 
@@ -351,8 +355,8 @@ class LruTable {
   // if there is none.
   uint32_t EraseOneLocked(Shard& shard, uint64_t bucket)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    Place one;
-    VisitLocked(shard, bucket, [&](Place place) { one = place; });
+    SlotRef one;
+    VisitLocked(shard, bucket, [&](SlotRef ref) { one = ref; });
     if (!one) return 0;
     const uint32_t node = NodeOf(one.element);
     const uint64_t hash = HashOf(one.element);
@@ -368,14 +372,15 @@ class LruTable {
 
   // Runs `change`, and waits until nobody holds a lock who may have missed it.
   template <typename Change>
-  void Announce(Change change) {
+  void ApplyAndSynchronize(Change change) {
     change();
     for (uint64_t i = 0; i < group_count_; ++i) {
       WriterLock lock(groups_[i]);
     }
   }
 
-  // For SlotAllocator: a free overflow slot's link is the list of free ones.
+  // For BoundedSlotFreelist: a free overflow slot's link is the list of free
+  // ones.
   uint32_t NextFree(uint32_t overflow) const {
     return LoadLink(LinkOf(overflow));
   }
@@ -384,7 +389,7 @@ class LruTable {
   }
 
  private:
-  using OverflowSlots = SlotAllocator<P, LruTable>;
+  using OverflowSlots = BoundedSlotFreelist<P, LruTable>;
 
   static constexpr uint32_t kNodesPerGroup = 6;  // when all have elements
   static constexpr uint32_t kBucketsPerGroup = 8;
@@ -416,8 +421,8 @@ class LruTable {
     return bucket % kBucketsPerGroup == (hash >> 8) % kBucketsPerGroup;
   }
   uint64_t HashOf(std::byte* element) const {
-    return WithKey(KeyOf(element), key_size_,
-                   [&](auto key) { return key.Hash(hash_); });
+    return DispatchKey(KeyOf(element), key_size_,
+                       [&](auto key) { return key.Hash(hash_); });
   }
 
   static uint32_t LoadLink(const uint32_t* link) {
@@ -438,7 +443,7 @@ class LruTable {
   }
   // Overflow slots are numbered from 1 on, behind the others.
   uint32_t first_overflow_slot() const {
-    return static_cast<uint32_t>(group_count_ * GroupView::kSlots);
+    return static_cast<uint32_t>(group_count_ * GroupSnapshot::kSlots);
   }
 
   // Looks for `key` without a lock, and runs use(element) if it is there.
@@ -449,23 +454,22 @@ class LruTable {
                                             Use use) const {
     const uint32_t index = GroupOf(hash);
     const Group& group = groups_[index];
-    const GroupView view = group.Load();
-    if (view.changing()) [[unlikely]] {
+    const GroupSnapshot snapshot = group.Load();
+    if (snapshot.changing()) [[unlikely]] {
       return false;
     }
-    Found found = {{}, index, view};
-    if (!MatchQuickly(found, hash, key)) [[unlikely]] {
-      found.place = Match(index, view, hash, key);
+    FindResult found = {{}, index, snapshot};
+    if (!MatchFast(found, hash, key)) [[unlikely]] {
+      found.ref = Match(index, snapshot, hash, key);
     }
-    *element = found.place.element;
+    *element = found.ref.element;
     if (*element != nullptr) use(*element);
-    return group.Unchanged(view);
+    return group.Validate(snapshot);
   }
 
   // Find, in all cases.
   template <typename Key>
-  ABSL_ATTRIBUTE_NOINLINE std::byte* FindWithCare(uint64_t hash,
-                                                  Key key) const {
+  ABSL_ATTRIBUTE_NOINLINE std::byte* FindSlow(uint64_t hash, Key key) const {
     std::byte* element = nullptr;
     for (int i = 0; i < kTries; ++i) {
       if (TryFind(hash, key, &element, [](const std::byte*) {})) {
@@ -474,44 +478,45 @@ class LruTable {
     }
     Shard& shard = ShardOf(hash);
     ReaderLock lock(shard);
-    return FindLocked(shard, hash, key).place.element;
+    return FindLocked(shard, hash, key).ref.element;
   }
 
   // Looks for `key` in its group, as far as one slot decides. Returns false if
   // it does not: another key has the same tag, or there is a chain.
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool MatchQuickly(Found& found, uint64_t hash,
-                                                 Key key) const {
-    SlotSet slots = found.view.WithTag(GroupView::TagOf(hash));
-    if (slots.empty()) return !found.view.has_overflow();
-    const uint32_t slot = found.group * GroupView::kSlots + slots.Take();
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool MatchFast(FindResult& found, uint64_t hash,
+                                              Key key) const {
+    SlotSet slots = found.snapshot.WithTag(GroupSnapshot::TagOf(hash));
+    if (slots.empty()) return !found.snapshot.has_overflow();
+    const uint32_t slot = found.group * GroupSnapshot::kSlots + slots.Take();
     std::byte* const element = slots_ + uint64_t{slot} * slot_size_;
     if (!key.Equals(KeyOf(element))) [[unlikely]] {
       return false;
     }
-    found.place = {element, slot};
+    found.ref = {element, slot};
     return true;
   }
 
   // The same, in all cases.
   template <typename Key>
-  ABSL_ATTRIBUTE_NOINLINE Place Match(uint32_t group, GroupView view,
-                                      uint64_t hash, Key key) const {
+  ABSL_ATTRIBUTE_NOINLINE SlotRef Match(uint32_t group, GroupSnapshot snapshot,
+                                        uint64_t hash, Key key) const {
     std::byte* const first =
-        slots_ + uint64_t{group} * GroupView::kSlots * slot_size_;
-    for (SlotSet slots = view.WithTag(GroupView::TagOf(hash));
+        slots_ + uint64_t{group} * GroupSnapshot::kSlots * slot_size_;
+    for (SlotSet slots = snapshot.WithTag(GroupSnapshot::TagOf(hash));
          !slots.empty();) {
       const uint32_t slot = slots.Take();
       std::byte* const element = first + slot * slot_size_;
       if (key.Equals(KeyOf(element))) {
-        return {element, group * GroupView::kSlots + slot};
+        return {element, group * GroupSnapshot::kSlots + slot};
       }
     }
-    return view.has_overflow() ? MatchChain(group, view, key) : Place{};
+    return snapshot.has_overflow() ? MatchChain(group, snapshot, key)
+                                   : SlotRef{};
   }
 
   template <typename Key>
-  Place MatchChain(uint32_t group, GroupView view, Key key) const {
+  SlotRef MatchChain(uint32_t group, GroupSnapshot snapshot, Key key) const {
     uint32_t overflow = LoadLink(&chains_[group]);
     for (uint32_t steps = 1; overflow != 0; ++steps) {
       std::byte* const element = OverflowElement(overflow);
@@ -519,7 +524,8 @@ class LruTable {
         return {element, first_overflow_slot() + overflow};
       }
       // A reader may have strayed into another chain.
-      if (steps % kStepsBetweenChecks == 0 && !groups_[group].Unchanged(view)) {
+      if (steps % kStepsBetweenChecks == 0 &&
+          !groups_[group].Validate(snapshot)) {
         break;
       }
       overflow = LoadLink(LinkOf(overflow));
@@ -527,42 +533,45 @@ class LruTable {
     return {};
   }
 
-  // Locks a shard that was loaded as `view`. Returns whether it is the same
-  // still; `view` is what it is now.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE static bool LockAndCompare(Shard& shard,
-                                                          GroupView& view)
+  // Locks a shard that was loaded as `snapshot`. Returns whether it is the same
+  // still; `snapshot` is what it is now.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static bool LockAndCompare(
+      Shard& shard, GroupSnapshot& snapshot)
       ABSL_EXCLUSIVE_LOCK_FUNCTION(shard) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    if (shard.template TryLockAndLoad<typename P::BitLock>(view)) [[likely]] {
+    if (shard.template TryLockAndLoad<typename P::BitLock>(snapshot))
+        [[likely]] {
       return true;
     }
     shard.Lock();
-    view = shard.Load();
+    snapshot = shard.Load();
     return false;
   }
 
   template <typename Key>
-  ABSL_ATTRIBUTE_NOINLINE Found FindWithCareLocked(Shard& shard, uint64_t hash,
-                                                   Key key) const
+  ABSL_ATTRIBUTE_NOINLINE FindResult FindLockedSlow(Shard& shard, uint64_t hash,
+                                                    Key key) const
       ABSL_SHARED_LOCKS_REQUIRED(shard) {
     return FindLocked(shard, hash, key);
   }
 
   // Puts an element into an empty slot of the group, or into its chain, and
-  // sets `view` to what the group is then. Returns the slot.
-  // REQUIRES: the shard is locked, between Begin and End of the group.
+  // sets `snapshot` to what the group is then. Returns the slot.
+  // REQUIRES: the shard is locked, between BeginWrite and EndWrite of the
+  // group.
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t Add(uint32_t group, GroupView& view,
+  ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t Add(uint32_t group,
+                                            GroupSnapshot& snapshot,
                                             uint64_t hash, Key key,
                                             const void* value, uint32_t node) {
-    SlotSet empty = view.Empty();
+    SlotSet empty = snapshot.Empty();
     if (empty.empty()) [[unlikely]] {
-      view.set_overflow(true);
+      snapshot.set_overflow(true);
       return AddToChain(group, key, value, node);
     }
     const uint32_t slot = empty.Take();
-    const uint32_t number = group * GroupView::kSlots + slot;
+    const uint32_t number = group * GroupSnapshot::kSlots + slot;
     Fill(slots_ + uint64_t{number} * slot_size_, key, value, node);
-    view.Toggle(slot, GroupView::TagOf(hash));
+    snapshot.Toggle(slot, GroupSnapshot::TagOf(hash));
     return number;
   }
 
@@ -579,13 +588,14 @@ class LruTable {
   }
 
   // Takes an element out of its group or chain. REQUIRES: as Add.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void Drop(uint32_t group, GroupView& view,
-                                         uint32_t slot, GroupView::Tag tag) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Drop(uint32_t group,
+                                         GroupSnapshot& snapshot, uint32_t slot,
+                                         GroupSnapshot::Tag tag) {
     if (slot >= first_overflow_slot()) [[unlikely]] {
       DropFromChain(group, slot - first_overflow_slot());
-      view.set_overflow(LoadLink(&chains_[group]) != 0);
+      snapshot.set_overflow(LoadLink(&chains_[group]) != 0);
     } else {
-      view.Toggle(slot % GroupView::kSlots, tag);
+      snapshot.Toggle(slot % GroupSnapshot::kSlots, tag);
     }
   }
 
@@ -604,16 +614,16 @@ class LruTable {
     const uint32_t group = LoadLink(GroupFieldOf(slot - first_overflow_slot()));
     Shard& shard = groups_[group];
     WriterLock lock(shard);
-    Place found;
-    VisitGroup(group, [&](Place place) {
-      if (place.slot == slot && NodeOf(place.element) == node) found = place;
+    SlotRef found;
+    VisitGroup(group, [&](SlotRef ref) {
+      if (ref.slot == slot && NodeOf(ref.element) == node) found = ref;
     });
     if (!found) return false;
     last(found.element);
-    GroupView view = groups_[group].Load();
-    groups_[group].Begin(view);
-    Drop(group, view, slot, GroupView::kNoTag);
-    groups_[group].End(view);
+    GroupSnapshot snapshot = groups_[group].Load();
+    groups_[group].BeginWrite(snapshot);
+    Drop(group, snapshot, slot, GroupSnapshot::kNoTag);
+    groups_[group].EndWrite(snapshot);
     return true;
   }
 
@@ -625,20 +635,20 @@ class LruTable {
     StoreBytes(ValueOf(element), value, value_size_);
   }
 
-  // Calls visitor(place) for each element of a group and its chain.
+  // Calls visitor(ref) for each element of a group and its chain.
   // REQUIRES: the shard is locked.
   template <typename Visitor>
   void VisitGroup(uint64_t group, Visitor visitor) const {
-    const GroupView view = groups_[group].Load();
-    for (SlotSet slots = view.Occupied(); !slots.empty();) {
+    const GroupSnapshot snapshot = groups_[group].Load();
+    for (SlotSet slots = snapshot.Occupied(); !slots.empty();) {
       const uint32_t slot =
-          static_cast<uint32_t>(group * GroupView::kSlots + slots.Take());
-      visitor(Place{ElementIn(slot), slot});
+          static_cast<uint32_t>(group * GroupSnapshot::kSlots + slots.Take());
+      visitor(SlotRef{ElementIn(slot), slot});
     }
-    uint32_t overflow = view.has_overflow() ? LoadLink(&chains_[group]) : 0;
+    uint32_t overflow = snapshot.has_overflow() ? LoadLink(&chains_[group]) : 0;
     for (; overflow != 0; overflow = LoadLink(LinkOf(overflow))) {
       visitor(
-          Place{OverflowElement(overflow), first_overflow_slot() + overflow});
+          SlotRef{OverflowElement(overflow), first_overflow_slot() + overflow});
     }
   }
 
@@ -653,8 +663,8 @@ class LruTable {
       return a_hash != b_hash ? a_hash < b_hash
                               : std::memcmp(a, b, key_size_) < 0;
     };
-    VisitGroup(group, [&](Place place) {
-      std::byte* const element = place.element;
+    VisitGroup(group, [&](SlotRef ref) {
+      std::byte* const element = ref.element;
       const uint64_t hash = HashOf(element);
       if (key != nullptr && !before(key_hash, key, hash, KeyOf(element))) {
         return;
@@ -680,7 +690,7 @@ class LruTable {
   std::byte* slots_ = nullptr;
   uint32_t* chains_ = nullptr;  // numbers of overflow slots, 0 for none
   std::byte* overflow_ = nullptr;
-  Block<P> block_;
+  Arena<P> arena_;
   OverflowSlots overflow_slots_;
 };
 

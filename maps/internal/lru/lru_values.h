@@ -16,7 +16,7 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/lru/eviction_callback.h"
 #include "bpfmap/maps/internal/lru/lru_table.h"
 #include "bpfmap/maps/internal/per_cpu_slots.h"
@@ -67,7 +67,7 @@ class LruPerCpuValues {
       : table_(table),
         value_size_(value_size),
         on_eviction_(on_eviction),
-        block_(memory),
+        arena_(memory),
         slots_(value_size, PossibleCpusOf<P>()) {}
 
   static constexpr uint64_t SizeInTable(uint32_t) { return 0; }
@@ -80,10 +80,10 @@ class LruPerCpuValues {
     const uint64_t size = MemoryNeeded(value_size_, table_.node_count());
     const uint64_t copy_size =
         on_eviction_.function == nullptr ? 0 : slots_.user_value_size();
-    if (!block_.Allocate(size + Block<P>::PartSize(copy_size))) return false;
-    slots_.Init(block_.Carve(size), table_.node_count());
+    if (!arena_.Allocate(size + Arena<P>::AlignedSize(copy_size))) return false;
+    slots_.Init(arena_.Take(size), table_.node_count());
     WriterLock lock(evicted_lock_);
-    evicted_ = block_.Carve(copy_size);
+    evicted_ = arena_.Take(copy_size);
     return true;
   }
 
@@ -91,28 +91,28 @@ class LruPerCpuValues {
   int cpus() const { return slots_.cpus(); }
 
   void* SliceOf(const std::byte* element, int cpu) const {
-    return slots_.At(PlaceOf(table_.NodeOf(element)), cpu);
+    return slots_.At(OffsetOf(table_.NodeOf(element)), cpu);
   }
   void CopyOut(void* value, const std::byte* element) const {
-    slots_.CopyAllOut(value, PlaceOf(table_.NodeOf(element)));
+    slots_.CopyAllOut(value, OffsetOf(table_.NodeOf(element)));
   }
 
   // To be called before the first write of a node that had another element: who
   // copies without a lock, and sees that write, must see that the element has
-  // left. The fence pairs with the one in Group::Unchanged().
+  // left. The fence pairs with the one in Group::Validate().
   void BeginElement() { std::atomic_thread_fence(std::memory_order_release); }
 
   // The value of a node: all slices, as user space writes it; or that of one
   // CPU, as a program does. Fill() is for a new element, whose other slices are
   // zero then.
   void WriteAll(uint32_t node, const void* value) {
-    slots_.CopyAllIn(PlaceOf(node), value);
+    slots_.CopyAllIn(OffsetOf(node), value);
   }
   void Write(uint32_t node, int cpu, const void* value) {
-    slots_.Write(PlaceOf(node), cpu, value);
+    slots_.Write(OffsetOf(node), cpu, value);
   }
   void Fill(uint32_t node, int cpu, const void* value) {
-    slots_.Fill(PlaceOf(node), cpu, value);
+    slots_.Fill(OffsetOf(node), cpu, value);
   }
 
   // Shows the value as user space sees it.
@@ -125,14 +125,14 @@ class LruPerCpuValues {
 
  private:
   // Nodes are numbered from 1 on.
-  typename PerCpuSlots<P>::Place PlaceOf(uint32_t node) const {
-    return slots_.PlaceOf(node - 1);
+  typename PerCpuSlots<P>::Offset OffsetOf(uint32_t node) const {
+    return slots_.OffsetOf(node - 1);
   }
 
   LruTable<P>& table_;
   const uint32_t value_size_;
   const EvictionCallback on_eviction_;
-  Block<P> block_;
+  Arena<P> arena_;
   PerCpuSlots<P> slots_;
   typename P::Lock evicted_lock_;
   std::byte* evicted_ ABSL_GUARDED_BY(evicted_lock_) = nullptr;

@@ -12,8 +12,8 @@
 // There is one node more than elements: an update fills a free node before the
 // old one, or the victim, goes.
 //
-// Thread-safety: Use() may be called at any time; the others by the thread that
-// holds lock().
+// Thread-safety: Touch() may be called at any time; the others by the thread
+// that holds lock().
 
 #ifndef BPFMAP_MAPS_INTERNAL_LRU_STRICT_LRU_H_
 #define BPFMAP_MAPS_INTERNAL_LRU_STRICT_LRU_H_
@@ -22,7 +22,7 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "bpfmap/maps/internal/block.h"
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/lru/lru_list.h"
 #include "bpfmap/maps/internal/lru/lru_nodes.h"
 #include "bpfmap/profiles/profile.h"
@@ -36,7 +36,7 @@ class StrictLru {
   // `node_count` is one more than there may be elements. `memory` must outlive
   // it.
   StrictLru(uint32_t node_count, typename P::Memory& memory)
-      : node_count_(node_count), nodes_(memory), block_(memory) {}
+      : node_count_(node_count), nodes_(memory), arena_(memory) {}
   StrictLru(const StrictLru&) = delete;
   StrictLru& operator=(const StrictLru&) = delete;
 
@@ -47,15 +47,15 @@ class StrictLru {
 
   // Returns false if there is no memory. REQUIRES: called once.
   bool Init() {
-    if (!nodes_.Init(node_count_) || !block_.Allocate(OwnMemory(node_count_))) {
+    if (!nodes_.Init(node_count_) || !arena_.Allocate(OwnMemory(node_count_))) {
       return false;
     }
     WriterLock lock(lock_);
     heap_ = reinterpret_cast<Entry*>(
-        block_.Carve(uint64_t{node_count_} * sizeof(Entry)));
+        arena_.Take(uint64_t{node_count_} * sizeof(Entry)));
     stamps_ = reinterpret_cast<uint64_t*>(
-        block_.Carve((uint64_t{node_count_} + 1) * sizeof(uint64_t)));
-    free_.Init(block_.Carve(FreeNodes::MemoryNeeded(node_count_)), 1,
+        arena_.Take((uint64_t{node_count_} + 1) * sizeof(uint64_t)));
+    free_.Init(arena_.Take(FreeNodes::MemoryNeeded(node_count_)), 1,
                node_count_);
     return true;
   }
@@ -64,7 +64,7 @@ class StrictLru {
 
   // The element in `node` is used now. Writes nothing if it was the last one
   // that was used.
-  void Use(uint32_t node) {
+  void Touch(uint32_t node) {
     uint64_t* const stamp = &stamps_[node];
     uint64_t seen = __atomic_load_n(stamp, __ATOMIC_RELAXED);
     if (seen == time_.load(std::memory_order_relaxed)) return;
@@ -87,7 +87,7 @@ class StrictLru {
   uint32_t Take() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
     const uint32_t node = free_.Take();
     const uint64_t now = NextTime();
-    // Relaxed: see Use().
+    // Relaxed: see Touch().
     __atomic_store_n(&stamps_[node], now, __ATOMIC_RELAXED);
     // New in the heap: its stamp is the largest, so its place is the last.
     if (nodes_[node].position == kNeverTaken) {
@@ -146,9 +146,9 @@ class StrictLru {
   static constexpr uint32_t kFree = 2;
 
   static constexpr uint64_t OwnMemory(uint32_t nodes) {
-    return Block<P>::PartSize(uint64_t{nodes} * sizeof(Entry)) +
-           Block<P>::PartSize((uint64_t{nodes} + 1) * sizeof(uint64_t)) +
-           Block<P>::PartSize(FreeNodes::MemoryNeeded(nodes));
+    return Arena<P>::AlignedSize(uint64_t{nodes} * sizeof(Entry)) +
+           Arena<P>::AlignedSize((uint64_t{nodes} + 1) * sizeof(uint64_t)) +
+           Arena<P>::AlignedSize(FreeNodes::MemoryNeeded(nodes));
   }
 
   uint64_t NextTime() {
@@ -172,7 +172,7 @@ class StrictLru {
 
   const uint32_t node_count_;
   LruNodes<P> nodes_;
-  Block<P> block_;
+  Arena<P> arena_;
   uint64_t* stamps_ = nullptr;  // when each node was used, by its number
   mutable typename P::Lock lock_;
   FreeNodes free_ ABSL_GUARDED_BY(lock_);

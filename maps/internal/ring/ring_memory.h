@@ -19,8 +19,8 @@
 #include <cstdint>
 #include <new>
 
+#include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
-#include "bpfmap/maps/internal/block.h"
 #include "bpfmap/profiles/profile.h"
 
 namespace bpfmap::internal {
@@ -56,22 +56,22 @@ using RingPosition = std::size_t;
 template <Profile P>
 class RingMemory {
  public:
-  explicit RingMemory(typename P::Memory& memory) : block_(memory) {}
+  explicit RingMemory(typename P::Memory& memory) : arena_(memory) {}
 
   static constexpr uint64_t MemoryNeeded(uint64_t size) {
-    return 2 * Block<P>::PartSize(sizeof(std::atomic<RingPosition>)) +
-           Block<P>::PartSize(2 * size);
+    return 2 * Arena<P>::AlignedSize(sizeof(std::atomic<RingPosition>)) +
+           Arena<P>::AlignedSize(2 * size);
   }
 
   // Makes a ring of `size` bytes, a power of two. Returns false if there is no
   // memory for it.
   bool Init(uint64_t size) {
-    if (!block_.Allocate(MemoryNeeded(size))) return false;
+    if (!arena_.Allocate(MemoryNeeded(size))) return false;
     consumer_ =
-        new (block_.Carve(sizeof *consumer_)) std::atomic<RingPosition>(0);
+        new (arena_.Take(sizeof *consumer_)) std::atomic<RingPosition>(0);
     producer_ =
-        new (block_.Carve(sizeof *producer_)) std::atomic<RingPosition>(0);
-    data_ = block_.Carve(2 * size);
+        new (arena_.Take(sizeof *producer_)) std::atomic<RingPosition>(0);
+    data_ = arena_.Take(2 * size);
     mask_ = static_cast<RingPosition>(size - 1);
     return true;
   }
@@ -87,7 +87,7 @@ class RingMemory {
 
  private:
   // Constant after Init().
-  Block<P> block_;
+  Arena<P> arena_;
   std::atomic<RingPosition>* consumer_ = nullptr;
   std::atomic<RingPosition>* producer_ = nullptr;
   std::byte* data_ = nullptr;

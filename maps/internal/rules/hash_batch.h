@@ -44,8 +44,8 @@ struct HashBatchElements {
 
   uint32_t key_size;
   std::size_t value_size;
-  CopyValue copy_value;  // (void* value, place): copies the value out
-  Drop drop;             // (place): before the element leaves the table
+  CopyValue copy_value;  // (void* value, ref): copies the value out
+  Drop drop;             // (ref): before the element leaves the table
 };
 
 // Copies the elements of one bucket, from number `done` on, and deletes them if
@@ -66,10 +66,9 @@ Errno CopyHashBucket(Table& table, const UserRights& rights,
   const bool can_copy = batch.keys != nullptr && batch.values != nullptr;
   if (can_copy) {
     uint32_t i = done;
-    table.VisitLocked(shard, bucket, [&](const auto& place) {
-      table.CopyKeyOut(ElementAt(batch.keys, i, elements.key_size), place);
-      elements.copy_value(ElementAt(batch.values, i, elements.value_size),
-                          place);
+    table.VisitLocked(shard, bucket, [&](const auto& ref) {
+      table.CopyKeyOut(ElementAt(batch.keys, i, elements.key_size), ref);
+      elements.copy_value(ElementAt(batch.values, i, elements.value_size), ref);
       ++i;
     });
   }

@@ -1,7 +1,7 @@
 // InnerMaps: what ArrayOfMaps and HashOfMaps know of the maps in them.
 //
 // That is the template, which every inner map must be like; and which maps were
-// in the outer map before: they are kept until ReleaseReplaced(), for a program
+// in the outer map before: they are kept until ReclaimRetired(), for a program
 // may still have the pointer that a lookup gave. (Linux keeps them until all
 // programs that run have ended.)
 //
@@ -20,7 +20,7 @@
 #include "bpfmap/maps/def_check.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/map_def.h"
-#include "bpfmap/maps/open_maps.h"
+#include "bpfmap/maps/map_fd_table.h"
 #include "bpfmap/profiles/cloud.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
@@ -41,8 +41,7 @@ constexpr bool IsMapOfMaps(MapType type) {
 // Thread-safe, but for SetTemplate().
 class InnerMaps {
  public:
-  explicit InnerMaps(const MapDescriptors& descriptors)
-      : descriptors_(descriptors) {}
+  explicit InnerMaps(const FdResolver& descriptors) : fds_(descriptors) {}
   InnerMaps(const InnerMaps&) = delete;
   InnerMaps& operator=(const InnerMaps&) = delete;
 
@@ -51,8 +50,8 @@ class InnerMaps {
   //   EINVAL    a map of maps: there is one level
   //   ENOTSUPP  an array of programs
   DefCheck SetTemplate(uint32_t fd) {
-    NumberedMap found;
-    const Errno error = descriptors_.Find(fd, &found);
+    MapWithId found;
+    const Errno error = fds_.Find(fd, &found);
     if (error != Errno::kOk) return {error, "inner_map_fd must be an open map"};
     const MapDef def = found.map->def();
     if (IsMapOfMaps(def.type)) {
@@ -70,8 +69,8 @@ class InnerMaps {
   //   EINVAL  it is not like the template: its type, sizes, flags (but kRdOnly
   //           and kWrOnly) or lock are others; or max_entries of an array, if
   //           it is not kInnerMap
-  Errno Take(uint32_t fd, NumberedMap* taken) const {
-    const Errno error = descriptors_.Find(fd, taken);
+  Errno Take(uint32_t fd, MapWithId* taken) const {
+    const Errno error = fds_.Find(fd, taken);
     if (error != Errno::kOk) return error;
     return IsLikeTemplate(taken->map->def()) ? Errno::kOk : Errno::kInval;
   }
@@ -82,7 +81,7 @@ class InnerMaps {
     retired_.push_back(std::move(map));
   }
 
-  void ReleaseReplaced() {
+  void ReclaimRetired() {
     std::vector<std::shared_ptr<LocalMap>> released;
     WriterLock lock(lock_);
     released.swap(retired_);
@@ -99,7 +98,7 @@ class InnerMaps {
             def.max_entries == template_.max_entries);
   }
 
-  const MapDescriptors& descriptors_;
+  const FdResolver& fds_;
   MapDef template_;
   Cloud::Lock lock_;
   std::vector<std::shared_ptr<LocalMap>> retired_ ABSL_GUARDED_BY(lock_);

@@ -1,12 +1,12 @@
-// OpenMaps: the numbers that user space has for maps.
+// MapFdTable: the numbers that user space has for maps.
 //
 // A map of maps is given its inner maps by number, as by bpf(2): by a
 // descriptor, which keeps the map alive while it is open. What it shows to user
 // space is another number, the map's id: it is never used again, and the map
 // has it from the first time it is opened until nothing refers to it.
 //
-//   OpenMaps& open_maps = OpenMaps::OfProcess();
-//   const uint32_t fd = open_maps.Open(CreateMap(inner_def).value());
+//   MapFdTable& fd_table = MapFdTable::Global();
+//   const uint32_t fd = fd_table.Open(CreateMap(inner_def).value());
 //   auto outer = CreateMap({.type = MapType::kArrayOfMaps, .key_size = 4,
 //                           .value_size = 4, .max_entries = 8,
 //                           .inner_map_fd = fd});
@@ -14,8 +14,8 @@
 //
 // Thread-safe.
 
-#ifndef BPFMAP_MAPS_OPEN_MAPS_H_
-#define BPFMAP_MAPS_OPEN_MAPS_H_
+#ifndef BPFMAP_MAPS_MAP_FD_TABLE_H_
+#define BPFMAP_MAPS_MAP_FD_TABLE_H_
 
 #include <cstdint>
 #include <map>
@@ -29,31 +29,31 @@
 namespace bpfmap {
 
 // A map and its id.
-struct NumberedMap {
+struct MapWithId {
   std::shared_ptr<LocalMap> map;
   uint32_t id = 0;
 };
 
 // Where a map of maps finds the map of a descriptor that it is given.
-class MapDescriptors {
+class FdResolver {
  public:
   // The map of `fd`, and a reference to it.
   //   EBADF   `fd` is not open
   //   EINVAL  it is open, and is no map
-  virtual Errno Find(uint32_t fd, NumberedMap* found) const = 0;
+  virtual Errno Find(uint32_t fd, MapWithId* found) const = 0;
 
  protected:
-  ~MapDescriptors() = default;
+  ~FdResolver() = default;
 };
 
-class OpenMaps final : public MapDescriptors {
+class MapFdTable final : public FdResolver {
  public:
   // What a process has one of. Maps use it if they are given no other.
-  static OpenMaps& OfProcess();
+  static MapFdTable& Global();
 
-  OpenMaps() = default;
-  OpenMaps(const OpenMaps&) = delete;
-  OpenMaps& operator=(const OpenMaps&) = delete;
+  MapFdTable() = default;
+  MapFdTable(const MapFdTable&) = delete;
+  MapFdTable& operator=(const MapFdTable&) = delete;
 
   // A new descriptor of `map`: the lowest that is free, from 3 on.
   // REQUIRES: `map` is not null, and is always opened here.
@@ -63,7 +63,7 @@ class OpenMaps final : public MapDescriptors {
   Errno Close(uint32_t fd);
 
   // Every descriptor is a map's, so EINVAL never comes.
-  Errno Find(uint32_t fd, NumberedMap* found) const override;
+  Errno Find(uint32_t fd, MapWithId* found) const override;
 
   // The map of `id`, and a reference to it; null if nothing refers to it.
   std::shared_ptr<LocalMap> FindById(uint32_t id) const;
@@ -72,7 +72,7 @@ class OpenMaps final : public MapDescriptors {
   static constexpr uint32_t kFirst = 3;  // the others are never maps
 
   mutable Cloud::Lock lock_;
-  std::map<uint32_t, NumberedMap> by_fd_ ABSL_GUARDED_BY(lock_);
+  std::map<uint32_t, MapWithId> by_fd_ ABSL_GUARDED_BY(lock_);
   // All that have an id, and some that had one.
   std::map<uint32_t, std::weak_ptr<LocalMap>> by_id_ ABSL_GUARDED_BY(lock_);
   uint32_t last_id_ ABSL_GUARDED_BY(lock_) = 0;
@@ -80,4 +80,4 @@ class OpenMaps final : public MapDescriptors {
 
 }  // namespace bpfmap
 
-#endif  // BPFMAP_MAPS_OPEN_MAPS_H_
+#endif  // BPFMAP_MAPS_MAP_FD_TABLE_H_

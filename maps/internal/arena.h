@@ -1,15 +1,14 @@
-// Block: one piece of memory for several parts of a map.
+// Arena: one piece of memory for several parts of a map.
 //
 // A map takes what it needs in one piece, so that it has all of it or, where
 // memory is spent, has taken nothing: a StaticPool cannot take anything back.
 //
-//   Block<P> block(memory);
-//   if (!block.Allocate(Block<P>::PartSize(a) + Block<P>::PartSize(b))) ...
-//   first = block.Carve(a);
-//   second = block.Carve(b);
+//   Arena<P> arena(memory);
+//   if (!arena.Allocate(Arena<P>::AlignedSize(a) + Arena<P>::AlignedSize(b)))
+//   ... first = arena.Take(a); second = arena.Take(b);
 
-#ifndef BPFMAP_MAPS_INTERNAL_BLOCK_H_
-#define BPFMAP_MAPS_INTERNAL_BLOCK_H_
+#ifndef BPFMAP_MAPS_INTERNAL_ARENA_H_
+#define BPFMAP_MAPS_INTERNAL_ARENA_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -20,15 +19,15 @@
 namespace bpfmap::internal {
 
 template <Profile P>
-class Block {
+class Arena {
  public:
-  explicit Block(typename P::Memory& memory) : memory_(memory) {}
-  ~Block() { memory_.Deallocate(start_); }
-  Block(const Block&) = delete;
-  Block& operator=(const Block&) = delete;
+  explicit Arena(typename P::Memory& memory) : memory_(memory) {}
+  ~Arena() { memory_.Deallocate(start_); }
+  Arena(const Arena&) = delete;
+  Arena& operator=(const Arena&) = delete;
 
-  // What a part of `bytes` takes of a block: parts start on cache lines.
-  static constexpr uint64_t PartSize(uint64_t bytes) {
+  // What a part of `bytes` takes of a arena: parts start on cache lines.
+  static constexpr uint64_t AlignedSize(uint64_t bytes) {
     return (bytes + P::kCacheLineSize - 1) & ~uint64_t{P::kCacheLineSize - 1};
   }
 
@@ -43,9 +42,9 @@ class Block {
   }
 
   // The next part. REQUIRES: all parts fit into what was allocated.
-  std::byte* Carve(uint64_t bytes) {
+  std::byte* Take(uint64_t bytes) {
     std::byte* const part = free_;
-    free_ += PartSize(bytes);
+    free_ += AlignedSize(bytes);
     return part;
   }
 
@@ -57,4 +56,4 @@ class Block {
 
 }  // namespace bpfmap::internal
 
-#endif  // BPFMAP_MAPS_INTERNAL_BLOCK_H_
+#endif  // BPFMAP_MAPS_INTERNAL_ARENA_H_

@@ -92,12 +92,12 @@ void* Mmap(void* address, std::size_t length, int protection, int flags, int fd,
 
 // Whether `path` is in the name space of pins.
 bool IsPin(const char* path) {
-  return path != nullptr && PinTable::OfProcess().Covers(path);
+  return path != nullptr && PinTable::Global().Covers(path);
 }
 
 template <typename Buffer>
 bool IsBpfFileSystem(const char* path, Buffer* buffer) {
-  if (!IsPin(path) || !PinTable::OfProcess().IsDirectory(path)) return false;
+  if (!IsPin(path) || !PinTable::Global().IsDirectory(path)) return false;
   std::memset(buffer, 0, sizeof *buffer);
   buffer->f_type = BPF_FS_MAGIC;
   buffer->f_bsize = 4096;
@@ -198,7 +198,7 @@ __attribute__((visibility("default"))) int unlink(const char* path) noexcept {
   static const auto next = bpfmap::Next(&unlink, "unlink");
   if (bpfmap::IsPin(path)) {
     return static_cast<int>(
-        bpfmap::WithErrno(bpfmap::PinTable::OfProcess().Unlink(path)));
+        bpfmap::WithErrno(bpfmap::PinTable::Global().Unlink(path)));
   }
   return next(path);
 }
@@ -208,7 +208,7 @@ __attribute__((visibility("default"))) int mkdir(const char* path,
   static const auto next = bpfmap::Next(&mkdir, "mkdir");
   if (bpfmap::IsPin(path)) {
     return static_cast<int>(
-        bpfmap::WithErrno(bpfmap::PinTable::OfProcess().MakeDirectory(path)));
+        bpfmap::WithErrno(bpfmap::PinTable::Global().MakeDirectory(path)));
   }
   return next(path, mode);
 }
@@ -217,7 +217,7 @@ __attribute__((visibility("default"))) int rmdir(const char* path) noexcept {
   static const auto next = bpfmap::Next(&rmdir, "rmdir");
   if (bpfmap::IsPin(path)) {
     return static_cast<int>(
-        bpfmap::WithErrno(bpfmap::PinTable::OfProcess().RemoveDirectory(path)));
+        bpfmap::WithErrno(bpfmap::PinTable::Global().RemoveDirectory(path)));
   }
   return next(path);
 }

@@ -1,21 +1,21 @@
-// Credits: how many more elements a table may get.
+// CachedQuota: how many more elements a table may get.
 //
-// Each element that is inserted takes a credit, each that goes gives one back,
+// Each element that is inserted takes a permit, each that goes gives one back,
 // so max_entries is exact. They are in one place, the reserve; but a thread
 // that has a number (ThreadNumber() of the profile) may keep some for itself,
 // in its cache, and then touches nothing that other threads touch.
 //
 // A cache has no lock. Its thread touches it while it holds the lock of a
 // shard of the table, and only if it found then that threads may have caches.
-// When the reserve is spent, Gather() says that they may not; waits until every
+// When the reserve is spent, Drain() says that they may not; waits until every
 // shard was unlocked once, so that nobody is left who found otherwise; and
-// empties the caches. Then all credits are in the reserve, until there are
+// empties the caches. Then all permits are in the reserve, until there are
 // plenty again.
 //
 // Thread-safe.
 
-#ifndef BPFMAP_MAPS_INTERNAL_HASH_CREDITS_H_
-#define BPFMAP_MAPS_INTERNAL_HASH_CREDITS_H_
+#ifndef BPFMAP_MAPS_INTERNAL_HASH_CACHED_QUOTA_H_
+#define BPFMAP_MAPS_INTERNAL_HASH_CACHED_QUOTA_H_
 
 #include <algorithm>
 #include <atomic>
@@ -30,18 +30,18 @@
 namespace bpfmap::internal {
 
 template <Profile P>
-class Credits {
+class CachedQuota {
  public:
-  Credits() = default;
-  Credits(const Credits&) = delete;
-  Credits& operator=(const Credits&) = delete;
+  CachedQuota() = default;
+  CachedQuota(const CachedQuota&) = delete;
+  CachedQuota& operator=(const CachedQuota&) = delete;
 
   // Bytes of the block that Init() is given.
   static constexpr uint64_t MemoryNeeded(uint32_t max_entries) {
     return BatchFor(max_entries) == 0 ? 0 : kThreads * sizeof(Cache);
   }
 
-  // `block` is zeroed and must outlive the credits.
+  // `block` is zeroed and must outlive the permits.
   void Init(std::byte* block, uint32_t max_entries) {
     caches_ = reinterpret_cast<Cache*>(block);
     batch_ = BatchFor(max_entries);
@@ -49,38 +49,38 @@ class Credits {
     may_cache_.store(batch_ > 0, std::memory_order_relaxed);
     WriterLock lock(reserve_lock_);
     reserve_ = max_entries;
-    gathered_ = batch_ == 0;
+    drained_ = batch_ == 0;
   }
 
-  // Takes a credit. Returns false if it finds none: others may have some.
+  // Takes a permit. Returns false if it finds none: others may have some.
   // REQUIRES: the thread holds the lock of a shard.
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool Take() {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool Acquire() {
     Cache* const own = OwnCache();
-    if (own != nullptr && own->credits > 0) [[likely]] {
-      --own->credits;
+    if (own != nullptr && own->permits > 0) [[likely]] {
+      --own->permits;
       return true;
     }
-    return TakeFromReserve(own);
+    return AcquireFromReserve(own);
   }
 
-  // Gives one back. REQUIRES: as Take().
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void Give() {
+  // Gives one back. REQUIRES: as Acquire().
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Release() {
     Cache* const own = OwnCache();
-    if (own != nullptr && own->credits < 2 * batch_) [[likely]] {
-      ++own->credits;
+    if (own != nullptr && own->permits < 2 * batch_) [[likely]] {
+      ++own->permits;
       return;
     }
-    GiveToReserve(own);
+    ReleaseToReserve(own);
   }
 
-  // Brings all credits to the reserve and calls use(reserve). What that leaves
+  // Brings all permits to the reserve and calls use(reserve). What that leaves
   // is what there is then. `wait_for_shards()` waits until every shard was
   // unlocked once. REQUIRES: the thread holds no lock of a shard.
   template <typename WaitForShards, typename Use>
-  void Gather(WaitForShards wait_for_shards, Use use) {
-    WriterLock one_at_a_time(gather_lock_);
+  void Drain(WaitForShards wait_for_shards, Use use) {
+    WriterLock one_at_a_time(drain_lock_);
     reserve_lock_.Lock();
-    if (!gathered_) {
+    if (!drained_) {
       // Relaxed: who locks a shard after wait_for_shards() did sees it.
       may_cache_.store(false, std::memory_order_relaxed);
       reserve_lock_.Unlock();
@@ -92,15 +92,15 @@ class Credits {
     reserve_lock_.Unlock();
   }
 
-  // Whether there is no credit anywhere.
-  bool Spent() {
+  // Whether there is no permit anywhere.
+  bool IsExhausted() {
     WriterLock lock(reserve_lock_);
-    return gathered_ && reserve_ == 0;
+    return drained_ && reserve_ == 0;
   }
 
  private:
   struct alignas(P::kCacheLineSize) Cache {
-    uint32_t credits;
+    uint32_t permits;
   };
 
   static constexpr uint32_t kThreads = ThreadNumbersOf<P>();
@@ -113,15 +113,16 @@ class Credits {
 
   void EmptyCaches() ABSL_EXCLUSIVE_LOCKS_REQUIRED(reserve_lock_) {
     for (uint32_t i = 0; i < kThreads; ++i) {
-      reserve_ += caches_[i].credits;
-      caches_[i].credits = 0;
+      reserve_ += caches_[i].permits;
+      caches_[i].permits = 0;
     }
-    gathered_ = true;
+    drained_ = true;
   }
 
   // Null if the thread must not have one.
   ABSL_ATTRIBUTE_ALWAYS_INLINE Cache* OwnCache() const {
-    // Acquire pairs with the release in GiveToReserve(): the cache was emptied.
+    // Acquire pairs with the release in ReleaseToReserve(): the cache was
+    // emptied.
     if (!may_cache_.load(std::memory_order_acquire)) return nullptr;
     if constexpr (kThreads == 0) {
       return nullptr;
@@ -131,26 +132,26 @@ class Credits {
     }
   }
 
-  ABSL_ATTRIBUTE_NOINLINE bool TakeFromReserve(Cache* own) {
+  ABSL_ATTRIBUTE_NOINLINE bool AcquireFromReserve(Cache* own) {
     WriterLock lock(reserve_lock_);
     if (reserve_ == 0) return false;
     --reserve_;
     if (own != nullptr) {
-      own->credits = std::min(reserve_, batch_);
-      reserve_ -= own->credits;
+      own->permits = std::min(reserve_, batch_);
+      reserve_ -= own->permits;
     }
     return true;
   }
 
-  ABSL_ATTRIBUTE_NOINLINE void GiveToReserve(Cache* own) {
+  ABSL_ATTRIBUTE_NOINLINE void ReleaseToReserve(Cache* own) {
     WriterLock lock(reserve_lock_);
     ++reserve_;
     if (own != nullptr) {
-      own->credits -= batch_;
+      own->permits -= batch_;
       reserve_ += batch_;
     }
-    if (gathered_ && batch_ > 0 && reserve_ > plenty_) {
-      gathered_ = false;
+    if (drained_ && batch_ > 0 && reserve_ > plenty_) {
+      drained_ = false;
       may_cache_.store(true, std::memory_order_release);
     }
   }
@@ -161,15 +162,15 @@ class Credits {
   uint32_t plenty_ = 0;
   std::atomic<bool> may_cache_{false};
 
-  typename P::Mutex gather_lock_;  // taken before that of a shard
+  typename P::Mutex drain_lock_;  // taken before that of a shard
   // On a line of its own: the members above are read all the time. Taken after
   // the lock of a shard.
   alignas(P::kCacheLineSize) typename P::Mutex reserve_lock_;
   uint32_t reserve_ ABSL_GUARDED_BY(reserve_lock_) = 0;
   // Whether the caches are empty and stay so.
-  bool gathered_ ABSL_GUARDED_BY(reserve_lock_) = true;
+  bool drained_ ABSL_GUARDED_BY(reserve_lock_) = true;
 };
 
 }  // namespace bpfmap::internal
 
-#endif  // BPFMAP_MAPS_INTERNAL_HASH_CREDITS_H_
+#endif  // BPFMAP_MAPS_INTERNAL_HASH_CACHED_QUOTA_H_

@@ -1,4 +1,4 @@
-// Slab: numbered slots of one size that never move.
+// SegmentedSlots: numbered slots of one size that never move.
 //
 // The slots of a slab lie in one block, which its owner gives it. A slab that
 // grows adds blocks, each at least as large as everything before it, so there
@@ -6,8 +6,8 @@
 //
 // Thread-safe: At() may run while Grow() does, for slots that it knows of.
 
-#ifndef BPFMAP_MAPS_INTERNAL_SLAB_H_
-#define BPFMAP_MAPS_INTERNAL_SLAB_H_
+#ifndef BPFMAP_MAPS_INTERNAL_SEGMENTED_SLOTS_H_
+#define BPFMAP_MAPS_INTERNAL_SEGMENTED_SLOTS_H_
 
 #include <algorithm>
 #include <atomic>
@@ -20,34 +20,35 @@
 
 namespace bpfmap::internal {
 
-// Blocks of a slab behind its first one. Empty where slabs do not grow.
+// Segments of a SegmentedSlots after its first one. Empty where they do not
+// grow.
 template <bool kResizable>
-struct LaterBlocks {};
+struct LaterSegments {};
 
 template <>
-struct LaterBlocks<true> {
-  struct Block {
+struct LaterSegments<true> {
+  struct Segment {
     uint64_t first_slot;
     std::byte* memory;
   };
-  Block blocks[32];
-  // Release when a block is added pairs with the acquire in At().
+  Segment segments[32];
+  // Release when a segment is added pairs with the acquire in At().
   std::atomic<int> count{0};
 };
 
 template <Profile P>
-class Slab {
+class SegmentedSlots {
  public:
-  explicit Slab(typename P::Memory& memory) : memory_(memory) {}
-  ~Slab() {
+  explicit SegmentedSlots(typename P::Memory& memory) : memory_(memory) {}
+  ~SegmentedSlots() {
     if constexpr (P::kResizable) {
       for (int i = 0; i < later_.count.load(std::memory_order_relaxed); ++i) {
-        memory_.Deallocate(later_.blocks[i].memory);
+        memory_.Deallocate(later_.segments[i].memory);
       }
     }
   }
-  Slab(const Slab&) = delete;
-  Slab& operator=(const Slab&) = delete;
+  SegmentedSlots(const SegmentedSlots&) = delete;
+  SegmentedSlots& operator=(const SegmentedSlots&) = delete;
 
   // Bytes of the block that Init() is given.
   static constexpr uint64_t MemoryNeeded(uint64_t slot_size, uint64_t slots) {
@@ -59,8 +60,8 @@ class Slab {
   // which must outlive the slab.
   void Init(std::byte* block, uint64_t slot_size, uint64_t slots) {
     slot_size_ = slot_size;
-    first_block_ = block;
-    first_block_slots_ = capacity_ = slots;
+    first_segment_ = block;
+    first_segment_slots_ = capacity_ = slots;
   }
 
   // Makes room for `slots` slots in all; never for fewer than there are.
@@ -69,48 +70,50 @@ class Slab {
   bool Grow(uint64_t slots) requires P::kResizable {
     if (slots <= capacity_) return true;
     const int count = later_.count.load(std::memory_order_relaxed);
-    // Address space is cheap and a look through many blocks is not: double.
+    // Address space is cheap and a look through many segments is not: double.
     const uint64_t added = std::max(slots - capacity_, capacity_);
     const uint64_t bytes = MemoryNeeded(slot_size_, added);
     if (bytes > std::numeric_limits<std::size_t>::max()) return false;
     std::byte* const memory = static_cast<std::byte*>(
         memory_.Allocate(static_cast<std::size_t>(bytes), P::kCacheLineSize));
     if (memory == nullptr) return false;
-    later_.blocks[count] = {capacity_, memory};
+    later_.segments[count] = {capacity_, memory};
     later_.count.store(count + 1, std::memory_order_release);
     capacity_ += added;
     return true;
   }
 
   // Whether At() is quick.
-  bool IsInFirstBlock(uint64_t slot) const { return slot < first_block_slots_; }
+  bool IsInFirstSegment(uint64_t slot) const {
+    return slot < first_segment_slots_;
+  }
 
   ABSL_ATTRIBUTE_ALWAYS_INLINE std::byte* At(uint64_t slot) const {
     if constexpr (P::kResizable) {
-      if (!IsInFirstBlock(slot)) [[unlikely]] {
+      if (!IsInFirstSegment(slot)) [[unlikely]] {
         return AtLater(slot);
       }
     }
-    return first_block_ + slot * slot_size_;
+    return first_segment_ + slot * slot_size_;
   }
 
  private:
   ABSL_ATTRIBUTE_NOINLINE std::byte* AtLater(uint64_t slot) const {
-    // Acquire pairs with the release in Grow(). Larger blocks come last.
+    // Acquire pairs with the release in Grow(). Larger segments come last.
     int i = later_.count.load(std::memory_order_acquire) - 1;
-    while (later_.blocks[i].first_slot > slot) --i;
-    return later_.blocks[i].memory +
-           (slot - later_.blocks[i].first_slot) * slot_size_;
+    while (later_.segments[i].first_slot > slot) --i;
+    return later_.segments[i].memory +
+           (slot - later_.segments[i].first_slot) * slot_size_;
   }
 
   typename P::Memory& memory_;
-  std::byte* first_block_ = nullptr;
-  uint64_t first_block_slots_ = 0;
+  std::byte* first_segment_ = nullptr;
+  uint64_t first_segment_slots_ = 0;
   uint64_t slot_size_ = 0;
   uint64_t capacity_ = 0;  // only Init and Grow look at it
-  [[no_unique_address]] LaterBlocks<P::kResizable> later_;
+  [[no_unique_address]] LaterSegments<P::kResizable> later_;
 };
 
 }  // namespace bpfmap::internal
 
-#endif  // BPFMAP_MAPS_INTERNAL_SLAB_H_
+#endif  // BPFMAP_MAPS_INTERNAL_SEGMENTED_SLOTS_H_

@@ -25,10 +25,10 @@
 #include "bpfmap/maps/internal/rules/inner_maps.h"
 #include "bpfmap/maps/map_def.h"
 #include "gtest/gtest.h"
-#include "tests/kernel/differential.h"
 #include "tests/support/backend.h"
 #include "tests/support/command_flags.h"
 #include "tests/support/descriptor.h"
+#include "tests/kernel/differential.h"
 #include "tests/support/kernel_program.h"
 #include "tests/support/kernel_support.h"
 #include "tests/support/print_errno.h"
@@ -61,9 +61,9 @@ class Handles {
 };
 
 // A map with numbers in the place of handles and ids.
-class NumberedMap final : public BpfMap {
+class TranslatingMap final : public BpfMap {
  public:
-  NumberedMap(TestMap map, const Handles& handles)
+  TranslatingMap(TestMap map, const Handles& handles)
       : map_(std::move(map)), handles_(handles) {}
 
   MapDef def() const override { return map_->def(); }
@@ -154,9 +154,9 @@ class Side {
     TestMap inside;
     const Errno error = backend_.create(def, &inside);
     if (error != Errno::kOk) return error;
-    auto numbered = std::make_shared<NumberedMap>(std::move(inside),
-                                                  of_maps ? maps_ : programs_);
-    NumberedMap* const created = numbered.get();
+    auto numbered = std::make_shared<TranslatingMap>(
+        std::move(inside), of_maps ? maps_ : programs_);
+    TranslatingMap* const created = numbered.get();
     *map = TestMap(std::move(numbered), created, nullptr);
     return Errno::kOk;
   }

@@ -1,4 +1,5 @@
-// SlotPool: slots of one size that are taken and given back, one lock above.
+// SlotFreelist: slots of one size that are taken and given back, one lock
+// above.
 //
 // The slot that was given back last is taken first, as in Linux, and a slot is
 // not touched before it is first taken. The first 4 bytes of a slot are its
@@ -10,27 +11,27 @@
 // Not thread-safe, but for At(): its owner has a lock. Who looks at a slot
 // without it may find it free, and its link led elsewhere.
 
-#ifndef BPFMAP_MAPS_INTERNAL_SLOT_POOL_H_
-#define BPFMAP_MAPS_INTERNAL_SLOT_POOL_H_
+#ifndef BPFMAP_MAPS_INTERNAL_SLOT_FREELIST_H_
+#define BPFMAP_MAPS_INTERNAL_SLOT_FREELIST_H_
 
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 
 #include "bpfmap/maps/internal/atomic_bytes.h"
-#include "bpfmap/maps/internal/slab.h"
+#include "bpfmap/maps/internal/segmented_slots.h"
 #include "bpfmap/profiles/profile.h"
 
 namespace bpfmap::internal {
 
 template <Profile P>
-class SlotPool {
+class SlotFreelist {
  public:
-  explicit SlotPool(typename P::Memory& memory) : slots_(memory) {}
+  explicit SlotFreelist(typename P::Memory& memory) : slots_(memory) {}
 
   // Makes `count` slots of `slot_size` bytes, a multiple of 8, in `block`,
-  // which has Slab<P>::MemoryNeeded(slot_size, count) bytes and outlives the
-  // pool.
+  // which has SegmentedSlots<P>::MemoryNeeded(slot_size, count) bytes and
+  // outlives the pool.
   void Init(std::byte* block, uint64_t slot_size, uint64_t count) {
     slots_.Init(block, slot_size, count);
     capacity_ = count;
@@ -69,7 +70,7 @@ class SlotPool {
   std::byte* At(uint32_t slot) const { return slots_.At(slot - uint64_t{1}); }
 
  private:
-  Slab<P> slots_;
+  SegmentedSlots<P> slots_;
   uint64_t capacity_ = 0;
   uint64_t taken_ = 0;
   uint32_t free_ = 0;        // head of the list
@@ -78,4 +79,4 @@ class SlotPool {
 
 }  // namespace bpfmap::internal
 
-#endif  // BPFMAP_MAPS_INTERNAL_SLOT_POOL_H_
+#endif  // BPFMAP_MAPS_INTERNAL_SLOT_FREELIST_H_

@@ -1,4 +1,4 @@
-// Stripe: the lock of one part of a map, and the version its readers check.
+// SeqLock: the lock of one part of a map, and the version its readers check.
 //
 // Writers hold the lock. Readers usually do not: they note the version, read
 // with atomic accesses (atomic_bytes.h), and look at the version again. If it
@@ -6,20 +6,20 @@
 // whole; otherwise they try again, and after a few tries take the lock as
 // readers. So a reader writes nothing that another core reads.
 //
-//   Stripe& stripe = ...;
-//   bool done = stripe.TryRead([&] { copy with LoadBytes; });   // no lock
+//   SeqLock& seqlock = ...;
+//   bool done = seqlock.TryRead([&] { copy with LoadBytes; });   // no lock
 //   ...
-//   WriterLock lock(stripe);          // locks, and that is all
-//   StripeWrite write(stripe);        // from here on readers are turned away
+//   WriterLock lock(seqlock);          // locks, and that is all
+//   WriteSection write(seqlock);        // from here on readers are turned away
 //   StoreBytes(...);
 //
-// Memory order: StripeWrite makes the version odd before the first store
+// Memory order: WriteSection makes the version odd before the first store
 // (release fence) and even after the last one (release store). A reader whose
 // loads saw one of these stores sees, behind its acquire fence, the odd version
 // too, and is turned away.
 
-#ifndef BPFMAP_MAPS_INTERNAL_STRIPE_H_
-#define BPFMAP_MAPS_INTERNAL_STRIPE_H_
+#ifndef BPFMAP_MAPS_INTERNAL_SEQ_LOCK_H_
+#define BPFMAP_MAPS_INTERNAL_SEQ_LOCK_H_
 
 #include <atomic>
 #include <bit>
@@ -36,11 +36,11 @@
 namespace bpfmap::internal {
 
 template <Profile P>
-class ABSL_LOCKABLE alignas(P::kCacheLineSize) Stripe {
+class ABSL_LOCKABLE alignas(P::kCacheLineSize) SeqLock {
  public:
-  Stripe() = default;
-  Stripe(const Stripe&) = delete;
-  Stripe& operator=(const Stripe&) = delete;
+  SeqLock() = default;
+  SeqLock(const SeqLock&) = delete;
+  SeqLock& operator=(const SeqLock&) = delete;
 
   ABSL_ATTRIBUTE_ALWAYS_INLINE void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
     lock_.Lock();
@@ -58,14 +58,14 @@ class ABSL_LOCKABLE alignas(P::kCacheLineSize) Stripe {
       const uint32_t version = version_.load(std::memory_order_acquire);
       if (version % 2 != 0) continue;
       read(version);
-      if (Unchanged(version)) return true;
+      if (Validate(version)) return true;
     }
     return false;
   }
 
   // Whether no writer was inside since the version was `version`. For reads
   // that could otherwise go round in circles.
-  bool Unchanged(uint32_t version) const {
+  bool Validate(uint32_t version) const {
     // Pairs with the release fence in BeginWrite.
     std::atomic_thread_fence(std::memory_order_acquire);
     return version_.load(std::memory_order_relaxed) == version;
@@ -93,33 +93,34 @@ class ABSL_LOCKABLE alignas(P::kCacheLineSize) Stripe {
   std::atomic<uint32_t> version_{0};  // odd while a writer changes something
 };
 
-// Turns readers of a stripe away while it lives.
+// Turns readers of a seqlock away while it lives.
 template <Profile P>
-class StripeWrite {
+class WriteSection {
  public:
-  explicit StripeWrite(Stripe<P>& stripe) ABSL_EXCLUSIVE_LOCKS_REQUIRED(stripe)
-      : stripe_(stripe) {
-    stripe_.BeginWrite();
+  explicit WriteSection(SeqLock<P>& seq_lock)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock)
+      : seq_lock_(seq_lock) {
+    seq_lock_.BeginWrite();
   }
   // The constructor required the lock, and outlives no guard of it.
-  ~StripeWrite() ABSL_NO_THREAD_SAFETY_ANALYSIS { stripe_.EndWrite(); }
-  StripeWrite(const StripeWrite&) = delete;
-  StripeWrite& operator=(const StripeWrite&) = delete;
+  ~WriteSection() ABSL_NO_THREAD_SAFETY_ANALYSIS { seq_lock_.EndWrite(); }
+  WriteSection(const WriteSection&) = delete;
+  WriteSection& operator=(const WriteSection&) = delete;
 
  private:
-  Stripe<P>& stripe_;
+  SeqLock<P>& seq_lock_;
 };
 
-// The stripes of one map: a power of two of them, at most P::kLockStripes.
-// `S` is Stripe<P>, or derives from it to keep more under the same lock.
-template <Profile P, typename S = Stripe<P>>
-class StripeSet {
+// The seqlocks of one map: a power of two of them, at most P::kLockStripes.
+// `S` is SeqLock<P>, or derives from it to keep more under the same lock.
+template <Profile P, typename S = SeqLock<P>>
+class StripedSeqLocks {
  public:
-  StripeSet() = default;
-  StripeSet(const StripeSet&) = delete;
-  StripeSet& operator=(const StripeSet&) = delete;
+  StripedSeqLocks() = default;
+  StripedSeqLocks(const StripedSeqLocks&) = delete;
+  StripedSeqLocks& operator=(const StripedSeqLocks&) = delete;
 
-  // How many stripes a map of `entries` elements (1 or more) has.
+  // How many seqlocks a map of `entries` elements (1 or more) has.
   static constexpr uint32_t CountFor(uint32_t entries) {
     return entries >= P::kLockStripes ? P::kLockStripes
                                       : std::bit_ceil(entries);
@@ -130,38 +131,38 @@ class StripeSet {
     return CountFor(entries) * sizeof(S);
   }
 
-  // Makes the stripes in `block`, which must outlive them.
+  // Makes the seqlocks in `block`, which must outlive them.
   void Init(std::byte* block, uint32_t entries) {
     const uint32_t count = CountFor(entries);
-    stripes_ = reinterpret_cast<S*>(block);
-    for (uint32_t i = 0; i < count; ++i) new (&stripes_[i]) S();
+    seq_locks_ = reinterpret_cast<S*>(block);
+    for (uint32_t i = 0; i < count; ++i) new (&seq_locks_[i]) S();
     count_ = count;
   }
 
   uint32_t count() const { return count_; }
 
-  // Stripe `i`. REQUIRES: i < count().
-  S& At(uint64_t i) const { return stripes_[i]; }
+  // SeqLock `i`. REQUIRES: i < count().
+  S& At(uint64_t i) const { return seq_locks_[i]; }
 
-  // The stripe of anything numbered `number`.
-  S& Of(uint64_t number) const { return stripes_[number & (count_ - 1)]; }
+  // The seqlock of anything numbered `number`.
+  S& Of(uint64_t number) const { return seq_locks_[number & (count_ - 1)]; }
 
-  // Runs `change` while no other thread holds any stripe's lock. A loop over
+  // Runs `change` while no other thread holds any seqlock's lock. A loop over
   // locks is beyond the thread-safety analysis.
   template <typename Change>
   void WithAllLocked(Change change) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    for (uint32_t i = 0; i < count(); ++i) stripes_[i].Lock();
+    for (uint32_t i = 0; i < count(); ++i) seq_locks_[i].Lock();
     change();
-    for (uint32_t i = count(); i-- > 0;) stripes_[i].Unlock();
+    for (uint32_t i = count(); i-- > 0;) seq_locks_[i].Unlock();
   }
 
   // As WithAllLocked, and turns readers away as well.
   template <typename Change>
   void WithAllWritten(Change change) ABSL_NO_THREAD_SAFETY_ANALYSIS {
     WithAllLocked([&]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      for (uint32_t i = 0; i < count(); ++i) stripes_[i].BeginWrite();
+      for (uint32_t i = 0; i < count(); ++i) seq_locks_[i].BeginWrite();
       change();
-      for (uint32_t i = 0; i < count(); ++i) stripes_[i].EndWrite();
+      for (uint32_t i = 0; i < count(); ++i) seq_locks_[i].EndWrite();
     });
   }
 
@@ -169,10 +170,10 @@ class StripeSet {
   static_assert(std::has_single_bit(P::kLockStripes));
   static_assert(std::is_trivially_destructible_v<S>, "they are only forgotten");
 
-  S* stripes_ = nullptr;
+  S* seq_locks_ = nullptr;
   uint32_t count_ = 0;
 };
 
 }  // namespace bpfmap::internal
 
-#endif  // BPFMAP_MAPS_INTERNAL_STRIPE_H_
+#endif  // BPFMAP_MAPS_INTERNAL_SEQ_LOCK_H_

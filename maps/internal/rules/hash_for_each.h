@@ -1,12 +1,12 @@
-// VisitHashElems: the walk of bpf_for_each_map_elem() through a hash map.
+// ForEachHashElem: the walk of bpf_for_each_map_elem() through a hash map.
 //
 // It goes from bucket to bucket. Elements are called with no lock held, so a
 // callback may do to the map whatever it likes: where an element of the same
 // bucket left meanwhile, its memory may still be shown, as in Linux. Nothing
 // that stays is missed or shown twice.
 
-#ifndef BPFMAP_MAPS_INTERNAL_RULES_HASH_WALK_H_
-#define BPFMAP_MAPS_INTERNAL_RULES_HASH_WALK_H_
+#ifndef BPFMAP_MAPS_INTERNAL_RULES_HASH_FOR_EACH_H_
+#define BPFMAP_MAPS_INTERNAL_RULES_HASH_FOR_EACH_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -18,7 +18,7 @@
 namespace bpfmap {
 
 // Elements of one bucket, those with the smallest hashes, in their order.
-class HashWalkPart {
+class BucketSnapshot {
  public:
   struct Elem {
     uint64_t hash;
@@ -70,28 +70,28 @@ class HashWalkPart {
   uint64_t left_out_ = 0;  // if not: the smallest hash that did not fit
 };
 
-// `value_of(place)` is what a program sees as the value.
+// `value_of(ref)` is what a program sees as the value.
 template <typename Table, typename ValueOf>
-int64_t VisitHashElems(Table& table, ElemVisitor visitor, uint64_t flags,
-                       ValueOf value_of) {
+int64_t ForEachHashElem(Table& table, ElemVisitor visitor, uint64_t flags,
+                        ValueOf value_of) {
   if (flags != 0) return -static_cast<int64_t>(Errno::kInval);
   int64_t calls = 0;
   for (uint64_t bucket = 0; bucket < table.bucket_count(); ++bucket) {
     if (!table.MayHaveElements(bucket)) continue;
     uint64_t first_hash = 0;
     for (bool is_last = false; !is_last;) {
-      HashWalkPart part;
+      BucketSnapshot part;
       {
         auto& shard = table.ShardOfBucket(bucket);
         ReaderLock lock(shard);
-        table.VisitLocked(shard, bucket, [&](const auto& place) {
-          const uint64_t hash = table.HashOf(place);
+        table.VisitLocked(shard, bucket, [&](const auto& ref) {
+          const uint64_t hash = table.HashOf(ref);
           if (hash < first_hash) return;
-          part.Add({hash, table.KeyOf(place), value_of(place)});
+          part.Add({hash, table.KeyOf(ref), value_of(ref)});
         });
       }
       part.Close();
-      for (const HashWalkPart::Elem& elem : part) {
+      for (const BucketSnapshot::Elem& elem : part) {
         ++calls;
         if (visitor(elem.key, elem.value) != 0) return calls;
       }
@@ -104,4 +104,4 @@ int64_t VisitHashElems(Table& table, ElemVisitor visitor, uint64_t flags,
 
 }  // namespace bpfmap
 
-#endif  // BPFMAP_MAPS_INTERNAL_RULES_HASH_WALK_H_
+#endif  // BPFMAP_MAPS_INTERNAL_RULES_HASH_FOR_EACH_H_

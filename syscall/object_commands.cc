@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/syscall/bpf_fd_table.h"
 #include "bpfmap/syscall/commands.h"
-#include "bpfmap/syscall/map_files.h"
 #include "bpfmap/syscall/pins.h"
 #include "bpfmap/syscall/user_memory.h"
 
@@ -147,10 +147,10 @@ long InfoOfBtf(const Attributes& attributes, const Btf& btf) {
 }
 
 long NextId(const Attributes& attributes,
-            uint32_t (MapFiles::*next_id)(uint32_t)) {
-  if (!attributes.IsZeroBehind(kNextIdUsed)) return -EINVAL;
+            uint32_t (BpfFdTable::*next_id)(uint32_t)) {
+  if (!attributes.TailIsZero(kNextIdAttrSize)) return -EINVAL;
   if (attributes->start_id >= kLastId) return -EINVAL;
-  const uint32_t next = (MapFiles::OfProcess().*next_id)(attributes->start_id);
+  const uint32_t next = (BpfFdTable::Global().*next_id)(attributes->start_id);
   if (next == 0) return -ENOENT;
   return attributes.Store(kNextIdAt, next) ? 0 : -EFAULT;
 }
@@ -158,26 +158,26 @@ long NextId(const Attributes& attributes,
 }  // namespace
 
 long ObjectPin(const Attributes& attributes) {
-  if (!attributes.IsZeroBehind(kObjectUsed)) return -EINVAL;
+  if (!attributes.TailIsZero(kObjectAttrSize)) return -EINVAL;
   if ((attributes->file_flags & ~kPathFd) != 0) return -EINVAL;
   if (attributes->file_flags == 0 && attributes.WordAt(kPathFdAt) != 0) {
     return -EINVAL;
   }
   OpenFile file;
-  if (MapFiles::OfProcess().FindMap(attributes->bpf_fd, &file) != 0) {
+  if (BpfFdTable::Global().FindMap(attributes->bpf_fd, &file) != 0) {
     return -EINVAL;
   }
   std::string path;
   const long error = CopyPath(attributes, &path);
   if (error != 0) return error;
-  PinTable& pins = PinTable::OfProcess();
+  PinTable& pins = PinTable::Global();
   if (!pins.Covers(path)) return WhyNotPinned(path);
   return pins.Pin(path, std::move(file.map));
 }
 
 long ObjectGet(const Attributes& attributes) {
   constexpr uint32_t kRights = kRdOnly | kWrOnly;
-  if (!attributes.IsZeroBehind(kObjectUsed)) return -EINVAL;
+  if (!attributes.TailIsZero(kObjectAttrSize)) return -EINVAL;
   const uint32_t flags = attributes->file_flags;
   if (attributes->bpf_fd != 0 || (flags & ~(kRights | kPathFd)) != 0) {
     return -EINVAL;
@@ -189,7 +189,7 @@ long ObjectGet(const Attributes& attributes) {
   std::string path;
   long error = CopyPath(attributes, &path);
   if (error != 0) return error;
-  PinTable& pins = PinTable::OfProcess();
+  PinTable& pins = PinTable::Global();
   if (!pins.Covers(path)) {
     struct stat file;
     return stat(path.c_str(), &file) == 0 ? -EACCES : -errno;
@@ -197,13 +197,13 @@ long ObjectGet(const Attributes& attributes) {
   std::shared_ptr<MapObject> map;
   error = pins.Find(path, &map);
   if (error != 0) return error;
-  return MapFiles::OfProcess().Open(std::move(map), flags & kRights);
+  return BpfFdTable::Global().Open(std::move(map), flags & kRights);
 }
 
 long ObjectInfo(const Attributes& attributes) {
-  if (!attributes.IsZeroBehind(kInfoUsed)) return -EINVAL;
+  if (!attributes.TailIsZero(kInfoAttrSize)) return -EINVAL;
   OpenFile file;
-  const long error = MapFiles::OfProcess().Find(
+  const long error = BpfFdTable::Global().Find(
       static_cast<int>(attributes->info.bpf_fd), &file);
   if (error != 0) return error == -EBADF ? -EBADFD : error;
   if (file.map != nullptr) return InfoOfMap(attributes, *file.map);
@@ -212,29 +212,29 @@ long ObjectInfo(const Attributes& attributes) {
 }
 
 long MapGetNextId(const Attributes& attributes) {
-  return NextId(attributes, &MapFiles::NextMapId);
+  return NextId(attributes, &BpfFdTable::NextMapId);
 }
 
 long BtfGetNextId(const Attributes& attributes) {
-  return NextId(attributes, &MapFiles::NextBtfId);
+  return NextId(attributes, &BpfFdTable::NextBtfId);
 }
 
 long MapGetFdById(const Attributes& attributes) {
   constexpr uint32_t kRights = kRdOnly | kWrOnly;
-  if (!attributes.IsZeroBehind(kMapByIdUsed)) return -EINVAL;
+  if (!attributes.TailIsZero(kMapByIdAttrSize)) return -EINVAL;
   const uint32_t flags = attributes->open_flags;
   if ((flags & ~kRights) != 0 || flags == kRights) return -EINVAL;
-  MapFiles& files = MapFiles::OfProcess();
+  BpfFdTable& files = BpfFdTable::Global();
   std::shared_ptr<MapObject> map = files.MapOfId(attributes->map_id);
   return map != nullptr ? files.Open(std::move(map), flags) : -ENOENT;
 }
 
 long BtfGetFdById(const Attributes& attributes) {
-  if (!attributes.IsZeroBehind(kBtfByIdUsed)) return -EINVAL;
+  if (!attributes.TailIsZero(kBtfByIdAttrSize)) return -EINVAL;
   const uint32_t flags = attributes->open_flags;
   if ((flags & ~kTokenFd) != 0) return -EINVAL;
   if ((flags & kTokenFd) != 0) return -EBADF;  // there are no tokens
-  MapFiles& files = MapFiles::OfProcess();
+  BpfFdTable& files = BpfFdTable::Global();
   std::shared_ptr<Btf> btf = files.BtfOfId(attributes->btf_id);
   return btf != nullptr ? files.Open(std::move(btf)) : -ENOENT;
 }

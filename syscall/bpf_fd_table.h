@@ -1,4 +1,4 @@
-// MapFiles: the descriptors of maps, BTF and programs. Real ones, of the
+// BpfFdTable: the descriptors of maps, BTF and programs. Real ones, of the
 // kernel's.
 //
 // A descriptor is that of a memfd, so that close(2), dup(2), fcntl(2), fork(2),
@@ -14,12 +14,12 @@
 //
 // When objects are let go: at the next call that opens one, or asks for ids.
 //
-// Behind a fork() the child has a MapFiles of its own, with the same files.
+// Behind a fork() the child has a BpfFdTable of its own, with the same files.
 //
 // Thread-safe.
 
-#ifndef BPFMAP_SYSCALL_MAP_FILES_H_
-#define BPFMAP_SYSCALL_MAP_FILES_H_
+#ifndef BPFMAP_SYSCALL_BPF_FD_TABLE_H_
+#define BPFMAP_SYSCALL_BPF_FD_TABLE_H_
 
 #include <sys/stat.h>
 
@@ -32,7 +32,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/errno.h"
-#include "bpfmap/maps/open_maps.h"
+#include "bpfmap/maps/map_fd_table.h"
 #include "bpfmap/profiles/cloud.h"
 #include "bpfmap/syscall/btf.h"
 #include "bpfmap/syscall/file_watch.h"
@@ -43,7 +43,7 @@ namespace bpfmap {
 // A program that was loaded. It does nothing; see BPF_PROG_LOAD in create.cc.
 class Program {
  public:
-  // 0 until MapFiles gives it one.
+  // 0 until BpfFdTable gives it one.
   uint32_t id() const { return id_; }
   void set_id(uint32_t id) { id_ = id; }
 
@@ -61,13 +61,13 @@ struct OpenFile {
   bool may_write = false;
 };
 
-class MapFiles final : public MapDescriptors {
+class BpfFdTable final : public FdResolver {
  public:
   // The process has one.
-  static MapFiles& OfProcess();
+  static BpfFdTable& Global();
 
-  MapFiles(const MapFiles&) = delete;
-  MapFiles& operator=(const MapFiles&) = delete;
+  BpfFdTable(const BpfFdTable&) = delete;
+  BpfFdTable& operator=(const BpfFdTable&) = delete;
 
   // A new descriptor, the lowest that is free, close-on-exec. `rights` may have
   // kRdOnly or kWrOnly. What is opened first gets an id. Or -errno: EMFILE,
@@ -84,7 +84,7 @@ class MapFiles final : public MapDescriptors {
   //   EINVAL  it is open, and is no map
   long FindMap(uint32_t fd, OpenFile* found) const;
   // For maps of maps.
-  Errno Find(uint32_t fd, NumberedMap* found) const override;
+  Errno Find(uint32_t fd, MapWithId* found) const override;
 
   // By id; null if there is none.
   std::shared_ptr<MapObject> MapOfId(uint32_t id);
@@ -114,12 +114,12 @@ class MapFiles final : public MapDescriptors {
     uint32_t Next(uint32_t id);
   };
 
-  MapFiles() = default;
+  BpfFdTable() = default;
 
   // Lets go of what nothing refers to. The objects are handed out, for the
   // caller to destroy behind the lock.
-  std::vector<File> Collect() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
-  void CollectNow();
+  std::vector<File> ReapClosed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  void ReapClosedNow();
   // Moves the file of `event` to *gone, if it is.
   void CollectFile(const FileWatch::Event& event, std::vector<File>* gone)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
@@ -146,4 +146,4 @@ class MapFiles final : public MapDescriptors {
 
 }  // namespace bpfmap
 
-#endif  // BPFMAP_SYSCALL_MAP_FILES_H_
+#endif  // BPFMAP_SYSCALL_BPF_FD_TABLE_H_

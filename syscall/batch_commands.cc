@@ -13,8 +13,8 @@
 
 #include "bpfmap/maps/bpf_map.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/syscall/bpf_fd_table.h"
 #include "bpfmap/syscall/commands.h"
-#include "bpfmap/syscall/map_files.h"
 #include "bpfmap/syscall/scratch.h"
 #include "bpfmap/syscall/user_memory.h"
 
@@ -43,9 +43,9 @@ class Batch {
 
   // What is checked before the type of the map decides.
   long Find(bool reads, bool writes) {
-    if (!attributes_.IsZeroBehind(kBatchUsed)) return -EINVAL;
+    if (!attributes_.TailIsZero(kBatchAttrSize)) return -EINVAL;
     const long error =
-        MapFiles::OfProcess().FindMap(attributes_->batch.map_fd, &file_);
+        BpfFdTable::Global().FindMap(attributes_->batch.map_fd, &file_);
     if (error != 0) return error;
     if ((reads && !file_.may_read) || (writes && !file_.may_write)) {
       return -EPERM;

@@ -1,8 +1,8 @@
 // Descriptors that this library keeps for itself. They are close-on-exec, and
 // have high numbers: a program gets the numbers that it would get without.
 
-#ifndef BPFMAP_SYSCALL_HIDDEN_FILE_H_
-#define BPFMAP_SYSCALL_HIDDEN_FILE_H_
+#ifndef BPFMAP_SYSCALL_HIGH_FD_H_
+#define BPFMAP_SYSCALL_HIGH_FD_H_
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -14,7 +14,7 @@ namespace bpfmap {
 
 // Moves `fd` out of the way, if there is room there. Returns the descriptor,
 // which is `fd` itself where that is -1.
-inline int HideDescriptor(int fd) {
+inline int MoveToHighFd(int fd) {
   if (fd < 0) return fd;
   rlimit limit;
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return fd;
@@ -28,4 +28,4 @@ inline int HideDescriptor(int fd) {
 
 }  // namespace bpfmap
 
-#endif  // BPFMAP_SYSCALL_HIDDEN_FILE_H_
+#endif  // BPFMAP_SYSCALL_HIGH_FD_H_

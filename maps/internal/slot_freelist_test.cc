@@ -1,6 +1,6 @@
 // Slots that are taken and given back, with memory that can grow and without.
 
-#include "bpfmap/maps/internal/slot_pool.h"
+#include "bpfmap/maps/internal/slot_freelist.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -21,7 +21,7 @@ constexpr uint64_t kSlotSize = 24;
 TEST(SlotPoolTest, TheSlotThatWasGivenBackLastIsTakenFirst) {
   alignas(8) std::byte block[4 * kSlotSize] = {};
   Heap heap;
-  SlotPool<Cloud> pool(heap);
+  SlotFreelist<Cloud> pool(heap);
   pool.Init(block, kSlotSize, 4);
   for (uint32_t slot = 1; slot <= 4; ++slot) {
     ASSERT_TRUE(pool.Reserve(1));
@@ -37,7 +37,7 @@ TEST(SlotPoolTest, TheSlotThatWasGivenBackLastIsTakenFirst) {
 TEST(SlotPoolTest, AFreeSlotKeepsItsBytesButForTheLink) {
   alignas(8) std::byte block[2 * kSlotSize] = {};
   Heap heap;
-  SlotPool<Cloud> pool(heap);
+  SlotFreelist<Cloud> pool(heap);
   pool.Init(block, kSlotSize, 2);
   const uint32_t slot = pool.Take();
   std::memset(pool.At(slot), 0x5a, kSlotSize);
@@ -50,7 +50,7 @@ TEST(SlotPoolTest, AFreeSlotKeepsItsBytesButForTheLink) {
 TEST(SlotPoolTest, WhereMemoryCannotGrowItEnds) {
   static Embedded::Memory memory;
   alignas(8) std::byte block[3 * kSlotSize] = {};
-  SlotPool<Embedded> pool(memory);
+  SlotFreelist<Embedded> pool(memory);
   pool.Init(block, kSlotSize, 3);
   EXPECT_FALSE(pool.Reserve(4));
   ASSERT_TRUE(pool.Reserve(3));
@@ -65,7 +65,7 @@ TEST(SlotPoolTest, WhereMemoryCannotGrowItEnds) {
 TEST(SlotPoolTest, WhereMemoryGrowsSlotsStayWhereTheyAre) {
   alignas(8) std::byte block[2 * kSlotSize] = {};
   Heap heap;
-  SlotPool<Cloud> pool(heap);
+  SlotFreelist<Cloud> pool(heap);
   pool.Init(block, kSlotSize, 2);
   std::vector<std::byte*> places;
   std::set<std::byte*> different;

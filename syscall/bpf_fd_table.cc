@@ -1,4 +1,4 @@
-#include "bpfmap/syscall/map_files.h"
+#include "bpfmap/syscall/bpf_fd_table.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -67,7 +67,7 @@ bool IsLeft(const MappableMemory& memory) {
 }  // namespace
 
 template <typename Object>
-void MapFiles::Ids<Object>::Give(const std::shared_ptr<Object>& object) {
+void BpfFdTable::Ids<Object>::Give(const std::shared_ptr<Object>& object) {
   if (object->id() != 0) return;
   if (objects.size() >= look_at) {
     std::erase_if(objects, [](const auto& id) { return id.second.expired(); });
@@ -81,13 +81,13 @@ void MapFiles::Ids<Object>::Give(const std::shared_ptr<Object>& object) {
 }
 
 template <typename Object>
-std::shared_ptr<Object> MapFiles::Ids<Object>::Find(uint32_t id) const {
+std::shared_ptr<Object> BpfFdTable::Ids<Object>::Find(uint32_t id) const {
   const auto found = objects.find(id);
   return found == objects.end() ? nullptr : found->second.lock();
 }
 
 template <typename Object>
-uint32_t MapFiles::Ids<Object>::Next(uint32_t id) {
+uint32_t BpfFdTable::Ids<Object>::Next(uint32_t id) {
   for (auto next = objects.upper_bound(id); next != objects.end();) {
     if (!next->second.expired()) return next->first;
     next = objects.erase(next);
@@ -95,42 +95,42 @@ uint32_t MapFiles::Ids<Object>::Next(uint32_t id) {
   return 0;
 }
 
-MapFiles& MapFiles::OfProcess() {
-  static auto& files = *new MapFiles;
+BpfFdTable& BpfFdTable::Global() {
+  static auto& files = *new BpfFdTable;
   return files;
 }
 
-long MapFiles::Open(std::shared_ptr<MapObject> map, uint32_t rights) {
+long BpfFdTable::Open(std::shared_ptr<MapObject> map, uint32_t rights) {
   std::vector<File> gone;  // destroyed behind the lock
   WriterLock lock(lock_);
-  gone = Collect();
+  gone = ReapClosed();
   map_ids_.Give(map);
   File file;
   file.map = std::move(map);
   return OpenLocked(std::move(file), "bpf-map", rights);
 }
 
-long MapFiles::Open(std::shared_ptr<Btf> btf) {
+long BpfFdTable::Open(std::shared_ptr<Btf> btf) {
   std::vector<File> gone;
   WriterLock lock(lock_);
-  gone = Collect();
+  gone = ReapClosed();
   btf_ids_.Give(btf);
   File file;
   file.btf = std::move(btf);
   return OpenLocked(std::move(file), "btf", kRdOnly);
 }
 
-long MapFiles::Open(std::shared_ptr<Program> program) {
+long BpfFdTable::Open(std::shared_ptr<Program> program) {
   std::vector<File> gone;
   WriterLock lock(lock_);
-  gone = Collect();
+  gone = ReapClosed();
   program_ids_.Give(program);
   File file;
   file.program = std::move(program);
   return OpenLocked(std::move(file), "bpf-prog", 0);
 }
 
-long MapFiles::OpenLocked(File file, const char* name, uint32_t rights) {
+long BpfFdTable::OpenLocked(File file, const char* name, uint32_t rights) {
   const int flags = OpenFlags(rights);
   const MappableMemory* const memory =
       file.map != nullptr ? file.map->memory() : nullptr;
@@ -157,7 +157,7 @@ long MapFiles::OpenLocked(File file, const char* name, uint32_t rights) {
   return fd;
 }
 
-long MapFiles::Find(int fd, OpenFile* found) const {
+long BpfFdTable::Find(int fd, OpenFile* found) const {
   const ForkGate::Inside inside;
   const int saved_errno = errno;
   struct stat status;
@@ -178,13 +178,13 @@ long MapFiles::Find(int fd, OpenFile* found) const {
   return 0;
 }
 
-long MapFiles::FindMap(uint32_t fd, OpenFile* found) const {
+long BpfFdTable::FindMap(uint32_t fd, OpenFile* found) const {
   const long error = Find(static_cast<int>(fd), found);
   if (error != 0) return error;
   return found->map != nullptr ? 0 : -EINVAL;
 }
 
-Errno MapFiles::Find(uint32_t fd, NumberedMap* found) const {
+Errno BpfFdTable::Find(uint32_t fd, MapWithId* found) const {
   OpenFile file;
   const long error = FindMap(fd, &file);
   if (error != 0) return static_cast<Errno>(-error);
@@ -195,7 +195,7 @@ Errno MapFiles::Find(uint32_t fd, NumberedMap* found) const {
   return Errno::kOk;
 }
 
-std::vector<MapFiles::File> MapFiles::Collect() {
+std::vector<BpfFdTable::File> BpfFdTable::ReapClosed() {
   if (forks_ != ForkGate::forks()) WatchAgain();
   std::vector<File> gone;
   for (const FileWatch::Event& event : watch_.Read(&must_sweep_)) {
@@ -215,8 +215,8 @@ std::vector<MapFiles::File> MapFiles::Collect() {
   return gone;
 }
 
-void MapFiles::CollectFile(const FileWatch::Event& event,
-                           std::vector<File>* gone) {
+void BpfFdTable::CollectFile(const FileWatch::Event& event,
+                             std::vector<File>* gone) {
   const auto watched = watched_.find(event.watch);
   if (watched == watched_.end()) return;
   const auto file = files_.find(watched->second);
@@ -231,13 +231,13 @@ void MapFiles::CollectFile(const FileWatch::Event& event,
   files_.erase(file);
 }
 
-void MapFiles::CollectNow() {
+void BpfFdTable::ReapClosedNow() {
   std::vector<File> gone;
   WriterLock lock(lock_);
-  gone = Collect();
+  gone = ReapClosed();
 }
 
-void MapFiles::WatchAgain() {
+void BpfFdTable::WatchAgain() {
   forks_ = ForkGate::forks();
   must_sweep_ = false;
   watch_.StartAgain();
@@ -259,26 +259,26 @@ void MapFiles::WatchAgain() {
   closedir(descriptors);
 }
 
-std::shared_ptr<MapObject> MapFiles::MapOfId(uint32_t id) {
-  CollectNow();
+std::shared_ptr<MapObject> BpfFdTable::MapOfId(uint32_t id) {
+  ReapClosedNow();
   ReaderLock lock(lock_);
   return map_ids_.Find(id);
 }
 
-std::shared_ptr<Btf> MapFiles::BtfOfId(uint32_t id) {
-  CollectNow();
+std::shared_ptr<Btf> BpfFdTable::BtfOfId(uint32_t id) {
+  ReapClosedNow();
   ReaderLock lock(lock_);
   return btf_ids_.Find(id);
 }
 
-uint32_t MapFiles::NextMapId(uint32_t id) {
-  CollectNow();
+uint32_t BpfFdTable::NextMapId(uint32_t id) {
+  ReapClosedNow();
   WriterLock lock(lock_);
   return map_ids_.Next(id);
 }
 
-uint32_t MapFiles::NextBtfId(uint32_t id) {
-  CollectNow();
+uint32_t BpfFdTable::NextBtfId(uint32_t id) {
+  ReapClosedNow();
   WriterLock lock(lock_);
   return btf_ids_.Next(id);
 }

@@ -9,8 +9,8 @@
 #include "bpfmap/maps/hash_of_maps.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/profiles/cloud.h"
+#include "bpfmap/syscall/bpf_fd_table.h"
 #include "bpfmap/syscall/commands.h"
-#include "bpfmap/syscall/map_files.h"
 #include "bpfmap/syscall/scratch.h"
 #include "bpfmap/syscall/user_memory.h"
 
@@ -47,7 +47,7 @@ void FindProgram(char* value, Errno* refusal) {
   uint32_t fd;
   std::memcpy(&fd, value, sizeof fd);
   OpenFile file;
-  const long error = MapFiles::OfProcess().Find(static_cast<int>(fd), &file);
+  const long error = BpfFdTable::Global().Find(static_cast<int>(fd), &file);
   const uint32_t id = file.program != nullptr ? file.program->id() : 0;
   std::memcpy(value, &id, sizeof id);
   *refusal = error == -EBADF ? Errno::kBadF : Errno::kInval;
@@ -55,21 +55,21 @@ void FindProgram(char* value, Errno* refusal) {
 
 // Values that the map took out are let go: no command that came before uses
 // them, and programs do not keep them.
-void ReleaseReplaced(const MapObject& object) {
+void ReclaimRetired(const MapObject& object) {
   if (object.def().type == MapType::kArrayOfMaps) {
-    static_cast<ArrayOfMaps<Cloud>&>(object.map()).ReleaseReplaced();
+    static_cast<ArrayOfMaps<Cloud>&>(object.map()).ReclaimRetired();
   } else if (object.def().type == MapType::kHashOfMaps) {
-    static_cast<HashOfMaps<Cloud>&>(object.map()).ReleaseReplaced();
+    static_cast<HashOfMaps<Cloud>&>(object.map()).ReclaimRetired();
   }
 }
 
 }  // namespace
 
 long MapLookup(const Attributes& attributes) {
-  if (!attributes.IsZeroBehind(kElementUsed)) return -EINVAL;
+  if (!attributes.TailIsZero(kElementAttrSize)) return -EINVAL;
   if ((attributes->flags & ~kLock) != 0) return -EINVAL;
   OpenFile file;
-  const long error = MapFiles::OfProcess().FindMap(attributes->map_fd, &file);
+  const long error = BpfFdTable::Global().FindMap(attributes->map_fd, &file);
   if (error != 0) return error;
   if (!file.may_read) return -EPERM;
   const MapObject& object = *file.map;
@@ -92,9 +92,9 @@ long MapLookup(const Attributes& attributes) {
 }
 
 long MapUpdate(const Attributes& attributes) {
-  if (!attributes.IsZeroBehind(kElementUsed)) return -EINVAL;
+  if (!attributes.TailIsZero(kElementAttrSize)) return -EINVAL;
   OpenFile file;
-  const long error = MapFiles::OfProcess().FindMap(attributes->map_fd, &file);
+  const long error = BpfFdTable::Global().FindMap(attributes->map_fd, &file);
   if (error != 0) return error;
   if (!file.may_write) return -EPERM;
   const MapObject& object = *file.map;
@@ -110,28 +110,28 @@ long MapUpdate(const Attributes& attributes) {
   Errno result = object.map().Update(
       key.get(), copied ? value.bytes() : nullptr, attributes->flags);
   if (result == Errno::kBadF) result = refusal;
-  ReleaseReplaced(object);
+  ReclaimRetired(object);
   return Result(result);
 }
 
 long MapDelete(const Attributes& attributes) {
-  if (!attributes.IsZeroBehind(kDeleteUsed)) return -EINVAL;
+  if (!attributes.TailIsZero(kDeleteAttrSize)) return -EINVAL;
   OpenFile file;
-  const long error = MapFiles::OfProcess().FindMap(attributes->map_fd, &file);
+  const long error = BpfFdTable::Global().FindMap(attributes->map_fd, &file);
   if (error != 0) return error;
   if (!file.may_write) return -EPERM;
   const MapObject& object = *file.map;
   const Key key(object.def(), attributes->key);
   if (!key.has_memory()) return -ENOMEM;
   const Errno result = object.map().Delete(key.get());
-  ReleaseReplaced(object);
+  ReclaimRetired(object);
   return Result(result);
 }
 
 long MapGetNextKey(const Attributes& attributes) {
-  if (!attributes.IsZeroBehind(kNextKeyUsed)) return -EINVAL;
+  if (!attributes.TailIsZero(kNextKeyAttrSize)) return -EINVAL;
   OpenFile file;
-  const long error = MapFiles::OfProcess().FindMap(attributes->map_fd, &file);
+  const long error = BpfFdTable::Global().FindMap(attributes->map_fd, &file);
   if (error != 0) return error;
   if (!file.may_read) return -EPERM;
   const MapObject& object = *file.map;
@@ -149,10 +149,10 @@ long MapGetNextKey(const Attributes& attributes) {
 }
 
 long MapLookupAndDelete(const Attributes& attributes) {
-  if (!attributes.IsZeroBehind(kElementUsed)) return -EINVAL;
+  if (!attributes.TailIsZero(kElementAttrSize)) return -EINVAL;
   if ((attributes->flags & ~kLock) != 0) return -EINVAL;
   OpenFile file;
-  const long error = MapFiles::OfProcess().FindMap(attributes->map_fd, &file);
+  const long error = BpfFdTable::Global().FindMap(attributes->map_fd, &file);
   if (error != 0) return error;
   if (!file.may_read || !file.may_write) return -EPERM;
   const MapObject& object = *file.map;
@@ -168,9 +168,9 @@ long MapLookupAndDelete(const Attributes& attributes) {
 }
 
 long MapFreeze(const Attributes& attributes) {
-  if (!attributes.IsZeroBehind(kFreezeUsed)) return -EINVAL;
+  if (!attributes.TailIsZero(kFreezeAttrSize)) return -EINVAL;
   OpenFile file;
-  const long error = MapFiles::OfProcess().FindMap(attributes->map_fd, &file);
+  const long error = BpfFdTable::Global().FindMap(attributes->map_fd, &file);
   if (error != 0) return error;
   if (file.map->def().spin_lock_offset != kNoSpinLock) {
     return Result(Errno::kNotSupp);

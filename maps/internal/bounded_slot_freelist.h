@@ -1,5 +1,5 @@
-// SlotAllocator: which slots of a hash table are free, and how many may be
-// taken.
+// BoundedSlotFreelist: which slots of a hash table are free, and how many may
+// be taken.
 //
 // There are a few more slots than elements, so that a value can be replaced
 // while the table is full (see HashTable): only slots for new elements are
@@ -8,8 +8,8 @@
 //
 // Thread-safe.
 
-#ifndef BPFMAP_MAPS_INTERNAL_SLOT_ALLOCATOR_H_
-#define BPFMAP_MAPS_INTERNAL_SLOT_ALLOCATOR_H_
+#ifndef BPFMAP_MAPS_INTERNAL_BOUNDED_SLOT_FREELIST_H_
+#define BPFMAP_MAPS_INTERNAL_BOUNDED_SLOT_FREELIST_H_
 
 #include <cstdint>
 
@@ -22,12 +22,12 @@ namespace bpfmap::internal {
 // `Links` has, for slot numbers from 1 on, `uint32_t NextFree(slot)` and
 // `void SetNextFree(slot, next)`: a free slot holds the list.
 template <Profile P, typename Links>
-class alignas(P::kCacheLineSize) SlotAllocator {
+class alignas(P::kCacheLineSize) BoundedSlotFreelist {
  public:
   static constexpr uint32_t kNone = 0;
 
   // At most `limit` elements at a time.
-  explicit SlotAllocator(uint32_t limit) : limit_(limit) {}
+  explicit BoundedSlotFreelist(uint32_t limit) : limit_(limit) {}
 
   // A slot for a new element, or kNone if there are `limit` elements.
   uint32_t TakeForElement(Links& links) {
@@ -90,4 +90,4 @@ class alignas(P::kCacheLineSize) SlotAllocator {
 
 }  // namespace bpfmap::internal
 
-#endif  // BPFMAP_MAPS_INTERNAL_SLOT_ALLOCATOR_H_
+#endif  // BPFMAP_MAPS_INTERNAL_BOUNDED_SLOT_FREELIST_H_

@@ -1,4 +1,4 @@
-#include "bpfmap/maps/open_maps.h"
+#include "bpfmap/maps/map_fd_table.h"
 
 #include <utility>
 
@@ -6,12 +6,12 @@
 
 namespace bpfmap {
 
-OpenMaps& OpenMaps::OfProcess() {
-  static auto& open_maps = *new OpenMaps;
-  return open_maps;
+MapFdTable& MapFdTable::Global() {
+  static auto& fd_table = *new MapFdTable;
+  return fd_table;
 }
 
-uint32_t OpenMaps::Open(std::shared_ptr<LocalMap> map) {
+uint32_t MapFdTable::Open(std::shared_ptr<LocalMap> map) {
   WriterLock lock(lock_);
   uint32_t id = 0;
   for (auto known = by_id_.begin(); known != by_id_.end();) {
@@ -35,8 +35,8 @@ uint32_t OpenMaps::Open(std::shared_ptr<LocalMap> map) {
   return fd;
 }
 
-Errno OpenMaps::Close(uint32_t fd) {
-  NumberedMap closed;  // destroyed behind the lock
+Errno MapFdTable::Close(uint32_t fd) {
+  MapWithId closed;  // destroyed behind the lock
   WriterLock lock(lock_);
   const auto open = by_fd_.find(fd);
   if (open == by_fd_.end()) return Errno::kBadF;
@@ -45,7 +45,7 @@ Errno OpenMaps::Close(uint32_t fd) {
   return Errno::kOk;
 }
 
-Errno OpenMaps::Find(uint32_t fd, NumberedMap* found) const {
+Errno MapFdTable::Find(uint32_t fd, MapWithId* found) const {
   ReaderLock lock(lock_);
   const auto open = by_fd_.find(fd);
   if (open == by_fd_.end()) return Errno::kBadF;
@@ -53,7 +53,7 @@ Errno OpenMaps::Find(uint32_t fd, NumberedMap* found) const {
   return Errno::kOk;
 }
 
-std::shared_ptr<LocalMap> OpenMaps::FindById(uint32_t id) const {
+std::shared_ptr<LocalMap> MapFdTable::FindById(uint32_t id) const {
   ReaderLock lock(lock_);
   const auto known = by_id_.find(id);
   return known == by_id_.end() ? nullptr : known->second.lock();
