@@ -45,6 +45,10 @@ class ArrayMap final : public LocalMap {
  public:
   using Memory = typename P::Memory;
 
+  const void* class_tag() const override {
+    return &internal::kClassTag<ArrayMap>;
+  }
+
   // `memory` must outlive the map.
   ArrayMap(const MapDef& def, Memory* memory)
       : def_(def),

@@ -48,6 +48,10 @@ class ArrayOfMaps final : public LocalMap {
  public:
   using Memory = typename P::Memory;
 
+  const void* class_tag() const override {
+    return &internal::kClassTag<ArrayOfMaps>;
+  }
+
   // `memory` and `descriptors` must outlive the map.
   ArrayOfMaps(const MapDef& def, Memory* memory,
               const FdResolver* descriptors = &MapFdTable::Global())

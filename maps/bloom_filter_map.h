@@ -41,6 +41,10 @@ class BloomFilterMap final : public MapWithoutBatches {
  public:
   using Memory = typename P::Memory;
 
+  const void* class_tag() const override {
+    return &internal::kClassTag<BloomFilterMap>;
+  }
+
   // `memory` must outlive the map.
   BloomFilterMap(const MapDef& def, Memory* memory)
       : MapWithoutBatches(def),

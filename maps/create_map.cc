@@ -1,12 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "bpfmap/maps/create_map.h"
 
+#include <memory>
 #include <string>
 #include <type_traits>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/string_view.h"
 #include "bpfmap/maps/def_check.h"
 #include "bpfmap/maps/internal/rules/inner_maps.h"
 #include "bpfmap/maps/internal/rules/map_types.h"
@@ -14,9 +15,33 @@
 #include "bpfmap/profiles/cloud.h"
 
 namespace bpfmap {
-namespace {
 
-absl::Status Refusal(const MapDef& def, Errno error, absl::string_view reason) {
+absl::StatusOr<std::shared_ptr<LocalMap>> CreateMap(const MapDef& def) {
+  internal::Creation creation = {Errno::kInval,
+                                 "type must be one of those in MapType", 0};
+  if (const DefCheck check = CheckCommon(def)) {
+    creation = {check.error, check.reason, 0};
+  }
+  std::shared_ptr<LocalMap> created;
+  VisitMapType<Cloud>(def.type, [&]<typename Map>(std::type_identity<Map>) {
+    auto map = std::make_shared<Map>(def);
+    creation = internal::InitMap(def, map.get());
+    created = std::move(map);
+  });
+  if (creation.error != Errno::kOk) {
+    return internal::CreationStatus(def, creation);
+  }
+  return created;
+}
+
+namespace internal {
+
+absl::Status CreationStatus(const MapDef& def, const Creation& creation) {
+  if (creation.error == Errno::kNoMem && *creation.reason == '\0') {
+    return ToStatus(creation.error,
+                    absl::StrCat(DescribeMap(def), ": create: no memory for ",
+                                 creation.memory_needed, " bytes"));
+  }
   std::string more;
   if (IsMapOfMaps(def.type)) {
     more = absl::StrCat(", inner_map_fd ", def.inner_map_fd);
@@ -24,35 +49,12 @@ absl::Status Refusal(const MapDef& def, Errno error, absl::string_view reason) {
     more = absl::StrCat(", type ", static_cast<uint32_t>(def.type));
   }
   return ToStatus(
-      error, absl::StrCat(DescribeMap(def), ": create with key_size ",
-                          def.key_size, ", value_size ", def.value_size,
-                          ", max_entries ", def.max_entries, ", map_flags 0x",
-                          absl::Hex(def.map_flags), more, ": ", reason));
+      creation.error,
+      absl::StrCat(DescribeMap(def), ": create with key_size ", def.key_size,
+                   ", value_size ", def.value_size, ", max_entries ",
+                   def.max_entries, ", map_flags 0x", absl::Hex(def.map_flags),
+                   more, ": ", creation.reason));
 }
 
-}  // namespace
-
-absl::StatusOr<std::shared_ptr<LocalMap>> CreateMap(const MapDef& def) {
-  DefCheck check = CheckCommon(def);
-  if (!check) check = {Errno::kInval, "type must be one of those in MapType"};
-  std::shared_ptr<LocalMap> created;
-  VisitMapType<Cloud>(def.type, [&]<typename Map>(std::type_identity<Map>) {
-    auto map = std::make_shared<Map>(def);
-    check.error = map->Init();
-    if constexpr (requires { map->reason(); }) {
-      check.reason = map->reason();
-    } else {
-      check.reason = Map::Check(def).reason;
-    }
-    created = std::move(map);
-  });
-  if (check.error == Errno::kNoMem && *check.reason == '\0') {
-    return ToStatus(check.error,
-                    absl::StrCat(DescribeMap(def), ": create: no memory for ",
-                                 MemoryNeeded<Cloud>(def), " bytes"));
-  }
-  if (check) return Refusal(def, check.error, check.reason);
-  return created;
-}
-
+}  // namespace internal
 }  // namespace bpfmap

@@ -1,24 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
 // CreateMap: a map of any type, on the heap, from its definition.
 //
 //   absl::StatusOr<std::shared_ptr<LocalMap>> map = CreateMap(
 //       {.type = MapType::kHash, .key_size = 4, .value_size = 8,
 //        .max_entries = 1024, .name = "counts"});
 //
-// For a map in memory of your own, without a heap, or as the class that it is
-// (whose methods the compiler can inline), construct it yourself:
+// As the class that it is, with the methods that only this class has, and that
+// the compiler can inline:
+//
+//   absl::StatusOr<std::unique_ptr<HashMap<P>>> map =
+//       CreateMap<HashMap>(def);
+//
+// For a map in memory of your own, without a heap, construct it yourself:
 //
 //   HashMap<Embedded> map(def, &pool);
 //   Errno error = map.Init();
+//
+// Thread-safe.
 
 #ifndef BPFMAP_MAPS_CREATE_MAP_H_
 #define BPFMAP_MAPS_CREATE_MAP_H_
 
+#include <cstdint>
 #include <memory>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/profile.h"
 
 namespace bpfmap {
 
@@ -32,6 +44,51 @@ namespace bpfmap {
 //   others  what the MapProvider of a custom type says
 //   ENOMEM  no memory
 absl::StatusOr<std::shared_ptr<LocalMap>> CreateMap(const MapDef& def);
+
+// The same as a HashMap<Cloud> (for CreateMap<HashMap>), which the caller owns.
+// Errors as above, and EINVAL where def.type is not that of the class.
+template <template <Profile> class Map, Profile P = Cloud>
+absl::StatusOr<std::unique_ptr<Map<P>>> CreateMap(const MapDef& def);
+
+// Implementation.
+
+namespace internal {
+
+// What creating a map from `def` has answered, and why; `memory_needed` is for
+// the sentence about ENOMEM.
+struct Creation {
+  Errno error;
+  const char* reason;
+  uint64_t memory_needed;
+};
+
+absl::Status CreationStatus(const MapDef& def, const Creation& creation);
+
+template <typename Map>
+Creation InitMap(const MapDef& def, Map* map) {
+  const Errno error = map->Init();
+  if (error == Errno::kOk) return {error, "", 0};
+  const char* reason;
+  if constexpr (requires { map->reason(); }) {
+    reason = map->reason();
+  } else {
+    reason = Map::Check(def).reason;
+  }
+  const bool checked = error == Errno::kNoMem && *reason == '\0';
+  return {error, reason, checked ? Map::MemoryNeeded(def) : 0};
+}
+
+}  // namespace internal
+
+template <template <Profile> class Map, Profile P>
+absl::StatusOr<std::unique_ptr<Map<P>>> CreateMap(const MapDef& def) {
+  auto map = std::make_unique<Map<P>>(def);
+  const internal::Creation creation = internal::InitMap(def, map.get());
+  if (creation.error != Errno::kOk) {
+    return internal::CreationStatus(def, creation);
+  }
+  return map;
+}
 
 }  // namespace bpfmap
 

@@ -49,6 +49,10 @@ class CustomMap final : public LocalMap, private ProvidedMap {
  public:
   using Memory = typename P::Memory;
 
+  const void* class_tag() const override {
+    return &internal::kClassTag<CustomMap>;
+  }
+
   // `memory` and `providers` must outlive the map.
   CustomMap(const MapDef& def, Memory* memory,
             MapProviders<P>* providers = &MapProviders<P>::Global())

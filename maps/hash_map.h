@@ -53,6 +53,10 @@ class HashMap final : public LocalMap {
  public:
   using Memory = typename P::Memory;
 
+  const void* class_tag() const override {
+    return &internal::kClassTag<HashMap>;
+  }
+
   // `memory` must outlive the map.
   HashMap(const MapDef& def, Memory* memory)
       : def_(def),

@@ -44,6 +44,10 @@ class HashOfMaps final : public LocalMap {
  public:
   using Memory = typename P::Memory;
 
+  const void* class_tag() const override {
+    return &internal::kClassTag<HashOfMaps>;
+  }
+
   // `memory` and `descriptors` must outlive the map.
   HashOfMaps(const MapDef& def, Memory* memory,
              const FdResolver* descriptors = &MapFdTable::Global())

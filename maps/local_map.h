@@ -40,11 +40,36 @@ struct ElemVisitor {
   }
 };
 
+class RingProducer;
+
+namespace internal {
+
+// One object for each class: its address tells the classes apart.
+template <typename Map>
+inline constexpr char kClassTag = 0;
+
+}  // namespace internal
+
 class LocalMap : public BpfMap {
  public:
+  // Which class this is, for MapCast() (map_cast.h): the address of its
+  // kClassTag, or null for a class that nothing is cast to.
+  virtual const void* class_tag() const { return nullptr; }
+
+  // What programs do with a ring, for AsRingProducer() (ring_producer.h); null
+  // for other types.
+  virtual RingProducer* ring_producer() { return nullptr; }
+
   // The value of `key`, or null where Linux gives NULL: no such key, or an
   // index past the end.
   virtual void* LookupElem(const void* key) = 0;
+
+  // bpf_map_lookup_percpu_elem(): the value of `key` on CPU `cpu`. Null if
+  // there is no such key or no such CPU; also if the type is not a per-CPU one,
+  // of which the verifier says EINVAL.
+  virtual void* LookupPerCpuElem(const void* /*key*/, uint32_t /*cpu*/) {
+    return nullptr;
+  }
 
   // Sets the value of `key`. `flags` and errors as BpfMap::Update, but in the
   // order in which the helper checks: each type's header has it.

@@ -59,6 +59,10 @@ class LpmTrieMap final : public LocalMap {
  public:
   using Memory = typename P::Memory;
 
+  const void* class_tag() const override {
+    return &internal::kClassTag<LpmTrieMap>;
+  }
+
   // `memory` must outlive the map.
   LpmTrieMap(const MapDef& def, Memory* memory)
       : def_(def),

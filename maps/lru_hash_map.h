@@ -95,6 +95,10 @@ class LruMap final : public LocalMap {
  public:
   using Memory = typename P::Memory;
 
+  const void* class_tag() const override {
+    return &internal::kClassTag<LruMap>;
+  }
+
   // `memory` must outlive the map.
   LruMap(const MapDef& def, Memory* memory, const LruOptions& options = {})
       : def_(WithRoundedSize(def)),
@@ -155,15 +159,16 @@ class LruMap final : public LocalMap {
     return element == nullptr ? nullptr : ValueOf(element);
   }
 
-  // The slice of CPU `cpu`, and a use; null if there is no such key or no such
-  // CPU.
-  void* LookupPerCpuElem(const void* key,
-                         uint32_t cpu) requires(kType ==
-                                                MapType::kLruPerCpuHash) {
-    if (key == nullptr) return nullptr;
-    if (cpu >= static_cast<uint32_t>(values_.cpus())) return nullptr;
-    std::byte* const element = FindAndUse(key);
-    return element == nullptr ? nullptr : values_.SliceOf(element, cpu);
+  // LRU_PERCPU_HASH: the slice of CPU `cpu`, and a use; null if there is no
+  // such key or no such CPU.
+  void* LookupPerCpuElem(const void* key, uint32_t cpu) override {
+    if constexpr (kType == MapType::kLruPerCpuHash) {
+      if (key == nullptr) return nullptr;
+      if (cpu >= static_cast<uint32_t>(values_.cpus())) return nullptr;
+      std::byte* const element = FindAndUse(key);
+      return element == nullptr ? nullptr : values_.SliceOf(element, cpu);
+    }
+    return nullptr;
   }
 
   Errno UpdateElem(const void* key, const void* value,

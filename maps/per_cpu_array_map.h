@@ -43,6 +43,10 @@ class PerCpuArrayMap final : public LocalMap {
  public:
   using Memory = typename P::Memory;
 
+  const void* class_tag() const override {
+    return &internal::kClassTag<PerCpuArrayMap>;
+  }
+
   // `memory` must outlive the map.
   PerCpuArrayMap(const MapDef& def, Memory* memory)
       : def_(def),
@@ -103,7 +107,7 @@ class PerCpuArrayMap final : public LocalMap {
   }
 
   // The slice of CPU `cpu`; null if there is no such index or no such CPU.
-  void* LookupPerCpuElem(const void* key, uint32_t cpu) {
+  void* LookupPerCpuElem(const void* key, uint32_t cpu) override {
     if (key == nullptr) return nullptr;
     const uint32_t index = IndexOf(key);
     if (index >= def_.max_entries) return nullptr;

@@ -54,6 +54,10 @@ class PerCpuHashMap final : public LocalMap {
  public:
   using Memory = typename P::Memory;
 
+  const void* class_tag() const override {
+    return &internal::kClassTag<PerCpuHashMap>;
+  }
+
   // `memory` must outlive the map.
   PerCpuHashMap(const MapDef& def, Memory* memory)
       : def_(def),
@@ -120,7 +124,7 @@ class PerCpuHashMap final : public LocalMap {
   }
 
   // The slice of CPU `cpu`; null if there is no such key or no such CPU.
-  void* LookupPerCpuElem(const void* key, uint32_t cpu) {
+  void* LookupPerCpuElem(const void* key, uint32_t cpu) override {
     if (key == nullptr) return nullptr;
     if (cpu >= static_cast<uint32_t>(slots().cpus())) return nullptr;
     return Find(key, static_cast<int>(cpu));

@@ -42,6 +42,10 @@ class PerfEventArray final : public MapWithoutBatches {
  public:
   using Memory = typename P::Memory;
 
+  const void* class_tag() const override {
+    return &internal::kClassTag<PerfEventArray>;
+  }
+
   // `memory` and `events` must outlive the map, and so must each event that is
   // put into it.
   PerfEventArray(const MapDef& def, Memory* memory,

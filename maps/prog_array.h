@@ -34,6 +34,10 @@ class ProgArray final : public MapWithoutBatches {
  public:
   using Memory = typename P::Memory;
 
+  const void* class_tag() const override {
+    return &internal::kClassTag<ProgArray>;
+  }
+
   // `memory` must outlive the map.
   ProgArray(const MapDef& def, Memory* memory)
       : MapWithoutBatches(def), def_(def), arena_(*memory) {}

@@ -51,6 +51,10 @@ class QueueStackMap final : public MapWithoutBatches {
  public:
   using Memory = typename P::Memory;
 
+  const void* class_tag() const override {
+    return &internal::kClassTag<QueueStackMap>;
+  }
+
   // `memory` must outlive the map.
   QueueStackMap(const MapDef& def, Memory* memory)
       : MapWithoutBatches(def),

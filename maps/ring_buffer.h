@@ -58,14 +58,19 @@
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/maps/ring_def.h"
+#include "bpfmap/maps/ring_producer.h"
 #include "bpfmap/profiles/profile.h"
 
 namespace bpfmap {
 
 template <Profile P>
-class RingBuffer final : public LocalMap {
+class RingBuffer final : public LocalMap, public RingProducer {
  public:
   using Memory = typename P::Memory;
+
+  const void* class_tag() const override {
+    return &internal::kClassTag<RingBuffer>;
+  }
 
   // `memory` must outlive the map.
   RingBuffer(const MapDef& def, Memory* memory)
@@ -99,29 +104,31 @@ class RingBuffer final : public LocalMap {
 
   MapDef def() const override { return def_; }
 
-  // The program view.
+  // The program view. RingProducer has the same methods for callers that do not
+  // know the profile.
+  RingProducer* ring_producer() override { return this; }
 
   // bpf_ringbuf_reserve(): room for a record of `size` bytes, aligned to 8,
   // with whatever was there before; null if flags is not 0, if there is no
   // room, and if there can be none. Must be followed by Submit() or Discard().
-  void* Reserve(uint64_t size, uint64_t flags) {
+  void* Reserve(uint64_t size, uint64_t flags = 0) {
     if (flags != 0) return nullptr;
     return ReserveRecord(size);
   }
 
   // bpf_ringbuf_submit(): hands over what Reserve() gave. Only kRbNoWakeup and
   // kRbForceWakeup of `flags` mean anything; both are kRbForceWakeup.
-  void Submit(void* data, uint64_t flags) { Commit(data, flags, false); }
+  void Submit(void* data, uint64_t flags = 0) { Commit(data, flags, false); }
 
   // bpf_ringbuf_discard(): drops what Reserve() gave. `flags` as for Submit():
   // the consumer has something to pass.
-  void Discard(void* data, uint64_t flags) { Commit(data, flags, true); }
+  void Discard(void* data, uint64_t flags = 0) { Commit(data, flags, true); }
 
   // bpf_ringbuf_output(): a record with a copy of `size` bytes at `data`.
   //   EINVAL  flags other than kRbNoWakeup and kRbForceWakeup
   //   EFAULT  data is null and size is not 0
   //   EAGAIN  no room, now or ever
-  Errno Output(const void* data, uint64_t size, uint64_t flags) {
+  Errno Output(const void* data, uint64_t size, uint64_t flags = 0) {
     if ((flags & ~(kRbNoWakeup | kRbForceWakeup)) != 0) return Errno::kInval;
     if (data == nullptr && size != 0) return Errno::kFault;
     std::byte* const record = ReserveRecord(size);
@@ -235,6 +242,17 @@ class RingBuffer final : public LocalMap {
   Errno Freeze() override { return no_elements_.Freeze(); }
 
  private:
+  // RingProducer.
+  void* DoReserve(uint64_t size, uint64_t flags) override {
+    return Reserve(size, flags);
+  }
+  void DoSubmit(void* data, uint64_t flags) override { Submit(data, flags); }
+  void DoDiscard(void* data, uint64_t flags) override { Discard(data, flags); }
+  Errno DoOutput(const void* data, uint64_t size, uint64_t flags) override {
+    return Output(data, size, flags);
+  }
+  uint64_t DoQuery(uint64_t flags) const override { return Query(flags); }
+
   std::byte* ReserveRecord(uint64_t size) {
     std::byte* const record = ring_.Reserve(size);
     if (record == nullptr) dropped_.fetch_add(1, std::memory_order_relaxed);

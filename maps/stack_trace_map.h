@@ -82,6 +82,10 @@ class StackTraceMap final : public MapWithoutBatches {
  public:
   using Memory = typename P::Memory;
 
+  const void* class_tag() const override {
+    return &internal::kClassTag<StackTraceMap>;
+  }
+
   // `memory` must outlive the map.
   StackTraceMap(const MapDef& def, Memory* memory)
       : MapWithoutBatches(def), def_(def), stacks_(*memory) {}

@@ -59,6 +59,10 @@ class UserRingBuffer final : public LocalMap {
  public:
   using Memory = typename P::Memory;
 
+  const void* class_tag() const override {
+    return &internal::kClassTag<UserRingBuffer>;
+  }
+
   // `memory` must outlive the map.
   UserRingBuffer(const MapDef& def, Memory* memory)
       : def_(def), no_elements_(def), ring_(*memory) {}

@@ -66,9 +66,12 @@ namespace bpfmap {
 
 long BpfSyscall(int command, bpf_attr* attributes, unsigned size);
 
-// The map of a descriptor, for its program view; null if there is none. It is
-// of the Cloud profile; arrays with BPF_F_MMAPABLE and rings are of Mappable:
-//   auto& ring = static_cast<RingBuffer<Mappable>&>(*MapOfFd(fd));
+// The map of a descriptor, for its program view; null if there is none. What a
+// program does with a ring, AsRingProducer() gives (maps/ring_producer.h):
+//   const auto map = MapOfFd(fd);
+//   Errno error = AsRingProducer(map)->Output(&event, sizeof event);
+// Maps are of the Cloud profile, but for those that can be mapped, which have a
+// profile of their own (mappable.h).
 // An inner map that was replaced is let go at once: do not keep its pointer
 // while others update the outer map.
 std::shared_ptr<LocalMap> MapOfFd(int fd);

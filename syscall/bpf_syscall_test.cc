@@ -23,10 +23,8 @@
 #include <vector>
 
 #include "bpfmap/maps/map_def.h"
-#include "bpfmap/maps/ring_buffer.h"
-#include "bpfmap/maps/user_ring_buffer.h"
+#include "bpfmap/maps/ring_producer.h"
 #include "bpfmap/syscall/bpf_call.h"
-#include "bpfmap/syscall/mappable.h"
 #include "gtest/gtest.h"
 
 namespace bpfmap {
@@ -352,12 +350,13 @@ TEST(BpfSyscallTest, ARingIsMappedAsOnLinux) {
   ASSERT_NE(consumer, MAP_FAILED);
   ASSERT_NE(producer, MAP_FAILED);
   const auto map = MapOfFd(fd);
-  auto& ring = static_cast<RingBuffer<Mappable>&>(*map);
+  RingProducer* const ring = AsRingProducer(map);
+  ASSERT_NE(ring, nullptr);
   // Twice round, so that a record passes the end.
   uint64_t position = 0;
   for (uint64_t i = 0; i < 2 * 4096 / 64; ++i) {
     const std::string text(48 + i % 7, static_cast<char>('a' + i % 26));
-    ASSERT_EQ(ring.Output(text.data(), text.size(), 0), Errno::kOk);
+    ASSERT_EQ(ring->Output(text.data(), text.size()), Errno::kOk);
     uint64_t end;
     std::memcpy(&end, producer, sizeof end);
     ASSERT_EQ(end - position, (text.size() + 15) / 8 * 8);

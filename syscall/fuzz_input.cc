@@ -16,8 +16,9 @@
 #include <memory>
 #include <vector>
 
+#include "bpfmap/maps/map_cast.h"
 #include "bpfmap/maps/map_def.h"
-#include "bpfmap/maps/ring_buffer.h"
+#include "bpfmap/maps/ring_producer.h"
 #include "bpfmap/maps/user_ring_buffer.h"
 #include "bpfmap/syscall/bpf_call.h"
 #include "bpfmap/syscall/bpf_syscall.h"
@@ -179,7 +180,7 @@ class Run {
 
   // Reserves a record, or submits one, in which nobody else may have written.
   void UseRing(const std::shared_ptr<LocalMap>& map) {
-    auto& ring = static_cast<RingBuffer<Mappable>&>(*map);
+    RingProducer& ring = *AsRingProducer(map);
     const uint8_t choice = Take();
     if (choice % 2 == 0 && !records_.empty()) {
       std::swap(records_[choice / 2 % records_.size()], records_.back());
@@ -191,7 +192,7 @@ class Run {
       return;
     }
     const std::size_t size = Take() * 20u;
-    void* const data = ring.Reserve(size, 0);
+    void* const data = ring.Reserve(size);
     if (data == nullptr) return;
     std::memset(data, kHeld, size);
     records_.push_back({map, static_cast<char*>(data), size});
@@ -201,12 +202,11 @@ class Run {
                      [](char byte) { return byte == kHeld; })) {
       Fail("a record was overwritten while it was its producer's");
     }
-    static_cast<RingBuffer<Mappable>&>(*record.ring)
-        .Submit(record.data, record.size % 3);
+    AsRingProducer(record.ring)->Submit(record.data, record.size % 3);
   }
 
   void Drain(LocalMap& map) {
-    auto& ring = static_cast<UserRingBuffer<Mappable>&>(map);
+    auto& ring = *MapCast<UserRingBuffer<Mappable>>(map);
     const uint32_t ring_size = map.def().max_entries;
     ring.Drain(
         [ring_size](void* data, uint32_t size) {

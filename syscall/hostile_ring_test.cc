@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_cast.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/maps/ring_buffer.h"
 #include "bpfmap/maps/ring_def.h"
@@ -106,7 +107,7 @@ TEST(HostileRingTest, AProducerCanWriteAnythingWhileAProgramDrains) {
       CreateFd({.type = MapType::kUserRingBuf, .max_entries = kRingSize});
   const auto map = MapOfFd(fd);
   ASSERT_NE(map, nullptr);
-  auto& ring = static_cast<UserRingBuffer<Mappable>&>(*map);
+  auto& ring = *MapCast<UserRingBuffer<Mappable>>(map);
   // The consumer position cannot be written; then the producer's, and records.
   const Pages pages(fd, kPageSize, kPageSize + 2 * kRingSize);
   void* first = nullptr;
@@ -165,7 +166,7 @@ TEST(HostileRingTest, AConsumerCanWriteAnythingWhileProgramsSubmit) {
       CreateFd({.type = MapType::kRingBuf, .max_entries = kRingSize});
   const auto map = MapOfFd(fd);
   ASSERT_NE(map, nullptr);
-  auto& ring = static_cast<RingBuffer<Mappable>&>(*map);
+  auto& ring = *MapCast<RingBuffer<Mappable>>(map);
   Pages consumer(fd, 0, kPageSize);
   EXPECT_NE(EpollDescriptor(fd), fd);
   void* const first = ring.Reserve(8, 0);

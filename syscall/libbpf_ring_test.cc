@@ -1,7 +1,8 @@
 // libbpf's own readers and writers of rings, on rings of this library.
 //
-// The program's side is RingBuffer and UserRingBuffer; libbpf is Debian's, and
-// finds this library behind syscall(), mmap(), epoll_ctl() and epoll_wait().
+// The program's side is RingProducer and UserRingBuffer; libbpf is Debian's,
+// and finds this library behind syscall(), mmap(), epoll_ctl() and
+// epoll_wait().
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -19,8 +20,9 @@
 #include <vector>
 
 #include "bpfmap/maps/errno.h"
-#include "bpfmap/maps/ring_buffer.h"
+#include "bpfmap/maps/map_cast.h"
 #include "bpfmap/maps/ring_def.h"
+#include "bpfmap/maps/ring_producer.h"
 #include "bpfmap/maps/user_ring_buffer.h"
 #include "bpfmap/syscall/bpf_syscall.h"
 #include "bpfmap/syscall/mappable.h"
@@ -48,11 +50,8 @@ class LibbpfRingTest : public testing::Test {
     return test->answer_;
   }
 
-  RingBuffer<Mappable>& ring() {
-    return static_cast<RingBuffer<Mappable>&>(*map_);
-  }
   Errno Output(const std::string& text, uint64_t flags = 0) {
-    return ring().Output(text.data(), text.size(), flags);
+    return AsRingProducer(map_)->Output(text.data(), text.size(), flags);
   }
 
   int fd_;
@@ -128,7 +127,7 @@ TEST(LibbpfUserRingTest, AWriterThatWaitsForRoomGetsIt) {
   const int fd =
       bpf_map_create(BPF_MAP_TYPE_USER_RINGBUF, "ring", 0, 0, 4096, nullptr);
   const auto map = MapOfFd(fd);
-  auto& ring = static_cast<UserRingBuffer<Mappable>&>(*map);
+  auto& ring = *MapCast<UserRingBuffer<Mappable>>(map);
   user_ring_buffer* const writer = user_ring_buffer__new(fd, nullptr);
   ASSERT_NE(writer, nullptr);
   EXPECT_EQ(user_ring_buffer__reserve_blocking(writer, 8192, 0), nullptr);
