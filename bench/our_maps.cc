@@ -104,7 +104,7 @@ class RingProgramView {
 
   RingProgramView(Map& map, const MapDef&) : map_(map) {}
 
-  void* Reserve() { return map_.Reserve(sizeof(last_), 0); }
+  void* Reserve() { return map_.Reserve(sizeof(last_)); }
   void Submit(void* record) { map_.Submit(record, kRbNoWakeup); }
   uint64_t Consume() {
     return static_cast<uint64_t>(map_.Consume([this](void* data, uint32_t) {

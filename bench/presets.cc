@@ -126,8 +126,8 @@ void AddAttacks(std::vector<RowSpec>& rows) {
                    .key_size = 4,
                    .value_size = 8,
                    .max_entries = 1 << 14,
-                   .map_flags =
-                       pattern == KeyPattern::kOneShard ? kZeroSeed : 0,
+                   .map_flags = pattern == KeyPattern::kOneShard ? kZeroSeed
+                                                                 : MapFlags{},
                    .name = "map_bench"},
            .threads = threads,
            .pattern = pattern});
@@ -151,7 +151,8 @@ void AddRowsOf(MapType type, Preset preset, std::vector<RowSpec>& rows) {
                       .key_size = sizes.key,
                       .value_size = sizes.value,
                       .max_entries = entries,
-                      .map_flags = type == MapType::kLpmTrie ? kNoPrealloc : 0,
+                      .map_flags =
+                          type == MapType::kLpmTrie ? kNoPrealloc : MapFlags{},
                       .name = "map_bench"},
               .threads = threads,
               .pattern = pattern};

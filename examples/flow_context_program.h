@@ -125,10 +125,10 @@ inline IoState* IoStateOf(LocalMap& io_states, const Flow& flow) {
 // bpf_ringbuf_reserve() and bpf_ringbuf_submit(). A ring that is full costs an
 // event, and nothing else: RingBuffer counts those.
 inline void Emit(RingBuffer<Cloud>& events, const Event& event) {
-  void* const record = events.Reserve(sizeof event, 0);
+  void* const record = events.Reserve(sizeof event);
   if (record == nullptr) return;
   std::memcpy(record, &event, sizeof event);
-  events.Submit(record, 0);
+  events.Submit(record);
 }
 
 // SEC("tracepoint/syscalls/sys_enter_read")

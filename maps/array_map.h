@@ -55,7 +55,7 @@ class ArrayMap final : public LocalMap {
         rights_(def),
         slots_(*memory,
                internal::ValueLayout(def.value_size, def.spin_lock_offset)),
-        stores_(slots_.IsOneStore() && (def.map_flags & kRdOnlyProg) == 0) {}
+        stores_(slots_.IsOneStore() && !HasAny(def.map_flags, kRdOnlyProg)) {}
   explicit ArrayMap(const MapDef& def) requires requires {
     P::DefaultMemory();
   } : ArrayMap(def, &P::DefaultMemory()) {
@@ -97,7 +97,7 @@ class ArrayMap final : public LocalMap {
     return slots_.Resize(max_entries) ? Errno::kOk : Errno::kNoMem;
   }
 
-  MapDef def() const override {
+  MapDef DoDef() const override {
     MapDef def = def_;
     def.max_entries = slots_.size();
     return def;
@@ -110,7 +110,7 @@ class ArrayMap final : public LocalMap {
     return index < slots_.size() ? slots_.At(index) : nullptr;
   }
   Errno UpdateElem(const void* key, const void* value,
-                   uint64_t flags) override {
+                   ElemFlags flags) override {
     if (stores_ && flags == kAny && key != nullptr && value != nullptr)
         [[likely]] {
       const uint32_t index = IndexOf(key);
@@ -123,31 +123,30 @@ class ArrayMap final : public LocalMap {
     return UpdateSlow(key, value, flags);
   }
   Errno DeleteElem(const void*) override {
-    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
     return Errno::kInval;
   }
 
   // The user view.
-  Errno Lookup(const void* key, void* value, uint64_t flags = 0) override {
+  Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckLookup(key, flags);
     if (error != Errno::kOk) return error;
     const uint32_t index = IndexOf(key);
     if (index >= slots_.size()) return Errno::kNoEnt;
     if (value == nullptr) return Errno::kFault;
-    slots_.Read(index, value, (flags & kLock) != 0);
+    slots_.Read(index, value, HasAny(flags, kLock));
     return Errno::kOk;
   }
-  Errno Update(const void* key, const void* value,
-               uint64_t flags = kAny) override {
+  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckUpdate(key, value, flags);
     if (error != Errno::kOk) return error;
     return Put(View::kUser, key, value, flags);
   }
-  Errno Delete(const void* key) override {
+  Errno DoDelete(const void* key) override {
     const Errno error = rights_.CheckDelete(key);
     return error != Errno::kOk ? error : Errno::kInval;
   }
-  Errno GetNextKey(const void* key, void* next_key) override {
+  Errno DoGetNextKey(const void* key, void* next_key) override {
     const Errno error = rights_.CheckGetNextKey();
     if (error != Errno::kOk) return error;
     uint32_t next;
@@ -156,23 +155,22 @@ class ArrayMap final : public LocalMap {
     std::memcpy(next_key, &next, sizeof next);
     return Errno::kOk;
   }
-  Errno LookupAndDelete(const void* key, void*, uint64_t flags = 0) override {
+  Errno DoLookupAndDelete(const void* key, void*, ElemFlags flags) override {
     const Errno error = rights_.CheckLookupAndDelete(key, flags);
     return error != Errno::kOk ? error : Errno::kNotSupp;
   }
-  Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
-                    void* values, uint32_t* count,
-                    BatchFlags flags = {}) override;
-  Errno LookupAndDeleteBatch(const void*, void*, void*, void*, uint32_t* count,
-                             BatchFlags = {}) override {
+  Errno DoLookupBatch(const void* in_batch, void* out_batch, void* keys,
+                      void* values, uint32_t* count, BatchFlags flags) override;
+  Errno DoLookupAndDeleteBatch(const void*, void*, void*, void*,
+                               uint32_t* count, BatchFlags) override {
     return rights_.RefuseBatch(count, /*reads=*/true, /*writes=*/true);
   }
-  Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
-                    BatchFlags flags = {}) override;
-  Errno DeleteBatch(const void*, uint32_t* count, BatchFlags = {}) override {
+  Errno DoUpdateBatch(const void* keys, const void* values, uint32_t* count,
+                      BatchFlags flags) override;
+  Errno DoDeleteBatch(const void*, uint32_t* count, BatchFlags) override {
     return rights_.RefuseBatch(count, /*reads=*/false, /*writes=*/true);
   }
-  Errno Freeze() override {
+  Errno DoFreeze() override {
     WriterLock lock(resize_lock_);
     return rights_.Freeze([&](auto change) { slots_.WithAllLocked(change); });
   }
@@ -188,18 +186,18 @@ class ArrayMap final : public LocalMap {
 
   // UpdateElem, for all cases.
   ABSL_ATTRIBUTE_NOINLINE Errno UpdateSlow(const void* key, const void* value,
-                                           uint64_t flags) {
-    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+                                           ElemFlags flags) {
+    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
     if (key == nullptr || value == nullptr) return Errno::kFault;
     return Put(View::kProgram, key, value, flags);
   }
 
-  Errno Put(View view, const void* key, const void* value, uint64_t flags) {
+  Errno Put(View view, const void* key, const void* value, ElemFlags flags) {
     const uint32_t index = IndexOf(key);
     if ((flags & ~kLock) > kExist) return Errno::kInval;
     if (index >= slots_.size()) return Errno::k2Big;
-    if ((flags & kNoExist) != 0) return Errno::kExist;
-    if ((flags & kLock) != 0 && def_.spin_lock_offset == kNoSpinLock) {
+    if (HasAny(flags, kNoExist)) return Errno::kExist;
+    if (HasAny(flags, kLock) && def_.spin_lock_offset == kNoSpinLock) {
       return Errno::kInval;
     }
     if (view == View::kProgram && slots_.IsOneStore()) {
@@ -210,7 +208,7 @@ class ArrayMap final : public LocalMap {
     WriterLock lock(seq_lock);
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
     if (index >= slots_.size()) return Errno::k2Big;  // a Resize came between
-    slots_.WriteLocked(seq_lock, index, value, (flags & kLock) != 0);
+    slots_.WriteLocked(seq_lock, index, value, HasAny(flags, kLock));
     return Errno::kOk;
   }
 
@@ -224,7 +222,7 @@ class ArrayMap final : public LocalMap {
 
 template <Profile P>
 constexpr DefCheck ArrayMap<P>::Check(const MapDef& def) {
-  constexpr uint32_t kFlags = kNumaNode | kRdOnly | kWrOnly | kRdOnlyProg |
+  constexpr MapFlags kFlags = kNumaNode | kRdOnly | kWrOnly | kRdOnlyProg |
                               kWrOnlyProg | kMmapable | kInnerMap | kTokenFd;
   if (DefCheck check = CheckCommon(def)) return check;
   if (def.type != MapType::kArray) {
@@ -239,7 +237,7 @@ constexpr DefCheck ArrayMap<P>::Check(const MapDef& def) {
   if (def.value_size == 0) {
     return {Errno::kInval, "value_size must be 1 or more"};
   }
-  if ((def.map_flags & ~kFlags) != 0) {
+  if (HasAny(def.map_flags, ~kFlags)) {
     return {Errno::kInval, "map_flags has a flag that ARRAY does not take"};
   }
   if (HasBoth(def.map_flags, kRdOnlyProg, kWrOnlyProg)) {
@@ -254,14 +252,14 @@ constexpr DefCheck ArrayMap<P>::Check(const MapDef& def) {
 }
 
 template <Profile P>
-Errno ArrayMap<P>::LookupBatch(const void* in_batch, void* out_batch,
-                               void* keys, void* values, uint32_t* count,
-                               BatchFlags flags) {
+Errno ArrayMap<P>::DoLookupBatch(const void* in_batch, void* out_batch,
+                                 void* keys, void* values, uint32_t* count,
+                                 BatchFlags flags) {
   Errno error =
       rights_.CheckBatch(count, /*reads=*/true, /*writes=*/false, flags);
   if (error != Errno::kOk) return error;
 
-  const bool value_lock = (flags.elem_flags & kLock) != 0;
+  const bool value_lock = HasAny(flags.elem_flags, kLock);
   return LookupIndexBatch(
       in_batch, out_batch, keys, values, def_.value_size, count,
       [&] { return slots_.size(); },
@@ -271,11 +269,11 @@ Errno ArrayMap<P>::LookupBatch(const void* in_batch, void* out_batch,
 }
 
 template <Profile P>
-Errno ArrayMap<P>::UpdateBatch(const void* keys, const void* values,
-                               uint32_t* count, BatchFlags flags) {
+Errno ArrayMap<P>::DoUpdateBatch(const void* keys, const void* values,
+                                 uint32_t* count, BatchFlags flags) {
   return UpdateEach(
       rights_, keys, def_.key_size, values, def_.value_size, count, flags,
-      [&](const void* key, const void* value, uint64_t elem_flags) {
+      [&](const void* key, const void* value, ElemFlags elem_flags) {
         return Put(View::kUser, key, value, elem_flags);
       });
 }

@@ -96,7 +96,7 @@ class ArrayOfMaps final : public LocalMap {
   // Why Init() failed, for people; empty for ENOMEM.
   const char* reason() const { return check_.reason; }
 
-  MapDef def() const override { return def_; }
+  MapDef DoDef() const override { return def_; }
 
   // The program view.
 
@@ -110,7 +110,7 @@ class ArrayOfMaps final : public LocalMap {
     return key == nullptr ? nullptr : LookupMap(IndexOf(key));
   }
   // EINVAL: what the verifier says of such a program.
-  Errno UpdateElem(const void*, const void*, uint64_t) override {
+  Errno UpdateElem(const void*, const void*, ElemFlags) override {
     return Errno::kInval;
   }
   Errno DeleteElem(const void*) override { return Errno::kInval; }
@@ -121,7 +121,7 @@ class ArrayOfMaps final : public LocalMap {
   void ReclaimRetired() { inner_maps_.ReclaimRetired(); }
 
   // The user view. Values are descriptors in Update, and ids in Lookup.
-  Errno Lookup(const void* key, void* value, uint64_t flags = 0) override {
+  Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckLookup(key, flags);
     if (error != Errno::kOk) return error;
     const uint32_t id = IdAt(IndexOf(key));
@@ -133,15 +133,14 @@ class ArrayOfMaps final : public LocalMap {
   // Checks: the right to write (EPERM), kLock (EINVAL), null pointers (EFAULT),
   // flags other than kAny (EINVAL), index (E2BIG), the descriptor (EBADF,
   // EINVAL: see InnerMaps::Take).
-  Errno Update(const void* key, const void* value,
-               uint64_t flags = kAny) override {
+  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckUpdate(key, value, flags);
     if (error != Errno::kOk) return error;
     return Put(IndexOf(key), value, flags);
   }
   //   E2BIG   index past the end
   //   ENOENT  the slot is empty
-  Errno Delete(const void* key) override {
+  Errno DoDelete(const void* key) override {
     const Errno error = rights_.CheckDelete(key);
     if (error != Errno::kOk) return error;
     const uint32_t index = IndexOf(key);
@@ -152,7 +151,7 @@ class ArrayOfMaps final : public LocalMap {
     SetSlot(index, {});
     return Errno::kOk;
   }
-  Errno GetNextKey(const void* key, void* next_key) override {
+  Errno DoGetNextKey(const void* key, void* next_key) override {
     const Errno error = rights_.CheckGetNextKey();
     if (error != Errno::kOk) return error;
     uint32_t next;
@@ -161,24 +160,23 @@ class ArrayOfMaps final : public LocalMap {
     std::memcpy(next_key, &next, sizeof next);
     return Errno::kOk;
   }
-  Errno LookupAndDelete(const void* key, void*, uint64_t flags = 0) override {
+  Errno DoLookupAndDelete(const void* key, void*, ElemFlags flags) override {
     const Errno error = rights_.CheckLookupAndDelete(key, flags);
     return error != Errno::kOk ? error : Errno::kNotSupp;
   }
   // As of an array; empty slots are skipped.
-  Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
-                    void* values, uint32_t* count,
-                    BatchFlags flags = {}) override;
-  Errno LookupAndDeleteBatch(const void*, void*, void*, void*, uint32_t* count,
-                             BatchFlags = {}) override {
+  Errno DoLookupBatch(const void* in_batch, void* out_batch, void* keys,
+                      void* values, uint32_t* count, BatchFlags flags) override;
+  Errno DoLookupAndDeleteBatch(const void*, void*, void*, void*,
+                               uint32_t* count, BatchFlags) override {
     return rights_.RefuseBatch(count, /*reads=*/true, /*writes=*/true);
   }
-  Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
-                    BatchFlags flags = {}) override;
-  Errno DeleteBatch(const void*, uint32_t* count, BatchFlags = {}) override {
+  Errno DoUpdateBatch(const void* keys, const void* values, uint32_t* count,
+                      BatchFlags flags) override;
+  Errno DoDeleteBatch(const void*, uint32_t* count, BatchFlags) override {
     return rights_.RefuseBatch(count, /*reads=*/false, /*writes=*/true);
   }
-  Errno Freeze() override {
+  Errno DoFreeze() override {
     return rights_.Freeze([&](auto change) {
       WriterLock lock(lock_);
       change();
@@ -209,7 +207,7 @@ class ArrayOfMaps final : public LocalMap {
     if (reference == nullptr) references_.erase(index);
   }
 
-  Errno Put(uint32_t index, const void* value, uint64_t flags) {
+  Errno Put(uint32_t index, const void* value, ElemFlags flags) {
     if (flags != kAny) return Errno::kInval;
     if (index >= def_.max_entries) return Errno::k2Big;
     uint32_t fd;
@@ -243,13 +241,13 @@ constexpr DefCheck ArrayOfMaps<P>::CheckSizesAndFlags(const MapDef& def) {
   if (def.type != MapType::kArrayOfMaps) {
     return {Errno::kInval, "type must be ARRAY_OF_MAPS"};
   }
-  return CheckArrayOfNumbers(def, 0);
+  return CheckArrayOfNumbers(def, {});
 }
 
 template <Profile P>
-Errno ArrayOfMaps<P>::LookupBatch(const void* in_batch, void* out_batch,
-                                  void* keys, void* values, uint32_t* count,
-                                  BatchFlags flags) {
+Errno ArrayOfMaps<P>::DoLookupBatch(const void* in_batch, void* out_batch,
+                                    void* keys, void* values, uint32_t* count,
+                                    BatchFlags flags) {
   Errno error =
       rights_.CheckBatch(count, /*reads=*/true, /*writes=*/false, flags);
   if (error != Errno::kOk) return error;
@@ -277,11 +275,11 @@ Errno ArrayOfMaps<P>::LookupBatch(const void* in_batch, void* out_batch,
 }
 
 template <Profile P>
-Errno ArrayOfMaps<P>::UpdateBatch(const void* keys, const void* values,
-                                  uint32_t* count, BatchFlags flags) {
+Errno ArrayOfMaps<P>::DoUpdateBatch(const void* keys, const void* values,
+                                    uint32_t* count, BatchFlags flags) {
   return UpdateEach(
       rights_, keys, def_.key_size, values, def_.value_size, count, flags,
-      [&](const void* key, const void* value, uint64_t elem_flags) {
+      [&](const void* key, const void* value, ElemFlags elem_flags) {
         return Put(IndexOf(key), value, elem_flags);
       });
 }

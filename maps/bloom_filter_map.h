@@ -50,7 +50,7 @@ class BloomFilterMap final : public MapWithoutBatches {
       : MapWithoutBatches(def),
         def_(def),
         bits_(*memory, def.value_size, HashesOf(def),
-              (def.map_flags & kZeroSeed) != 0 ? internal::BloomHash::kLinux
+              HasAny(def.map_flags, kZeroSeed) ? internal::BloomHash::kLinux
                                                : internal::BloomHash::kFast) {}
   explicit BloomFilterMap(const MapDef& def) requires requires {
     P::DefaultMemory();
@@ -82,7 +82,7 @@ class BloomFilterMap final : public MapWithoutBatches {
     return bits_.Init(def_.max_entries) ? Errno::kOk : Errno::kNoMem;
   }
 
-  MapDef def() const override { return def_; }
+  MapDef DoDef() const override { return def_; }
 
   // The program view.
 
@@ -90,8 +90,8 @@ class BloomFilterMap final : public MapWithoutBatches {
   //   EACCES  the map is kRdOnlyProg
   //   EFAULT  value is null
   //   EINVAL  other flags
-  Errno Push(const void* value, uint64_t flags) override {
-    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+  Errno Push(const void* value, ElemFlags flags) override {
+    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
     if (value == nullptr) return Errno::kFault;
     if (flags != kAny) return Errno::kInval;
     bits_.Add(value, [] { return true; });
@@ -107,38 +107,37 @@ class BloomFilterMap final : public MapWithoutBatches {
   }
 
   void* LookupElem(const void*) override { return nullptr; }
-  Errno UpdateElem(const void*, const void*, uint64_t) override {
+  Errno UpdateElem(const void*, const void*, ElemFlags) override {
     return Errno::kAcces;
   }
   Errno DeleteElem(const void*) override { return Errno::kAcces; }
 
   // The user view.
-  Errno Lookup(const void* key, void* value, uint64_t flags = 0) override {
+  Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckLookup(key, flags);
     return error != Errno::kOk ? error : Peek(value);
   }
-  Errno Update(const void* key, const void* value,
-               uint64_t flags = kAny) override {
+  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckUpdate(key, value, flags);
     if (error != Errno::kOk) return error;
     if (flags != kAny) return Errno::kInval;
     const bool added = bits_.Add(value, [&] { return !rights_.frozen(); });
     return added ? Errno::kOk : Errno::kPerm;
   }
-  Errno Delete(const void* key) override {
+  Errno DoDelete(const void* key) override {
     const Errno error = rights_.CheckDelete(key);
     return error != Errno::kOk ? error : Errno::kOpNotSupp;
   }
-  Errno GetNextKey(const void* key, void*) override {
+  Errno DoGetNextKey(const void* key, void*) override {
     const Errno error = rights_.CheckGetNextKey();
     if (error != Errno::kOk) return error;
     return key != nullptr ? Errno::kInval : Errno::kOpNotSupp;
   }
-  Errno LookupAndDelete(const void* key, void*, uint64_t flags = 0) override {
+  Errno DoLookupAndDelete(const void* key, void*, ElemFlags flags) override {
     const Errno error = rights_.CheckLookupAndDelete(key, flags);
     return error != Errno::kOk ? error : Errno::kNotSupp;
   }
-  Errno Freeze() override {
+  Errno DoFreeze() override {
     return rights_.Freeze([&](auto change) { bits_.WithLocked(change); });
   }
 
@@ -157,7 +156,7 @@ class BloomFilterMap final : public MapWithoutBatches {
 
 template <Profile P>
 constexpr DefCheck BloomFilterMap<P>::Check(const MapDef& def) {
-  constexpr uint32_t kFlags = kNumaNode | kRdOnly | kWrOnly | kZeroSeed |
+  constexpr MapFlags kFlags = kNumaNode | kRdOnly | kWrOnly | kZeroSeed |
                               kRdOnlyProg | kWrOnlyProg | kTokenFd;
   constexpr uint32_t kLargestValue = 4 << 20;
   if (DefCheck check = CheckCommon(def)) return check;
@@ -176,7 +175,7 @@ constexpr DefCheck BloomFilterMap<P>::Check(const MapDef& def) {
   if (def.max_entries == 0) {
     return {Errno::kInval, "max_entries must be 1 or more"};
   }
-  if ((def.map_flags & ~kFlags) != 0) {
+  if (HasAny(def.map_flags, ~kFlags)) {
     return {Errno::kInval,
             "map_flags has a flag that BLOOM_FILTER does not take"};
   }

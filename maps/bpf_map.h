@@ -37,22 +37,24 @@ namespace bpfmap {
 
 // The two flag words of a batch command.
 struct BatchFlags {
-  uint64_t elem_flags = 0;  // 0 or kLock; anything else is EINVAL
-  uint64_t flags = 0;       // for later use by Linux; most commands ignore it
+  ElemFlags elem_flags = kAny;  // kAny or kLock; anything else is EINVAL
+  uint64_t flags = 0;  // for later use by Linux; most commands ignore it
 };
 
 class BpfMap {
  public:
   // What the map was created from; max_entries is the current one. Note that
   // map_flags keeps kRdOnly and kWrOnly.
-  virtual MapDef def() const = 0;
+  MapDef def() const { return DoDef(); }
 
-  // Copies the value of `key` to `value`. `flags`: 0 or kLock.
+  // Copies the value of `key` to `value`. `flags`: kAny or kLock.
   //   EINVAL  other flags; kLock and the value has no lock
   //   EPERM   no right to read
   //   EFAULT  key is null; value is null and the key is there
   //   ENOENT  no such key; array: the index is past the end
-  virtual Errno Lookup(const void* key, void* value, uint64_t flags = 0) = 0;
+  Errno Lookup(const void* key, void* value, ElemFlags flags = kAny) {
+    return DoLookup(key, value, flags);
+  }
 
   // Sets the value of `key`. `flags`: kAny, kNoExist or kExist, with or
   // without kLock.
@@ -65,15 +67,16 @@ class BpfMap {
   //   E2BIG   hash: a new key, and the map is full; array: index past the end
   //   ENOSPC  trie: a new key, and the map is full
   //   ENOMEM  trie: a new key, and there is no memory
-  virtual Errno Update(const void* key, const void* value,
-                       uint64_t flags = kAny) = 0;
+  Errno Update(const void* key, const void* value, ElemFlags flags = kAny) {
+    return DoUpdate(key, value, flags);
+  }
 
   // Removes `key`.
   //   EPERM   no right to write; the map is frozen
   //   EFAULT  key is null
   //   ENOENT  no such key
   //   EINVAL  array: always; trie: a prefix longer than the data
-  virtual Errno Delete(const void* key) = 0;
+  Errno Delete(const void* key) { return DoDelete(key); }
 
   // Copies the key that follows `key` to `next_key`; the first one where key
   // is null or is not in the map. A hash map has no order that means anything
@@ -82,18 +85,21 @@ class BpfMap {
   //   EPERM   no right to read
   //   ENOENT  `key` was the last one; the map is empty
   //   EFAULT  next_key is null and there is a next key
-  virtual Errno GetNextKey(const void* key, void* next_key) = 0;
+  Errno GetNextKey(const void* key, void* next_key) {
+    return DoGetNextKey(key, next_key);
+  }
 
   // Copies the value of `key` to `value` and removes the key, in one step.
-  // `flags`: 0 or kLock.
+  // `flags`: kAny or kLock.
   //   EINVAL    other flags; kLock and the value has no lock
   //   EPERM     no right to read or to write; the map is frozen
   //   EFAULT    key is null; value is null (the key is gone all the same, as
   //             on Linux)
   //   ENOTSUPP  array, trie
   //   ENOENT    no such key
-  virtual Errno LookupAndDelete(const void* key, void* value,
-                                uint64_t flags = 0) = 0;
+  Errno LookupAndDelete(const void* key, void* value, ElemFlags flags = kAny) {
+    return DoLookupAndDelete(key, value, flags);
+  }
 
   // The batch commands work on `*count` elements laid out one behind the
   // other in `keys` and `values`, and set *count to the number done. All of
@@ -112,33 +118,62 @@ class BpfMap {
   //   EFAULT  keys, values or out_batch is null. As on Linux, a hash map says
   //           so only when it has something to copy there.
   //   EINVAL  hash: flags is not 0
-  virtual Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
-                            void* values, uint32_t* count,
-                            BatchFlags flags = {}) = 0;
+  Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
+                    void* values, uint32_t* count, BatchFlags flags = {}) {
+    return DoLookupBatch(in_batch, out_batch, keys, values, count, flags);
+  }
 
   // As LookupBatch, and removes what it copied. With EFAULT the elements that
   // could not be handed over are gone, as on Linux.
-  virtual Errno LookupAndDeleteBatch(const void* in_batch, void* out_batch,
-                                     void* keys, void* values, uint32_t* count,
-                                     BatchFlags flags = {}) = 0;
+  Errno LookupAndDeleteBatch(const void* in_batch, void* out_batch, void* keys,
+                             void* values, uint32_t* count,
+                             BatchFlags flags = {}) {
+    return DoLookupAndDeleteBatch(in_batch, out_batch, keys, values, count,
+                                  flags);
+  }
 
   // Updates with kAny, one after the other, up to the first that fails; its
   // error is returned and *count is the number done.
-  virtual Errno UpdateBatch(const void* keys, const void* values,
-                            uint32_t* count, BatchFlags flags = {}) = 0;
+  Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
+                    BatchFlags flags = {}) {
+    return DoUpdateBatch(keys, values, count, flags);
+  }
 
   // Deletes one after the other, up to the first that fails.
-  virtual Errno DeleteBatch(const void* keys, uint32_t* count,
-                            BatchFlags flags = {}) = 0;
+  Errno DeleteBatch(const void* keys, uint32_t* count, BatchFlags flags = {}) {
+    return DoDeleteBatch(keys, count, flags);
+  }
 
   // Takes the right to write from the user view, for good. Programs still
   // write.
   //   ENOTSUPP  the value holds a lock
   //   EPERM     no right to write; frozen already
-  virtual Errno Freeze() = 0;
+  Errno Freeze() { return DoFreeze(); }
 
  protected:
   ~BpfMap() = default;
+
+  // What an implementation says; the comments above are the contract. A map
+  // that decorates another one overrides these, and calls the public ones.
+  virtual MapDef DoDef() const = 0;
+  virtual Errno DoLookup(const void* key, void* value, ElemFlags flags) = 0;
+  virtual Errno DoUpdate(const void* key, const void* value,
+                         ElemFlags flags) = 0;
+  virtual Errno DoDelete(const void* key) = 0;
+  virtual Errno DoGetNextKey(const void* key, void* next_key) = 0;
+  virtual Errno DoLookupAndDelete(const void* key, void* value,
+                                  ElemFlags flags) = 0;
+  virtual Errno DoLookupBatch(const void* in_batch, void* out_batch, void* keys,
+                              void* values, uint32_t* count,
+                              BatchFlags flags) = 0;
+  virtual Errno DoLookupAndDeleteBatch(const void* in_batch, void* out_batch,
+                                       void* keys, void* values,
+                                       uint32_t* count, BatchFlags flags) = 0;
+  virtual Errno DoUpdateBatch(const void* keys, const void* values,
+                              uint32_t* count, BatchFlags flags) = 0;
+  virtual Errno DoDeleteBatch(const void* keys, uint32_t* count,
+                              BatchFlags flags) = 0;
+  virtual Errno DoFreeze() = 0;
 };
 
 }  // namespace bpfmap

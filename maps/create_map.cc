@@ -52,8 +52,9 @@ absl::Status CreationStatus(const MapDef& def, const Creation& creation) {
       creation.error,
       absl::StrCat(DescribeMap(def), ": create with key_size ", def.key_size,
                    ", value_size ", def.value_size, ", max_entries ",
-                   def.max_entries, ", map_flags 0x", absl::Hex(def.map_flags),
-                   more, ": ", creation.reason));
+                   def.max_entries, ", map_flags 0x",
+                   absl::Hex(ToNumber(def.map_flags)), more, ": ",
+                   creation.reason));
 }
 
 }  // namespace internal

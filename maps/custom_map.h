@@ -100,6 +100,7 @@ class CustomMap final : public LocalMap, private ProvidedMap {
   // Why Init() failed, for people.
   const char* reason() const { return check_.reason; }
 
+  MapDef DoDef() const override { return def_; }
   MapDef def() const override { return def_; }
 
   // Whether a program of this type (BPF_PROG_TYPE_*) may use the map, which a
@@ -118,7 +119,7 @@ class CustomMap final : public LocalMap, private ProvidedMap {
     return error == Errno::kOk ? stored : nullptr;
   }
   Errno UpdateElem(const void* key, const void* value,
-                   uint64_t flags) override {
+                   ElemFlags flags) override {
     if (!ProgramsMayWrite()) return Errno::kAcces;
     if (key == nullptr || value == nullptr) return Errno::kFault;
     return Put(View::kProgram, key, value, flags);
@@ -130,53 +131,51 @@ class CustomMap final : public LocalMap, private ProvidedMap {
   }
 
   // The user view.
-  Errno Lookup(const void* key, void* value, uint64_t flags = 0) override {
+  Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckLookup(key, flags);
     if (error != Errno::kOk) return error;
     bpfmap::ReaderLock lock(lock_);
     return Show(key, value);
   }
-  Errno Update(const void* key, const void* value,
-               uint64_t flags = kAny) override {
+  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckUpdate(key, value, flags);
     if (error != Errno::kOk) return error;
     return Put(View::kUser, key, value, flags);
   }
-  Errno Delete(const void* key) override {
+  Errno DoDelete(const void* key) override {
     const Errno error = rights_.CheckDelete(key);
     if (error != Errno::kOk) return error;
     return Remove(View::kUser, key);
   }
-  Errno GetNextKey(const void* key, void* next_key) override {
+  Errno DoGetNextKey(const void* key, void* next_key) override {
     const Errno error = rights_.CheckGetNextKey();
     if (error != Errno::kOk) return error;
     bpfmap::ReaderLock lock(lock_);
     return ShowNext(key, next_key);
   }
   // If `value` is null the key is gone all the same, as in HASH.
-  Errno LookupAndDelete(const void* key, void* value,
-                        uint64_t flags = 0) override;
-  Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
-                    void* values, uint32_t* count,
-                    BatchFlags flags = {}) override;
-  Errno LookupAndDeleteBatch(const void* in_batch, void* out_batch, void* keys,
-                             void* values, uint32_t* count,
-                             BatchFlags flags = {}) override;
-  Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
-                    BatchFlags flags = {}) override {
+  Errno DoLookupAndDelete(const void* key, void* value,
+                          ElemFlags flags) override;
+  Errno DoLookupBatch(const void* in_batch, void* out_batch, void* keys,
+                      void* values, uint32_t* count, BatchFlags flags) override;
+  Errno DoLookupAndDeleteBatch(const void* in_batch, void* out_batch,
+                               void* keys, void* values, uint32_t* count,
+                               BatchFlags flags) override;
+  Errno DoUpdateBatch(const void* keys, const void* values, uint32_t* count,
+                      BatchFlags flags) override {
     return UpdateEach(
         rights_, keys, def_.key_size, values, def_.value_size, count, flags,
-        [&](const void* key, const void* value, uint64_t elem_flags) {
+        [&](const void* key, const void* value, ElemFlags elem_flags) {
           return Put(View::kUser, key, value, elem_flags);
         });
   }
-  Errno DeleteBatch(const void* keys, uint32_t* count,
-                    BatchFlags flags = {}) override {
+  Errno DoDeleteBatch(const void* keys, uint32_t* count,
+                      BatchFlags flags) override {
     return DeleteEach(
         rights_, keys, def_.key_size, count, flags,
         [&](const void* key) { return Remove(View::kUser, key); });
   }
-  Errno Freeze() override {
+  Errno DoFreeze() override {
     return rights_.Freeze([&](auto change) {
       WriterLock lock(lock_);
       change();
@@ -217,7 +216,7 @@ class CustomMap final : public LocalMap, private ProvidedMap {
   DefCheck Create();
 
   bool ProgramsMayWrite() const {
-    return !storage_.is_converted && (def_.map_flags & kRdOnlyProg) == 0;
+    return !storage_.is_converted && !HasAny(def_.map_flags, kRdOnlyProg);
   }
 
   Errno Show(const void* key, void* value) ABSL_SHARED_LOCKS_REQUIRED(lock_) {
@@ -242,7 +241,7 @@ class CustomMap final : public LocalMap, private ProvidedMap {
   Errno ShowBatch(const void* in_batch, void* out_batch, void* keys,
                   void* values, uint32_t* count, Done done)
       ABSL_SHARED_LOCKS_REQUIRED(lock_);
-  Errno Put(View view, const void* key, const void* value, uint64_t flags);
+  Errno Put(View view, const void* key, const void* value, ElemFlags flags);
   Errno Remove(View view, const void* key) {
     WriterLock lock(lock_);
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
@@ -342,7 +341,7 @@ CustomMap<P>::~CustomMap() {
 
 template <Profile P>
 Errno CustomMap<P>::Put(View view, const void* key, const void* value,
-                        uint64_t flags) {
+                        ElemFlags flags) {
   if (flags > kExist) return Errno::kInval;
   WriterLock lock(lock_);
   if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
@@ -364,8 +363,8 @@ Errno CustomMap<P>::Put(View view, const void* key, const void* value,
 }
 
 template <Profile P>
-Errno CustomMap<P>::LookupAndDelete(const void* key, void* value,
-                                    uint64_t flags) {
+Errno CustomMap<P>::DoLookupAndDelete(const void* key, void* value,
+                                      ElemFlags flags) {
   Errno error = rights_.CheckLookupAndDelete(key, flags);
   if (error != Errno::kOk) return error;
   WriterLock lock(lock_);
@@ -392,9 +391,9 @@ int64_t CustomMap<P>::VisitElems(ElemVisitor visitor, uint64_t flags) {
 }
 
 template <Profile P>
-Errno CustomMap<P>::LookupBatch(const void* in_batch, void* out_batch,
-                                void* keys, void* values, uint32_t* count,
-                                BatchFlags flags) {
+Errno CustomMap<P>::DoLookupBatch(const void* in_batch, void* out_batch,
+                                  void* keys, void* values, uint32_t* count,
+                                  BatchFlags flags) {
   const Errno error =
       rights_.CheckBatch(count, /*reads=*/true, /*writes=*/false, flags);
   if (error != Errno::kOk) return error;
@@ -404,9 +403,10 @@ Errno CustomMap<P>::LookupBatch(const void* in_batch, void* out_batch,
 }
 
 template <Profile P>
-Errno CustomMap<P>::LookupAndDeleteBatch(const void* in_batch, void* out_batch,
-                                         void* keys, void* values,
-                                         uint32_t* count, BatchFlags flags) {
+Errno CustomMap<P>::DoLookupAndDeleteBatch(const void* in_batch,
+                                           void* out_batch, void* keys,
+                                           void* values, uint32_t* count,
+                                           BatchFlags flags) {
   const Errno error =
       rights_.CheckBatch(count, /*reads=*/true, /*writes=*/true, flags);
   if (error != Errno::kOk) return error;

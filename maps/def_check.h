@@ -33,8 +33,8 @@ struct [[nodiscard]] DefCheck {
 };
 
 // Rights that exclude each other.
-constexpr bool HasBoth(uint32_t flags, uint32_t one, uint32_t other) {
-  return (flags & (one | other)) == (one | other);
+constexpr bool HasBoth(MapFlags flags, MapFlags one, MapFlags other) {
+  return HasAll(flags, one | other);
 }
 
 constexpr DefCheck CheckCommon(const MapDef& def) {
@@ -59,7 +59,7 @@ constexpr DefCheck CheckCommon(const MapDef& def) {
     return {Errno::kInval, "BPF_F_RDONLY and BPF_F_WRONLY exclude each other"};
   }
   // One node, as on most machines; 0xffffffff is Linux's "no node".
-  if ((def.map_flags & kNumaNode) != 0 && def.numa_node != 0 &&
+  if (HasAny(def.map_flags, kNumaNode) && def.numa_node != 0 &&
       def.numa_node != 0xffffffff) {
     return {Errno::kInval, "numa_node must be 0, or 0xffffffff for none"};
   }
@@ -106,7 +106,7 @@ constexpr DefCheck CheckHashMaxEntries(const MapDef& def) {
 
 // A type takes kTokenFd for a flag of its own, and leaves it to this.
 constexpr DefCheck CheckToken(const MapDef& def) {
-  if ((def.map_flags & kTokenFd) != 0) {
+  if (HasAny(def.map_flags, kTokenFd)) {
     return {Errno::kInval, "BPF_F_TOKEN_FD needs a token, and there is none"};
   }
   return {};
@@ -124,7 +124,7 @@ constexpr DefCheck CheckNameAndLock(const MapDef& def) {
     return {Errno::kInval, "the name is longer than 15 characters"};
   }
   if (def.spin_lock_offset != kNoSpinLock &&
-      (def.map_flags & (kRdOnlyProg | kWrOnlyProg)) != 0) {
+      HasAny(def.map_flags, kRdOnlyProg | kWrOnlyProg)) {
     return {Errno::kAcces,
             "programs must be able to read and write a value with a lock: no "
             "BPF_F_RDONLY_PROG or BPF_F_WRONLY_PROG"};
@@ -143,12 +143,12 @@ constexpr DefCheck CheckNameAndNoLock(const MapDef& def) {
 
 // Arrays of numbers that stand for other things: what follows the type, up to
 // the name. `own_flags` are those that the type has besides.
-constexpr DefCheck CheckArrayOfNumbers(const MapDef& def, uint32_t own_flags) {
-  const uint32_t flags = kNumaNode | kRdOnly | kWrOnly | kTokenFd | own_flags;
+constexpr DefCheck CheckArrayOfNumbers(const MapDef& def, MapFlags own_flags) {
+  const MapFlags flags = kNumaNode | kRdOnly | kWrOnly | kTokenFd | own_flags;
   if (def.value_size != sizeof(uint32_t)) {
     return {Errno::kInval, "value_size must be 4: the value is a number"};
   }
-  if ((def.map_flags & ~flags) != 0) {
+  if (HasAny(def.map_flags, ~flags)) {
     return {Errno::kInval, "map_flags has a flag that this type does not take"};
   }
   if (def.max_entries == 0) {
@@ -163,7 +163,7 @@ constexpr DefCheck CheckArrayOfNumbers(const MapDef& def, uint32_t own_flags) {
 // What types refuse whose memory is each CPU's: that of a node. And, where
 // values are, more than a block of per-CPU memory for one value.
 constexpr DefCheck CheckNoNumaNode(const MapDef& def) {
-  if ((def.map_flags & kNumaNode) != 0 && def.numa_node != 0xffffffff) {
+  if (HasAny(def.map_flags, kNumaNode) && def.numa_node != 0xffffffff) {
     return {Errno::kInval,
             "numa_node must be 0xffffffff, for none: the memory is each CPU's"};
   }

@@ -64,7 +64,7 @@ class HashMap final : public LocalMap {
         table_(*memory, def.key_size,
                internal::ValueLayout(def.value_size, def.spin_lock_offset),
                def.max_entries,
-               (def.map_flags & kZeroSeed) != 0 ? 0 : P::RandomSeed()) {}
+               HasAny(def.map_flags, kZeroSeed) ? 0 : P::RandomSeed()) {}
   explicit HashMap(const MapDef& def) requires requires {
     P::DefaultMemory();
   } : HashMap(def, &P::DefaultMemory()) {
@@ -126,7 +126,7 @@ class HashMap final : public LocalMap {
     });
   }
 
-  MapDef def() const override {
+  MapDef DoDef() const override {
     MapDef def = def_;
     def.max_entries =
         table_.Visit([](const auto& table) { return table.max_entries(); });
@@ -150,41 +150,40 @@ class HashMap final : public LocalMap {
            });
   }
   Errno UpdateElem(const void* key, const void* value,
-                   uint64_t flags) override {
-    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+                   ElemFlags flags) override {
+    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
     if (key == nullptr || value == nullptr) return Errno::kFault;
     return Put<View::kProgram>(key, value, flags);
   }
   Errno DeleteElem(const void* key) override {
-    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
     if (key == nullptr) return Errno::kFault;
     return Remove<View::kProgram>(key);
   }
 
   // The user view.
-  Errno Lookup(const void* key, void* value, uint64_t flags = 0) override {
+  Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckLookup(key, flags);
     if (error != Errno::kOk) return error;
     if (value == nullptr) {
       return Find(key) != nullptr ? Errno::kFault : Errno::kNoEnt;
     }
     const bool found = Dispatch(key, [&](auto& table, auto k) {
-      return table.Read(k, value, (flags & kLock) != 0);
+      return table.Read(k, value, HasAny(flags, kLock));
     });
     return found ? Errno::kOk : Errno::kNoEnt;
   }
-  Errno Update(const void* key, const void* value,
-               uint64_t flags = kAny) override {
+  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckUpdate(key, value, flags);
     if (error != Errno::kOk) return error;
     return Put<View::kUser>(key, value, flags);
   }
-  Errno Delete(const void* key) override {
+  Errno DoDelete(const void* key) override {
     const Errno error = rights_.CheckDelete(key);
     if (error != Errno::kOk) return error;
     return Remove<View::kUser>(key);
   }
-  Errno GetNextKey(const void* key, void* next_key) override {
+  Errno DoGetNextKey(const void* key, void* next_key) override {
     const Errno error = rights_.CheckGetNextKey();
     if (error != Errno::kOk) return error;
     const bool found = table_.Visit(
@@ -192,29 +191,29 @@ class HashMap final : public LocalMap {
     if (!found) return Errno::kNoEnt;
     return next_key == nullptr ? Errno::kFault : Errno::kOk;
   }
-  Errno LookupAndDelete(const void* key, void* value,
-                        uint64_t flags = 0) override {
+  Errno DoLookupAndDelete(const void* key, void* value,
+                          ElemFlags flags) override {
     const Errno error = rights_.CheckLookupAndDelete(key, flags);
     if (error != Errno::kOk) return error;
-    return Take(key, value, (flags & kLock) != 0);
+    return Take(key, value, HasAny(flags, kLock));
   }
-  Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
-                    void* values, uint32_t* count,
-                    BatchFlags flags = {}) override {
+  Errno DoLookupBatch(const void* in_batch, void* out_batch, void* keys,
+                      void* values, uint32_t* count,
+                      BatchFlags flags) override {
     return RunBatch(
         {/*deletes=*/false, in_batch, out_batch, keys, values, count, flags});
   }
-  Errno LookupAndDeleteBatch(const void* in_batch, void* out_batch, void* keys,
-                             void* values, uint32_t* count,
-                             BatchFlags flags = {}) override {
+  Errno DoLookupAndDeleteBatch(const void* in_batch, void* out_batch,
+                               void* keys, void* values, uint32_t* count,
+                               BatchFlags flags) override {
     return RunBatch(
         {/*deletes=*/true, in_batch, out_batch, keys, values, count, flags});
   }
-  Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
-                    BatchFlags flags = {}) override;
-  Errno DeleteBatch(const void* keys, uint32_t* count,
-                    BatchFlags flags = {}) override;
-  Errno Freeze() override {
+  Errno DoUpdateBatch(const void* keys, const void* values, uint32_t* count,
+                      BatchFlags flags) override;
+  Errno DoDeleteBatch(const void* keys, uint32_t* count,
+                      BatchFlags flags) override;
+  Errno DoFreeze() override {
     WriterLock lock(resize_lock_);
     return rights_.Freeze([&](auto change) {
       table_.Visit([&](auto& table) { table.ApplyAndSynchronize(change); });
@@ -243,7 +242,7 @@ class HashMap final : public LocalMap {
     });
   }
   template <View view>
-  Errno Put(const void* key, const void* value, uint64_t flags) {
+  Errno Put(const void* key, const void* value, ElemFlags flags) {
     return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
       return flags <= kExist ? PutFast<view>(table, k, value, flags)
                              : PutSlow<view>(table, k, value, flags);
@@ -271,10 +270,10 @@ class HashMap final : public LocalMap {
   // be done quickly, and leave the rest to them.
   template <View view, typename Table, typename Key>
   ABSL_ATTRIBUTE_NOINLINE Errno PutFast(Table& table, Key key,
-                                        const void* value, uint64_t flags);
+                                        const void* value, ElemFlags flags);
   template <View view, typename Table, typename Key>
   ABSL_ATTRIBUTE_NOINLINE Errno PutSlow(Table& table, Key key,
-                                        const void* value, uint64_t flags);
+                                        const void* value, ElemFlags flags);
   template <View view, typename Table, typename Key>
   ABSL_ATTRIBUTE_NOINLINE Errno RemoveFast(Table& table, Key key);
   template <View view, typename Table, typename Key>
@@ -300,13 +299,13 @@ class HashMap final : public LocalMap {
 
 template <Profile P>
 constexpr DefCheck HashMap<P>::Check(const MapDef& def) {
-  constexpr uint32_t kFlags = kNoPrealloc | kNumaNode | kRdOnly | kWrOnly |
+  constexpr MapFlags kFlags = kNoPrealloc | kNumaNode | kRdOnly | kWrOnly |
                               kZeroSeed | kRdOnlyProg | kWrOnlyProg | kTokenFd;
   if (DefCheck check = CheckCommon(def)) return check;
   if (def.type != MapType::kHash) {
     return {Errno::kInval, "type must be HASH"};
   }
-  if ((def.map_flags & ~kFlags) != 0) {
+  if (HasAny(def.map_flags, ~kFlags)) {
     return {Errno::kInval, "map_flags has a flag that HASH does not take"};
   }
   if (HasBoth(def.map_flags, kRdOnlyProg, kWrOnlyProg)) {
@@ -322,7 +321,7 @@ constexpr DefCheck HashMap<P>::Check(const MapDef& def) {
 template <Profile P>
 template <typename HashMap<P>::View view, typename Table, typename Key>
 Errno HashMap<P>::PutFast(Table& table, Key key, const void* value,
-                          uint64_t flags) {
+                          ElemFlags flags) {
   const auto allowed = [&](bool present) {
     return MayChange<view>() && flags != (present ? kNoExist : kExist);
   };
@@ -335,9 +334,9 @@ Errno HashMap<P>::PutFast(Table& table, Key key, const void* value,
 template <Profile P>
 template <typename HashMap<P>::View view, typename Table, typename Key>
 Errno HashMap<P>::PutSlow(Table& table, Key key, const void* value,
-                          uint64_t flags) {
+                          ElemFlags flags) {
   if ((flags & ~kLock) > kExist) return Errno::kInval;
-  const bool value_lock = (flags & kLock) != 0;
+  const bool value_lock = HasAny(flags, kLock);
   if (value_lock && def_.spin_lock_offset == kNoSpinLock) return Errno::kInval;
 
   const uint64_t hash = table.Hash(key);
@@ -346,8 +345,8 @@ Errno HashMap<P>::PutSlow(Table& table, Key key, const void* value,
     WriterLock lock(shard);
     if (!MayChange<view>()) return Errno::kPerm;
     const auto old = table.FindLocked(shard, hash, key);
-    if (old && (flags & kNoExist) != 0) return Errno::kExist;
-    if (!old && (flags & kExist) != 0) return Errno::kNoEnt;
+    if (old && HasAny(flags, kNoExist)) return Errno::kExist;
+    if (!old && HasAny(flags, kExist)) return Errno::kNoEnt;
     if (old && value_lock) {
       table.OverwriteLocked(shard, old, value);
       return Errno::kOk;
@@ -430,18 +429,18 @@ Errno HashMap<P>::RunBatch(const HashBatch& batch) {
 }
 
 template <Profile P>
-Errno HashMap<P>::UpdateBatch(const void* keys, const void* values,
-                              uint32_t* count, BatchFlags flags) {
+Errno HashMap<P>::DoUpdateBatch(const void* keys, const void* values,
+                                uint32_t* count, BatchFlags flags) {
   return UpdateEach(
       rights_, keys, def_.key_size, values, def_.value_size, count, flags,
-      [&](const void* key, const void* value, uint64_t elem_flags) {
+      [&](const void* key, const void* value, ElemFlags elem_flags) {
         return Put<View::kUser>(key, value, elem_flags);
       });
 }
 
 template <Profile P>
-Errno HashMap<P>::DeleteBatch(const void* keys, uint32_t* count,
-                              BatchFlags flags) {
+Errno HashMap<P>::DoDeleteBatch(const void* keys, uint32_t* count,
+                                BatchFlags flags) {
   return DeleteEach(rights_, keys, def_.key_size, count, flags,
                     [&](const void* key) { return Remove<View::kUser>(key); });
 }

@@ -91,7 +91,7 @@ class HashOfMaps final : public LocalMap {
   // Why Init() failed, for people; empty for ENOMEM.
   const char* reason() const { return check_.reason; }
 
-  MapDef def() const override { return def_; }
+  MapDef DoDef() const override { return def_; }
 
   // The program view: see array_of_maps.h.
   LocalMap* LookupMap(const void* key) {
@@ -100,14 +100,14 @@ class HashOfMaps final : public LocalMap {
   }
   void* LookupElem(const void* key) override { return LookupMap(key); }
   // What the verifier says: EACCES of a kRdOnlyProg map, else EINVAL.
-  Errno UpdateElem(const void*, const void*, uint64_t) override {
+  Errno UpdateElem(const void*, const void*, ElemFlags) override {
     return RefuseWrite();
   }
   Errno DeleteElem(const void*) override { return RefuseWrite(); }
   void ReclaimRetired() { inner_maps_.ReclaimRetired(); }
 
   // The user view. Values are descriptors in Update, and ids in Lookup.
-  Errno Lookup(const void* key, void* value, uint64_t flags = 0) override {
+  Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckLookup(key, flags);
     if (error != Errno::kOk) return error;
     Element element;
@@ -118,36 +118,34 @@ class HashOfMaps final : public LocalMap {
   }
   // Checks: the right to write (EPERM), kLock (EINVAL), null pointers (EFAULT),
   // the descriptor (EBADF, EINVAL: see InnerMaps::Take), and then as HashMap.
-  Errno Update(const void* key, const void* value,
-               uint64_t flags = kAny) override {
+  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckUpdate(key, value, flags);
     if (error != Errno::kOk) return error;
     return Put(key, value, flags);
   }
-  Errno Delete(const void* key) override {
+  Errno DoDelete(const void* key) override {
     const Errno error = rights_.CheckDelete(key);
     if (error != Errno::kOk) return error;
     return Remove(key);
   }
-  Errno GetNextKey(const void* key, void* next_key) override {
+  Errno DoGetNextKey(const void* key, void* next_key) override {
     const Errno error = rights_.CheckGetNextKey();
     return error != Errno::kOk ? error : elements_.GetNextKey(key, next_key);
   }
-  Errno LookupAndDelete(const void* key, void*, uint64_t flags = 0) override {
+  Errno DoLookupAndDelete(const void* key, void*, ElemFlags flags) override {
     const Errno error = rights_.CheckLookupAndDelete(key, flags);
     return error != Errno::kOk ? error : Errno::kNotSupp;
   }
-  Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
-                    void* values, uint32_t* count,
-                    BatchFlags flags = {}) override;
-  Errno LookupAndDeleteBatch(const void* in_batch, void* out_batch, void* keys,
-                             void* values, uint32_t* count,
-                             BatchFlags flags = {}) override;
-  Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
-                    BatchFlags flags = {}) override;
-  Errno DeleteBatch(const void* keys, uint32_t* count,
-                    BatchFlags flags = {}) override;
-  Errno Freeze() override {
+  Errno DoLookupBatch(const void* in_batch, void* out_batch, void* keys,
+                      void* values, uint32_t* count, BatchFlags flags) override;
+  Errno DoLookupAndDeleteBatch(const void* in_batch, void* out_batch,
+                               void* keys, void* values, uint32_t* count,
+                               BatchFlags flags) override;
+  Errno DoUpdateBatch(const void* keys, const void* values, uint32_t* count,
+                      BatchFlags flags) override;
+  Errno DoDeleteBatch(const void* keys, uint32_t* count,
+                      BatchFlags flags) override;
+  Errno DoFreeze() override {
     return rights_.Freeze([&](auto change) {
       WriterLock lock(lock_);
       change();
@@ -156,7 +154,7 @@ class HashOfMaps final : public LocalMap {
 
  private:
   Errno RefuseWrite() const {
-    return (def_.map_flags & kRdOnlyProg) != 0 ? Errno::kAcces : Errno::kInval;
+    return HasAny(def_.map_flags, kRdOnlyProg) ? Errno::kAcces : Errno::kInval;
   }
 
   // The value of a key.
@@ -182,7 +180,7 @@ class HashOfMaps final : public LocalMap {
     return elements_.Lookup(key, element) == Errno::kOk;
   }
 
-  Errno Put(const void* key, const void* value, uint64_t flags) {
+  Errno Put(const void* key, const void* value, ElemFlags flags) {
     uint32_t fd;
     std::memcpy(&fd, value, sizeof fd);
     MapWithId taken;
@@ -249,7 +247,7 @@ class HashOfMaps final : public LocalMap {
 
 template <Profile P>
 constexpr DefCheck HashOfMaps<P>::CheckSizesAndFlags(const MapDef& def) {
-  constexpr uint32_t kFlags = kNoPrealloc | kNumaNode | kRdOnly | kWrOnly |
+  constexpr MapFlags kFlags = kNoPrealloc | kNumaNode | kRdOnly | kWrOnly |
                               kZeroSeed | kRdOnlyProg | kWrOnlyProg | kTokenFd;
   if (DefCheck check = CheckCommon(def)) return check;
   if (def.type != MapType::kHashOfMaps) {
@@ -258,7 +256,7 @@ constexpr DefCheck HashOfMaps<P>::CheckSizesAndFlags(const MapDef& def) {
   if (def.value_size != sizeof(uint32_t)) {
     return {Errno::kInval, "value_size must be 4: the value is a number"};
   }
-  if ((def.map_flags & ~kFlags) != 0) {
+  if (HasAny(def.map_flags, ~kFlags)) {
     return {Errno::kInval,
             "map_flags has a flag that HASH_OF_MAPS does not take"};
   }
@@ -271,9 +269,9 @@ constexpr DefCheck HashOfMaps<P>::CheckSizesAndFlags(const MapDef& def) {
 }
 
 template <Profile P>
-Errno HashOfMaps<P>::LookupBatch(const void* in_batch, void* out_batch,
-                                 void* keys, void* values, uint32_t* count,
-                                 BatchFlags flags) {
+Errno HashOfMaps<P>::DoLookupBatch(const void* in_batch, void* out_batch,
+                                   void* keys, void* values, uint32_t* count,
+                                   BatchFlags flags) {
   Errno error =
       rights_.CheckBatch(count, /*reads=*/true, /*writes=*/false, flags);
   if (error != Errno::kOk) return error;
@@ -290,9 +288,10 @@ Errno HashOfMaps<P>::LookupBatch(const void* in_batch, void* out_batch,
 }
 
 template <Profile P>
-Errno HashOfMaps<P>::LookupAndDeleteBatch(const void* in_batch, void* out_batch,
-                                          void* keys, void* values,
-                                          uint32_t* count, BatchFlags flags) {
+Errno HashOfMaps<P>::DoLookupAndDeleteBatch(const void* in_batch,
+                                            void* out_batch, void* keys,
+                                            void* values, uint32_t* count,
+                                            BatchFlags flags) {
   Errno error =
       rights_.CheckBatch(count, /*reads=*/true, /*writes=*/true, flags);
   if (error != Errno::kOk) return error;
@@ -332,18 +331,18 @@ Errno HashOfMaps<P>::LookupAndDeleteBatch(const void* in_batch, void* out_batch,
 }
 
 template <Profile P>
-Errno HashOfMaps<P>::UpdateBatch(const void* keys, const void* values,
-                                 uint32_t* count, BatchFlags flags) {
+Errno HashOfMaps<P>::DoUpdateBatch(const void* keys, const void* values,
+                                   uint32_t* count, BatchFlags flags) {
   return UpdateEach(
       rights_, keys, def_.key_size, values, def_.value_size, count, flags,
-      [&](const void* key, const void* value, uint64_t elem_flags) {
+      [&](const void* key, const void* value, ElemFlags elem_flags) {
         return Put(key, value, elem_flags);
       });
 }
 
 template <Profile P>
-Errno HashOfMaps<P>::DeleteBatch(const void* keys, uint32_t* count,
-                                 BatchFlags flags) {
+Errno HashOfMaps<P>::DoDeleteBatch(const void* keys, uint32_t* count,
+                                   BatchFlags flags) {
   return DeleteEach(rights_, keys, def_.key_size, count, flags,
                     [&](const void* key) { return Remove(key); });
 }

@@ -47,12 +47,12 @@ Errno BpfOpen(bpf_cmd command, bpf_attr* attr, int* fd) {
 }
 
 bpf_attr ElementAttr(int fd, const void* key, const void* value,
-                     uint64_t flags) {
+                     ElemFlags flags) {
   bpf_attr attr = ZeroedAttr();
   attr.map_fd = fd;
   attr.key = Address(key);
   attr.value = Address(value);
-  attr.flags = flags;
+  attr.flags = ToNumber(flags);
   return attr;
 }
 
@@ -67,7 +67,7 @@ Errno BpfBatch(bpf_cmd command, int fd, const void* in_batch, void* out_batch,
   attr.batch.keys = Address(keys);
   attr.batch.values = Address(values);
   attr.batch.count = *count;
-  attr.batch.elem_flags = flags.elem_flags;
+  attr.batch.elem_flags = ToNumber(flags.elem_flags);
   attr.batch.flags = flags.flags;
   const Errno error = Bpf(command, &attr);
   *count = attr.batch.count;
@@ -168,7 +168,7 @@ std::string WhyNotCreated(Errno error, const MapDef& def) {
   absl::StrAppend(&text, " with type ", static_cast<uint32_t>(def.type),
                   ", key_size ", def.key_size, ", value_size ", def.value_size,
                   ", max_entries ", def.max_entries, ", map_flags 0x",
-                  absl::Hex(def.map_flags));
+                  absl::Hex(ToNumber(def.map_flags)));
   absl::StrAppend(&text, ", numa_node ", def.numa_node, ", map_extra ",
                   def.map_extra);
   if (def.spin_lock_offset != kNoSpinLock) {
@@ -185,7 +185,7 @@ Errno KernelMap::Create(const MapDef& def, std::unique_ptr<KernelMap>* map) {
   attr.key_size = def.key_size;
   attr.value_size = def.value_size;
   attr.max_entries = def.max_entries;
-  attr.map_flags = def.map_flags;
+  attr.map_flags = ToNumber(def.map_flags);
   attr.numa_node = def.numa_node;
   attr.map_extra = def.map_extra;
   attr.inner_map_fd = def.inner_map_fd;
@@ -215,59 +215,61 @@ absl::StatusOr<std::unique_ptr<KernelMap>> KernelMap::Create(
 
 KernelMap::~KernelMap() { close(fd_); }
 
-Errno KernelMap::Lookup(const void* key, void* value, uint64_t flags) {
+Errno KernelMap::DoLookup(const void* key, void* value, ElemFlags flags) {
   bpf_attr attr = ElementAttr(fd_, key, value, flags);
   return Bpf(BPF_MAP_LOOKUP_ELEM, &attr);
 }
 
-Errno KernelMap::Update(const void* key, const void* value, uint64_t flags) {
+Errno KernelMap::DoUpdate(const void* key, const void* value, ElemFlags flags) {
   bpf_attr attr = ElementAttr(fd_, key, value, flags);
   return Bpf(BPF_MAP_UPDATE_ELEM, &attr);
 }
 
-Errno KernelMap::Delete(const void* key) {
-  bpf_attr attr = ElementAttr(fd_, key, nullptr, 0);
+Errno KernelMap::DoDelete(const void* key) {
+  bpf_attr attr = ElementAttr(fd_, key, nullptr, kAny);
   return Bpf(BPF_MAP_DELETE_ELEM, &attr);
 }
 
-Errno KernelMap::GetNextKey(const void* key, void* next_key) {
+Errno KernelMap::DoGetNextKey(const void* key, void* next_key) {
   // next_key lies where the others have their value.
-  bpf_attr attr = ElementAttr(fd_, key, next_key, 0);
+  bpf_attr attr = ElementAttr(fd_, key, next_key, kAny);
   return Bpf(BPF_MAP_GET_NEXT_KEY, &attr);
 }
 
-Errno KernelMap::LookupAndDelete(const void* key, void* value, uint64_t flags) {
+Errno KernelMap::DoLookupAndDelete(const void* key, void* value,
+                                   ElemFlags flags) {
   bpf_attr attr = ElementAttr(fd_, key, value, flags);
   return Bpf(BPF_MAP_LOOKUP_AND_DELETE_ELEM, &attr);
 }
 
-Errno KernelMap::LookupBatch(const void* in_batch, void* out_batch, void* keys,
-                             void* values, uint32_t* count, BatchFlags flags) {
+Errno KernelMap::DoLookupBatch(const void* in_batch, void* out_batch,
+                               void* keys, void* values, uint32_t* count,
+                               BatchFlags flags) {
   return BpfBatch(BPF_MAP_LOOKUP_BATCH, fd_, in_batch, out_batch, keys, values,
                   count, flags);
 }
 
-Errno KernelMap::LookupAndDeleteBatch(const void* in_batch, void* out_batch,
-                                      void* keys, void* values, uint32_t* count,
-                                      BatchFlags flags) {
+Errno KernelMap::DoLookupAndDeleteBatch(const void* in_batch, void* out_batch,
+                                        void* keys, void* values,
+                                        uint32_t* count, BatchFlags flags) {
   return BpfBatch(BPF_MAP_LOOKUP_AND_DELETE_BATCH, fd_, in_batch, out_batch,
                   keys, values, count, flags);
 }
 
-Errno KernelMap::UpdateBatch(const void* keys, const void* values,
-                             uint32_t* count, BatchFlags flags) {
+Errno KernelMap::DoUpdateBatch(const void* keys, const void* values,
+                               uint32_t* count, BatchFlags flags) {
   return BpfBatch(BPF_MAP_UPDATE_BATCH, fd_, nullptr, nullptr, keys, values,
                   count, flags);
 }
 
-Errno KernelMap::DeleteBatch(const void* keys, uint32_t* count,
-                             BatchFlags flags) {
+Errno KernelMap::DoDeleteBatch(const void* keys, uint32_t* count,
+                               BatchFlags flags) {
   return BpfBatch(BPF_MAP_DELETE_BATCH, fd_, nullptr, nullptr, keys, nullptr,
                   count, flags);
 }
 
-Errno KernelMap::Freeze() {
-  bpf_attr attr = ElementAttr(fd_, nullptr, nullptr, 0);
+Errno KernelMap::DoFreeze() {
+  bpf_attr attr = ElementAttr(fd_, nullptr, nullptr, kAny);
   return Bpf(BPF_MAP_FREEZE, &attr);
 }
 

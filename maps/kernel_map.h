@@ -57,29 +57,27 @@ class KernelMap final : public BpfMap {
 
   // The definition that was given to Create(). Linux may have made more of it
   // (it rounds the max_entries of some types up).
-  MapDef def() const override { return def_; }
+  MapDef DoDef() const override { return def_; }
 
   // The commands; see bpf_map.h. A batch leaves *count as the kernel does, also
   // where it fails.
   //   EFAULT  *Batch: count is null; the kernel is not asked
-  Errno Lookup(const void* key, void* value, uint64_t flags = 0) override;
-  Errno Update(const void* key, const void* value,
-               uint64_t flags = kAny) override;
-  Errno Delete(const void* key) override;
-  Errno GetNextKey(const void* key, void* next_key) override;
-  Errno LookupAndDelete(const void* key, void* value,
-                        uint64_t flags = 0) override;
-  Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
-                    void* values, uint32_t* count,
-                    BatchFlags flags = {}) override;
-  Errno LookupAndDeleteBatch(const void* in_batch, void* out_batch, void* keys,
-                             void* values, uint32_t* count,
-                             BatchFlags flags = {}) override;
-  Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
-                    BatchFlags flags = {}) override;
-  Errno DeleteBatch(const void* keys, uint32_t* count,
-                    BatchFlags flags = {}) override;
-  Errno Freeze() override;
+  Errno DoLookup(const void* key, void* value, ElemFlags flags) override;
+  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override;
+  Errno DoDelete(const void* key) override;
+  Errno DoGetNextKey(const void* key, void* next_key) override;
+  Errno DoLookupAndDelete(const void* key, void* value,
+                          ElemFlags flags) override;
+  Errno DoLookupBatch(const void* in_batch, void* out_batch, void* keys,
+                      void* values, uint32_t* count, BatchFlags flags) override;
+  Errno DoLookupAndDeleteBatch(const void* in_batch, void* out_batch,
+                               void* keys, void* values, uint32_t* count,
+                               BatchFlags flags) override;
+  Errno DoUpdateBatch(const void* keys, const void* values, uint32_t* count,
+                      BatchFlags flags) override;
+  Errno DoDeleteBatch(const void* keys, uint32_t* count,
+                      BatchFlags flags) override;
+  Errno DoFreeze() override;
 
  private:
   KernelMap(const MapDef& def, int fd) : def_(def), fd_(fd) {}

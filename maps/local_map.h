@@ -75,7 +75,7 @@ class LocalMap : public BpfMap {
   // order in which the helper checks: each type's header has it.
   //   EACCES  the map is kRdOnlyProg
   virtual Errno UpdateElem(const void* key, const void* value,
-                           uint64_t flags) = 0;
+                           ElemFlags flags) = 0;
 
   // Removes `key`. Errors as BpfMap::Delete, without the rights.
   //   EACCES  the map is kRdOnlyProg
@@ -86,7 +86,7 @@ class LocalMap : public BpfMap {
   // other maps the verifier says:
   //   EACCES  Push, Pop: the map is kRdOnlyProg; all: it has no values (rings)
   //   EINVAL  else: it is no such map
-  virtual Errno Push(const void* /*value*/, uint64_t /*flags*/) {
+  virtual Errno Push(const void* /*value*/, ElemFlags /*flags*/) {
     return RefuseValue(/*writes=*/true);
   }
   virtual Errno Pop(void* /*value*/) { return RefuseValue(/*writes=*/true); }
@@ -114,7 +114,7 @@ class LocalMap : public BpfMap {
  private:
   Errno RefuseValue(bool writes) const {
     const MapDef def = this->def();
-    const bool may = !writes || (def.map_flags & kRdOnlyProg) == 0;
+    const bool may = !writes || !HasAny(def.map_flags, kRdOnlyProg);
     return may && def.value_size != 0 ? Errno::kInval : Errno::kAcces;
   }
 

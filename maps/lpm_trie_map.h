@@ -102,7 +102,7 @@ class LpmTrieMap final : public LocalMap {
     return trie_.Init() ? Errno::kOk : Errno::kNoMem;
   }
 
-  MapDef def() const override { return def_; }
+  MapDef DoDef() const override { return def_; }
 
   // The program view.
   void* LookupElem(const void* key) override {
@@ -110,19 +110,19 @@ class LpmTrieMap final : public LocalMap {
     return Find(key);
   }
   Errno UpdateElem(const void* key, const void* value,
-                   uint64_t flags) override {
-    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+                   ElemFlags flags) override {
+    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
     if (key == nullptr || value == nullptr) return Errno::kFault;
     return Put(View::kProgram, key, value, flags);
   }
   Errno DeleteElem(const void* key) override {
-    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
     if (key == nullptr) return Errno::kFault;
     return Remove(View::kProgram, key);
   }
 
   // The user view.
-  Errno Lookup(const void* key, void* value, uint64_t flags = 0) override {
+  Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckLookup(key, flags);
     if (error != Errno::kOk) return error;
     if (IsTooLong(key)) return Errno::kNoEnt;
@@ -133,39 +133,37 @@ class LpmTrieMap final : public LocalMap {
         Dispatch(key, [&](auto prefix) { return trie_.Read(prefix, value); });
     return found ? Errno::kOk : Errno::kNoEnt;
   }
-  Errno Update(const void* key, const void* value,
-               uint64_t flags = kAny) override {
+  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckUpdate(key, value, flags);
     if (error != Errno::kOk) return error;
     return Put(View::kUser, key, value, flags);
   }
-  Errno Delete(const void* key) override {
+  Errno DoDelete(const void* key) override {
     const Errno error = rights_.CheckDelete(key);
     if (error != Errno::kOk) return error;
     return Remove(View::kUser, key);
   }
-  Errno GetNextKey(const void* key, void* next_key) override {
+  Errno DoGetNextKey(const void* key, void* next_key) override {
     const Errno error = rights_.CheckGetNextKey();
     if (error != Errno::kOk) return error;
     if (!trie_.NextKey(key, next_key)) return Errno::kNoEnt;
     return next_key == nullptr ? Errno::kFault : Errno::kOk;
   }
-  Errno LookupAndDelete(const void* key, void*, uint64_t flags = 0) override {
+  Errno DoLookupAndDelete(const void* key, void*, ElemFlags flags) override {
     const Errno error = rights_.CheckLookupAndDelete(key, flags);
     return error != Errno::kOk ? error : Errno::kNotSupp;
   }
-  Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
-                    void* values, uint32_t* count,
-                    BatchFlags flags = {}) override;
-  Errno LookupAndDeleteBatch(const void*, void*, void*, void*, uint32_t* count,
-                             BatchFlags = {}) override {
+  Errno DoLookupBatch(const void* in_batch, void* out_batch, void* keys,
+                      void* values, uint32_t* count, BatchFlags flags) override;
+  Errno DoLookupAndDeleteBatch(const void*, void*, void*, void*,
+                               uint32_t* count, BatchFlags) override {
     return rights_.RefuseBatch(count, /*reads=*/true, /*writes=*/true);
   }
-  Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
-                    BatchFlags flags = {}) override;
-  Errno DeleteBatch(const void* keys, uint32_t* count,
-                    BatchFlags flags = {}) override;
-  Errno Freeze() override {
+  Errno DoUpdateBatch(const void* keys, const void* values, uint32_t* count,
+                      BatchFlags flags) override;
+  Errno DoDeleteBatch(const void* keys, uint32_t* count,
+                      BatchFlags flags) override;
+  Errno DoFreeze() override {
     return rights_.Freeze([&](auto change) {
       WriterLock lock(trie_.seq_lock());
       change();
@@ -196,7 +194,7 @@ class LpmTrieMap final : public LocalMap {
   void* Find(const void* key) const {
     return Dispatch(key, [&](auto prefix) { return trie_.Find(prefix); });
   }
-  Errno Put(View view, const void* key, const void* value, uint64_t flags) {
+  Errno Put(View view, const void* key, const void* value, ElemFlags flags) {
     if (flags > kExist) return Errno::kInval;
     if (IsTooLong(key)) return Errno::kInval;
     return Dispatch(key, [&](auto prefix) {
@@ -210,7 +208,8 @@ class LpmTrieMap final : public LocalMap {
   }
 
   template <typename Prefix>
-  Errno PutPrefix(View view, Prefix prefix, const void* value, uint64_t flags) {
+  Errno PutPrefix(View view, Prefix prefix, const void* value,
+                  ElemFlags flags) {
     WriterLock lock(trie_.seq_lock());
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
     const auto position = trie_.FindLocked(prefix);
@@ -250,7 +249,7 @@ class LpmTrieMap final : public LocalMap {
 
 template <Profile P>
 constexpr DefCheck LpmTrieMap<P>::Check(const MapDef& def) {
-  constexpr uint32_t kFlags =
+  constexpr MapFlags kFlags =
       kNoPrealloc | kNumaNode | kRdOnly | kWrOnly | kRdOnlyProg | kWrOnlyProg;
   // Linux: a block of 4 MiB at most, with the largest key and 24 of its own.
   constexpr uint32_t kMaxValueSize = (4U << 20) - 256 - 24;
@@ -262,10 +261,10 @@ constexpr DefCheck LpmTrieMap<P>::Check(const MapDef& def) {
   if (def.max_entries == 0) {
     return {Errno::kInval, "max_entries must be 1 or more"};
   }
-  if ((def.map_flags & kNoPrealloc) == 0) {
+  if (!HasAny(def.map_flags, kNoPrealloc)) {
     return {Errno::kInval, "map_flags must have BPF_F_NO_PREALLOC"};
   }
-  if ((def.map_flags & ~kFlags) != 0) {
+  if (HasAny(def.map_flags, ~kFlags)) {
     return {Errno::kInval, "map_flags has a flag that LPM_TRIE does not take"};
   }
   if (HasBoth(def.map_flags, kRdOnlyProg, kWrOnlyProg)) {
@@ -288,9 +287,9 @@ constexpr DefCheck LpmTrieMap<P>::Check(const MapDef& def) {
 }
 
 template <Profile P>
-Errno LpmTrieMap<P>::LookupBatch(const void* in_batch, void* out_batch,
-                                 void* keys, void* values, uint32_t* count,
-                                 BatchFlags flags) {
+Errno LpmTrieMap<P>::DoLookupBatch(const void* in_batch, void* out_batch,
+                                   void* keys, void* values, uint32_t* count,
+                                   BatchFlags flags) {
   Errno error =
       rights_.CheckBatch(count, /*reads=*/true, /*writes=*/false, flags);
   if (error != Errno::kOk) return error;
@@ -314,18 +313,18 @@ Errno LpmTrieMap<P>::LookupBatch(const void* in_batch, void* out_batch,
 }
 
 template <Profile P>
-Errno LpmTrieMap<P>::UpdateBatch(const void* keys, const void* values,
-                                 uint32_t* count, BatchFlags flags) {
+Errno LpmTrieMap<P>::DoUpdateBatch(const void* keys, const void* values,
+                                   uint32_t* count, BatchFlags flags) {
   return UpdateEach(
       rights_, keys, def_.key_size, values, def_.value_size, count, flags,
-      [&](const void* key, const void* value, uint64_t elem_flags) {
+      [&](const void* key, const void* value, ElemFlags elem_flags) {
         return Put(View::kUser, key, value, elem_flags);
       });
 }
 
 template <Profile P>
-Errno LpmTrieMap<P>::DeleteBatch(const void* keys, uint32_t* count,
-                                 BatchFlags flags) {
+Errno LpmTrieMap<P>::DoDeleteBatch(const void* keys, uint32_t* count,
+                                   BatchFlags flags) {
   return DeleteEach(rights_, keys, def_.key_size, count, flags,
                     [&](const void* key) { return Remove(View::kUser, key); });
 }

@@ -106,7 +106,7 @@ class LruMap final : public LocalMap {
         order_(options.order),
         table_(*memory, def.key_size, Values::SizeInTable(def.value_size),
                NodesFor(def_, options.order),
-               (def.map_flags & kZeroSeed) != 0 ? 0 : P::RandomSeed()),
+               HasAny(def.map_flags, kZeroSeed) ? 0 : P::RandomSeed()),
         values_(table_, def.value_size, *memory, options.on_eviction),
         linux_(table_, values_, *memory, KindOf(def)),
         strict_(table_.node_count(), *memory) {}
@@ -150,7 +150,7 @@ class LruMap final : public LocalMap {
   }
 
   // max_entries is the rounded one, see above.
-  MapDef def() const override { return def_; }
+  MapDef DoDef() const override { return def_; }
 
   // The program view.
   void* LookupElem(const void* key) override {
@@ -172,19 +172,19 @@ class LruMap final : public LocalMap {
   }
 
   Errno UpdateElem(const void* key, const void* value,
-                   uint64_t flags) override {
-    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+                   ElemFlags flags) override {
+    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
     if (key == nullptr || value == nullptr) return Errno::kFault;
     return Put(View::kProgram, key, value, flags);
   }
   Errno DeleteElem(const void* key) override {
-    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
     if (key == nullptr) return Errno::kFault;
     return Remove(View::kProgram, key);
   }
 
   // The user view.
-  Errno Lookup(const void* key, void* value, uint64_t flags = 0) override {
+  Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckLookup(key, flags);
     if (error != Errno::kOk) return error;
     if (value == nullptr) {
@@ -193,46 +193,45 @@ class LruMap final : public LocalMap {
     const bool found = DispatchKey(key, [&](auto k) { return Read(k, value); });
     return found ? Errno::kOk : Errno::kNoEnt;
   }
-  Errno Update(const void* key, const void* value,
-               uint64_t flags = kAny) override {
+  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckUpdate(key, value, flags);
     if (error != Errno::kOk) return error;
     return Put(View::kUser, key, value, flags);
   }
-  Errno Delete(const void* key) override {
+  Errno DoDelete(const void* key) override {
     const Errno error = rights_.CheckDelete(key);
     if (error != Errno::kOk) return error;
     return Remove(View::kUser, key);
   }
-  Errno GetNextKey(const void* key, void* next_key) override {
+  Errno DoGetNextKey(const void* key, void* next_key) override {
     const Errno error = rights_.CheckGetNextKey();
     if (error != Errno::kOk) return error;
     if (!table_.NextKey(key, next_key)) return Errno::kNoEnt;
     return next_key == nullptr ? Errno::kFault : Errno::kOk;
   }
-  Errno LookupAndDelete(const void* key, void* value,
-                        uint64_t flags = 0) override {
+  Errno DoLookupAndDelete(const void* key, void* value,
+                          ElemFlags flags) override {
     const Errno error = rights_.CheckLookupAndDelete(key, flags);
     if (error != Errno::kOk) return error;
     return Take(key, value);
   }
-  Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
-                    void* values, uint32_t* count,
-                    BatchFlags flags = {}) override {
+  Errno DoLookupBatch(const void* in_batch, void* out_batch, void* keys,
+                      void* values, uint32_t* count,
+                      BatchFlags flags) override {
     return RunBatch(
         {/*deletes=*/false, in_batch, out_batch, keys, values, count, flags});
   }
-  Errno LookupAndDeleteBatch(const void* in_batch, void* out_batch, void* keys,
-                             void* values, uint32_t* count,
-                             BatchFlags flags = {}) override {
+  Errno DoLookupAndDeleteBatch(const void* in_batch, void* out_batch,
+                               void* keys, void* values, uint32_t* count,
+                               BatchFlags flags) override {
     return RunBatch(
         {/*deletes=*/true, in_batch, out_batch, keys, values, count, flags});
   }
-  Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
-                    BatchFlags flags = {}) override;
-  Errno DeleteBatch(const void* keys, uint32_t* count,
-                    BatchFlags flags = {}) override;
-  Errno Freeze() override {
+  Errno DoUpdateBatch(const void* keys, const void* values, uint32_t* count,
+                      BatchFlags flags) override;
+  Errno DoDeleteBatch(const void* keys, uint32_t* count,
+                      BatchFlags flags) override;
+  Errno DoFreeze() override {
     return rights_.Freeze([&](auto change) {
       if (!is_strict()) return table_.ApplyAndSynchronize(change);
       WriterLock order_lock(strict_.lock());
@@ -255,7 +254,7 @@ class LruMap final : public LocalMap {
     return def.max_entries + (order == LruOrder::kStrict ? 1 : 0);
   }
   static typename Linux::Kind KindOf(const MapDef& def) {
-    return (def.map_flags & kNoCommonLru) != 0 ? Linux::Kind::kPerCpu
+    return HasAny(def.map_flags, kNoCommonLru) ? Linux::Kind::kPerCpu
                                                : Linux::Kind::kCommon;
   }
   bool is_strict() const { return order_ == LruOrder::kStrict; }
@@ -287,7 +286,7 @@ class LruMap final : public LocalMap {
         [&](void* to, std::byte* element) { values_.CopyOut(to, element); });
   }
 
-  Errno Put(View view, const void* key, const void* value, uint64_t flags) {
+  Errno Put(View view, const void* key, const void* value, ElemFlags flags) {
     if (flags > kExist) return Errno::kInval;
     return DispatchKey(key, [&](auto k) {
       if (is_strict()) return PutStrict(view, k, value, flags);
@@ -299,9 +298,9 @@ class LruMap final : public LocalMap {
   template <typename Key>
   Errno PutPresent(View view, Key key, const void* value);
   template <typename Key>
-  Errno PutLinux(View view, Key key, const void* value, uint64_t flags);
+  Errno PutLinux(View view, Key key, const void* value, ElemFlags flags);
   template <typename Key>
-  Errno PutStrict(View view, Key key, const void* value, uint64_t flags);
+  Errno PutStrict(View view, Key key, const void* value, ElemFlags flags);
 
   // Puts the element of a key that is absent into the table, for `node`.
   // Returns its slot.
@@ -391,24 +390,24 @@ using LruHashMap = LruMap<P, MapType::kLruHash>;
 
 template <Profile P, MapType kType>
 constexpr DefCheck LruMap<P, kType>::Check(const MapDef& def) {
-  constexpr uint32_t kFlags = kNoCommonLru | kNumaNode | kRdOnly | kWrOnly |
+  constexpr MapFlags kFlags = kNoCommonLru | kNumaNode | kRdOnly | kWrOnly |
                               kZeroSeed | kRdOnlyProg | kWrOnlyProg | kTokenFd;
   if (DefCheck check = CheckCommon(def)) return check;
   if (def.type != kType) {
     return {Errno::kInval,
             kPerCpu ? "type must be LRU_PERCPU_HASH" : "type must be LRU_HASH"};
   }
-  if ((def.map_flags & ~(kFlags | kNoPrealloc)) != 0) {
+  if (HasAny(def.map_flags, ~(kFlags | kNoPrealloc))) {
     return {Errno::kInval, "map_flags has a flag that LRU maps do not take"};
   }
   if (HasBoth(def.map_flags, kRdOnlyProg, kWrOnlyProg)) {
     return {Errno::kInval,
             "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other"};
   }
-  if ((def.map_flags & kNoPrealloc) != 0) {
+  if (HasAny(def.map_flags, kNoPrealloc)) {
     return {Errno::kNotSupp, "LRU maps do not take BPF_F_NO_PREALLOC"};
   }
-  if (kPerCpu || (def.map_flags & kNoCommonLru) != 0) {
+  if (kPerCpu || HasAny(def.map_flags, kNoCommonLru)) {
     if (DefCheck check = CheckNoNumaNode(def)) return check;
   }
   if (DefCheck check = CheckHashSizes(def)) return check;
@@ -422,7 +421,7 @@ constexpr DefCheck LruMap<P, kType>::Check(const MapDef& def) {
 
 template <Profile P, MapType kType>
 MapDef LruMap<P, kType>::WithRoundedSize(MapDef def) {
-  if ((def.map_flags & kNoCommonLru) == 0) return def;
+  if (!HasAny(def.map_flags, kNoCommonLru)) return def;
   const uint32_t cpus = static_cast<uint32_t>(PossibleCpus());
   const uint32_t missing = (cpus - def.max_entries % cpus) % cpus;
   if (def.max_entries <= std::numeric_limits<uint32_t>::max() - missing) {
@@ -434,7 +433,7 @@ MapDef LruMap<P, kType>::WithRoundedSize(MapDef def) {
 template <Profile P, MapType kType>
 template <typename Key>
 Errno LruMap<P, kType>::PutLinux(View view, Key key, const void* value,
-                                 uint64_t flags) {
+                                 ElemFlags flags) {
   const uint64_t hash = table_.Hash(key);
   table_.Prepare(hash);
   Errno error = Errno::kOk;
@@ -488,7 +487,7 @@ Errno LruMap<P, kType>::PutPresent(View view, Key key, const void* value) {
 template <Profile P, MapType kType>
 template <typename Key>
 Errno LruMap<P, kType>::PutStrict(View view, Key key, const void* value,
-                                  uint64_t flags) {
+                                  ElemFlags flags) {
   // Nobody else changes the table meanwhile.
   WriterLock order_lock(strict_.lock());
   const uint64_t hash = table_.Hash(key);
@@ -634,18 +633,18 @@ Errno LruMap<P, kType>::CopyBucketLocked(typename Table::Shard& shard,
 }
 
 template <Profile P, MapType kType>
-Errno LruMap<P, kType>::UpdateBatch(const void* keys, const void* values,
-                                    uint32_t* count, BatchFlags flags) {
+Errno LruMap<P, kType>::DoUpdateBatch(const void* keys, const void* values,
+                                      uint32_t* count, BatchFlags flags) {
   return UpdateEach(
       rights_, keys, def_.key_size, values, values_.user_size(), count, flags,
-      [&](const void* key, const void* value, uint64_t elem_flags) {
+      [&](const void* key, const void* value, ElemFlags elem_flags) {
         return Put(View::kUser, key, value, elem_flags);
       });
 }
 
 template <Profile P, MapType kType>
-Errno LruMap<P, kType>::DeleteBatch(const void* keys, uint32_t* count,
-                                    BatchFlags flags) {
+Errno LruMap<P, kType>::DoDeleteBatch(const void* keys, uint32_t* count,
+                                      BatchFlags flags) {
   return DeleteEach(rights_, keys, def_.key_size, count, flags,
                     [&](const void* key) { return Remove(View::kUser, key); });
 }

@@ -9,6 +9,8 @@
 
 #include <cstdint>
 
+#include "bpfmap/maps/flags.h"
+
 namespace bpfmap {
 
 // BPF_MAP_TYPE_*. Types are listed here once they exist. Numbers from
@@ -86,28 +88,36 @@ constexpr bool IsPerCpu(MapType type) {
          type == MapType::kLruPerCpuHash;
 }
 
-// Flags of one update (the `flags` of Update and UpdateElem).
-inline constexpr uint64_t kAny = 0;      // BPF_ANY: insert or replace
-inline constexpr uint64_t kNoExist = 1;  // BPF_NOEXIST: insert only
-inline constexpr uint64_t kExist = 2;    // BPF_EXIST: replace only
-inline constexpr uint64_t kLock = 4;     // BPF_F_LOCK: under the value's lock
+// Flags of one element command, in both views.
+enum class ElemFlags : uint64_t {};
+template <>
+inline constexpr bool kIsFlags<ElemFlags> = true;
+
+inline constexpr ElemFlags kAny{0};      // BPF_ANY: insert or replace
+inline constexpr ElemFlags kNoExist{1};  // BPF_NOEXIST: insert only
+inline constexpr ElemFlags kExist{2};    // BPF_EXIST: replace only
+inline constexpr ElemFlags kLock{4};     // BPF_F_LOCK: under the value's lock
 
 // Flags of a map (MapDef::map_flags), BPF_F_*.
-inline constexpr uint32_t kNoPrealloc = 1U << 0;
-inline constexpr uint32_t kNoCommonLru = 1U << 1;
-inline constexpr uint32_t kNumaNode = 1U << 2;
-inline constexpr uint32_t kRdOnly = 1U << 3;  // the user view may not write
-inline constexpr uint32_t kWrOnly = 1U << 4;  // the user view may not read
-inline constexpr uint32_t kStackBuildId = 1U << 5;
-inline constexpr uint32_t kZeroSeed = 1U << 6;    // hash with seed 0
-inline constexpr uint32_t kRdOnlyProg = 1U << 7;  // programs may not write
-inline constexpr uint32_t kWrOnlyProg = 1U << 8;  // programs may not read
-inline constexpr uint32_t kClone = 1U << 9;
-inline constexpr uint32_t kMmapable = 1U << 10;
-inline constexpr uint32_t kPreserveElems = 1U << 11;
-inline constexpr uint32_t kInnerMap = 1U << 12;
-inline constexpr uint32_t kTokenFd = 1U
-                                     << 16;  // refused: a MapDef has no token
+enum class MapFlags : uint32_t {};
+template <>
+inline constexpr bool kIsFlags<MapFlags> = true;
+
+inline constexpr MapFlags kNoPrealloc{1U << 0};
+inline constexpr MapFlags kNoCommonLru{1U << 1};
+inline constexpr MapFlags kNumaNode{1U << 2};
+inline constexpr MapFlags kRdOnly{1U << 3};  // the user view may not write
+inline constexpr MapFlags kWrOnly{1U << 4};  // the user view may not read
+inline constexpr MapFlags kStackBuildId{1U << 5};
+inline constexpr MapFlags kZeroSeed{1U << 6};    // hash with seed 0
+inline constexpr MapFlags kRdOnlyProg{1U << 7};  // programs may not write
+inline constexpr MapFlags kWrOnlyProg{1U << 8};  // programs may not read
+inline constexpr MapFlags kClone{1U << 9};
+inline constexpr MapFlags kMmapable{1U << 10};
+inline constexpr MapFlags kPreserveElems{1U << 11};
+inline constexpr MapFlags kInnerMap{1U << 12};
+// Refused: a MapDef has no token.
+inline constexpr MapFlags kTokenFd{1U << 16};
 
 // Bytes in a map's name, the closing 0 included (BPF_OBJ_NAME_LEN).
 inline constexpr int kNameLength = 16;
@@ -120,7 +130,7 @@ struct MapDef {
   uint32_t key_size = 0;     // bytes; 0 for a type without keys
   uint32_t value_size = 0;   // bytes
   uint32_t max_entries = 0;  // elements
-  uint32_t map_flags = 0;    // BPF_F_* above
+  MapFlags map_flags{};      // BPF_F_* above
 
   // Letters, digits, '_' and '.', closed by a 0 within the array; may be
   // empty. Only ever shown to people.

@@ -82,7 +82,7 @@ class PerCpuArrayMap final : public LocalMap {
     return slots_.Init(def_.max_entries) ? Errno::kOk : Errno::kNoMem;
   }
 
-  MapDef def() const override { return def_; }
+  MapDef DoDef() const override { return def_; }
 
   // The program view.
   void* LookupElem(const void* key) override {
@@ -92,8 +92,8 @@ class PerCpuArrayMap final : public LocalMap {
     return slots_.At(index, CurrentCpuOf<P>());
   }
   Errno UpdateElem(const void* key, const void* value,
-                   uint64_t flags) override {
-    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+                   ElemFlags flags) override {
+    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
     if (key == nullptr || value == nullptr) return Errno::kFault;
     const uint32_t index = IndexOf(key);
     const Errno error = CheckPut(index, flags);
@@ -102,7 +102,7 @@ class PerCpuArrayMap final : public LocalMap {
     return Errno::kOk;
   }
   Errno DeleteElem(const void*) override {
-    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
     return Errno::kInval;
   }
 
@@ -116,7 +116,7 @@ class PerCpuArrayMap final : public LocalMap {
   }
 
   // The user view.
-  Errno Lookup(const void* key, void* value, uint64_t flags = 0) override {
+  Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckLookup(key, flags);
     if (error != Errno::kOk) return error;
     const uint32_t index = IndexOf(key);
@@ -125,17 +125,16 @@ class PerCpuArrayMap final : public LocalMap {
     slots_.Read(index, value);
     return Errno::kOk;
   }
-  Errno Update(const void* key, const void* value,
-               uint64_t flags = kAny) override {
+  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckUpdate(key, value, flags);
     if (error != Errno::kOk) return error;
     return Put(key, value, flags);
   }
-  Errno Delete(const void* key) override {
+  Errno DoDelete(const void* key) override {
     const Errno error = rights_.CheckDelete(key);
     return error != Errno::kOk ? error : Errno::kInval;
   }
-  Errno GetNextKey(const void* key, void* next_key) override {
+  Errno DoGetNextKey(const void* key, void* next_key) override {
     const Errno error = rights_.CheckGetNextKey();
     if (error != Errno::kOk) return error;
     uint32_t next;
@@ -144,23 +143,22 @@ class PerCpuArrayMap final : public LocalMap {
     std::memcpy(next_key, &next, sizeof next);
     return Errno::kOk;
   }
-  Errno LookupAndDelete(const void* key, void*, uint64_t flags = 0) override {
+  Errno DoLookupAndDelete(const void* key, void*, ElemFlags flags) override {
     const Errno error = rights_.CheckLookupAndDelete(key, flags);
     return error != Errno::kOk ? error : Errno::kNotSupp;
   }
-  Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
-                    void* values, uint32_t* count,
-                    BatchFlags flags = {}) override;
-  Errno LookupAndDeleteBatch(const void*, void*, void*, void*, uint32_t* count,
-                             BatchFlags = {}) override {
+  Errno DoLookupBatch(const void* in_batch, void* out_batch, void* keys,
+                      void* values, uint32_t* count, BatchFlags flags) override;
+  Errno DoLookupAndDeleteBatch(const void*, void*, void*, void*,
+                               uint32_t* count, BatchFlags) override {
     return rights_.RefuseBatch(count, /*reads=*/true, /*writes=*/true);
   }
-  Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
-                    BatchFlags flags = {}) override;
-  Errno DeleteBatch(const void*, uint32_t* count, BatchFlags = {}) override {
+  Errno DoUpdateBatch(const void* keys, const void* values, uint32_t* count,
+                      BatchFlags flags) override;
+  Errno DoDeleteBatch(const void*, uint32_t* count, BatchFlags) override {
     return rights_.RefuseBatch(count, /*reads=*/false, /*writes=*/true);
   }
-  Errno Freeze() override {
+  Errno DoFreeze() override {
     return rights_.Freeze([&](auto change) { slots_.WithAllLocked(change); });
   }
 
@@ -171,16 +169,16 @@ class PerCpuArrayMap final : public LocalMap {
     });
   }
 
-  Errno CheckPut(uint32_t index, uint64_t flags) const {
+  Errno CheckPut(uint32_t index, ElemFlags flags) const {
     if ((flags & ~kLock) > kExist) return Errno::kInval;
     if (index >= def_.max_entries) return Errno::k2Big;
-    if ((flags & kNoExist) != 0) return Errno::kExist;
-    if ((flags & kLock) != 0) return Errno::kInval;
+    if (HasAny(flags, kNoExist)) return Errno::kExist;
+    if (HasAny(flags, kLock)) return Errno::kInval;
     return Errno::kOk;
   }
 
   // An update from the user view.
-  Errno Put(const void* key, const void* value, uint64_t flags) {
+  Errno Put(const void* key, const void* value, ElemFlags flags) {
     const uint32_t index = IndexOf(key);
     const Errno error = CheckPut(index, flags);
     if (error != Errno::kOk) return error;
@@ -198,7 +196,7 @@ class PerCpuArrayMap final : public LocalMap {
 
 template <Profile P>
 constexpr DefCheck PerCpuArrayMap<P>::Check(const MapDef& def) {
-  constexpr uint32_t kFlags =
+  constexpr MapFlags kFlags =
       kNumaNode | kRdOnly | kWrOnly | kRdOnlyProg | kWrOnlyProg | kTokenFd;
   if (DefCheck check = CheckCommon(def)) return check;
   if (def.type != MapType::kPerCpuArray) {
@@ -213,7 +211,7 @@ constexpr DefCheck PerCpuArrayMap<P>::Check(const MapDef& def) {
   if (def.value_size == 0) {
     return {Errno::kInval, "value_size must be 1 or more"};
   }
-  if ((def.map_flags & ~kFlags) != 0) {
+  if (HasAny(def.map_flags, ~kFlags)) {
     return {Errno::kInval,
             "map_flags has a flag that PERCPU_ARRAY does not take"};
   }
@@ -228,9 +226,9 @@ constexpr DefCheck PerCpuArrayMap<P>::Check(const MapDef& def) {
 }
 
 template <Profile P>
-Errno PerCpuArrayMap<P>::LookupBatch(const void* in_batch, void* out_batch,
-                                     void* keys, void* values, uint32_t* count,
-                                     BatchFlags flags) {
+Errno PerCpuArrayMap<P>::DoLookupBatch(const void* in_batch, void* out_batch,
+                                       void* keys, void* values,
+                                       uint32_t* count, BatchFlags flags) {
   Errno error =
       rights_.CheckBatch(count, /*reads=*/true, /*writes=*/false, flags);
   if (error != Errno::kOk) return error;
@@ -242,11 +240,11 @@ Errno PerCpuArrayMap<P>::LookupBatch(const void* in_batch, void* out_batch,
 }
 
 template <Profile P>
-Errno PerCpuArrayMap<P>::UpdateBatch(const void* keys, const void* values,
-                                     uint32_t* count, BatchFlags flags) {
+Errno PerCpuArrayMap<P>::DoUpdateBatch(const void* keys, const void* values,
+                                       uint32_t* count, BatchFlags flags) {
   return UpdateEach(
       rights_, keys, def_.key_size, values, slots_.user_value_size(), count,
-      flags, [&](const void* key, const void* value, uint64_t elem_flags) {
+      flags, [&](const void* key, const void* value, ElemFlags elem_flags) {
         return Put(key, value, elem_flags);
       });
 }

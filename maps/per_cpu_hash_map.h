@@ -67,7 +67,7 @@ class PerCpuHashMap final : public LocalMap {
                internal::ValueLayout(sizeof(Slices),
                                      internal::ValueLayout::kNoLock),
                def.max_entries,
-               (def.map_flags & kZeroSeed) != 0 ? 0 : P::RandomSeed()) {}
+               HasAny(def.map_flags, kZeroSeed) ? 0 : P::RandomSeed()) {}
   explicit PerCpuHashMap(const MapDef& def) requires requires {
     P::DefaultMemory();
   } : PerCpuHashMap(def, &P::DefaultMemory()) {
@@ -105,20 +105,20 @@ class PerCpuHashMap final : public LocalMap {
     });
   }
 
-  MapDef def() const override { return def_; }
+  MapDef DoDef() const override { return def_; }
 
   // The program view.
   void* LookupElem(const void* key) override {
     return key == nullptr ? nullptr : Find(key, CurrentCpuOf<P>());
   }
   Errno UpdateElem(const void* key, const void* value,
-                   uint64_t flags) override {
-    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+                   ElemFlags flags) override {
+    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
     if (key == nullptr || value == nullptr) return Errno::kFault;
     return Put(View::kProgram, key, value, flags);
   }
   Errno DeleteElem(const void* key) override {
-    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
     if (key == nullptr) return Errno::kFault;
     return Remove(View::kProgram, key);
   }
@@ -131,23 +131,22 @@ class PerCpuHashMap final : public LocalMap {
   }
 
   // The user view.
-  Errno Lookup(const void* key, void* value, uint64_t flags = 0) override {
+  Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckLookup(key, flags);
     if (error != Errno::kOk) return error;
     return Read(key, value);
   }
-  Errno Update(const void* key, const void* value,
-               uint64_t flags = kAny) override {
+  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckUpdate(key, value, flags);
     if (error != Errno::kOk) return error;
     return Put(View::kUser, key, value, flags);
   }
-  Errno Delete(const void* key) override {
+  Errno DoDelete(const void* key) override {
     const Errno error = rights_.CheckDelete(key);
     if (error != Errno::kOk) return error;
     return Remove(View::kUser, key);
   }
-  Errno GetNextKey(const void* key, void* next_key) override {
+  Errno DoGetNextKey(const void* key, void* next_key) override {
     const Errno error = rights_.CheckGetNextKey();
     if (error != Errno::kOk) return error;
     const bool found = table_.Visit(
@@ -155,29 +154,29 @@ class PerCpuHashMap final : public LocalMap {
     if (!found) return Errno::kNoEnt;
     return next_key == nullptr ? Errno::kFault : Errno::kOk;
   }
-  Errno LookupAndDelete(const void* key, void* value,
-                        uint64_t flags = 0) override {
+  Errno DoLookupAndDelete(const void* key, void* value,
+                          ElemFlags flags) override {
     const Errno error = rights_.CheckLookupAndDelete(key, flags);
     if (error != Errno::kOk) return error;
     return Take(key, value);
   }
-  Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
-                    void* values, uint32_t* count,
-                    BatchFlags flags = {}) override {
+  Errno DoLookupBatch(const void* in_batch, void* out_batch, void* keys,
+                      void* values, uint32_t* count,
+                      BatchFlags flags) override {
     return RunBatch(
         {/*deletes=*/false, in_batch, out_batch, keys, values, count, flags});
   }
-  Errno LookupAndDeleteBatch(const void* in_batch, void* out_batch, void* keys,
-                             void* values, uint32_t* count,
-                             BatchFlags flags = {}) override {
+  Errno DoLookupAndDeleteBatch(const void* in_batch, void* out_batch,
+                               void* keys, void* values, uint32_t* count,
+                               BatchFlags flags) override {
     return RunBatch(
         {/*deletes=*/true, in_batch, out_batch, keys, values, count, flags});
   }
-  Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
-                    BatchFlags flags = {}) override;
-  Errno DeleteBatch(const void* keys, uint32_t* count,
-                    BatchFlags flags = {}) override;
-  Errno Freeze() override {
+  Errno DoUpdateBatch(const void* keys, const void* values, uint32_t* count,
+                      BatchFlags flags) override;
+  Errno DoDeleteBatch(const void* keys, uint32_t* count,
+                      BatchFlags flags) override;
+  Errno DoFreeze() override {
     return rights_.Freeze([&](auto change) {
       table_.Visit([&](auto& table) { table.ApplyAndSynchronize(change); });
     });
@@ -225,7 +224,7 @@ class PerCpuHashMap final : public LocalMap {
         });
   }
   Errno Read(const void* key, void* value);
-  Errno Put(View view, const void* key, const void* value, uint64_t flags) {
+  Errno Put(View view, const void* key, const void* value, ElemFlags flags) {
     return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
       return flags == kAny ? PutFast(table, view, k, value)
                            : PutSlow(table, view, k, value, flags);
@@ -241,7 +240,7 @@ class PerCpuHashMap final : public LocalMap {
                                         const void* value);
   template <typename Table, typename Key>
   ABSL_ATTRIBUTE_NOINLINE Errno PutSlow(Table& table, View view, Key key,
-                                        const void* value, uint64_t flags);
+                                        const void* value, ElemFlags flags);
 
   // Asked under the lock of a shard.
   bool MayChange(View view) const {
@@ -308,13 +307,13 @@ class PerCpuHashMap final : public LocalMap {
 
 template <Profile P>
 constexpr DefCheck PerCpuHashMap<P>::Check(const MapDef& def) {
-  constexpr uint32_t kFlags = kNoPrealloc | kNumaNode | kRdOnly | kWrOnly |
+  constexpr MapFlags kFlags = kNoPrealloc | kNumaNode | kRdOnly | kWrOnly |
                               kZeroSeed | kRdOnlyProg | kWrOnlyProg | kTokenFd;
   if (DefCheck check = CheckCommon(def)) return check;
   if (def.type != MapType::kPerCpuHash) {
     return {Errno::kInval, "type must be PERCPU_HASH"};
   }
-  if ((def.map_flags & ~kFlags) != 0) {
+  if (HasAny(def.map_flags, ~kFlags)) {
     return {Errno::kInval,
             "map_flags has a flag that PERCPU_HASH does not take"};
   }
@@ -366,7 +365,7 @@ Errno PerCpuHashMap<P>::PutFast(Table& table, View view, Key key,
 template <Profile P>
 template <typename Table, typename Key>
 Errno PerCpuHashMap<P>::PutSlow(Table& table, View view, Key key,
-                                const void* value, uint64_t flags) {
+                                const void* value, ElemFlags flags) {
   if (flags > kExist) return Errno::kInval;
 
   const uint64_t hash = table.Hash(key);
@@ -441,18 +440,18 @@ Errno PerCpuHashMap<P>::RunBatch(const HashBatch& batch) {
 }
 
 template <Profile P>
-Errno PerCpuHashMap<P>::UpdateBatch(const void* keys, const void* values,
-                                    uint32_t* count, BatchFlags flags) {
+Errno PerCpuHashMap<P>::DoUpdateBatch(const void* keys, const void* values,
+                                      uint32_t* count, BatchFlags flags) {
   return UpdateEach(
       rights_, keys, def_.key_size, values, slots().user_value_size(), count,
-      flags, [&](const void* key, const void* value, uint64_t elem_flags) {
+      flags, [&](const void* key, const void* value, ElemFlags elem_flags) {
         return Put(View::kUser, key, value, elem_flags);
       });
 }
 
 template <Profile P>
-Errno PerCpuHashMap<P>::DeleteBatch(const void* keys, uint32_t* count,
-                                    BatchFlags flags) {
+Errno PerCpuHashMap<P>::DoDeleteBatch(const void* keys, uint32_t* count,
+                                      BatchFlags flags) {
   return DeleteEach(rights_, keys, def_.key_size, count, flags,
                     [&](const void* key) { return Remove(View::kUser, key); });
 }

@@ -22,6 +22,7 @@
 
 #include "bpfmap/maps/def_check.h"
 #include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/flags.h"
 #include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/rules/array_index.h"
 #include "bpfmap/maps/internal/rules/map_without_batches.h"
@@ -33,9 +34,13 @@
 namespace bpfmap {
 
 // Flags of an output, BPF_F_*.
-inline constexpr uint64_t kIndexMask = 0xffffffff;         // which slot
-inline constexpr uint64_t kCurrentCpu = kIndexMask;        // that of this CPU
-inline constexpr uint64_t kCtxlenMask = 0xfffffULL << 32;  // bytes of a packet
+enum class PerfFlags : uint64_t {};
+template <>
+inline constexpr bool kIsFlags<PerfFlags> = true;
+
+inline constexpr PerfFlags kIndexMask{0xffffffff};         // which slot
+inline constexpr PerfFlags kCurrentCpu = kIndexMask;       // that of this CPU
+inline constexpr PerfFlags kCtxlenMask{0xfffffULL << 32};  // bytes of a packet
 
 template <Profile P>
 class PerfEventArray final : public MapWithoutBatches {
@@ -86,7 +91,7 @@ class PerfEventArray final : public MapWithoutBatches {
     return Errno::kOk;
   }
 
-  MapDef def() const override { return def_; }
+  MapDef DoDef() const override { return def_; }
 
   // The program view.
 
@@ -100,42 +105,41 @@ class PerfEventArray final : public MapWithoutBatches {
   //   E2BIG       index past the end
   //   ENOENT      the slot is empty
   //   and the errors of PerfEvent::Output()
-  Errno Output(uint64_t flags, const void* data, uint64_t size,
+  Errno Output(PerfFlags flags, const void* data, uint64_t size,
                const void* packet, uint64_t packet_size) {
-    if ((flags & ~(kIndexMask | kCtxlenMask)) != 0) return Errno::kInval;
-    const uint64_t more = (flags & kCtxlenMask) >> 32;
+    if (HasAny(flags, ~(kIndexMask | kCtxlenMask))) return Errno::kInval;
+    const uint64_t more = ToNumber(flags & kCtxlenMask) >> 32;
     if (more > packet_size) return Errno::kFault;
     if (data == nullptr && size != 0) return Errno::kFault;
     const int cpu = CurrentCpuOf<P>();
-    uint64_t index = flags & kIndexMask;
-    if (index == kCurrentCpu) index = static_cast<uint64_t>(cpu);
+    uint64_t index = ToNumber(flags & kIndexMask);
+    if (PerfFlags{index} == kCurrentCpu) index = static_cast<uint64_t>(cpu);
     if (index >= def_.max_entries) return Errno::k2Big;
     PerfEvent<P>* const event = At(static_cast<uint32_t>(index));
     if (event == nullptr) return Errno::kNoEnt;
     return event->Output(cpu, data, size, packet, more);
   }
   // The same of a program without a packet: EINVAL for any bit of kCtxlenMask.
-  Errno Output(uint64_t flags, const void* data, uint64_t size) {
-    if ((flags & kCtxlenMask) != 0) return Errno::kInval;
+  Errno Output(PerfFlags flags, const void* data, uint64_t size) {
+    if (HasAny(flags, kCtxlenMask)) return Errno::kInval;
     return Output(flags, data, size, nullptr, 0);
   }
 
   void* LookupElem(const void*) override { return nullptr; }
-  Errno UpdateElem(const void*, const void*, uint64_t) override {
+  Errno UpdateElem(const void*, const void*, ElemFlags) override {
     return Errno::kInval;
   }
   Errno DeleteElem(const void*) override { return Errno::kInval; }
 
   // The user view.
-  Errno Lookup(const void* key, void*, uint64_t flags = 0) override {
+  Errno DoLookup(const void* key, void*, ElemFlags flags) override {
     const Errno error = rights_.CheckLookup(key, flags);
     return error != Errno::kOk ? error : Errno::kNotSupp;
   }
   // Checks: the right to write (EPERM), kLock (EINVAL), null pointers (EFAULT),
   // flags other than kAny (EINVAL), index (E2BIG), the number of an event
   // (EBADF).
-  Errno Update(const void* key, const void* value,
-               uint64_t flags = kAny) override {
+  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckUpdate(key, value, flags);
     if (error != Errno::kOk) return error;
     if (flags != kAny) return Errno::kInval;
@@ -148,13 +152,13 @@ class PerfEventArray final : public MapWithoutBatches {
   }
   //   E2BIG   index past the end
   //   ENOENT  the slot is empty
-  Errno Delete(const void* key) override {
+  Errno DoDelete(const void* key) override {
     const Errno error = rights_.CheckDelete(key);
     if (error != Errno::kOk) return error;
     if (IndexOf(key) >= def_.max_entries) return Errno::k2Big;
     return SetSlot(IndexOf(key), nullptr);
   }
-  Errno GetNextKey(const void* key, void* next_key) override {
+  Errno DoGetNextKey(const void* key, void* next_key) override {
     const Errno error = rights_.CheckGetNextKey();
     if (error != Errno::kOk) return error;
     uint32_t next;
@@ -163,11 +167,11 @@ class PerfEventArray final : public MapWithoutBatches {
     std::memcpy(next_key, &next, sizeof next);
     return Errno::kOk;
   }
-  Errno LookupAndDelete(const void* key, void*, uint64_t flags = 0) override {
+  Errno DoLookupAndDelete(const void* key, void*, ElemFlags flags) override {
     const Errno error = rights_.CheckLookupAndDelete(key, flags);
     return error != Errno::kOk ? error : Errno::kNotSupp;
   }
-  Errno Freeze() override {
+  Errno DoFreeze() override {
     return rights_.Freeze([&](auto change) {
       WriterLock lock(lock_);
       change();

@@ -69,7 +69,7 @@ class ProgArray final : public MapWithoutBatches {
     return Errno::kOk;
   }
 
-  MapDef def() const override { return def_; }
+  MapDef DoDef() const override { return def_; }
 
   // The program view.
 
@@ -82,13 +82,13 @@ class ProgArray final : public MapWithoutBatches {
     return __atomic_load_n(&slots_[index], __ATOMIC_ACQUIRE);
   }
   void* LookupElem(const void*) override { return nullptr; }
-  Errno UpdateElem(const void*, const void*, uint64_t) override {
+  Errno UpdateElem(const void*, const void*, ElemFlags) override {
     return Errno::kInval;
   }
   Errno DeleteElem(const void*) override { return Errno::kInval; }
 
   // The user view.
-  Errno Lookup(const void* key, void* value, uint64_t flags = 0) override {
+  Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckLookup(key, flags);
     if (error != Errno::kOk) return error;
     const uint32_t program = LookupProgram(IndexOf(key));
@@ -99,8 +99,7 @@ class ProgArray final : public MapWithoutBatches {
   }
   // Checks: the right to write (EPERM), kLock (EINVAL), null pointers (EFAULT),
   // flags other than kAny (EINVAL), index (E2BIG), a program of 0 (EBADF).
-  Errno Update(const void* key, const void* value,
-               uint64_t flags = kAny) override {
+  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckUpdate(key, value, flags);
     if (error != Errno::kOk) return error;
     if (flags != kAny) return Errno::kInval;
@@ -112,13 +111,13 @@ class ProgArray final : public MapWithoutBatches {
   }
   //   E2BIG   index past the end
   //   ENOENT  the slot is empty
-  Errno Delete(const void* key) override {
+  Errno DoDelete(const void* key) override {
     const Errno error = rights_.CheckDelete(key);
     if (error != Errno::kOk) return error;
     if (IndexOf(key) >= def_.max_entries) return Errno::k2Big;
     return SetSlot(IndexOf(key), 0);
   }
-  Errno GetNextKey(const void* key, void* next_key) override {
+  Errno DoGetNextKey(const void* key, void* next_key) override {
     const Errno error = rights_.CheckGetNextKey();
     if (error != Errno::kOk) return error;
     uint32_t next;
@@ -127,11 +126,11 @@ class ProgArray final : public MapWithoutBatches {
     std::memcpy(next_key, &next, sizeof next);
     return Errno::kOk;
   }
-  Errno LookupAndDelete(const void* key, void*, uint64_t flags = 0) override {
+  Errno DoLookupAndDelete(const void* key, void*, ElemFlags flags) override {
     const Errno error = rights_.CheckLookupAndDelete(key, flags);
     return error != Errno::kOk ? error : Errno::kNotSupp;
   }
-  Errno Freeze() override {
+  Errno DoFreeze() override {
     return rights_.Freeze([&](auto change) {
       WriterLock lock(lock_);
       change();
@@ -165,7 +164,7 @@ constexpr DefCheck ProgArray<P>::Check(const MapDef& def) {
   if (def.type != MapType::kProgArray) {
     return {Errno::kInval, "type must be PROG_ARRAY"};
   }
-  if (DefCheck check = CheckArrayOfNumbers(def, 0)) return check;
+  if (DefCheck check = CheckArrayOfNumbers(def, {})) return check;
   return CheckNameAndNoLock(def);
 }
 

@@ -90,7 +90,7 @@ class ProgramMap {
 
   // bpf_map_update_elem(): sets the value of `key`. `flags` and errors of
   // LocalMap::UpdateElem.
-  Errno Update(const K& key, const V& value, uint64_t flags = kAny) const {
+  Errno Update(const K& key, const V& value, ElemFlags flags = kAny) const {
     return map_->UpdateElem(&key, &value, flags);
   }
 

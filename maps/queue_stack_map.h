@@ -88,7 +88,7 @@ class QueueStackMap final : public MapWithoutBatches {
     return values_.Init() ? Errno::kOk : Errno::kNoMem;
   }
 
-  MapDef def() const override { return def_; }
+  MapDef DoDef() const override { return def_; }
 
   // The program view.
 
@@ -97,8 +97,8 @@ class QueueStackMap final : public MapWithoutBatches {
   //   EFAULT  value is null
   //   EINVAL  other flags
   //   E2BIG   kAny, and the map is full
-  Errno Push(const void* value, uint64_t flags) override {
-    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+  Errno Push(const void* value, ElemFlags flags) override {
+    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
     if (value == nullptr) return Errno::kFault;
     return Put(View::kProgram, value, flags);
   }
@@ -109,7 +109,7 @@ class QueueStackMap final : public MapWithoutBatches {
   //   EFAULT  value is null
   //   ENOENT  the map is empty; `value` is filled with zeros
   Errno Pop(void* value) override {
-    if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
     if (value == nullptr) return Errno::kFault;
     return OrZeros(Take(View::kProgram, value, /*removes=*/true), value);
   }
@@ -121,38 +121,37 @@ class QueueStackMap final : public MapWithoutBatches {
   }
 
   void* LookupElem(const void*) override { return nullptr; }
-  Errno UpdateElem(const void*, const void*, uint64_t) override {
+  Errno UpdateElem(const void*, const void*, ElemFlags) override {
     return Errno::kAcces;
   }
   Errno DeleteElem(const void*) override { return Errno::kAcces; }
 
   // The user view.
-  Errno Lookup(const void* key, void* value, uint64_t flags = 0) override {
+  Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckLookup(key, flags);
     if (error != Errno::kOk) return error;
     return Take(View::kUser, value, /*removes=*/false);
   }
-  Errno Update(const void* key, const void* value,
-               uint64_t flags = kAny) override {
+  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckUpdate(key, value, flags);
     if (error != Errno::kOk) return error;
     return Put(View::kUser, value, flags);
   }
-  Errno Delete(const void* key) override {
+  Errno DoDelete(const void* key) override {
     const Errno error = rights_.CheckDelete(key);
     return error != Errno::kOk ? error : Errno::kInval;
   }
-  Errno GetNextKey(const void*, void*) override {
+  Errno DoGetNextKey(const void*, void*) override {
     const Errno error = rights_.CheckGetNextKey();
     return error != Errno::kOk ? error : Errno::kInval;
   }
-  Errno LookupAndDelete(const void* key, void* value,
-                        uint64_t flags = 0) override {
+  Errno DoLookupAndDelete(const void* key, void* value,
+                          ElemFlags flags) override {
     const Errno error = rights_.CheckLookupAndDelete(key, flags);
     if (error != Errno::kOk) return error;
     return Take(View::kUser, value, /*removes=*/true);
   }
-  Errno Freeze() override {
+  Errno DoFreeze() override {
     return rights_.Freeze([&](auto change) {
       WriterLock lock(values_);
       change();
@@ -162,7 +161,7 @@ class QueueStackMap final : public MapWithoutBatches {
  private:
   enum class View { kProgram, kUser };
 
-  Errno Put(View view, const void* value, uint64_t flags) {
+  Errno Put(View view, const void* value, ElemFlags flags) {
     if (flags != kAny && flags != kExist) return Errno::kInval;
     WriterLock lock(values_);
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
@@ -204,7 +203,7 @@ using StackMap = QueueStackMap<P, MapType::kStack>;
 
 template <Profile P, MapType kType>
 constexpr DefCheck QueueStackMap<P, kType>::Check(const MapDef& def) {
-  constexpr uint32_t kFlags =
+  constexpr MapFlags kFlags =
       kNumaNode | kRdOnly | kWrOnly | kRdOnlyProg | kWrOnlyProg | kTokenFd;
   constexpr uint32_t kLargestValue = 4 << 20;
   if (DefCheck check = CheckCommon(def)) return check;
@@ -221,7 +220,7 @@ constexpr DefCheck QueueStackMap<P, kType>::Check(const MapDef& def) {
   if (def.value_size == 0) {
     return {Errno::kInval, "value_size must be 1 or more"};
   }
-  if ((def.map_flags & ~kFlags) != 0) {
+  if (HasAny(def.map_flags, ~kFlags)) {
     return {Errno::kInval,
             "map_flags has a flag that QUEUE and STACK do not take"};
   }

@@ -7,9 +7,9 @@
 //
 // Programs write, on as many threads as they like:
 //
-//   if (auto* event = static_cast<Event*>(ring.Reserve(sizeof(Event), 0))) {
+//   if (auto* event = static_cast<Event*>(ring.Reserve(sizeof(Event)))) {
 //     *event = ...;
-//     ring.Submit(event, 0);
+//     ring.Submit(event);
 //   }
 //
 // One thread of user space reads, in the order of the calls to Reserve:
@@ -102,34 +102,34 @@ class RingBuffer final : public LocalMap, public RingProducer {
     return ring_.Init(def_.max_entries) ? Errno::kOk : Errno::kNoMem;
   }
 
-  MapDef def() const override { return def_; }
+  MapDef DoDef() const override { return def_; }
 
   // The program view. RingProducer has the same methods for callers that do not
   // know the profile.
   RingProducer* ring_producer() override { return this; }
 
   // bpf_ringbuf_reserve(): room for a record of `size` bytes, aligned to 8,
-  // with whatever was there before; null if flags is not 0, if there is no
+  // with whatever was there before; null with any flag, if there is no
   // room, and if there can be none. Must be followed by Submit() or Discard().
-  void* Reserve(uint64_t size, uint64_t flags = 0) {
-    if (flags != 0) return nullptr;
+  void* Reserve(uint64_t size, RingFlags flags = {}) {
+    if (flags != RingFlags{}) return nullptr;
     return ReserveRecord(size);
   }
 
   // bpf_ringbuf_submit(): hands over what Reserve() gave. Only kRbNoWakeup and
   // kRbForceWakeup of `flags` mean anything; both are kRbForceWakeup.
-  void Submit(void* data, uint64_t flags = 0) { Commit(data, flags, false); }
+  void Submit(void* data, RingFlags flags = {}) { Commit(data, flags, false); }
 
   // bpf_ringbuf_discard(): drops what Reserve() gave. `flags` as for Submit():
   // the consumer has something to pass.
-  void Discard(void* data, uint64_t flags = 0) { Commit(data, flags, true); }
+  void Discard(void* data, RingFlags flags = {}) { Commit(data, flags, true); }
 
   // bpf_ringbuf_output(): a record with a copy of `size` bytes at `data`.
   //   EINVAL  flags other than kRbNoWakeup and kRbForceWakeup
   //   EFAULT  data is null and size is not 0
   //   EAGAIN  no room, now or ever
-  Errno Output(const void* data, uint64_t size, uint64_t flags = 0) {
-    if ((flags & ~(kRbNoWakeup | kRbForceWakeup)) != 0) return Errno::kInval;
+  Errno Output(const void* data, uint64_t size, RingFlags flags = {}) {
+    if (HasAny(flags, ~(kRbNoWakeup | kRbForceWakeup))) return Errno::kInval;
     if (data == nullptr && size != 0) return Errno::kFault;
     std::byte* const record = ReserveRecord(size);
     if (record == nullptr) return Errno::kAgain;
@@ -156,7 +156,7 @@ class RingBuffer final : public LocalMap, public RingProducer {
 
   // The verifier says EACCES to programs with such calls.
   void* LookupElem(const void*) override { return nullptr; }
-  Errno UpdateElem(const void*, const void*, uint64_t) override {
+  Errno UpdateElem(const void*, const void*, ElemFlags) override {
     return Errno::kAcces;
   }
   Errno DeleteElem(const void*) override { return Errno::kAcces; }
@@ -211,44 +211,44 @@ class RingBuffer final : public LocalMap, public RingProducer {
   uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
   // The user view.
-  Errno Lookup(const void* key, void*, uint64_t flags = 0) override {
+  Errno DoLookup(const void* key, void*, ElemFlags flags) override {
     return no_elements_.Lookup(key, flags);
   }
-  Errno Update(const void* key, const void*, uint64_t flags = kAny) override {
+  Errno DoUpdate(const void* key, const void*, ElemFlags flags) override {
     return no_elements_.Update(key, flags);
   }
-  Errno Delete(const void* key) override { return no_elements_.Delete(key); }
-  Errno GetNextKey(const void* key, void*) override {
+  Errno DoDelete(const void* key) override { return no_elements_.Delete(key); }
+  Errno DoGetNextKey(const void* key, void*) override {
     return no_elements_.GetNextKey(key);
   }
-  Errno LookupAndDelete(const void* key, void*, uint64_t flags = 0) override {
+  Errno DoLookupAndDelete(const void* key, void*, ElemFlags flags) override {
     return no_elements_.LookupAndDelete(key, flags);
   }
-  Errno LookupBatch(const void*, void*, void*, void*, uint32_t* count,
-                    BatchFlags = {}) override {
+  Errno DoLookupBatch(const void*, void*, void*, void*, uint32_t* count,
+                      BatchFlags) override {
     return no_elements_.ReadingBatch(count);
   }
-  Errno LookupAndDeleteBatch(const void*, void*, void*, void*, uint32_t* count,
-                             BatchFlags = {}) override {
+  Errno DoLookupAndDeleteBatch(const void*, void*, void*, void*,
+                               uint32_t* count, BatchFlags) override {
     return no_elements_.WritingBatch(count);
   }
-  Errno UpdateBatch(const void*, const void*, uint32_t* count,
-                    BatchFlags = {}) override {
+  Errno DoUpdateBatch(const void*, const void*, uint32_t* count,
+                      BatchFlags) override {
     return no_elements_.WritingBatch(count);
   }
-  Errno DeleteBatch(const void*, uint32_t* count, BatchFlags = {}) override {
+  Errno DoDeleteBatch(const void*, uint32_t* count, BatchFlags) override {
     return no_elements_.WritingBatch(count);
   }
-  Errno Freeze() override { return no_elements_.Freeze(); }
+  Errno DoFreeze() override { return no_elements_.Freeze(); }
 
  private:
   // RingProducer.
-  void* DoReserve(uint64_t size, uint64_t flags) override {
+  void* DoReserve(uint64_t size, RingFlags flags) override {
     return Reserve(size, flags);
   }
-  void DoSubmit(void* data, uint64_t flags) override { Submit(data, flags); }
-  void DoDiscard(void* data, uint64_t flags) override { Discard(data, flags); }
-  Errno DoOutput(const void* data, uint64_t size, uint64_t flags) override {
+  void DoSubmit(void* data, RingFlags flags) override { Submit(data, flags); }
+  void DoDiscard(void* data, RingFlags flags) override { Discard(data, flags); }
+  Errno DoOutput(const void* data, uint64_t size, RingFlags flags) override {
     return Output(data, size, flags);
   }
   uint64_t DoQuery(uint64_t flags) const override { return Query(flags); }
@@ -259,13 +259,13 @@ class RingBuffer final : public LocalMap, public RingProducer {
     return record;
   }
 
-  void Commit(void* data, uint64_t flags, bool discard) {
+  void Commit(void* data, RingFlags flags, bool discard) {
     std::byte* const record = static_cast<std::byte*>(data);
     ring_.Commit(record, discard);
     if constexpr (HasEvent<P>) {
-      if ((flags & kRbForceWakeup) != 0) {
+      if (HasAny(flags, kRbForceWakeup)) {
         readable_.event.Set();
-      } else if ((flags & kRbNoWakeup) == 0) {
+      } else if (!HasAny(flags, kRbNoWakeup)) {
         // Pairs with the fence in Poll().
         std::atomic_thread_fence(std::memory_order_seq_cst);
         if (!readable_.event.is_set() && ring_.IsNext(record)) {

@@ -12,6 +12,7 @@
 
 #include "bpfmap/maps/def_check.h"
 #include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/flags.h"
 #include "bpfmap/maps/internal/ring/ring_memory.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/profiles/profile.h"
@@ -19,8 +20,12 @@
 namespace bpfmap {
 
 // Who is told of a record, BPF_RB_*. Without either flag Linux decides.
-inline constexpr uint64_t kRbNoWakeup = 1;     // nobody
-inline constexpr uint64_t kRbForceWakeup = 2;  // everybody who waits
+enum class RingFlags : uint64_t {};
+template <>
+inline constexpr bool kIsFlags<RingFlags> = true;
+
+inline constexpr RingFlags kRbNoWakeup{1};     // nobody
+inline constexpr RingFlags kRbForceWakeup{2};  // everybody who waits
 
 // What Query() is asked, BPF_RB_*.
 inline constexpr uint64_t kRbAvailData = 0;  // bytes not consumed yet
@@ -48,7 +53,7 @@ constexpr DefCheck CheckRingDef(const MapDef& def, MapType type,
                                 const char* wrong_type) {
   if (DefCheck check = CheckCommon(def)) return check;
   if (def.type != type) return {Errno::kInval, wrong_type};
-  if ((def.map_flags & ~(kNumaNode | kTokenFd)) != 0) {
+  if (HasAny(def.map_flags, ~(kNumaNode | kTokenFd))) {
     return {Errno::kInval, "map_flags has a flag that rings do not take"};
   }
   if (def.key_size != 0 || def.value_size != 0) {

@@ -25,30 +25,31 @@
 
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/ring_def.h"
 
 namespace bpfmap {
 
 class RingProducer {
  public:
   // bpf_ringbuf_reserve(): room for a record of `size` bytes, with whatever was
-  // there before; null if flags is not 0, if there is no room, and if there can
+  // there before; null with any flag, if there is no room, and if there can
   // be none. Must be followed by Submit() or Discard().
-  void* Reserve(uint64_t size, uint64_t flags = 0) {
+  void* Reserve(uint64_t size, RingFlags flags = {}) {
     return DoReserve(size, flags);
   }
 
   // bpf_ringbuf_submit(): hands over what Reserve() gave. Only kRbNoWakeup and
   // kRbForceWakeup of `flags` mean anything; both are kRbForceWakeup.
-  void Submit(void* data, uint64_t flags = 0) { DoSubmit(data, flags); }
+  void Submit(void* data, RingFlags flags = {}) { DoSubmit(data, flags); }
 
   // bpf_ringbuf_discard(): drops what Reserve() gave. `flags` as for Submit().
-  void Discard(void* data, uint64_t flags = 0) { DoDiscard(data, flags); }
+  void Discard(void* data, RingFlags flags = {}) { DoDiscard(data, flags); }
 
   // bpf_ringbuf_output(): a record with a copy of `size` bytes at `data`.
   //   EINVAL  flags other than kRbNoWakeup and kRbForceWakeup
   //   EFAULT  data is null and size is not 0
   //   EAGAIN  no room, now or ever
-  Errno Output(const void* data, uint64_t size, uint64_t flags = 0) {
+  Errno Output(const void* data, uint64_t size, RingFlags flags = {}) {
     return DoOutput(data, size, flags);
   }
 
@@ -60,10 +61,10 @@ class RingProducer {
   ~RingProducer() = default;
 
  private:
-  virtual void* DoReserve(uint64_t size, uint64_t flags) = 0;
-  virtual void DoSubmit(void* data, uint64_t flags) = 0;
-  virtual void DoDiscard(void* data, uint64_t flags) = 0;
-  virtual Errno DoOutput(const void* data, uint64_t size, uint64_t flags) = 0;
+  virtual void* DoReserve(uint64_t size, RingFlags flags) = 0;
+  virtual void DoSubmit(void* data, RingFlags flags) = 0;
+  virtual void DoDiscard(void* data, RingFlags flags) = 0;
+  virtual Errno DoOutput(const void* data, uint64_t size, RingFlags flags) = 0;
   virtual uint64_t DoQuery(uint64_t flags) const = 0;
 };
 

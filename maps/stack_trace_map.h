@@ -38,6 +38,7 @@
 #include "absl/base/attributes.h"
 #include "bpfmap/maps/def_check.h"
 #include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/flags.h"
 #include "bpfmap/maps/internal/hash/jhash.h"
 #include "bpfmap/maps/internal/rules/array_index.h"
 #include "bpfmap/maps/internal/rules/map_without_batches.h"
@@ -60,10 +61,14 @@ inline constexpr uint32_t kMaxStack = 127;
 
 // Flags of GetStackId(), BPF_F_*. The stack of a thread is the user stack and
 // the kernel stack in one, so that kUserStack changes nothing.
-inline constexpr uint64_t kSkipFieldMask = 0xff;  // innermost frames to skip
-inline constexpr uint64_t kUserStack = 1 << 8;
-inline constexpr uint64_t kFastStackCmp = 1 << 9;   // compare hashes only
-inline constexpr uint64_t kReuseStackId = 1 << 10;  // replace another stack
+enum class StackFlags : uint64_t {};
+template <>
+inline constexpr bool kIsFlags<StackFlags> = true;
+
+inline constexpr StackFlags kSkipFieldMask{0xff};  // innermost frames to skip
+inline constexpr StackFlags kUserStack{1 << 8};
+inline constexpr StackFlags kFastStackCmp{1 << 9};   // compare hashes only
+inline constexpr StackFlags kReuseStackId{1 << 10};  // replace another stack
 
 // struct bpf_stack_build_id.
 struct StackBuildId {
@@ -117,7 +122,7 @@ class StackTraceMap final : public MapWithoutBatches {
                                                            : Errno::kNoMem;
   }
 
-  MapDef def() const override { return def_; }
+  MapDef DoDef() const override { return def_; }
 
   // The program view.
 
@@ -129,7 +134,7 @@ class StackTraceMap final : public MapWithoutBatches {
   //   ENOMEM  the map is full
   // With kStackBuildId, ENOMEM is the answer before EEXIST, and for a stack
   // that is there already, too; but not with kFastStackCmp.
-  ABSL_ATTRIBUTE_NOINLINE int64_t GetStackId(uint64_t flags) {
+  ABSL_ATTRIBUTE_NOINLINE int64_t GetStackId(StackFlags flags = {}) {
     uint64_t frames[kMaxStack];
     return GetStackIdOf(frames,
                         static_cast<uint32_t>(P::CallStack(
@@ -139,16 +144,17 @@ class StackTraceMap final : public MapWithoutBatches {
 
   // The same of a stack that the caller found itself: `count` addresses, the
   // innermost first, of which kMaxStack count.
-  int64_t GetStackIdOf(const uint64_t* frames, uint32_t count, uint64_t flags);
+  int64_t GetStackIdOf(const uint64_t* frames, uint32_t count,
+                       StackFlags flags = {});
 
   void* LookupElem(const void*) override { return nullptr; }
-  Errno UpdateElem(const void*, const void*, uint64_t) override {
+  Errno UpdateElem(const void*, const void*, ElemFlags) override {
     return Errno::kInval;
   }
   Errno DeleteElem(const void*) override { return Errno::kInval; }
 
   // The user view.
-  Errno Lookup(const void* key, void* value, uint64_t flags = 0) override {
+  Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckLookup(key, flags);
     if (error != Errno::kOk) return error;
     const uint32_t id = IndexOf(key);
@@ -157,29 +163,28 @@ class StackTraceMap final : public MapWithoutBatches {
     }
     return value != nullptr ? Errno::kOk : Errno::kFault;
   }
-  Errno Update(const void* key, const void* value,
-               uint64_t flags = kAny) override {
+  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
     const Errno error = rights_.CheckUpdate(key, value, flags);
     return error != Errno::kOk ? error : Errno::kInval;
   }
   //   E2BIG   there is no such bucket
   //   ENOENT  it is empty
-  Errno Delete(const void* key) override {
+  Errno DoDelete(const void* key) override {
     const Errno error = rights_.CheckDelete(key);
     if (error != Errno::kOk) return error;
     if (IndexOf(key) >= stacks_.buckets()) return Errno::k2Big;
     return Remove(IndexOf(key), nullptr);
   }
-  Errno GetNextKey(const void* key, void* next_key) override;
-  Errno LookupAndDelete(const void* key, void* value,
-                        uint64_t flags = 0) override {
+  Errno DoGetNextKey(const void* key, void* next_key) override;
+  Errno DoLookupAndDelete(const void* key, void* value,
+                          ElemFlags flags) override {
     Errno error = rights_.CheckLookupAndDelete(key, flags);
     if (error != Errno::kOk) return error;
     if (IndexOf(key) >= stacks_.buckets()) return Errno::kNoEnt;
     error = Remove(IndexOf(key), value);
     return error == Errno::kOk && value == nullptr ? Errno::kFault : error;
   }
-  Errno Freeze() override {
+  Errno DoFreeze() override {
     return rights_.Freeze([&](auto change) {
       WriterLock lock(stacks_.seq_lock());
       change();
@@ -187,9 +192,9 @@ class StackTraceMap final : public MapWithoutBatches {
   }
 
  private:
-  bool has_build_ids() const { return (def_.map_flags & kStackBuildId) != 0; }
+  bool has_build_ids() const { return HasAny(def_.map_flags, kStackBuildId); }
   static constexpr uint32_t FrameSize(const MapDef& def) {
-    return (def.map_flags & kStackBuildId) != 0 ? sizeof(StackBuildId)
+    return HasAny(def.map_flags, kStackBuildId) ? sizeof(StackBuildId)
                                                 : sizeof(uint64_t);
   }
 
@@ -205,13 +210,13 @@ class StackTraceMap final : public MapWithoutBatches {
 
 template <Profile P>
 constexpr DefCheck StackTraceMap<P>::Check(const MapDef& def) {
-  constexpr uint32_t kFlags =
+  constexpr MapFlags kFlags =
       kNumaNode | kRdOnly | kWrOnly | kStackBuildId | kTokenFd;
   if (DefCheck check = CheckCommon(def)) return check;
   if (def.type != MapType::kStackTrace) {
     return {Errno::kInval, "type must be STACK_TRACE"};
   }
-  if ((def.map_flags & ~kFlags) != 0) {
+  if (HasAny(def.map_flags, ~kFlags)) {
     return {Errno::kInval,
             "map_flags has a flag that STACK_TRACE does not take"};
   }
@@ -237,12 +242,13 @@ constexpr DefCheck StackTraceMap<P>::Check(const MapDef& def) {
 
 template <Profile P>
 int64_t StackTraceMap<P>::GetStackIdOf(const uint64_t* frames, uint32_t count,
-                                       uint64_t flags) {
-  constexpr uint64_t kFlags =
+                                       StackFlags flags) {
+  constexpr StackFlags kFlags =
       kSkipFieldMask | kUserStack | kFastStackCmp | kReuseStackId;
-  if ((flags & ~kFlags) != 0) return -static_cast<int64_t>(Errno::kInval);
+  if (HasAny(flags, ~kFlags)) return -static_cast<int64_t>(Errno::kInval);
   // As many frames as fit, of those that are not skipped.
-  const uint32_t skipped = static_cast<uint32_t>(flags & kSkipFieldMask);
+  const uint32_t skipped =
+      static_cast<uint32_t>(ToNumber(flags & kSkipFieldMask));
   count =
       std::min({count, kMaxStack, def_.value_size / FrameSize(def_) + skipped});
   if (count <= skipped) return -static_cast<int64_t>(Errno::kFault);
@@ -265,8 +271,8 @@ int64_t StackTraceMap<P>::GetStackIdOf(const uint64_t* frames, uint32_t count,
   }
   uint32_t id;
   switch (stacks_.Store(stack,
-                        {.by_hash = (flags & kFastStackCmp) != 0,
-                         .replaces = (flags & kReuseStackId) != 0,
+                        {.by_hash = HasAny(flags, kFastStackCmp),
+                         .replaces = HasAny(flags, kReuseStackId),
                          .needs_a_slot = has_build_ids()},
                         &id)) {
     case Table::Stored::kYes:
@@ -280,7 +286,7 @@ int64_t StackTraceMap<P>::GetStackIdOf(const uint64_t* frames, uint32_t count,
 }
 
 template <Profile P>
-Errno StackTraceMap<P>::GetNextKey(const void* key, void* next_key) {
+Errno StackTraceMap<P>::DoGetNextKey(const void* key, void* next_key) {
   const Errno error = rights_.CheckGetNextKey();
   if (error != Errno::kOk) return error;
   // Behind the key, if it is one; else from the start.

@@ -108,7 +108,7 @@ class TypedMap {
   }
 
   // Sets the value of `key`. `flags` and errors of BpfMap::Update.
-  absl::Status Set(const K& key, const V& value, uint64_t flags = kAny) {
+  absl::Status Set(const K& key, const V& value, ElemFlags flags = kAny) {
     return ToStatus(map_->Update(&key, &value, flags), *map_, "update", &key);
   }
 

@@ -15,7 +15,7 @@
 //
 // A program reads, in the order of the calls to Reserve:
 //
-//   int64_t drained = ring.Drain([](void* data, uint32_t size) { ... }, 0);
+//   int64_t drained = ring.Drain([](void* data, uint32_t size) { ... });
 //
 // A record that is not submitted yet holds up all that are behind it.
 //
@@ -94,7 +94,7 @@ class UserRingBuffer final : public LocalMap {
     return ring_.Init(def_.max_entries) ? Errno::kOk : Errno::kNoMem;
   }
 
-  MapDef def() const override { return def_; }
+  MapDef DoDef() const override { return def_; }
 
   // The producer: user space, with the names of libbpf.
 
@@ -164,8 +164,8 @@ class UserRingBuffer final : public LocalMap {
   // The producer alone could cause all but the first and the last, by writing
   // to the memory of the ring; the callbacks before have been made.
   template <RingCallback F>
-  int64_t Drain(F callback, uint64_t flags) {
-    if ((flags & ~(kRbNoWakeup | kRbForceWakeup)) != 0) {
+  int64_t Drain(F callback, RingFlags flags = {}) {
+    if (HasAny(flags, ~(kRbNoWakeup | kRbForceWakeup))) {
       return -static_cast<int64_t>(Errno::kInval);
     }
     // Acquire pairs with the release below.
@@ -194,8 +194,8 @@ class UserRingBuffer final : public LocalMap {
     }
     busy_.store(false, std::memory_order_release);
     if constexpr (HasEvent<P>) {
-      if ((flags & kRbForceWakeup) != 0 ||
-          ((flags & kRbNoWakeup) == 0 && seen > 0)) {
+      if (HasAny(flags, kRbForceWakeup) ||
+          (!HasAny(flags, kRbNoWakeup) && seen > 0)) {
         // Pairs with the fence in ReserveBlocking().
         std::atomic_thread_fence(std::memory_order_seq_cst);
         if (!drained_.event.is_set()) drained_.event.Set();
@@ -207,41 +207,41 @@ class UserRingBuffer final : public LocalMap {
 
   // The verifier says EACCES to programs with such calls.
   void* LookupElem(const void*) override { return nullptr; }
-  Errno UpdateElem(const void*, const void*, uint64_t) override {
+  Errno UpdateElem(const void*, const void*, ElemFlags) override {
     return Errno::kAcces;
   }
   Errno DeleteElem(const void*) override { return Errno::kAcces; }
 
   // The user view.
-  Errno Lookup(const void* key, void*, uint64_t flags = 0) override {
+  Errno DoLookup(const void* key, void*, ElemFlags flags) override {
     return no_elements_.Lookup(key, flags);
   }
-  Errno Update(const void* key, const void*, uint64_t flags = kAny) override {
+  Errno DoUpdate(const void* key, const void*, ElemFlags flags) override {
     return no_elements_.Update(key, flags);
   }
-  Errno Delete(const void* key) override { return no_elements_.Delete(key); }
-  Errno GetNextKey(const void* key, void*) override {
+  Errno DoDelete(const void* key) override { return no_elements_.Delete(key); }
+  Errno DoGetNextKey(const void* key, void*) override {
     return no_elements_.GetNextKey(key);
   }
-  Errno LookupAndDelete(const void* key, void*, uint64_t flags = 0) override {
+  Errno DoLookupAndDelete(const void* key, void*, ElemFlags flags) override {
     return no_elements_.LookupAndDelete(key, flags);
   }
-  Errno LookupBatch(const void*, void*, void*, void*, uint32_t* count,
-                    BatchFlags = {}) override {
+  Errno DoLookupBatch(const void*, void*, void*, void*, uint32_t* count,
+                      BatchFlags) override {
     return no_elements_.ReadingBatch(count);
   }
-  Errno LookupAndDeleteBatch(const void*, void*, void*, void*, uint32_t* count,
-                             BatchFlags = {}) override {
+  Errno DoLookupAndDeleteBatch(const void*, void*, void*, void*,
+                               uint32_t* count, BatchFlags) override {
     return no_elements_.WritingBatch(count);
   }
-  Errno UpdateBatch(const void*, const void*, uint32_t* count,
-                    BatchFlags = {}) override {
+  Errno DoUpdateBatch(const void*, const void*, uint32_t* count,
+                      BatchFlags) override {
     return no_elements_.WritingBatch(count);
   }
-  Errno DeleteBatch(const void*, uint32_t* count, BatchFlags = {}) override {
+  Errno DoDeleteBatch(const void*, uint32_t* count, BatchFlags) override {
     return no_elements_.WritingBatch(count);
   }
-  Errno Freeze() override { return no_elements_.Freeze(); }
+  Errno DoFreeze() override { return no_elements_.Freeze(); }
 
  private:
   const MapDef def_;

@@ -37,7 +37,7 @@ class Batch {
  public:
   explicit Batch(const Attributes& attributes)
       : attributes_(attributes),
-        flags_{.elem_flags = attributes->batch.elem_flags,
+        flags_{.elem_flags = ElemFlags{attributes->batch.elem_flags},
                .flags = attributes->batch.flags},
         wanted_(attributes->batch.count) {}
 

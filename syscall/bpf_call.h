@@ -36,7 +36,7 @@ inline bpf_attr CreateAttr(const MapDef& def) {
   attr.key_size = def.key_size;
   attr.value_size = def.value_size;
   attr.max_entries = def.max_entries;
-  attr.map_flags = def.map_flags;
+  attr.map_flags = ToNumber(def.map_flags);
   attr.inner_map_fd = def.inner_map_fd;
   static_assert(sizeof attr.map_name == sizeof def.name);
   std::memcpy(attr.map_name, def.name, sizeof def.name);
@@ -50,19 +50,19 @@ inline int CreateFd(const MapDef& def) {
 }
 
 inline long Element(int command, int fd, const void* key, const void* value,
-                    uint64_t flags = 0) {
+                    ElemFlags flags = kAny) {
   bpf_attr attr = ZeroedAttr();
   attr.map_fd = static_cast<uint32_t>(fd);
   attr.key = Address(key);
   attr.value = Address(value);
-  attr.flags = flags;
+  attr.flags = ToNumber(flags);
   return Call(command, &attr);
 }
 inline long Lookup(int fd, const void* key, void* value) {
   return Element(BPF_MAP_LOOKUP_ELEM, fd, key, value);
 }
 inline long Update(int fd, const void* key, const void* value,
-                   uint64_t flags = 0) {
+                   ElemFlags flags = kAny) {
   return Element(BPF_MAP_UPDATE_ELEM, fd, key, value, flags);
 }
 inline long Delete(int fd, const void* key) {
@@ -80,10 +80,10 @@ inline long Pin(int fd, const char* path) {
   attr.bpf_fd = static_cast<uint32_t>(fd);
   return Call(BPF_OBJ_PIN, &attr);
 }
-inline long Get(const char* path, uint32_t file_flags = 0) {
+inline long Get(const char* path, MapFlags file_flags = {}) {
   bpf_attr attr = ZeroedAttr();
   attr.pathname = Address(path);
-  attr.file_flags = file_flags;
+  attr.file_flags = ToNumber(file_flags);
   return Call(BPF_OBJ_GET, &attr);
 }
 

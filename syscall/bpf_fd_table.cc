@@ -19,9 +19,9 @@
 namespace bpfmap {
 namespace {
 
-int OpenFlags(uint32_t rights) {
-  if ((rights & kRdOnly) != 0) return O_RDONLY | O_CLOEXEC;
-  if ((rights & kWrOnly) != 0) return O_WRONLY | O_CLOEXEC;
+int OpenFlags(MapFlags rights) {
+  if (HasAny(rights, kRdOnly)) return O_RDONLY | O_CLOEXEC;
+  if (HasAny(rights, kWrOnly)) return O_WRONLY | O_CLOEXEC;
   return O_RDWR | O_CLOEXEC;
 }
 
@@ -100,7 +100,7 @@ BpfFdTable& BpfFdTable::Global() {
   return files;
 }
 
-long BpfFdTable::Open(std::shared_ptr<MapObject> map, uint32_t rights) {
+long BpfFdTable::Open(std::shared_ptr<MapObject> map, MapFlags rights) {
   std::vector<File> gone;  // destroyed behind the lock
   WriterLock lock(lock_);
   gone = ReapClosed();
@@ -127,10 +127,10 @@ long BpfFdTable::Open(std::shared_ptr<Program> program) {
   program_ids_.Give(program);
   File file;
   file.program = std::move(program);
-  return OpenLocked(std::move(file), "bpf-prog", 0);
+  return OpenLocked(std::move(file), "bpf-prog", {});
 }
 
-long BpfFdTable::OpenLocked(File file, const char* name, uint32_t rights) {
+long BpfFdTable::OpenLocked(File file, const char* name, MapFlags rights) {
   const int flags = OpenFlags(rights);
   const MappableMemory* const memory =
       file.map != nullptr ? file.map->memory() : nullptr;

@@ -72,7 +72,7 @@ class BpfFdTable final : public FdResolver {
   // A new descriptor, the lowest that is free, close-on-exec. `rights` may have
   // kRdOnly or kWrOnly. What is opened first gets an id. Or -errno: EMFILE,
   // ENFILE, ENOMEM.
-  long Open(std::shared_ptr<MapObject> map, uint32_t rights);
+  long Open(std::shared_ptr<MapObject> map, MapFlags rights);
   long Open(std::shared_ptr<Btf> btf);
   long Open(std::shared_ptr<Program> program);
 
@@ -124,7 +124,7 @@ class BpfFdTable final : public FdResolver {
   void CollectFile(const FileWatch::Event& event, std::vector<File>* gone)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   // Opens a file for `file`, with a name that programs may look for.
-  long OpenLocked(File file, const char* name, uint32_t rights)
+  long OpenLocked(File file, const char* name, MapFlags rights)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   // Where watch_ is not this process's, or was closed: watches all files that
   // have a descriptor.

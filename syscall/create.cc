@@ -25,7 +25,7 @@ MapDef DefOf(const Attributes& attributes) {
              .key_size = attributes->key_size,
              .value_size = attributes->value_size,
              .max_entries = attributes->max_entries,
-             .map_flags = attributes->map_flags & ~kTokenFd,
+             .map_flags = MapFlags{attributes->map_flags} & ~kTokenFd,
              .numa_node = attributes->numa_node,
              .map_extra = attributes->map_extra,
              .inner_map_fd = attributes->inner_map_fd};
@@ -105,8 +105,9 @@ long MapCreate(const Attributes& attributes) {
   MapDef def = DefOf(attributes);
   // The definition comes first; what is found in the types, last.
   if (const DefCheck check = CheckDef<Cloud>(def)) return Result(check.error);
-  if (attributes->map_ifindex != 0) return -EINVAL;            // no such device
-  if ((attributes->map_flags & kTokenFd) != 0) return -EBADF;  // no tokens
+  if (attributes->map_ifindex != 0) return -EINVAL;  // no such device
+  if (HasAny(MapFlags{attributes->map_flags}, kTokenFd))
+    return -EBADF;  // no tokens
   MapObject::Types types;
   long result = FindTypes(attributes, &def, &types);
   if (result != 0) return result;
@@ -119,14 +120,15 @@ long MapCreate(const Attributes& attributes) {
   std::shared_ptr<MapObject> map;
   result = MapObject::Create(def, std::move(types), files, &map);
   if (result != 0) return result;
-  return files.Open(std::move(map), attributes->map_flags);
+  return files.Open(std::move(map), MapFlags{attributes->map_flags});
 }
 
 long BtfLoad(const Attributes& attributes) {
   constexpr uint32_t kMostBytes = 16 << 20;
   if (!attributes.TailIsZero(kBtfLoadAttrSize)) return -EINVAL;
-  if ((attributes.WordAt(kBtfFlagsAt) & ~kTokenFd) != 0) return -EINVAL;
-  if ((attributes.WordAt(kBtfFlagsAt) & kTokenFd) != 0) return -EBADF;
+  const MapFlags flags{attributes.WordAt(kBtfFlagsAt)};
+  if (HasAny(flags, ~kTokenFd)) return -EINVAL;
+  if (HasAny(flags, kTokenFd)) return -EBADF;
   if (attributes->btf_size > kMostBytes) return -E2BIG;
   // A log is asked for with all that it takes, or not at all.
   const bool log = attributes->btf_log_buf != 0;

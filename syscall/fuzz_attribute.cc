@@ -110,10 +110,10 @@ void FuzzAttribute::MakeSenseOfCreate() {
   constexpr uint32_t kTypes[] = {1,  2,  3,  4,  5,  6,  7,  9,  10,
                                  11, 12, 13, 22, 23, 27, 30, 31, 27,
                                  31, 2,  2,  1,  8,  14, 0,  34};
-  constexpr uint32_t kFlags[] = {0,         kNoPrealloc, kNoCommonLru,
-                                 kRdOnly,   kWrOnly,     kStackBuildId,
-                                 kZeroSeed, kRdOnlyProg, kWrOnlyProg,
-                                 kMmapable, kInnerMap,   kPreserveElems};
+  constexpr MapFlags kFlags[] = {MapFlags{}, kNoPrealloc, kNoCommonLru,
+                                 kRdOnly,    kWrOnly,     kStackBuildId,
+                                 kZeroSeed,  kRdOnlyProg, kWrOnlyProg,
+                                 kMmapable,  kInnerMap,   kPreserveElems};
   Set(0, kTypes[bytes_[0] % std::size(kTypes)]);
   if (bytes_[21] % 16 == 0) {
     Limit(4, 40);
@@ -124,9 +124,9 @@ void FuzzAttribute::MakeSenseOfCreate() {
   }
   if (bytes_[17] % 16 != 0) {
     const bool always = At<uint32_t>(0) == 11;  // LPM_TRIE
-    Set(16, kFlags[bytes_[16] % std::size(kFlags)] |
-                kFlags[bytes_[18] % 2 * bytes_[19] % std::size(kFlags)] |
-                (always ? kNoPrealloc : 0));
+    Set(16, ToNumber(kFlags[bytes_[16] % std::size(kFlags)] |
+                     kFlags[bytes_[18] % 2 * bytes_[19] % std::size(kFlags)] |
+                     (always ? kNoPrealloc : MapFlags{})));
   }
   SetFd(20);
   if (bytes_[25] % 4 != 0) return ZeroFrom(24);

@@ -170,7 +170,7 @@ class Run {
         map->LookupElem(key);
         return;
       case 1:
-        static_cast<void>(map->UpdateElem(key, value, Take() % 4));
+        static_cast<void>(map->UpdateElem(key, value, ElemFlags{Take() % 4u}));
         return;
       case 2:
         static_cast<void>(map->DeleteElem(key));
@@ -188,7 +188,8 @@ class Run {
       return records_.pop_back();
     }
     if (choice % 8 == 1) {
-      static_cast<void>(ring.Output(arena_.bytes(), Take() * 20u, Take() % 4));
+      static_cast<void>(
+          ring.Output(arena_.bytes(), Take() * 20u, RingFlags{Take() % 4u}));
       return;
     }
     const std::size_t size = Take() * 20u;
@@ -202,7 +203,8 @@ class Run {
                      [](char byte) { return byte == kHeld; })) {
       Fail("a record was overwritten while it was its producer's");
     }
-    AsRingProducer(record.ring)->Submit(record.data, record.size % 3);
+    AsRingProducer(record.ring)
+        ->Submit(record.data, RingFlags{record.size % 3});
   }
 
   void Drain(LocalMap& map) {
@@ -214,7 +216,7 @@ class Run {
           const auto* const bytes = static_cast<const char*>(data);
           return std::count(bytes, bytes + size, 1) % 2;
         },
-        Take() % 4);
+        RingFlags{Take() % 4u});
   }
 
   static constexpr char kHeld = 0x5a;

@@ -148,7 +148,7 @@ TEST(HostileRingTest, AProducerCanWriteAnythingWhileAProgramDrains) {
             ++records;
             return random() % 4 == 0 || testing::Test::HasFailure();
           },
-          random() % 4);
+          RingFlags{random() % 4});
       if (drained < 0) {
         ++refusals;
         EXPECT_TRUE(drained == -EINVAL || drained == -E2BIG) << drained;
@@ -169,9 +169,9 @@ TEST(HostileRingTest, AConsumerCanWriteAnythingWhileProgramsSubmit) {
   auto& ring = *MapCast<RingBuffer<Mappable>>(map);
   Pages consumer(fd, 0, kPageSize);
   EXPECT_NE(EpollDescriptor(fd), fd);
-  void* const first = ring.Reserve(8, 0);
+  void* const first = ring.Reserve(8);
   const auto start = reinterpret_cast<uintptr_t>(first) - 8;
-  ring.Submit(first, 0);
+  ring.Submit(first);
 
   int reserved = 0, full = 0;
   {
@@ -182,7 +182,7 @@ TEST(HostileRingTest, AConsumerCanWriteAnythingWhileProgramsSubmit) {
     });
     const Disturbance another_program([&](std::mt19937_64& random) {
       const char bytes[200] = {};
-      static_cast<void>(ring.Output(bytes, random() % sizeof bytes, 0));
+      static_cast<void>(ring.Output(bytes, random() % sizeof bytes));
     });
     struct Record {
       char* data;
@@ -197,11 +197,11 @@ TEST(HostileRingTest, AConsumerCanWriteAnythingWhileProgramsSubmit) {
         records.pop_back();
         ASSERT_TRUE(std::all_of(record.data, record.data + record.size,
                                 [](char byte) { return byte == kHeld; }));
-        ring.Submit(record.data, 0);
+        ring.Submit(record.data);
         continue;
       }
       const std::size_t size = random() % 500;
-      void* const data = ring.Reserve(size, 0);
+      void* const data = ring.Reserve(size);
       if (data == nullptr) {
         ++full;
         continue;
@@ -213,12 +213,12 @@ TEST(HostileRingTest, AConsumerCanWriteAnythingWhileProgramsSubmit) {
       std::memset(data, kHeld, size);
       records.push_back({static_cast<char*>(data), size});
     }
-    for (const Record& record : records) ring.Submit(record.data, 0);
+    for (const Record& record : records) ring.Submit(record.data);
   }
 
   // To one that keeps to the rules again, so does the ring.
   consumer.At<uint64_t>(0).store(ring.Query(kRbProdPos));
-  ASSERT_EQ(ring.Output("again", 6, 0), Errno::kOk);
+  ASSERT_EQ(ring.Output("again", 6), Errno::kOk);
   EXPECT_EQ(ring.Consume([](void* data, uint32_t size) {
     EXPECT_EQ(size, 6u);
     EXPECT_STREQ(static_cast<char*>(data), "again");

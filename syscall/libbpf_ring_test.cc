@@ -50,7 +50,7 @@ class LibbpfRingTest : public testing::Test {
     return test->answer_;
   }
 
-  Errno Output(const std::string& text, uint64_t flags = 0) {
+  Errno Output(const std::string& text, RingFlags flags = {}) {
     return AsRingProducer(map_)->Output(text.data(), text.size(), flags);
   }
 
@@ -138,15 +138,13 @@ TEST(LibbpfUserRingTest, AWriterThatWaitsForRoomGetsIt) {
   std::atomic<int> drained{0};
   std::thread program([&] {
     while (!stop.load()) {
-      const int64_t some = ring.Drain(
-          [&](void* data, uint32_t size) {
-            int number;
-            EXPECT_EQ(size, 56u);
-            std::memcpy(&number, data, sizeof number);
-            EXPECT_EQ(number, drained.fetch_add(1));
-            return 0;
-          },
-          0);
+      const int64_t some = ring.Drain([&](void* data, uint32_t size) {
+        int number;
+        EXPECT_EQ(size, 56u);
+        std::memcpy(&number, data, sizeof number);
+        EXPECT_EQ(number, drained.fetch_add(1));
+        return 0;
+      });
       ASSERT_GE(some, 0);
       if (some == 0) std::this_thread::yield();
     }

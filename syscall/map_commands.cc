@@ -17,6 +17,10 @@
 namespace bpfmap {
 namespace {
 
+ElemFlags FlagsOf(const Attributes& attributes) {
+  return ElemFlags{attributes->flags};
+}
+
 // The key of a command. What the map gets is null where the caller's is bad or,
 // for a map without keys, not null where the caller's is not: the map then says
 // so itself, when it is due.
@@ -67,7 +71,7 @@ void ReclaimRetired(const MapObject& object) {
 
 long MapLookup(const Attributes& attributes) {
   if (!attributes.TailIsZero(kElementAttrSize)) return -EINVAL;
-  if ((attributes->flags & ~kLock) != 0) return -EINVAL;
+  if (HasAny(FlagsOf(attributes), ~kLock)) return -EINVAL;
   OpenFile file;
   const long error = BpfFdTable::Global().FindMap(attributes->map_fd, &file);
   if (error != 0) return error;
@@ -80,10 +84,10 @@ long MapLookup(const Attributes& attributes) {
   if (object.def().type == MapType::kBloomFilter &&
       !CopyFromUser(value.bytes(), attributes->value,
                     object.user_value_size())) {
-    return Result(object.map().Lookup(key.get(), nullptr, attributes->flags));
+    return Result(object.map().Lookup(key.get(), nullptr, FlagsOf(attributes)));
   }
   const Errno result =
-      object.map().Lookup(key.get(), value.bytes(), attributes->flags);
+      object.map().Lookup(key.get(), value.bytes(), FlagsOf(attributes));
   if (result != Errno::kOk) return Result(result);
   if (object.def().type == MapType::kBloomFilter) return 0;
   return CopyToUser(attributes->value, value.bytes(), object.user_value_size())
@@ -108,7 +112,7 @@ long MapUpdate(const Attributes& attributes) {
     FindProgram(value.bytes(), &refusal);
   }
   Errno result = object.map().Update(
-      key.get(), copied ? value.bytes() : nullptr, attributes->flags);
+      key.get(), copied ? value.bytes() : nullptr, FlagsOf(attributes));
   if (result == Errno::kBadF) result = refusal;
   ReclaimRetired(object);
   return Result(result);
@@ -150,7 +154,7 @@ long MapGetNextKey(const Attributes& attributes) {
 
 long MapLookupAndDelete(const Attributes& attributes) {
   if (!attributes.TailIsZero(kElementAttrSize)) return -EINVAL;
-  if ((attributes->flags & ~kLock) != 0) return -EINVAL;
+  if (HasAny(FlagsOf(attributes), ~kLock)) return -EINVAL;
   OpenFile file;
   const long error = BpfFdTable::Global().FindMap(attributes->map_fd, &file);
   if (error != 0) return error;
@@ -159,8 +163,8 @@ long MapLookupAndDelete(const Attributes& attributes) {
   const Key key(object.def(), attributes->key);
   const Scratch value(object.user_value_size());
   if (!key.has_memory() || value.bytes() == nullptr) return -ENOMEM;
-  const Errno result =
-      object.map().LookupAndDelete(key.get(), value.bytes(), attributes->flags);
+  const Errno result = object.map().LookupAndDelete(key.get(), value.bytes(),
+                                                    FlagsOf(attributes));
   if (result != Errno::kOk) return Result(result);
   return CopyToUser(attributes->value, value.bytes(), object.user_value_size())
              ? 0

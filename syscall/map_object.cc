@@ -32,7 +32,7 @@ bool IsRing(MapType type) {
 // Bytes that Linux lets user space map; 0 if none. REQUIRES: `def` was checked.
 uint64_t MappableSize(const MapDef& def) {
   if (IsRing(def.type)) return 2 * kPageSize + uint64_t{2} * def.max_entries;
-  if (def.type == MapType::kArray && (def.map_flags & kMmapable) != 0) {
+  if (def.type == MapType::kArray && HasAny(def.map_flags, kMmapable)) {
     return RoundUpToPage(internal::RoundUp8(def.value_size) * def.max_entries);
   }
   return 0;

@@ -44,7 +44,7 @@ long CheckMapping(const OpenFile& file, uint64_t length, int protection,
   // To the kernel, a file that cannot be written is not shared.
   if (!shared || !file.may_write) return -EINVAL;
   if (writes && object.frozen()) return -EPERM;
-  if (writes && (def.map_flags & kRdOnlyProg) != 0) return -EACCES;
+  if (writes && HasAny(def.map_flags, kRdOnlyProg)) return -EACCES;
   if (!is_ring && object.memory() == nullptr) return -EINVAL;
   if (writes && is_ring && !MayWriteRing(def.type, offset, length)) {
     return -EPERM;

@@ -20,7 +20,7 @@
 namespace bpfmap {
 namespace {
 
-constexpr uint32_t kPathFd = 1U << 14;  // BPF_F_PATH_FD
+constexpr MapFlags kPathFd{1U << 14};  // BPF_F_PATH_FD
 constexpr uint32_t kLastId = 0x7fffffff;
 
 // struct bpf_map_info of Linux 6.18.
@@ -119,7 +119,7 @@ long InfoOfMap(const Attributes& attributes, const MapObject& map) {
   info.key_size = def.key_size;
   info.value_size = def.value_size;
   info.max_entries = def.max_entries;
-  info.map_flags = def.map_flags;
+  info.map_flags = ToNumber(def.map_flags);
   info.map_extra = def.map_extra;
   info.btf_key_type_id = map.types().key;
   info.btf_value_type_id = map.types().value;
@@ -159,7 +159,7 @@ long NextId(const Attributes& attributes,
 
 long ObjectPin(const Attributes& attributes) {
   if (!attributes.TailIsZero(kObjectAttrSize)) return -EINVAL;
-  if ((attributes->file_flags & ~kPathFd) != 0) return -EINVAL;
+  if (HasAny(MapFlags{attributes->file_flags}, ~kPathFd)) return -EINVAL;
   if (attributes->file_flags == 0 && attributes.WordAt(kPathFdAt) != 0) {
     return -EINVAL;
   }
@@ -179,13 +179,13 @@ long ObjectGet(const Attributes& attributes) {
   constexpr uint32_t kRights = kRdOnly | kWrOnly;
   if (!attributes.TailIsZero(kObjectAttrSize)) return -EINVAL;
   const uint32_t flags = attributes->file_flags;
-  if (attributes->bpf_fd != 0 || (flags & ~(kRights | kPathFd)) != 0) {
+  if (attributes->bpf_fd != 0 || HasAny(flags, ~(kRights | kPathFd))) {
     return -EINVAL;
   }
-  if ((flags & kPathFd) == 0 && attributes.WordAt(kPathFdAt) != 0) {
+  if (!HasAny(flags, kPathFd) && attributes.WordAt(kPathFdAt) != 0) {
     return -EINVAL;
   }
-  if ((flags & kRights) == kRights) return -EINVAL;
+  if (HasAll(flags, kRights)) return -EINVAL;
   std::string path;
   long error = CopyPath(attributes, &path);
   if (error != 0) return error;
@@ -223,7 +223,7 @@ long MapGetFdById(const Attributes& attributes) {
   constexpr uint32_t kRights = kRdOnly | kWrOnly;
   if (!attributes.TailIsZero(kMapByIdAttrSize)) return -EINVAL;
   const uint32_t flags = attributes->open_flags;
-  if ((flags & ~kRights) != 0 || flags == kRights) return -EINVAL;
+  if (HasAny(flags, ~kRights) || flags == kRights) return -EINVAL;
   BpfFdTable& files = BpfFdTable::Global();
   std::shared_ptr<MapObject> map = files.MapOfId(attributes->map_id);
   return map != nullptr ? files.Open(std::move(map), flags) : -ENOENT;
@@ -232,8 +232,8 @@ long MapGetFdById(const Attributes& attributes) {
 long BtfGetFdById(const Attributes& attributes) {
   if (!attributes.TailIsZero(kBtfByIdAttrSize)) return -EINVAL;
   const uint32_t flags = attributes->open_flags;
-  if ((flags & ~kTokenFd) != 0) return -EINVAL;
-  if ((flags & kTokenFd) != 0) return -EBADF;  // there are no tokens
+  if (HasAny(flags, ~kTokenFd)) return -EINVAL;
+  if (HasAny(flags, kTokenFd)) return -EBADF;  // there are no tokens
   BpfFdTable& files = BpfFdTable::Global();
   std::shared_ptr<Btf> btf = files.BtfOfId(attributes->btf_id);
   return btf != nullptr ? files.Open(std::move(btf)) : -ENOENT;

@@ -35,7 +35,7 @@ class BloomFilterTest : public testing::TestWithParam<PushPopBackend> {
     if (GetParam().is_kernel) SKIP_WITHOUT_KERNEL();
   }
 
-  void Make(uint32_t max_entries, uint64_t hashes = 0, uint32_t map_flags = 0,
+  void Make(uint32_t max_entries, uint64_t hashes = 0, MapFlags map_flags = {},
             uint32_t value_size = sizeof(uint64_t)) {
     ASSERT_EQ(GetParam().create({.type = MapType::kBloomFilter,
                                  .value_size = value_size,
@@ -48,7 +48,7 @@ class BloomFilterTest : public testing::TestWithParam<PushPopBackend> {
   }
 
   BpfMap& map() { return view_->user(); }
-  Errno Update(uint64_t value, uint64_t flags = kAny) {
+  Errno Update(uint64_t value, ElemFlags flags = kAny) {
     return map().Update(nullptr, &value, flags);
   }
   Errno Lookup(uint64_t value) {
@@ -57,7 +57,7 @@ class BloomFilterTest : public testing::TestWithParam<PushPopBackend> {
     EXPECT_EQ(value, before);
     return error;
   }
-  Errno Push(uint64_t value, uint64_t flags = kAny) {
+  Errno Push(uint64_t value, ElemFlags flags = kAny) {
     return view_->Push(&value, flags);
   }
   Errno Peek(uint64_t value) {
@@ -75,7 +75,7 @@ INSTANTIATE_TEST_SUITE_P(Backends, BloomFilterTest,
                          [](const auto& info) { return info.param.name; });
 
 TEST_P(BloomFilterTest, WhatWasPushedIsAlwaysFound) {
-  for (const uint32_t map_flags : {0U, kZeroSeed}) {
+  for (const MapFlags map_flags : {MapFlags{}, kZeroSeed}) {
     for (const uint64_t hashes : kHashCounts) {
       Make(100, hashes, map_flags);
       // More than max_entries: it is never full.
@@ -130,7 +130,7 @@ TEST_P(BloomFilterTest, FalseAnswersAreAsRareAsTheSizeAllows) {
 }
 
 TEST_P(BloomFilterTest, ValuesOfAnySizeAreToldApart) {
-  for (const uint32_t map_flags : {0U, kZeroSeed}) {
+  for (const MapFlags map_flags : {MapFlags{}, kZeroSeed}) {
     for (const uint32_t size :
          {1U, 2U, 3U, 4U, 5U, 8U, 11U, 12U, 13U, 16U, 24U, 25U, 255U}) {
       Make(1000, 10, map_flags, size);
@@ -155,10 +155,11 @@ TEST_P(BloomFilterTest, ValuesOfAnySizeAreToldApart) {
 
 TEST_P(BloomFilterTest, APushTakesNoFlags) {
   Make(10);
-  for (const uint64_t flags : {kNoExist, kExist, uint64_t{3}, kLock,
-                               uint64_t{8}, uint64_t{1} << 32, ~uint64_t{0}}) {
-    EXPECT_EQ(Push(1, flags), Errno::kInval) << flags;
-    EXPECT_EQ(Update(1, flags), Errno::kInval) << flags;
+  for (const ElemFlags flags :
+       {kNoExist, kExist, ElemFlags{3}, kLock, ElemFlags{8},
+        ElemFlags{uint64_t{1} << 32}, ~ElemFlags{0}}) {
+    EXPECT_EQ(Push(1, flags), Errno::kInval) << ToNumber(flags);
+    EXPECT_EQ(Update(1, flags), Errno::kInval) << ToNumber(flags);
   }
   EXPECT_EQ(Peek(1), Errno::kNoEnt);
 }
@@ -190,7 +191,7 @@ TEST_P(BloomFilterTest, AKeyIsInvalAndNoValueIsFault) {
   EXPECT_EQ(map().GetNextKey(&key, &value), Errno::kInval);
   EXPECT_EQ(map().Lookup(nullptr, nullptr), Errno::kFault);
   EXPECT_EQ(map().Update(nullptr, nullptr), Errno::kFault);
-  EXPECT_EQ(map().Update(nullptr, nullptr, 3), Errno::kFault);
+  EXPECT_EQ(map().Update(nullptr, nullptr, ElemFlags{3}), Errno::kFault);
 }
 
 TEST_P(BloomFilterTest, AFrozenFilterIsStillPushedToByPrograms) {

@@ -27,7 +27,7 @@ using ::testing::UnorderedElementsAre;
 // A map of u32 -> u64 on the backend.
 class ContractTest : public BackendTest {
  protected:
-  void Make(MapType type, uint32_t max_entries, uint32_t map_flags = 0) {
+  void Make(MapType type, uint32_t max_entries, MapFlags map_flags = {}) {
     ASSERT_EQ(GetParam().create({.type = type,
                                  .key_size = 4,
                                  .value_size = 8,
@@ -38,7 +38,7 @@ class ContractTest : public BackendTest {
               Errno::kOk);
   }
 
-  Errno Update(uint32_t key, uint64_t value, uint64_t flags = kAny) {
+  Errno Update(uint32_t key, uint64_t value, ElemFlags flags = kAny) {
     return map_->Update(&key, &value, flags);
   }
   Errno Delete(uint32_t key) { return map_->Delete(&key); }
@@ -228,7 +228,7 @@ TEST_P(HashContractTest, MissingBeatsFull) {
 }
 
 TEST_P(HashContractTest, ADeleteGivesItsPlaceBackAtOnce) {
-  for (const uint32_t map_flags : {0U, kNoPrealloc}) {
+  for (const MapFlags map_flags : {MapFlags{}, kNoPrealloc}) {
     Make(MapType::kHash, 3, map_flags);
     for (uint32_t key = 0; key < 3; ++key)
       EXPECT_EQ(Update(key, 1), Errno::kOk);
@@ -245,7 +245,7 @@ TEST_P(HashContractTest, AFailedUpdateLeavesTheValue) {
   Make(MapType::kHash, 1);
   ASSERT_EQ(Update(1, 10), Errno::kOk);
   EXPECT_EQ(Update(1, 11, kNoExist), Errno::kExist);
-  EXPECT_EQ(Update(1, 11, 3), Errno::kInval);
+  EXPECT_EQ(Update(1, 11, ElemFlags{3}), Errno::kInval);
   EXPECT_EQ(Update(1, 11, kLock), Errno::kInval);
   EXPECT_EQ(At(1), 10u);
 }
@@ -403,15 +403,15 @@ TEST_P(ContractTest, AFrozenMapIsReadOnlyForGood) {
 
 TEST_P(ContractTest, TheRightIsCheckedBeforeTheFlagsOfAnUpdate) {
   Make(MapType::kHash, 4, kRdOnly);
-  EXPECT_EQ(Update(1, 10, 99), Errno::kPerm);
+  EXPECT_EQ(Update(1, 10, ElemFlags{99}), Errno::kPerm);
 }
 
 TEST_P(ContractTest, TheFlagsOfALookupAreCheckedBeforeTheRight) {
   Make(MapType::kHash, 4, kWrOnly);
   const uint32_t key = 1;
   uint64_t value;
-  EXPECT_EQ(map_->Lookup(&key, &value, 1), Errno::kInval);
-  EXPECT_EQ(map_->Lookup(&key, &value, 0), Errno::kPerm);
+  EXPECT_EQ(map_->Lookup(&key, &value, kNoExist), Errno::kInval);
+  EXPECT_EQ(map_->Lookup(&key, &value, kAny), Errno::kPerm);
 }
 
 TEST_P(ContractTest, ABatchWithoutACountIsFault) {
@@ -442,7 +442,7 @@ TEST_P(ContractTest, ALockInAValueIsNeitherCopiedInNorOut) {
                                 &map_),
               Errno::kOk);
     const uint32_t key = 1;
-    for (const uint64_t flags : {kAny, kLock}) {
+    for (const ElemFlags flags : {kAny, kLock}) {
       const Value in = {1, 0xffffffff, 3};
       ASSERT_EQ(map_->Update(&key, &in, flags), Errno::kOk);
       Value out = {9, 9, 9};
@@ -601,7 +601,7 @@ TEST_P(LruContractTest, AFailedUpdateOfAFullMapEvictsToo) {
 TEST_P(LruContractTest, FlagsAreCheckedBeforeAnythingIsEvicted) {
   Make(MapType::kLruHash, 4);
   for (uint32_t key = 0; key < 4; ++key) EXPECT_EQ(Update(key, 1), Errno::kOk);
-  EXPECT_EQ(Update(9, 2, 3), Errno::kInval);
+  EXPECT_EQ(Update(9, 2, ElemFlags{3}), Errno::kInval);
   EXPECT_EQ(Update(9, 2, kLock), Errno::kInval);
   EXPECT_THAT(Keys(), UnorderedElementsAre(0, 1, 2, 3));
 }

@@ -66,7 +66,7 @@ uint32_t ValueOf(BpfMap& map, uint32_t key) {
   EXPECT_EQ(map.Lookup(&key, &value), Errno::kOk);
   return value;
 }
-Errno Put(BpfMap& map, uint32_t key, uint32_t value, uint64_t flags = kAny) {
+Errno Put(BpfMap& map, uint32_t key, uint32_t value, ElemFlags flags = kAny) {
   return map.Update(&key, &value, flags);
 }
 Errno Delete(BpfMap& map, uint32_t key) { return map.Delete(&key); }
@@ -200,7 +200,7 @@ TYPED_TEST(CustomMapTest, FlagsAndRoomAreCheckedBeforeTheProviderIsTold) {
   EXPECT_EQ(Put(*map, 1, 10, kNoExist), Errno::kExist);
   EXPECT_EQ(Put(*map, 4, 10, kExist), Errno::kNoEnt);
   EXPECT_EQ(Put(*map, 4, 10), Errno::k2Big);
-  EXPECT_EQ(Put(*map, 1, 10, 3), Errno::kInval);
+  EXPECT_EQ(Put(*map, 1, 10, ElemFlags{3}), Errno::kInval);
   EXPECT_EQ(Put(*map, 1, 10, kLock), Errno::kInval);
   EXPECT_EQ(Delete(*map, 5), Errno::kNoEnt);
   EXPECT_EQ(map->Freeze(), Errno::kOk);
@@ -433,7 +433,7 @@ TYPED_TEST(CustomMapTest, WithAProviderThatTakesEverythingItIsAHashMap) {
   PlainProvider plain;
   ASSERT_EQ(this->providers_.Add(&plain), Errno::kOk);
   std::mt19937_64 random(RandomSeed());
-  for (const uint32_t flags : {0U, kRdOnlyProg, kNoPrealloc, kWrOnly}) {
+  for (const MapFlags flags : {MapFlags{}, kRdOnlyProg, kNoPrealloc, kWrOnly}) {
     MapDef def = {.type = MapType::kHash,
                   .key_size = 5,
                   .value_size = 12,
@@ -455,7 +455,7 @@ TYPED_TEST(CustomMapTest, WithAProviderThatTakesEverythingItIsAHashMap) {
       for (unsigned char& byte : value) byte = random();
       const void* const k = one_in(50) ? nullptr : key;
       const bool has_value = !one_in(50);
-      const uint64_t update_flags = one_in(4) ? random() % 6 : 0;
+      const ElemFlags update_flags = ElemFlags{one_in(4) ? random() % 6 : 0};
       struct Answer {
         Errno error = Errno::kOk;
         unsigned char bytes[36] = {};

@@ -260,12 +260,11 @@ TEST_P(ForEachElemTest, KeepsNoKeyOfAnLruMap) {
 }
 
 TEST_P(ForEachElemTest, OtherTypesHaveNone) {
-  constexpr uint32_t kNoPreallocFlag = kNoPrealloc;
   for (const auto& [type, key_size, map_flags] :
-       {std::tuple(MapType::kLpmTrie, 8, kNoPreallocFlag),
-        {MapType::kQueue, 0, 0U},
-        {MapType::kStack, 0, 0U},
-        {MapType::kBloomFilter, 0, 0U}}) {
+       {std::tuple(MapType::kLpmTrie, 8, kNoPrealloc),
+        {MapType::kQueue, 0, MapFlags{}},
+        {MapType::kStack, 0, MapFlags{}},
+        {MapType::kBloomFilter, 0, MapFlags{}}}) {
     View view(GetParam(), {.type = type,
                            .key_size = static_cast<uint32_t>(key_size),
                            .value_size = 8,

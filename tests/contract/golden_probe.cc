@@ -125,7 +125,7 @@ void GoldenProbe::CreateRow(const MapDef& def, const std::string& condition) {
 
 // A map with keys 0 to count - 1 and values 100 + key; empty, if user space can
 // put nothing in.
-TestMap GoldenProbe::Filled(int count, uint32_t map_flags) {
+TestMap GoldenProbe::Filled(int count, MapFlags map_flags) {
   MapDef def = base_;
   def.map_flags |= map_flags;
   TestMap map;
@@ -142,7 +142,7 @@ void GoldenProbe::Create() {
   CreateRow(base_, absl::StrCat("base: key_size=", base_.key_size,
                                 " value_size=", base_.value_size,
                                 " max_entries=", base_.max_entries, " flags=0x",
-                                absl::Hex(base_.map_flags)));
+                                absl::Hex(ToNumber(base_.map_flags))));
   const auto vary = [&](const char* what, uint32_t MapDef::*member,
                         const std::vector<uint32_t>& values) {
     for (const uint32_t value : values) {
@@ -224,7 +224,7 @@ void GoldenProbe::CreateWithFlags() {
                                     "NO_USER_CONV",
                                     "RB_OVERWRITE(bit 19)"};
   constexpr int kUnknownBits = 20;
-  const auto with_flags = [&](uint32_t map_flags) {
+  const auto with_flags = [&](MapFlags map_flags) {
     MapDef def = base_;
     def.map_flags |= map_flags;
     return def;
@@ -232,8 +232,9 @@ void GoldenProbe::CreateWithFlags() {
   for (int bit = 0; bit < kUnknownBits; ++bit) {
     if (kNames[bit] == nullptr) continue;  // TOKEN_FD: a MapDef has no token
     MapDef def = base_;
-    def.map_flags ^= 1U << bit;
-    const bool is_set = (def.map_flags & 1U << bit) != 0;
+    const MapFlags flag{1U << bit};
+    def.map_flags ^= flag;
+    const bool is_set = HasAny(def.map_flags, flag);
     CreateRow(def,
               absl::StrCat("flags with", is_set ? " " : "out ", kNames[bit]));
   }
@@ -241,7 +242,7 @@ void GoldenProbe::CreateWithFlags() {
   bool same = true;
   for (int bit = kUnknownBits; bit < 32; ++bit) {
     TestMap map;
-    const Errno error = backend_.create(with_flags(1U << bit), &map);
+    const Errno error = backend_.create(with_flags(MapFlags{1U << bit}), &map);
     if (bit == kUnknownBits) unknown = error;
     same &= error == unknown;
   }
@@ -313,19 +314,19 @@ void GoldenProbe::Elements() {
       const TestMap map = Filled(state.entries);
       const AnyValue value(777);
       Row("update", absl::StrCat(state.name, ", flags=", Signed(flags)),
-          map->Update(&key, &value, flags));
+          map->Update(&key, &value, ElemFlags{flags}));
     }
     for (const uint64_t flags : {0, 1, 2, 3, 4}) {
       const TestMap map = Filled(state.entries);
       const std::string condition =
           absl::StrCat(state.name, ", flags=", Signed(flags));
       AnyValue value(0);
-      Errno error = map->Lookup(&key, &value, flags);
+      Errno error = map->Lookup(&key, &value, ElemFlags{flags});
       Row("lookup", condition, error,
           error == Errno::kOk && !has_descriptors()
               ? absl::StrCat(value.number())
               : "");
-      error = map->LookupAndDelete(&key, &value, flags);
+      error = map->LookupAndDelete(&key, &value, ElemFlags{flags});
       Row("lookup_and_delete", condition, error,
           error == Errno::kOk ? absl::StrCat(value.number()) : "");
     }
@@ -389,7 +390,7 @@ void GoldenProbe::NullPointers() {
       map->GetNextKey(nullptr, nullptr));
   Row("update", "bad value pointer", map->Update(&key, nullptr));
   Row("update", "bad value pointer and flags=99",
-      map->Update(&key, nullptr, 99));
+      map->Update(&key, nullptr, ElemFlags{99}));
   Row("lookup", "bad value pointer", map->Lookup(&key, nullptr));
   Row("lookup_and_delete", "bad value pointer",
       map->LookupAndDelete(&key, nullptr));
@@ -457,7 +458,7 @@ void GoldenProbe::RunBatch(const Batch& batch) {
   uint32_t in = 0xffffffff;
   uint32_t out = 0;
   uint32_t count = 0;
-  const BatchFlags flags = {batch.elem_flags, batch.flags};
+  const BatchFlags flags = {ElemFlags{batch.elem_flags}, batch.flags};
   const void* const in_batch = batch.in_all_ones ? &in : nullptr;
   void* const out_batch = batch.no_out ? nullptr : &out;
   void* const key_buffer = batch.no_keys ? nullptr : keys.data();
@@ -465,7 +466,8 @@ void GoldenProbe::RunBatch(const Batch& batch) {
 
   const auto run = [&](const char* op, const auto& command) {
     // Seed 0: who shares a bucket is then the same in every run.
-    const TestMap map = Filled(batch.entries, has_seed() ? kZeroSeed : 0);
+    const TestMap map =
+        Filled(batch.entries, has_seed() ? kZeroSeed : MapFlags{});
     for (uint32_t i = 0; i < keys.size(); ++i) keys[i] = i;
     if (batch.second_key_missing) keys[1] = 200;
     count = batch.count;
@@ -496,7 +498,7 @@ void GoldenProbe::RunBatch(const Batch& batch) {
 
 void GoldenProbe::BatchWalks() {
   const auto walk = [&](const char* op, bool deletes) {
-    const TestMap map = Filled(3, has_seed() ? kZeroSeed : 0);
+    const TestMap map = Filled(3, has_seed() ? kZeroSeed : MapFlags{});
     std::array<uint32_t, 8> keys;
     std::vector<AnyValue> values(8, AnyValue(0));
     uint32_t position = 0;
@@ -573,19 +575,19 @@ void GoldenProbe::HashBatches() {
 void GoldenProbe::Rights() {
   struct Right {
     const char* name;
-    uint32_t map_flag;  // 0: frozen
+    MapFlags map_flag;  // none: frozen
   };
   for (const auto& [name, map_flag] :
        {Right{"RDONLY", kRdOnly}, Right{"WRONLY", kWrOnly},
         Right{"RDONLY_PROG", kRdOnlyProg}, Right{"WRONLY_PROG", kWrOnlyProg},
-        Right{"frozen", 0}}) {
-    const bool of_programs = (map_flag & (kRdOnlyProg | kWrOnlyProg)) != 0;
+        Right{"frozen", {}}}) {
+    const bool of_programs = HasAny(map_flag, kRdOnlyProg | kWrOnlyProg);
     if (of_programs && is_array() && has_descriptors()) continue;
     if (of_programs && is_stack_trace()) continue;
     const TestMap map = Filled(0, map_flag);
     uint32_t key = 0, next = 0, count = 1;
     AnyValue value(5);
-    if (map_flag == 0) {
+    if (map_flag == MapFlags{}) {
       EXPECT_EQ(map->Update(Key(&key), &value),
                 is_stack_trace() ? Errno::kInval : Errno::kOk);
       Row("freeze", "first time", map->Freeze());
@@ -594,7 +596,7 @@ void GoldenProbe::Rights() {
     }
     Row("update", name, map->Update(Key(&key), &value));
     Row("update", absl::StrCat(name, " and flags=99"),
-        map->Update(Key(&key), &value, 99));
+        map->Update(Key(&key), &value, ElemFlags{99}));
     Row("lookup", name, map->Lookup(Key(&key), &value));
     Row("get_next_key", name, map->GetNextKey(nullptr, &next));
     Row("lookup_and_delete", name, map->LookupAndDelete(Key(&key), &value));
@@ -609,7 +611,7 @@ void GoldenProbe::Rights() {
         map->LookupAndDeleteBatch(nullptr, &next, &key, &value, &count));
     count = 1;
     Row("delete_batch", batch, map->DeleteBatch(&key, &count));
-    if (map_flag != 0) Row("freeze", name, map->Freeze());
+    if (map_flag != MapFlags{}) Row("freeze", name, map->Freeze());
   }
 }
 
@@ -630,14 +632,14 @@ void GoldenProbe::SpinLocks() {
   const uint32_t key = 1;
   const Value value = {11, 0x55};
   for (const bool present : {false, true}) {
-    for (const uint64_t flags :
-         {uint64_t{0}, uint64_t{1}, uint64_t{4}, uint64_t{5}, uint64_t{6},
-          uint64_t{7}, uint64_t{8}, uint64_t{12}, ~uint64_t{0}}) {
+    for (const ElemFlags flags :
+         {ElemFlags{0}, ElemFlags{1}, ElemFlags{4}, ElemFlags{5}, ElemFlags{6},
+          ElemFlags{7}, ElemFlags{8}, ElemFlags{12}, ~ElemFlags{0}}) {
       // Neither need succeed: an array cannot delete.
       (void)(present ? map->Update(&key, &value) : map->Delete(&key));
       Row("update",
           absl::StrCat("spin lock value, ", present ? "present" : "absent",
-                       " key, flags=", Signed(flags)),
+                       " key, flags=", Signed(ToNumber(flags))),
           map->Update(&key, &value, flags));
     }
   }
@@ -677,7 +679,8 @@ void GoldenProbe::SpinLocks() {
 void GoldenProbe::HashCapacity() {
   if (!is_hash() && base_.type != MapType::kPerCpuHash) return;
   for (const auto& [name, map_flags] :
-       {std::pair("preallocated", 0U), std::pair("NO_PREALLOC", kNoPrealloc)}) {
+       {std::pair("preallocated", MapFlags{}),
+        std::pair("NO_PREALLOC", kNoPrealloc)}) {
     const TestMap map = Filled(0, map_flags);
     const AnyValue value(1);
     int inserted = 0;
@@ -737,12 +740,12 @@ void GoldenProbe::LruEvictions() {
   struct Failure {
     const char* name;
     uint32_t key;
-    uint64_t flags;
+    ElemFlags flags;
   };
   for (const auto& [name, key, flags] :
        {Failure{"absent key with EXIST", 9, kExist},
         Failure{"present key 3 with NOEXIST", 3, kNoExist},
-        Failure{"present key 3 with flags=3", 3, 3}}) {
+        Failure{"present key 3 with flags=3", 3, ElemFlags{3}}}) {
     const TestMap map = Filled(kMaxEntries);
     const uint64_t value = 777;
     const Errno error = map->Update(&key, &value, flags);

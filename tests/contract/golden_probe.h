@@ -1,4 +1,5 @@
-// GoldenProbe: the rows of tests/contract/golden/kernel_errno.tsv, asked of any backend.
+// GoldenProbe: the rows of tests/contract/golden/kernel_errno.tsv, asked of any
+// backend.
 //
 // Each row names a map type, an operation, a condition and what Linux 6.18
 // answered to it. The probe brings about the same conditions through BpfMap and
@@ -69,7 +70,7 @@ class GoldenProbe {
            const std::string& detail = "");
   void CreateRow(const MapDef& def, const std::string& condition);
   Errno CreateMap(const MapDef& def, TestMap* map);
-  TestMap Filled(int count, uint32_t map_flags = 0);
+  TestMap Filled(int count, MapFlags map_flags = {});
   TestMap NewTrie(uint32_t max_entries);
   // Descriptors of inner maps, and maps of one of them.
   uint32_t OpenInner(const MapDef& def);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -26,41 +27,43 @@ class OfOneValue final : public BpfMap {
   OfOneValue(TestMap outer, uint32_t value)
       : outer_(std::move(outer)), value_(value) {}
 
-  MapDef def() const override { return outer_->def(); }
-  Errno Lookup(const void* key, void* value, uint64_t flags) override {
+  MapDef DoDef() const override { return outer_->def(); }
+  Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
     return outer_->Lookup(key, value, flags);
   }
-  Errno Update(const void* key, const void* value, uint64_t flags) override {
+  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
     return outer_->Update(key, value == nullptr ? nullptr : &value_, flags);
   }
-  Errno Delete(const void* key) override { return outer_->Delete(key); }
-  Errno GetNextKey(const void* key, void* next_key) override {
+  Errno DoDelete(const void* key) override { return outer_->Delete(key); }
+  Errno DoGetNextKey(const void* key, void* next_key) override {
     return outer_->GetNextKey(key, next_key);
   }
-  Errno LookupAndDelete(const void* key, void* value, uint64_t flags) override {
+  Errno DoLookupAndDelete(const void* key, void* value,
+                          ElemFlags flags) override {
     return outer_->LookupAndDelete(key, value, flags);
   }
-  Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
-                    void* values, uint32_t* count, BatchFlags flags) override {
+  Errno DoLookupBatch(const void* in_batch, void* out_batch, void* keys,
+                      void* values, uint32_t* count,
+                      BatchFlags flags) override {
     return outer_->LookupBatch(in_batch, out_batch, keys, values, count, flags);
   }
-  Errno LookupAndDeleteBatch(const void* in_batch, void* out_batch, void* keys,
-                             void* values, uint32_t* count,
-                             BatchFlags flags) override {
+  Errno DoLookupAndDeleteBatch(const void* in_batch, void* out_batch,
+                               void* keys, void* values, uint32_t* count,
+                               BatchFlags flags) override {
     return outer_->LookupAndDeleteBatch(in_batch, out_batch, keys, values,
                                         count, flags);
   }
-  Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
-                    BatchFlags flags) override {
+  Errno DoUpdateBatch(const void* keys, const void* values, uint32_t* count,
+                      BatchFlags flags) override {
     const std::vector<uint32_t> values_of_one(*count + 1, value_);
     return outer_->UpdateBatch(
         keys, values == nullptr ? nullptr : values_of_one.data(), count, flags);
   }
-  Errno DeleteBatch(const void* keys, uint32_t* count,
-                    BatchFlags flags) override {
+  Errno DoDeleteBatch(const void* keys, uint32_t* count,
+                      BatchFlags flags) override {
     return outer_->DeleteBatch(keys, count, flags);
   }
-  Errno Freeze() override { return outer_->Freeze(); }
+  Errno DoFreeze() override { return outer_->Freeze(); }
 
  private:
   const TestMap outer_;
@@ -148,9 +151,9 @@ void GoldenProbe::Programs() {
 
 void GoldenProbe::PerfEvents() {
   if (!is_perf_event_array()) return;
-  for (const uint32_t map_flags : {uint32_t{0}, kPreserveElems}) {
+  for (const MapFlags map_flags : {MapFlags{}, kPreserveElems}) {
     const char* const name =
-        map_flags == 0 ? "no PRESERVE_ELEMS" : "PRESERVE_ELEMS";
+        map_flags == MapFlags{} ? "no PRESERVE_ELEMS" : "PRESERVE_ELEMS";
     MapDef def = base_;
     def.map_flags = map_flags;
     TestMap map;
@@ -177,8 +180,8 @@ void GoldenProbe::InnerMaps() {
   ASSERT_EQ(backend_.create(base_, &outer), Errno::kOk);
   const uint32_t key = 1;
   const auto put = [&](uint32_t fd) { return outer->Update(&key, &fd); };
-  const auto vary = [&](const char* what, uint32_t MapDef::*member,
-                        uint32_t value) {
+  const auto vary = [&]<typename T>(const char* what, T MapDef::*member,
+                                    std::type_identity_t<T> value) {
     MapDef def = kTemplate;
     def.*member = value;
     Row("update",

@@ -18,19 +18,21 @@ void GoldenProbe::KeylessElements() {
   };
   for (const State& state :
        {State{"half full", 2}, State{"full", base_.max_entries}}) {
-    for (const uint64_t flags :
-         {uint64_t{0}, uint64_t{1}, uint64_t{2}, uint64_t{3}, uint64_t{4},
-          uint64_t{5}, uint64_t{6}, uint64_t{8}, uint64_t{16}, uint64_t{24},
-          uint64_t{1} << 32, ~uint64_t{0}}) {
+    for (const ElemFlags flags :
+         {ElemFlags{0}, ElemFlags{1}, ElemFlags{2}, ElemFlags{3}, ElemFlags{4},
+          ElemFlags{5}, ElemFlags{6}, ElemFlags{8}, ElemFlags{16},
+          ElemFlags{24}, ElemFlags{uint64_t{1} << 32}, ~ElemFlags{0}}) {
       const TestMap map = Filled(state.values);
       const uint64_t value = 777;
       Row("update",
           absl::StrCat(state.name, ", flags=", static_cast<int64_t>(flags)),
           map->Update(nullptr, &value, flags));
     }
-    for (const uint64_t flags : {0, 1, 2, 3, 4}) {
+    for (const uint64_t number : {0, 1, 2, 3, 4}) {
+      const ElemFlags flags{number};
       const TestMap map = Filled(state.values);
-      const std::string condition = absl::StrCat(state.name, ", flags=", flags);
+      const std::string condition =
+          absl::StrCat(state.name, ", flags=", number);
       const auto row = [&](const char* op, Errno error, uint64_t value) {
         Row(op, condition, error,
             error == Errno::kOk ? absl::StrCat(value) : "");
@@ -73,7 +75,7 @@ void GoldenProbe::KeylessPointers() {
   Row("get_next_key", "key pointer not NULL", map->GetNextKey(&key, &value));
   Row("update", "bad value pointer", map->Update(nullptr, nullptr));
   Row("update", "bad value pointer and flags=99",
-      map->Update(nullptr, nullptr, 99));
+      map->Update(nullptr, nullptr, ElemFlags{99}));
   Row("lookup", "bad value pointer", map->Lookup(nullptr, nullptr));
   Row("lookup_and_delete", "bad value pointer",
       map->LookupAndDelete(nullptr, nullptr));
@@ -90,7 +92,7 @@ void GoldenProbe::QueueOrder() {
   def.max_entries = 3;
   TestMap map;
   ASSERT_EQ(backend_.create(def, &map), Errno::kOk);
-  const auto push = [&](uint32_t value, uint64_t flags = kAny) {
+  const auto push = [&](uint32_t value, ElemFlags flags = kAny) {
     return map->Update(nullptr, &value, flags);
   };
   uint32_t value = 0;

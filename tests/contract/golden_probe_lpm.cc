@@ -17,7 +17,7 @@ namespace bpfmap {
 namespace {
 
 Errno Put(BpfMap& map, const PrefixKey& prefix, uint64_t value,
-          uint64_t flags = kAny) {
+          ElemFlags flags = kAny) {
   return map.Update(&prefix, &value, flags);
 }
 

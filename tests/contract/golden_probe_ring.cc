@@ -19,7 +19,7 @@ struct Refusal {
 };
 
 // Each single command without a key.
-std::vector<Refusal> WithoutKey(BpfMap& map, uint64_t flags) {
+std::vector<Refusal> WithoutKey(BpfMap& map, ElemFlags flags) {
   uint64_t value = 0;
   return {{"update", map.Update(nullptr, &value, flags)},
           {"lookup", map.Lookup(nullptr, &value, flags)},
@@ -49,7 +49,7 @@ void GoldenProbe::RefusedCommands() {
   for (const std::string state : {"half full", "full"}) {
     for (const uint64_t flags : std::vector<uint64_t>{
              0, 1, 2, 3, 4, 5, 6, 8, 16, 24, uint64_t{1} << 32, ~uint64_t{0}}) {
-      for (const auto& [op, error] : WithoutKey(*map, flags)) {
+      for (const auto& [op, error] : WithoutKey(*map, ElemFlags{flags})) {
         if (op != "update" && flags > 4) continue;
         Row(op, absl::StrCat(state, ", flags=", static_cast<int64_t>(flags)),
             error);
@@ -57,7 +57,7 @@ void GoldenProbe::RefusedCommands() {
     }
     Row("delete", state, map->Delete(nullptr));
   }
-  for (const auto& [op, error] : WithoutKey(*map, 0)) {
+  for (const auto& [op, error] : WithoutKey(*map, kAny)) {
     if (op != "update") Row(op, "empty map", error);
   }
   Row("delete", "empty map", map->Delete(nullptr));
@@ -78,7 +78,7 @@ void GoldenProbe::RefusedCommands() {
       map->GetNextKey(&buffer, &buffer));
   Row("update", "bad value pointer", map->Update(nullptr, nullptr));
   Row("update", "bad value pointer and flags=99",
-      map->Update(nullptr, nullptr, 99));
+      map->Update(nullptr, nullptr, ElemFlags{99}));
   Row("lookup", "bad value pointer", map->Lookup(nullptr, nullptr));
   Row("lookup_and_delete", "bad value pointer",
       map->LookupAndDelete(nullptr, nullptr));
@@ -95,11 +95,11 @@ void GoldenProbe::RefusedCommands() {
            0, 1, 2, 3, 4, 8, 16, uint64_t{1} << 32, ~uint64_t{0}}) {
     batches(absl::StrCat("count=2, 3 entries, elem_flags=",
                          static_cast<int64_t>(flags)),
-            2, {.elem_flags = flags});
+            2, {.elem_flags = ElemFlags{flags}});
   }
   batches("count=2, 3 entries, flags=1", 2, {.flags = 1});
-  batches("count=2, 3 entries, elem_flags=4 and flags=1", 2, {4, 1});
-  batches("count=0 and elem_flags=99", 0, {.elem_flags = 99});
+  batches("count=2, 3 entries, elem_flags=4 and flags=1", 2, {kLock, 1});
+  batches("count=0 and elem_flags=99", 0, {.elem_flags = ElemFlags{99}});
   batches("count=3, 3 entries", 3);
   batches("count=4, 4 entries (full)", 4);
   batches("count=5, 3 entries", 5);
@@ -138,8 +138,10 @@ void GoldenProbe::RefusedCommands() {
 
   Row("freeze", "first time", map->Freeze());
   Row("freeze", "second time", map->Freeze());
-  for (const auto& [op, error] : WithoutKey(*map, 0)) Row(op, "frozen", error);
-  Row("update", "frozen and flags=99", map->Update(nullptr, &buffer, 99));
+  for (const auto& [op, error] : WithoutKey(*map, kAny))
+    Row(op, "frozen", error);
+  Row("update", "frozen and flags=99",
+      map->Update(nullptr, &buffer, ElemFlags{99}));
   Row("delete", "frozen", map->Delete(nullptr));
   Row("get_next_key", "frozen", map->GetNextKey(nullptr, &buffer));
   count = 1;

@@ -44,7 +44,7 @@ class LpmTrieContractTest : public BackendTest {
               Errno::kOk);
   }
 
-  Errno Update(const PrefixKey& key, uint64_t value, uint64_t flags = kAny) {
+  Errno Update(const PrefixKey& key, uint64_t value, ElemFlags flags = kAny) {
     return map_->Update(&key, &value, flags);
   }
   Errno Delete(const PrefixKey& key) { return map_->Delete(&key); }

@@ -30,7 +30,7 @@ using ::testing::UnorderedElementsAre;
 using Map = LruHashMap<Cloud>;
 using Evicted = std::vector<std::pair<uint32_t, uint64_t>>;
 
-MapDef Def(uint32_t max_entries, uint32_t map_flags = 0) {
+MapDef Def(uint32_t max_entries, MapFlags map_flags = {}) {
   return {.type = MapType::kLruHash,
           .key_size = 4,
           .value_size = 8,
@@ -48,7 +48,7 @@ LruOptions Options(LruOrder order, Evicted* evicted) {
           .on_eviction = {.function = Note, .context = evicted}};
 }
 
-Errno Update(Map& map, uint32_t key, uint64_t value, uint64_t flags = kAny) {
+Errno Update(Map& map, uint32_t key, uint64_t value, ElemFlags flags = kAny) {
   return map.UpdateElem(&key, &value, flags);
 }
 bool Has(Map& map, uint32_t key) {
@@ -94,7 +94,7 @@ TEST(LruSizeTest, IsAMultipleOfTheCpusWithNoCommonLru) {
 }
 
 TEST(LruSizeTest, IsNeverExceeded) {
-  for (const uint32_t flags : {0U, kNoCommonLru}) {
+  for (const MapFlags flags : {MapFlags{}, kNoCommonLru}) {
     for (const uint32_t size : {1U, 2U, 3U, 10U, 300U}) {
       Map map(Def(size, flags));
       ASSERT_EQ(map.Init(), Errno::kOk);
@@ -161,7 +161,7 @@ TEST(LruTableTest, SmallMapsKeepWhatTheyHave) {
 // The lists go round in their rings many times, with gaps everywhere.
 TEST(LruListTest, NobodyLeavesWhileThereIsRoom) {
   constexpr uint32_t kKeys = 400;
-  for (const uint32_t flags : {0U, kNoCommonLru}) {
+  for (const MapFlags flags : {MapFlags{}, kNoCommonLru}) {
     ASSERT_TRUE(SetPossibleCpus(2));
     const ScopedCpu cpu(0);
     Evicted evicted;

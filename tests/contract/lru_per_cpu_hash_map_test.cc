@@ -40,7 +40,7 @@ using ::testing::UnorderedElementsAre;
 using Map = LruPerCpuHashMap<Cloud>;
 using Numbers = std::vector<uint64_t>;  // a value of the user view
 
-MapDef Def(uint32_t max_entries, uint32_t map_flags = 0) {
+MapDef Def(uint32_t max_entries, MapFlags map_flags = {}) {
   return {.type = MapType::kLruPerCpuHash,
           .key_size = 4,
           .value_size = 8,
@@ -71,7 +71,7 @@ class LruPerCpuContractTest : public BackendTest {
     ASSERT_EQ(GetParam().create(Def(4), &map_), Errno::kOk);
     for (uint32_t key = 0; key < 4; ++key) ASSERT_EQ(Update(key), Errno::kOk);
   }
-  Errno Update(uint32_t key, uint64_t flags = kAny) {
+  Errno Update(uint32_t key, ElemFlags flags = kAny) {
     const Numbers value(PossibleCpus(), key);
     return map_->Update(&key, value.data(), flags);
   }
@@ -104,7 +104,7 @@ TEST_P(LruPerCpuContractTest, AnUpdateWithExistMakesNoRoom) {
   Make();
   EXPECT_EQ(Update(3, kExist), Errno::kOk);
   EXPECT_EQ(Update(9, kExist), Errno::kNoEnt);
-  EXPECT_EQ(Update(9, 3), Errno::kInval);
+  EXPECT_EQ(Update(9, ElemFlags{3}), Errno::kInval);
   EXPECT_THAT(Keys(*map_), UnorderedElementsAre(0, 1, 2, 3));
 }
 
@@ -187,7 +187,7 @@ TEST_F(LruPerCpuMapTest, InTheStrictOrderTheLeastRecentlyUsedKeyLeaves) {
 // Slices are whole and those of their key, whoever leaves meanwhile.
 struct Kind {
   uint32_t max_entries;
-  uint32_t map_flags;
+  MapFlags map_flags;
   LruOrder order;
 };
 class LruPerCpuConcurrencyTest : public LruPerCpuMapTest,
@@ -231,14 +231,14 @@ TEST_P(LruPerCpuConcurrencyTest, NoValueIsTornOrAnotherKeys) {
             }
             break;
           case 2:
-            error = map.Update(&key, &value, random() % 3);
+            error = map.Update(&key, &value, ElemFlags{random() % 3});
             break;
           case 3:
             map.LookupElem(&key);
             map.LookupPerCpuElem(&key, random() % kCpus);
             break;
           default:
-            error = map.UpdateElem(&key, &slice, random() % 3);
+            error = map.UpdateElem(&key, &slice, ElemFlags{random() % 3});
         }
         if (error == Errno::kInval || error == Errno::k2Big) {
           return AssertionFailure() << ErrnoName(error);
@@ -260,11 +260,11 @@ TEST_P(LruPerCpuConcurrencyTest, NoValueIsTornOrAnotherKeys) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Kinds, LruPerCpuConcurrencyTest,
-                         testing::Values(Kind{20, 0, LruOrder::kLinux},
-                                         Kind{300, 0, LruOrder::kLinux},
+                         testing::Values(Kind{20, {}, LruOrder::kLinux},
+                                         Kind{300, {}, LruOrder::kLinux},
                                          Kind{60, kNoCommonLru,
                                               LruOrder::kLinux},
-                                         Kind{40, 0, LruOrder::kStrict}));
+                                         Kind{40, {}, LruOrder::kStrict}));
 
 }  // namespace
 }  // namespace bpfmap

@@ -148,7 +148,7 @@ TYPED_TEST(LruSurvivorsTest, AreLinuxsKeyForKey) {
           .key_size = 4,
           .value_size = 8,
           .max_entries = size,
-          .map_flags = row[1] == "NO_COMMON_LRU" ? kNoCommonLru : 0});
+          .map_flags = row[1] == "NO_COMMON_LRU" ? kNoCommonLru : MapFlags{}});
       ASSERT_EQ(map->Init(), Errno::kOk);
     }
     for (; inserted < end; ++inserted) {

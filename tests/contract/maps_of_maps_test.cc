@@ -87,7 +87,7 @@ class MapsOfMapsTest
     return map;
   }
 
-  Errno Put(uint32_t key, const TestMap& inner, uint64_t flags = kAny) {
+  Errno Put(uint32_t key, const TestMap& inner, ElemFlags flags = kAny) {
     const Descriptor descriptor(inner);
     const uint32_t fd = descriptor.number();
     return outer_->Update(&key, &fd, flags);

@@ -71,17 +71,17 @@ class NumberedTrie final : public BpfMap {
  public:
   explicit NumberedTrie(TestMap trie) : trie_(std::move(trie)) {}
 
-  MapDef def() const override { return trie_->def(); }
-  Errno Lookup(const void* key, void* value, uint64_t flags) override {
+  MapDef DoDef() const override { return trie_->def(); }
+  Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
     return trie_->Lookup(MaybePrefix(key).get(), value, flags);
   }
-  Errno Update(const void* key, const void* value, uint64_t flags) override {
+  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
     return trie_->Update(MaybePrefix(key).get(), value, flags);
   }
-  Errno Delete(const void* key) override {
+  Errno DoDelete(const void* key) override {
     return trie_->Delete(MaybePrefix(key).get());
   }
-  Errno GetNextKey(const void* key, void* next_key) override {
+  Errno DoGetNextKey(const void* key, void* next_key) override {
     Prefix next;
     const Errno error = trie_->GetNextKey(
         MaybePrefix(key).get(), next_key == nullptr ? nullptr : &next);
@@ -90,36 +90,38 @@ class NumberedTrie final : public BpfMap {
     std::memcpy(next_key, &n, sizeof n);
     return error;
   }
-  Errno LookupAndDelete(const void* key, void* value, uint64_t flags) override {
+  Errno DoLookupAndDelete(const void* key, void* value,
+                          ElemFlags flags) override {
     return trie_->LookupAndDelete(MaybePrefix(key).get(), value, flags);
   }
-  Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
-                    void* values, uint32_t* count, BatchFlags flags) override {
+  Errno DoLookupBatch(const void* in_batch, void* out_batch, void* keys,
+                      void* values, uint32_t* count,
+                      BatchFlags flags) override {
     return Walk(in_batch, out_batch, keys, count,
                 [&](const void* in, void* out, void* prefixes) {
                   return trie_->LookupBatch(in, out, prefixes, values, count,
                                             flags);
                 });
   }
-  Errno LookupAndDeleteBatch(const void* in_batch, void* out_batch, void* keys,
-                             void* values, uint32_t* count,
-                             BatchFlags flags) override {
+  Errno DoLookupAndDeleteBatch(const void* in_batch, void* out_batch,
+                               void* keys, void* values, uint32_t* count,
+                               BatchFlags flags) override {
     return Walk(in_batch, out_batch, keys, count,
                 [&](const void* in, void* out, void* prefixes) {
                   return trie_->LookupAndDeleteBatch(in, out, prefixes, values,
                                                      count, flags);
                 });
   }
-  Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
-                    BatchFlags flags) override {
+  Errno DoUpdateBatch(const void* keys, const void* values, uint32_t* count,
+                      BatchFlags flags) override {
     return trie_->UpdateBatch(MaybePrefixes(keys, count).get(), values, count,
                               flags);
   }
-  Errno DeleteBatch(const void* keys, uint32_t* count,
-                    BatchFlags flags) override {
+  Errno DoDeleteBatch(const void* keys, uint32_t* count,
+                      BatchFlags flags) override {
     return trie_->DeleteBatch(MaybePrefixes(keys, count).get(), count, flags);
   }
-  Errno Freeze() override { return trie_->Freeze(); }
+  Errno DoFreeze() override { return trie_->Freeze(); }
 
  private:
   template <typename Command>

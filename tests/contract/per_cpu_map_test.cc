@@ -65,7 +65,7 @@ class PerCpuContractTest : public BackendTest {
     ASSERT_EQ(GetParam().create(def, &map_), Errno::kOk);
     def_ = def;
   }
-  Errno Update(uint32_t key, const Bytes& value, uint64_t flags = kAny) {
+  Errno Update(uint32_t key, const Bytes& value, ElemFlags flags = kAny) {
     return map_->Update(&key, value.data(), flags);
   }
   // The value of a key, if it is there; nothing behind it is written.
@@ -193,8 +193,9 @@ TEST_P(PerCpuContractTest, FlagsThatNameCpusAreInval) {
   for (const MapType type : Types()) {
     Make(Def(type, 8, 4));
     ASSERT_EQ(Update(1, Value(def_, 1)), Errno::kOk);
-    for (const uint64_t flags :
-         {uint64_t{8}, uint64_t{16}, uint64_t{8} | uint64_t{1} << 32}) {
+    for (const ElemFlags flags :
+         {ElemFlags{8}, ElemFlags{16},
+          ElemFlags{8} | ElemFlags{uint64_t{1} << 32}}) {
       uint32_t key = 1, position, count = 1;
       Bytes value = Value(def_, 2);
       EXPECT_EQ(map_->Update(&key, value.data(), flags), Errno::kInval);

@@ -112,7 +112,7 @@ INSTANTIATE_TEST_SUITE_P(Backends, PerfEventArrayTest,
 
 constexpr int kNoEnt = -2, k2Big = -7, kFault = -14, kInval = -22, kNoSpc = -28,
               kOpNotSupp = -95;
-constexpr uint64_t Packet(uint64_t bytes) { return bytes << 32; }
+constexpr PerfFlags Packet(uint64_t bytes) { return PerfFlags{bytes << 32}; }
 
 PerfEventAttr Buffer(uint32_t size) { return {.buffer_size = size}; }
 
@@ -127,14 +127,14 @@ class PerfViewTest : public testing::TestWithParam<std::string> {
   // Outputs until there is no room; returns how many were written.
   int Fill(uint32_t size) {
     int written = 0;
-    while (view_->Output(0, size) == 0) ++written;
+    while (view_->Output(PerfFlags{}, size) == 0) ++written;
     return written;
   }
   // Which of `outputs` outputs of 4 bytes wake the reader, which then reads.
   std::vector<int> Wakes(int outputs) {
     std::vector<int> wakes;
     for (int i = 0; i < outputs; ++i) {
-      EXPECT_EQ(view_->Output(0, 4), 0);
+      EXPECT_EQ(view_->Output(PerfFlags{}, 4), 0);
       if (!view_->Poll(0).empty()) wakes.push_back(i);
     }
     return wakes;
@@ -159,40 +159,42 @@ TEST_P(PerfViewTest, ABufferIsPagesTimesAPowerOfTwo) {
 }
 
 TEST_P(PerfViewTest, FlagsAreCheckedBeforeThePacketAndTheSlot) {
-  EXPECT_EQ(view_->Output(uint64_t{1} << 52, 8), kInval);
-  EXPECT_EQ(view_->Output(uint64_t{1} << 52 | Packet(4000) | 4, 8), kInval);
-  EXPECT_EQ(view_->Output(Packet(4000) | 4, 8), kFault);
+  EXPECT_EQ(view_->Output(PerfFlags{uint64_t{1} << 52}, 8), kInval);
+  EXPECT_EQ(view_->Output(
+                PerfFlags{uint64_t{1} << 52} | Packet(4000) | PerfFlags{4}, 8),
+            kInval);
+  EXPECT_EQ(view_->Output(Packet(4000) | PerfFlags{4}, 8), kFault);
   EXPECT_EQ(view_->Output(Packet(kPerfPacketSize + 1), 8), kFault);
-  EXPECT_EQ(view_->Output(Packet(kPerfPacketSize) | 4, 8), k2Big);
-  EXPECT_EQ(view_->Output(0xfffffffe, 8), k2Big);
-  EXPECT_EQ(view_->Output(0, 8), kNoEnt);
+  EXPECT_EQ(view_->Output(Packet(kPerfPacketSize) | PerfFlags{4}, 8), k2Big);
+  EXPECT_EQ(view_->Output(PerfFlags{0xfffffffe}, 8), k2Big);
+  EXPECT_EQ(view_->Output(PerfFlags{}, 8), kNoEnt);
   EXPECT_EQ(view_->Output(kCurrentCpu, 8), kNoEnt);
 }
 
 TEST_P(PerfViewTest, AnEventThatIsNotForOutputIsRefused) {
   constexpr uint64_t kCpuClock = 0;
   ASSERT_EQ(view_->Open(3, {.config = kCpuClock}), Errno::kOk);
-  EXPECT_EQ(view_->Output(3, 8), kInval);
+  EXPECT_EQ(view_->Output(PerfFlags{3}, 8), kInval);
   if (!has_cpus()) return;
   ASSERT_EQ(view_->Open(3, {.cpu = 1, .config = kCpuClock}), Errno::kOk);
-  EXPECT_EQ(view_->Output(3, 8), kInval);
+  EXPECT_EQ(view_->Output(PerfFlags{3}, 8), kInval);
 }
 
 TEST_P(PerfViewTest, AnEventOfAnotherCpuIsRefused) {
   if (!has_cpus()) GTEST_SKIP() << "one CPU";
   ASSERT_EQ(view_->Open(1, {.cpu = 1, .buffer_size = 4096}), Errno::kOk);
-  EXPECT_EQ(view_->Output(1, 8), kOpNotSupp);
+  EXPECT_EQ(view_->Output(PerfFlags{1}, 8), kOpNotSupp);
   ASSERT_EQ(view_->Open(2, {.cpu = 1}), Errno::kOk);
-  EXPECT_EQ(view_->Output(2, 8), kOpNotSupp);
+  EXPECT_EQ(view_->Output(PerfFlags{2}, 8), kOpNotSupp);
   const OnCpu other(1);
-  EXPECT_EQ(view_->Output(1, 8), 0);
+  EXPECT_EQ(view_->Output(PerfFlags{1}, 8), 0);
   EXPECT_EQ(view_->Output(kCurrentCpu, 8), 0);
-  EXPECT_EQ(view_->Output(2, 8), kNoSpc);
+  EXPECT_EQ(view_->Output(PerfFlags{2}, 8), kNoSpc);
 }
 
 TEST_P(PerfViewTest, NobodyMappedTheBuffer) {
   ASSERT_EQ(view_->Open(0, Buffer(0)), Errno::kOk);
-  EXPECT_EQ(view_->Output(0, 8), kNoSpc);
+  EXPECT_EQ(view_->Output(PerfFlags{}, 8), kNoSpc);
   EXPECT_EQ(view_->LostSamples(0), 0u);
 }
 
@@ -229,9 +231,9 @@ TEST_P(PerfViewTest, ThePacketFollowsTheData) {
 
 TEST_P(PerfViewTest, ABufferLeavesOneByteFree) {
   ASSERT_EQ(view_->Open(0, Buffer(4096)), Errno::kOk);
-  EXPECT_EQ(view_->Output(0, 4076), 0);
+  EXPECT_EQ(view_->Output(PerfFlags{}, 4076), 0);
   EXPECT_EQ(view_->Consume(0)[0].size, 4088);
-  EXPECT_EQ(view_->Output(0, 4077), kNoSpc);
+  EXPECT_EQ(view_->Output(PerfFlags{}, 4077), kNoSpc);
   ASSERT_EQ(view_->Open(0, Buffer(4096)), Errno::kOk);
   EXPECT_EQ(Fill(4), 255);
 }
@@ -239,11 +241,12 @@ TEST_P(PerfViewTest, ABufferLeavesOneByteFree) {
 TEST_P(PerfViewTest, LostSamplesAreCountedInFrontOfTheNext) {
   ASSERT_EQ(view_->Open(0, Buffer(4096)), Errno::kOk);
   EXPECT_EQ(Fill(8), 170);
-  EXPECT_EQ(view_->Output(0, 0), kNoSpc);  // 16 bytes are free, not 17
+  EXPECT_EQ(view_->Output(PerfFlags{}, 0),
+            kNoSpc);  // 16 bytes are free, not 17
   EXPECT_EQ(view_->LostSamples(0), 2u);
   EXPECT_THAT(view_->Consume(0), SizeIs(170));
-  EXPECT_EQ(view_->Output(0, 8), 0);
-  EXPECT_EQ(view_->Output(0, 8), 0);
+  EXPECT_EQ(view_->Output(PerfFlags{}, 8), 0);
+  EXPECT_EQ(view_->Output(PerfFlags{}, 8), 0);
   const std::vector<PerfSeen> seen = view_->Consume(0);
   ASSERT_THAT(seen, SizeIs(3));
   EXPECT_EQ(seen[0], (PerfSeen{kPerfRecordLost, 0, 24, 0, 0, 2}));
@@ -254,9 +257,10 @@ TEST_P(PerfViewTest, LostSamplesAreCountedInFrontOfTheNext) {
 
 TEST_P(PerfViewTest, TheCountOfLostSamplesNeedsRoomToo) {
   ASSERT_EQ(view_->Open(0, Buffer(4096)), Errno::kOk);
-  EXPECT_EQ(view_->Output(0, 4096), kNoSpc);
-  EXPECT_EQ(view_->Output(0, 4076), kNoSpc);  // would do without the count
-  EXPECT_EQ(view_->Output(0, 4052), 0);
+  EXPECT_EQ(view_->Output(PerfFlags{}, 4096), kNoSpc);
+  EXPECT_EQ(view_->Output(PerfFlags{}, 4076),
+            kNoSpc);  // would do without the count
+  EXPECT_EQ(view_->Output(PerfFlags{}, 4052), 0);
   const std::vector<PerfSeen> seen = view_->Consume(0);
   ASSERT_THAT(seen, SizeIs(2));
   EXPECT_EQ(seen[0].lost, 2u);
@@ -265,7 +269,7 @@ TEST_P(PerfViewTest, TheCountOfLostSamplesNeedsRoomToo) {
 TEST_P(PerfViewTest, OneEventInTwoSlotsIsOneBuffer) {
   ASSERT_EQ(view_->Open(0, Buffer(4096)), Errno::kOk);
   ASSERT_EQ(view_->Open(1, Buffer(4096)), Errno::kOk);
-  EXPECT_EQ(view_->Output(1, 8), 0);
+  EXPECT_EQ(view_->Output(PerfFlags{1}, 8), 0);
   EXPECT_THAT(view_->Consume(0), IsEmpty());
   EXPECT_THAT(view_->Consume(1), SizeIs(1));
 }
@@ -283,7 +287,7 @@ TEST_P(PerfViewTest, EachSampleWakes) {
 TEST_P(PerfViewTest, OneWakeUpIsForAllThatIsThere) {
   if (!view_->can_poll()) GTEST_SKIP() << "no Poll() in this profile";
   ASSERT_EQ(view_->Open(0, Buffer(4096)), Errno::kOk);
-  for (int i = 0; i < 3; ++i) EXPECT_EQ(view_->Output(0, 4), 0);
+  for (int i = 0; i < 3; ++i) EXPECT_EQ(view_->Output(PerfFlags{}, 4), 0);
   EXPECT_THAT(view_->Poll(0), SizeIs(3));
   EXPECT_THAT(view_->Poll(0), IsEmpty());
 }
@@ -332,8 +336,8 @@ TEST_P(PerfViewTest, ALostSampleWakesNobody) {
   ASSERT_EQ(view_->Open(0, Buffer(4096)), Errno::kOk);
   EXPECT_EQ(Fill(4), 255);
   EXPECT_THAT(view_->Poll(0), SizeIs(255));
-  EXPECT_EQ(view_->Output(0, 5000), kNoSpc);
-  EXPECT_EQ(view_->Output(0, 5000), kNoSpc);
+  EXPECT_EQ(view_->Output(PerfFlags{}, 5000), kNoSpc);
+  EXPECT_EQ(view_->Output(PerfFlags{}, 5000), kNoSpc);
   EXPECT_THAT(view_->Poll(0), IsEmpty());
 }
 
@@ -362,8 +366,9 @@ TEST_P(PerfDifferentialTest, EveryAnswerAndEveryRecordIsTheKernels) {
     }
     for (int i = 0; i < 2000; ++i, ++done) {
       SCOPED_TRACE(absl::StrCat("output ", done));
-      uint64_t flags = below(kPerfSlots - 1);
-      if (below(20) == 0) flags = below(2) == 0 ? kCurrentCpu : random();
+      PerfFlags flags{below(kPerfSlots - 1)};
+      if (below(20) == 0)
+        flags = below(2) == 0 ? kCurrentCpu : PerfFlags{random()};
       if (below(10) == 0) flags |= Packet(below(kPerfPacketSize + 8));
       const uint32_t size =
           static_cast<uint32_t>(below(below(8) == 0 ? 4200 : 100));

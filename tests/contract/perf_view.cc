@@ -79,7 +79,7 @@ class LocalPerfView final : public PerfView {
     return array_.Update(&slot, &fd);
   }
 
-  int Output(uint64_t flags, uint32_t size, uint32_t mark) override {
+  int Output(PerfFlags flags, uint32_t size, uint32_t mark) override {
     const char packet[kPerfPacketSize] = {};
     return -static_cast<int>(array_.Output(
         flags, SampleBytes(size, mark).data(), size, packet, sizeof packet));
@@ -239,7 +239,7 @@ class KernelPerfView final : public PerfView {
     return array_->Update(&slot, &fd);
   }
 
-  int Output(uint64_t flags, uint32_t size, uint32_t mark) override {
+  int Output(PerfFlags flags, uint32_t size, uint32_t mark) override {
     std::vector<uint8_t> arguments(kScratchDef.value_size);
     const uint64_t wide_size = size;
     const uint32_t zero = 0;

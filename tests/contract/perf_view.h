@@ -18,6 +18,7 @@
 
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/perf_event.h"
+#include "bpfmap/maps/perf_event_array.h"
 
 namespace bpfmap {
 
@@ -45,7 +46,7 @@ class PerfView {
   virtual Errno Open(uint32_t slot, const PerfEventAttr& attr) = 0;
 
   // A program outputs `size` bytes, made from `mark`. 0 or minus the errno.
-  virtual int Output(uint64_t flags, uint32_t size, uint32_t mark = 0) = 0;
+  virtual int Output(PerfFlags flags, uint32_t size, uint32_t mark = 0) = 0;
 
   // Consumes all that the event of the slot has.
   virtual std::vector<PerfSeen> Consume(uint32_t slot) = 0;

@@ -38,7 +38,7 @@ MapDef DefOf(MapType type) {
 class PushPopRefusalTest : public testing::TestWithParam<TypeAndBackend> {
  protected:
   // Whether there is such a map.
-  bool Make(uint32_t map_flags) {
+  bool Make(MapFlags map_flags) {
     const auto& [type, backend] = GetParam();
     MapDef def = DefOf(type);
     def.map_flags |= map_flags;
@@ -57,7 +57,7 @@ class PushPopRefusalTest : public testing::TestWithParam<TypeAndBackend> {
 };
 
 TEST_P(PushPopRefusalTest, ThereIsNoSuchHelper) {
-  ASSERT_TRUE(Make(0));
+  ASSERT_TRUE(Make({}));
   const MapType type = std::get<0>(GetParam());
   const bool is_ring =
       type == MapType::kRingBuf || type == MapType::kUserRingBuf;

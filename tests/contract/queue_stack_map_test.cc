@@ -42,7 +42,7 @@ class QueueStackTest : public testing::TestWithParam<TypeAndBackend> {
   static const PushPopBackend& backend() { return std::get<1>(GetParam()); }
   static bool is_queue() { return std::get<0>(GetParam()) == MapType::kQueue; }
 
-  void Make(uint32_t max_entries, uint32_t map_flags = 0) {
+  void Make(uint32_t max_entries, MapFlags map_flags = {}) {
     ASSERT_EQ(backend().create({.type = std::get<0>(GetParam()),
                                 .value_size = sizeof(uint64_t),
                                 .max_entries = max_entries,
@@ -55,7 +55,7 @@ class QueueStackTest : public testing::TestWithParam<TypeAndBackend> {
   BpfMap& map() { return view_->user(); }
 
   // The user view.
-  Errno Update(uint64_t value, uint64_t flags = kAny) {
+  Errno Update(uint64_t value, ElemFlags flags = kAny) {
     return map().Update(nullptr, &value, flags);
   }
   // What Lookup or LookupAndDelete gives, if it gives something. A buffer that
@@ -72,7 +72,7 @@ class QueueStackTest : public testing::TestWithParam<TypeAndBackend> {
   }
 
   // The program view.
-  Errno Push(uint64_t value, uint64_t flags = kAny) {
+  Errno Push(uint64_t value, ElemFlags flags = kAny) {
     return view_->Push(&value, flags);
   }
   // What Pop or Peek gives, if it gives something. A buffer that is then not
@@ -178,11 +178,12 @@ TEST_P(QueueStackTest, ExistDropsTheOldestOfAFullMapOnly) {
 TEST_P(QueueStackTest, FlagsAreCheckedBeforeRoom) {
   Make(1);
   for (const bool full : {false, true}) {
-    for (const uint64_t flags :
-         {kNoExist, uint64_t{3}, kLock, uint64_t{6}, uint64_t{8},
-          uint64_t{1} << 32, (uint64_t{1} << 32) | 2, ~uint64_t{0}}) {
-      EXPECT_EQ(Push(7, flags), Errno::kInval) << flags;
-      EXPECT_EQ(Update(7, flags), Errno::kInval) << flags;
+    for (const ElemFlags flags :
+         {kNoExist, ElemFlags{3}, kLock, ElemFlags{6}, ElemFlags{8},
+          ElemFlags{uint64_t{1} << 32}, ElemFlags{uint64_t{1} << 32} | kExist,
+          ~ElemFlags{0}}) {
+      EXPECT_EQ(Push(7, flags), Errno::kInval) << ToNumber(flags);
+      EXPECT_EQ(Update(7, flags), Errno::kInval) << ToNumber(flags);
     }
     if (!full) {
       ASSERT_EQ(Push(1), Errno::kOk);
@@ -219,7 +220,7 @@ TEST_P(QueueStackTest, LookupAndDeleteTakesAValueEvenWithoutABuffer) {
 TEST_P(QueueStackTest, UpdateWithoutAValueIsFaultWhateverTheFlags) {
   Make(2);
   EXPECT_EQ(map().Update(nullptr, nullptr, kAny), Errno::kFault);
-  EXPECT_EQ(map().Update(nullptr, nullptr, 3), Errno::kFault);
+  EXPECT_EQ(map().Update(nullptr, nullptr, ElemFlags{3}), Errno::kFault);
   // A lock is asked for before, and there is none.
   EXPECT_EQ(map().Update(nullptr, nullptr, kLock), Errno::kInval);
 }
@@ -293,7 +294,7 @@ TEST_P(QueueStackTest, AProgramMayOnlyPeekIntoAReadOnlyProgMap) {
   Make(2, kRdOnlyProg);
   ASSERT_EQ(Update(1), Errno::kOk);
   uint64_t value = kUntouched;
-  for (const uint64_t flags : {kAny, kNoExist, kExist}) {
+  for (const ElemFlags flags : {kAny, kNoExist, kExist}) {
     EXPECT_EQ(Push(2, flags), Errno::kAcces);
   }
   EXPECT_EQ(view_->Pop(&value), Errno::kAcces);
@@ -309,7 +310,7 @@ TEST_P(QueueStackTest, AProgramMayDoEverythingWithAWriteOnlyProgMap) {
 }
 
 TEST_P(QueueStackTest, TheHelpersOfMapsWithKeysAreRefused) {
-  for (const uint32_t map_flags : {0U, kRdOnlyProg, kWrOnlyProg}) {
+  for (const MapFlags map_flags : {MapFlags{}, kRdOnlyProg, kWrOnlyProg}) {
     Make(2, map_flags);
     const uint64_t value = 1;
     EXPECT_EQ(view_->LookupElem(),

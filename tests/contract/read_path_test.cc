@@ -104,7 +104,7 @@ class ReadPathTest : public ::testing::Test {
            .key_size = kIsTrie ? 8 : 4,
            .value_size = value_size,
            .max_entries = kEntries,
-           .map_flags = kIsTrie ? kNoPrealloc : 0},
+           .map_flags = kIsTrie ? kNoPrealloc : MapFlags{}},
           &pages_);
     ASSERT_EQ(map_->Init(), Errno::kOk);
     for (uint32_t key = 0; key < kFilled; ++key) {

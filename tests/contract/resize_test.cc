@@ -34,7 +34,7 @@ namespace bpfmap {
 namespace {
 
 // Maps from uint32_t to uint64_t.
-MapDef Def(MapType type, uint32_t max_entries, uint32_t map_flags = 0) {
+MapDef Def(MapType type, uint32_t max_entries, MapFlags map_flags = {}) {
   return {.type = type,
           .key_size = sizeof(uint32_t),
           .value_size = sizeof(uint64_t),
@@ -167,7 +167,7 @@ TYPED_TEST(ResizeTest, AMapThatUsersMayNotWriteKeepsItsSize) {
 }
 
 TYPED_TEST(ResizeTest, OtherRightsDoNotMatter) {
-  for (uint32_t flag : {kWrOnly, kRdOnlyProg, kWrOnlyProg}) {
+  for (const MapFlags flag : {kWrOnly, kRdOnlyProg, kWrOnlyProg}) {
     TypeParam map(Def(this->kType, 10, flag));
     ASSERT_EQ(map.Init(), Errno::kOk);
     EXPECT_EQ(map.Resize(20), Errno::kOk);

@@ -58,11 +58,11 @@ class RingBufferTest : public testing::Test {
 
   // A record with a number in it; null if there is no room.
   uint64_t* Reserve(uint64_t number) {
-    auto* const record = static_cast<uint64_t*>(ring_.Reserve(8, 0));
+    auto* const record = static_cast<uint64_t*>(ring_.Reserve(8));
     if (record != nullptr) *record = number;
     return record;
   }
-  Errno Output(uint64_t number) { return ring_.Output(&number, 8, 0); }
+  Errno Output(uint64_t number) { return ring_.Output(&number, 8); }
   std::vector<uint64_t> Consume() {
     std::vector<uint64_t> numbers;
     const int64_t count = ring_.Consume(Into(&numbers));
@@ -93,26 +93,26 @@ TYPED_TEST_SUITE(RingBufferTest, Profiles, ProfileName);
 TYPED_TEST(RingBufferTest, ABusyRecordHoldsUpTheConsumer) {
   uint64_t* const first = this->Reserve(1);
   uint64_t* const second = this->Reserve(2);
-  this->ring_.Submit(second, 0);
+  this->ring_.Submit(second);
   EXPECT_THAT(this->Consume(), IsEmpty());
   EXPECT_EQ(this->Output(3), Errno::kOk);
   EXPECT_THAT(this->Consume(), IsEmpty());
-  this->ring_.Submit(first, 0);
+  this->ring_.Submit(first);
   EXPECT_THAT(this->Consume(), ElementsAre(1, 2, 3));
 }
 
 TYPED_TEST(RingBufferTest, ADiscardedRecordIsNotShown) {
   uint64_t* const first = this->Reserve(1);
   EXPECT_EQ(this->Output(2), Errno::kOk);
-  this->ring_.Discard(first, 0);
+  this->ring_.Discard(first);
   EXPECT_THAT(this->Consume(), ElementsAre(2));
 }
 
 TYPED_TEST(RingBufferTest, RecordsAreAlignedTo8) {
   for (uint64_t size = 0; size < 20; ++size) {
-    void* const record = this->ring_.Reserve(size, 0);
+    void* const record = this->ring_.Reserve(size);
     EXPECT_EQ(reinterpret_cast<uintptr_t>(record) % 8, 0u);
-    this->ring_.Submit(record, 0);
+    this->ring_.Submit(record);
   }
 }
 
@@ -122,7 +122,7 @@ TYPED_TEST(RingBufferTest, ABusyRecordIsNotOverwritten) {
   }
   EXPECT_EQ(*busy, 77u);
   EXPECT_EQ(this->ring_.Query(kRbAvailData), 4080u);
-  this->ring_.Submit(busy, 0);
+  this->ring_.Submit(busy);
   EXPECT_EQ(this->Consume().size(), 255u);
 }
 
@@ -157,7 +157,7 @@ TYPED_TEST(RingBufferTest, ACallbackMayProduce) {
 
 TYPED_TEST(RingBufferTest, WhatFindsNoRoomIsCounted) {
   EXPECT_EQ(this->ring_.dropped(), 0u);
-  EXPECT_EQ(this->ring_.Reserve(4089, 0), nullptr);
+  EXPECT_EQ(this->ring_.Reserve(4089), nullptr);
   EXPECT_EQ(this->ring_.dropped(), 1u);
   while (this->Reserve(1) != nullptr) {
   }
@@ -165,8 +165,8 @@ TYPED_TEST(RingBufferTest, WhatFindsNoRoomIsCounted) {
   EXPECT_EQ(this->Output(1), Errno::kAgain);
   EXPECT_EQ(this->ring_.dropped(), 3u);
   // A call that is wrong loses nothing.
-  EXPECT_EQ(this->ring_.Reserve(8, 1), nullptr);
-  EXPECT_EQ(this->ring_.Output(nullptr, 8, 0), Errno::kFault);
+  EXPECT_EQ(this->ring_.Reserve(8, RingFlags{1}), nullptr);
+  EXPECT_EQ(this->ring_.Output(nullptr, 8), Errno::kFault);
   EXPECT_EQ(this->ring_.dropped(), 3u);
 }
 
@@ -189,7 +189,7 @@ TYPED_TEST(RingBufferTest, RecordsOfAllLengthsComeBackWhole) {
   for (uint32_t round = 0; round < 3000; ++round) {
     const uint32_t size = round * 7 % sizeof bytes;
     std::memset(bytes, static_cast<int>(round & 0xff), size);
-    ASSERT_EQ(this->ring_.Output(bytes, size, 0), Errno::kOk);
+    ASSERT_EQ(this->ring_.Output(bytes, size), Errno::kOk);
     const auto check = [&](void* data, uint32_t length) {
       EXPECT_EQ(length, size);
       EXPECT_EQ(std::memcmp(data, bytes, size), 0);
@@ -216,7 +216,7 @@ TEST_F(PollTest, DoesNotWaitForABusyRecord) {
   std::vector<uint64_t> numbers;
   // The second record does not wake: the first is next.
   EXPECT_EQ(ring_.Poll(0, Into(&numbers)), 0);
-  ring_.Submit(first, 0);
+  ring_.Submit(first);
   EXPECT_EQ(ring_.Poll(-1, Into(&numbers)), 2);
   EXPECT_THAT(numbers, ElementsAre(1, 2));
 }

@@ -58,7 +58,7 @@ class SmallTablesTest : public BackendTest {
     const auto found = expected_.find(key);
     const uint32_t choice = random_() % 10;
     if (choice < 6) {
-      const uint64_t flags = random_() % 3;
+      const ElemFlags flags{random_() % 3};
       const std::string value(kValueSize, static_cast<char>(random_()));
       Errno expected = Errno::kOk;
       if (found != expected_.end() && flags == kNoExist) {

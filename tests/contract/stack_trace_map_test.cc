@@ -83,7 +83,7 @@ class StackView {
   virtual ~StackView() = default;
   virtual BpfMap& map() = 0;
   // As a program of which `place` is the address.
-  virtual int64_t GetStackId(int place, uint64_t flags) = 0;
+  virtual int64_t GetStackId(int place, StackFlags flags) = 0;
 };
 
 class LocalStackView final : public StackView {
@@ -92,7 +92,7 @@ class LocalStackView final : public StackView {
     EXPECT_EQ(map_.Init(), Errno::kOk);
   }
   BpfMap& map() override { return map_; }
-  int64_t GetStackId(int place, uint64_t flags) override {
+  int64_t GetStackId(int place, StackFlags flags) override {
     const uint64_t base = static_cast<uint64_t>(place) * 64;
     const Frames frames = {base + 0x1000, 0x2000, 0x3000, 0x4000, 0x5000};
     return map_.GetStackIdOf(frames.data(),
@@ -109,13 +109,13 @@ class KernelStackView final : public StackView {
     EXPECT_EQ(KernelMap::Create(def, &map_), Errno::kOk);
   }
   BpfMap& map() override { return *map_; }
-  int64_t GetStackId(int place, uint64_t flags) override {
+  int64_t GetStackId(int place, StackFlags flags) override {
     auto [program, is_new] = programs_.try_emplace({place, flags});
     if (is_new) {
       constexpr int kGetStackId = 27;
       BpfAssembler assembler;
       assembler.LoadMap(kR2, map_->fd())
-          .MoveValue(kR3, static_cast<int32_t>(flags))
+          .MoveValue(kR3, static_cast<int32_t>(ToNumber(flags)))
           .Call(kGetStackId)
           .Exit();
       program->second = std::make_unique<KernelProgram>(
@@ -130,7 +130,8 @@ class KernelStackView final : public StackView {
 
  private:
   std::unique_ptr<KernelMap> map_;
-  std::map<std::pair<int, uint64_t>, std::unique_ptr<KernelProgram>> programs_;
+  std::map<std::pair<int, StackFlags>, std::unique_ptr<KernelProgram>>
+      programs_;
 };
 
 class StackTraceMapTest : public testing::TestWithParam<std::string> {
@@ -145,7 +146,7 @@ class StackTraceMapTest : public testing::TestWithParam<std::string> {
       view_ = std::make_unique<LocalStackView>(def);
     }
   }
-  int64_t Get(int place, uint64_t flags = 0) {
+  int64_t Get(int place, StackFlags flags = {}) {
     return view_->GetStackId(place, flags);
   }
   BpfMap& map() { return view_->map(); }
@@ -194,9 +195,9 @@ TEST_P(StackTraceMapTest, ThereAreAPowerOfTwoOfBucketsAndMaxEntriesStacks) {
 TEST_P(StackTraceMapTest, OtherFlagsAreRefusedAndTheUserStackIsNot) {
   New(Def(64));
   for (const int bit : {11, 12, 30}) {
-    EXPECT_EQ(Get(0, uint64_t{1} << bit), kInval) << bit;
+    EXPECT_EQ(Get(0, StackFlags{uint64_t{1} << bit}), kInval) << bit;
   }
-  EXPECT_EQ(Get(0, (1 << 11) | 255), kInval);
+  EXPECT_EQ(Get(0, StackFlags{(1 << 11) | 255}), kInval);
   EXPECT_GE(Get(0, kUserStack), 0);
 }
 
@@ -205,19 +206,19 @@ TEST_P(StackTraceMapTest, SkippedFramesAreTheInnermost) {
   const Frames all = StackOf(map(), Get(0));
   for (uint64_t skip = 1; skip < all.size(); ++skip) {
     // The kernel's program is another one, but the rest of the stack is not.
-    const Frames rest = StackOf(map(), Get(0, skip));
+    const Frames rest = StackOf(map(), Get(0, StackFlags{skip}));
     EXPECT_THAT(rest, ElementsAreArray(all.begin() + static_cast<int>(skip),
                                        all.end()));
   }
-  EXPECT_EQ(Get(0, all.size()), kFault);
-  EXPECT_EQ(Get(0, 255), kFault);
+  EXPECT_EQ(Get(0, StackFlags{all.size()}), kFault);
+  EXPECT_EQ(Get(0, StackFlags{255}), kFault);
 }
 
 TEST_P(StackTraceMapTest, AShortValueHasTheInnermostOfWhatIsNotSkipped) {
   New(Def(1 << 16));
   const Frames all = StackOf(map(), Get(0));
   New(Def(1 << 16, 2));
-  const int64_t id = Get(0, 1);
+  const int64_t id = Get(0, StackFlags{1});
   ASSERT_GE(id, 0);
   uint64_t value[2];
   ASSERT_EQ(Lookup(map(), id, value), Errno::kOk);
@@ -315,7 +316,7 @@ TEST_P(StackTraceMapTest, BuildIdsAreAddressesWhereThereAreNone) {
   const Frames all = StackOf(map(), Get(0));
   const uint32_t most = static_cast<uint32_t>(all.size()) + 1;
   New(BuildIdDef(1 << 16, most));
-  const int64_t id = Get(0, 1);
+  const int64_t id = Get(0, StackFlags{1});
   ASSERT_GE(id, 0);
   std::vector<StackBuildId> value(most);
   ASSERT_EQ(Lookup(map(), id, value.data()), Errno::kOk);
@@ -390,13 +391,14 @@ INSTANTIATE_TEST_SUITE_P(Backends, StackTraceBackendTest,
 
 // The stack of the thread.
 
-ABSL_ATTRIBUTE_NOINLINE int64_t Ask(StackTraceMap<Cloud>& map, uint64_t flags) {
+ABSL_ATTRIBUTE_NOINLINE int64_t Ask(StackTraceMap<Cloud>& map,
+                                    StackFlags flags = {}) {
   const int64_t id = map.GetStackId(flags);
   ABSL_BLOCK_TAIL_CALL_OPTIMIZATION();
   return id;
 }
 ABSL_ATTRIBUTE_NOINLINE int64_t AskFrom(int depth, StackTraceMap<Cloud>& map,
-                                        uint64_t flags) {
+                                        StackFlags flags = {}) {
   const int64_t id =
       depth == 0 ? Ask(map, flags) : AskFrom(depth - 1, map, flags);
   ABSL_BLOCK_TAIL_CALL_OPTIMIZATION();
@@ -412,7 +414,7 @@ class OwnStackTest : public testing::Test {
 TEST_F(OwnStackTest, ItStartsWithTheCaller) {
   int64_t ids[2];
   volatile int calls = 2;  // from one place: the loop stays one
-  for (int i = 0; i < calls; ++i) ids[i] = Ask(map_, 0);
+  for (int i = 0; i < calls; ++i) ids[i] = Ask(map_);
   EXPECT_GE(ids[0], 0);
   EXPECT_EQ(ids[0], ids[1]);
   const Frames frames = StackOf(map_, ids[0]);
@@ -423,8 +425,8 @@ TEST_F(OwnStackTest, ItStartsWithTheCaller) {
 }
 
 TEST_F(OwnStackTest, OneFrameForEachCall) {
-  const Frames shallow = StackOf(map_, AskFrom(3, map_, 0));
-  const Frames deeper = StackOf(map_, AskFrom(10, map_, 0));
+  const Frames shallow = StackOf(map_, AskFrom(3, map_));
+  const Frames deeper = StackOf(map_, AskFrom(10, map_));
   ASSERT_GE(shallow.size(), 5u);
   EXPECT_EQ(deeper.size(), shallow.size() + 7);
   // All calls of AskFrom by itself are from one place.
@@ -432,16 +434,17 @@ TEST_F(OwnStackTest, OneFrameForEachCall) {
 }
 
 TEST_F(OwnStackTest, SkippingLeavesTheInnermostOut) {
-  const Frames all = StackOf(map_, AskFrom(3, map_, 0));
-  const Frames rest = StackOf(map_, AskFrom(3, map_, 2));
+  const Frames all = StackOf(map_, AskFrom(3, map_));
+  const Frames rest = StackOf(map_, AskFrom(3, map_, StackFlags{2}));
   EXPECT_THAT(rest, SizeIs(all.size() - 2));
   EXPECT_EQ(rest[0], all[2]);
-  EXPECT_EQ(AskFrom(3, map_, 255), kFault);
+  EXPECT_EQ(AskFrom(3, map_, StackFlags{255}), kFault);
 }
 
 TEST_F(OwnStackTest, AVeryDeepStackIsCut) {
-  EXPECT_THAT(StackOf(map_, AskFrom(300, map_, 0)), SizeIs(kMaxStack));
-  EXPECT_THAT(StackOf(map_, AskFrom(300, map_, 10)), SizeIs(kMaxStack - 10));
+  EXPECT_THAT(StackOf(map_, AskFrom(300, map_)), SizeIs(kMaxStack));
+  EXPECT_THAT(StackOf(map_, AskFrom(300, map_, StackFlags{10})),
+              SizeIs(kMaxStack - 10));
 }
 
 // Writers put stacks into few buckets and take them out; a stack that is read
@@ -450,7 +453,7 @@ TEST(StackTraceMapConcurrencyTest, AStackIsNeverTorn) {
   constexpr uint32_t kBuckets = 4, kFrames = 20;
   StackTraceMap<Cloud> map(Def(kBuckets, kFrames));
   ASSERT_EQ(map.Init(), Errno::kOk);
-  const auto put = [&](uint64_t number, uint64_t flags) {
+  const auto put = [&](uint64_t number, StackFlags flags) {
     uint64_t frames[kFrames];
     const uint32_t count = 1 + static_cast<uint32_t>(number % kFrames);
     std::fill_n(frames, count, number + 1);
@@ -461,7 +464,8 @@ TEST(StackTraceMapConcurrencyTest, AStackIsNeverTorn) {
     team.AddWorker([&, worker]() -> testing::AssertionResult {
       for (Steps steps(200'000); steps.Next();) {
         const uint64_t number = (steps.begun() * 7 + worker * 13) % 61;
-        const int64_t id = put(number, steps.begun() % 2 ? 0 : kReuseStackId);
+        const int64_t id =
+            put(number, steps.begun() % 2 ? StackFlags{} : kReuseStackId);
         if (id >= kBuckets || (id < 0 && id != kNoMem && id != kExist)) {
           return testing::AssertionFailure() << id;
         }
@@ -495,7 +499,7 @@ TEST(StackTraceMapConcurrencyTest, AStackIsNeverTorn) {
   // Each place is still to be had.
   for (uint32_t key = 0; key < kBuckets; ++key) std::ignore = map.Delete(&key);
   std::set<int64_t> ids;
-  for (uint64_t number = 0; number < 61; ++number) ids.insert(put(number, 0));
+  for (uint64_t number = 0; number < 61; ++number) ids.insert(put(number, {}));
   ids.erase(kExist);
   EXPECT_THAT(ids, ElementsAre(0, 1, 2, 3));
 }

@@ -103,7 +103,7 @@ TEST(StatusTest, EachTypeSaysWhichAttributeIsWrong) {
   def.type = MapType::kLpmTrie;
   def.key_size = 8;
   def.map_flags = kNoPrealloc;
-  EXPECT_NE(ReasonFor(def, [](MapDef& def) { def.map_flags = 0; })
+  EXPECT_NE(ReasonFor(def, [](MapDef& def) { def.map_flags = {}; })
                 .find("BPF_F_NO_PREALLOC"),
             std::string::npos);
   EXPECT_NE(ReasonFor(def, [](MapDef& def) { def.key_size = 4; })

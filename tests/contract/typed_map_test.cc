@@ -34,7 +34,7 @@ using Counts = TypedMap<uint32_t, Value>;
 class TypedMapTest : public ::testing::Test {
  protected:
   static std::shared_ptr<LocalMap> Make(MapType type, uint32_t max_entries,
-                                        uint32_t map_flags = 0) {
+                                        MapFlags map_flags = {}) {
     return *CreateMap({.type = type,
                        .key_size = sizeof(uint32_t),
                        .value_size = sizeof(Value),
@@ -88,7 +88,7 @@ TEST_F(TypedMapTest, FlagsAreHandedOn) {
   EXPECT_EQ(StatusToErrno(counts.Set(1, {}, kExist)), Errno::kNoEnt);
   EXPECT_TRUE(counts.Set(1, {}, kNoExist).ok());
   EXPECT_EQ(StatusToErrno(counts.Set(1, {}, kNoExist)), Errno::kExist);
-  EXPECT_EQ(StatusToErrno(counts.Set(1, {}, 99)), Errno::kInval);
+  EXPECT_EQ(StatusToErrno(counts.Set(1, {}, ElemFlags{99})), Errno::kInval);
 }
 
 TEST_F(TypedMapTest, WhatWasErasedIsGone) {

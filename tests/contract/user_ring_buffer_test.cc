@@ -56,7 +56,7 @@ class UserRingBufferTest : public testing::Test {
     ring_.Submit(data);
     return Errno::kOk;
   }
-  std::vector<uint64_t> Drain(uint64_t flags = 0) {
+  std::vector<uint64_t> Drain(RingFlags flags = {}) {
     std::vector<uint64_t> numbers;
     const int64_t count = ring_.Drain(
         [&](void* data, uint32_t) {
@@ -117,7 +117,7 @@ TYPED_TEST(UserRingBufferTest, ACallbackThatReturns1StopsBehindItsRecord) {
   for (uint64_t i = 0; i < 5; ++i) ASSERT_EQ(this->Send(i), Errno::kOk);
   int calls = 0;
   const auto stop = [&](void*, uint32_t) { return ++calls == 2 ? 1 : 0; };
-  EXPECT_EQ(this->ring_.Drain(stop, 0), 2);
+  EXPECT_EQ(this->ring_.Drain(stop), 2);
   EXPECT_THAT(this->Drain(), ElementsAre(2, 3, 4));
 }
 
@@ -127,8 +127,8 @@ TYPED_TEST(UserRingBufferTest, UnknownFlagsAreRefused) {
     ADD_FAILURE();
     return 0;
   };
-  EXPECT_EQ(this->ring_.Drain(never, 4), kInvalid);
-  EXPECT_EQ(this->ring_.Drain(never, ~uint64_t{0}), kInvalid);
+  EXPECT_EQ(this->ring_.Drain(never, RingFlags{4}), kInvalid);
+  EXPECT_EQ(this->ring_.Drain(never, ~RingFlags{}), kInvalid);
   EXPECT_THAT(this->Drain(kRbNoWakeup | kRbForceWakeup), ElementsAre(1));
 }
 
@@ -137,12 +137,12 @@ TYPED_TEST(UserRingBufferTest, WhoDrainsWhileSomebodyDrainsIsTurnedAway) {
   int64_t inner = 0;
   const auto nothing = [](void*, uint32_t) { return 0; };
   const auto nested = [&](void*, uint32_t) {
-    inner = this->ring_.Drain(nothing, 0);
+    inner = this->ring_.Drain(nothing);
     return 0;
   };
-  EXPECT_EQ(this->ring_.Drain(nested, 0), 1);
+  EXPECT_EQ(this->ring_.Drain(nested), 1);
   EXPECT_EQ(inner, kBusy);
-  EXPECT_EQ(this->ring_.Drain(nothing, 0), 0);
+  EXPECT_EQ(this->ring_.Drain(nothing), 0);
 }
 
 TYPED_TEST(UserRingBufferTest, ARecordThatIsBeingReadStillTakesItsRoom) {
@@ -151,7 +151,7 @@ TYPED_TEST(UserRingBufferTest, ARecordThatIsBeingReadStillTakesItsRoom) {
     EXPECT_EQ(this->Send(9), Errno::kNoSpc);
     return 1;
   };
-  EXPECT_EQ(this->ring_.Drain(send, 0), 1);
+  EXPECT_EQ(this->ring_.Drain(send), 1);
   EXPECT_EQ(this->Send(9), Errno::kOk);
 }
 
@@ -169,7 +169,7 @@ TYPED_TEST(UserRingBufferTest, RecordsOfAllLengthsComeBackWhole) {
       EXPECT_EQ(std::memcmp(read, bytes, size), 0);
       return 0;
     };
-    ASSERT_EQ(this->ring_.Drain(check, 0), 1);
+    ASSERT_EQ(this->ring_.Drain(check), 1);
   }
 }
 
@@ -186,8 +186,8 @@ TEST_F(CloudUserRingTest, OneDrainLooksAtSoManyRecords) {
     i % 4 == 0 ? ring.Discard(data) : ring.Submit(data);
   }
   const auto nothing = [](void*, uint32_t) { return 0; };
-  EXPECT_EQ(ring.Drain(nothing, 0), 98304);  // as on Linux 6.18
-  EXPECT_EQ(ring.Drain(nothing, 0), 51696);
+  EXPECT_EQ(ring.Drain(nothing), 98304);  // as on Linux 6.18
+  EXPECT_EQ(ring.Drain(nothing), 51696);
 }
 
 TEST_F(CloudUserRingTest, ReserveBlockingGivesUpWhenTheTimeIsOver) {
@@ -229,7 +229,7 @@ TEST_F(CloudUserRingTest, NothingIsLostBetweenThreads) {
         return 0;
       };
       while (next.load(std::memory_order_relaxed) < kRecords && in_order) {
-        if (ring_.Drain(take, 0) <= 0) std::this_thread::yield();
+        if (ring_.Drain(take) <= 0) std::this_thread::yield();
       }
       return in_order ? testing::AssertionSuccess()
                       : testing::AssertionFailure() << "out of order";

@@ -20,11 +20,11 @@ int CallEveryBloomMethod(Map& map) {
   };
   uint64_t value = 7;
   uint32_t count = 1;
-  expect(map.Lookup(nullptr, &value, 0), Errno::kNoEnt);
+  expect(map.Lookup(nullptr, &value, kAny), Errno::kNoEnt);
   expect(map.Update(nullptr, &value, kAny), Errno::kOk);
   expect(map.Update(nullptr, &value, kExist), Errno::kInval);
-  expect(map.Lookup(nullptr, &value, 0), Errno::kOk);
-  expect(map.LookupAndDelete(nullptr, &value, 0), Errno::kNotSupp);
+  expect(map.Lookup(nullptr, &value, kAny), Errno::kOk);
+  expect(map.LookupAndDelete(nullptr, &value, kAny), Errno::kNotSupp);
   expect(map.Delete(nullptr), Errno::kOpNotSupp);
   expect(map.GetNextKey(nullptr, &value), Errno::kOpNotSupp);
   expect(map.LookupBatch(nullptr, &value, &value, &value, &count, {}),
@@ -61,9 +61,9 @@ int CallEveryKeylessMethod(Map& map) {
   expect(map.Update(nullptr, &value, kAny), Errno::kOk);
   expect(map.Update(nullptr, &value, kAny), Errno::k2Big);
   expect(map.Update(nullptr, &value, kExist), Errno::kOk);
-  expect(map.Lookup(nullptr, &value, 0), Errno::kOk);
-  expect(map.LookupAndDelete(nullptr, &value, 0), Errno::kOk);
-  expect(map.LookupAndDelete(nullptr, &value, 0), Errno::kNoEnt);
+  expect(map.Lookup(nullptr, &value, kAny), Errno::kOk);
+  expect(map.LookupAndDelete(nullptr, &value, kAny), Errno::kOk);
+  expect(map.LookupAndDelete(nullptr, &value, kAny), Errno::kNoEnt);
   expect(map.Delete(nullptr), Errno::kInval);
   expect(map.GetNextKey(nullptr, &value), Errno::kInval);
   expect(map.LookupBatch(nullptr, &value, &value, &value, &count, {}),

@@ -72,7 +72,7 @@ void CallEveryHelper(Map& map, Surprises& surprise) {
   surprise.Unless(element != nullptr && element->number == 7);
   surprise.Unless(map.UpdateElem(&key, &value, kExist) == Errno::kOk);
   surprise.Unless(map.UpdateElem(&key, &value, kNoExist) == Errno::kExist);
-  surprise.Unless(map.UpdateElem(&key, &value, 3) == Errno::kInval);
+  surprise.Unless(map.UpdateElem(&key, &value, ElemFlags{3}) == Errno::kInval);
   surprise.Unless(map.UpdateElem(&key, nullptr, kAny) == Errno::kFault);
   surprise.Unless(map.UpdateElem(&key, &value, kLock) ==
                   (has_lock ? Errno::kOk : Errno::kInval));
@@ -102,14 +102,14 @@ void CallEverySingleCommand(Map& map, Surprises& surprise) {
   }
   EveryMethodKey key = kEveryMethodEntries;
   surprise.Unless(map.Update(&key, &value, kAny) == Errno::k2Big);
-  surprise.Unless(map.Lookup(&key, &value, 0) == Errno::kNoEnt);
+  surprise.Unless(map.Lookup(&key, &value, kAny) == Errno::kNoEnt);
   key = 2;
   surprise.Unless(map.Update(&key, &value, kExist) == Errno::kOk);
   surprise.Unless(map.Update(&key, &value, kNoExist) == Errno::kExist);
   surprise.Unless(map.Update(&key, &value, kLock) == with_lock);
-  surprise.Unless(map.Lookup(&key, &value, 0) == Errno::kOk);
+  surprise.Unless(map.Lookup(&key, &value, kAny) == Errno::kOk);
   surprise.Unless(map.Lookup(&key, &value, kLock) == with_lock);
-  surprise.Unless(map.Lookup(&key, nullptr, 0) == Errno::kFault);
+  surprise.Unless(map.Lookup(&key, nullptr, kAny) == Errno::kFault);
 
   uint32_t walked = 0;
   EveryMethodKey next;
@@ -119,7 +119,7 @@ void CallEverySingleCommand(Map& map, Surprises& surprise) {
   }
   surprise.Unless(walked == kEveryMethodEntries);
 
-  surprise.Unless(map.LookupAndDelete(&key, &value, 0) ==
+  surprise.Unless(map.LookupAndDelete(&key, &value, kAny) ==
                   (is_hash ? Errno::kOk : Errno::kNotSupp));
   for (key = 0; key < kEveryMethodEntries; ++key) {
     const Errno deleted = key == 2 ? Errno::kNoEnt : Errno::kOk;

@@ -32,12 +32,13 @@ int CallEveryPerfMethod(Array& array, Event& event) {
   uint32_t key = 1, number = event.fd(), count = 1;
   uint64_t data = 7;
   expect(array.Update(&key, &number), Errno::kOk);
-  expect(array.Output(1, &data, 8), Errno::kOk);
-  expect(array.Output(1 | uint64_t{4} << 32, &data, 8, &data, 8), Errno::kOk);
-  expect(array.Output(0, &data, 8), Errno::kNoEnt);
+  expect(array.Output(PerfFlags{1}, &data, 8), Errno::kOk);
+  expect(array.Output(PerfFlags{1 | uint64_t{4} << 32}, &data, 8, &data, 8),
+         Errno::kOk);
+  expect(array.Output(PerfFlags{}, &data, 8), Errno::kNoEnt);
   expect(array.Output(kCurrentCpu, &data, 8), Errno::kNoEnt);
-  expect(array.Output(2, &data, 8), Errno::k2Big);
-  expect(array.Output(1, &data, 4096), Errno::kNoSpc);
+  expect(array.Output(PerfFlags{2}, &data, 8), Errno::k2Big);
+  expect(array.Output(PerfFlags{1}, &data, 4096), Errno::kNoSpc);
   uint64_t lost = 0, sum = 0;
   const auto consume = [&] {
     return event.Consume(
@@ -47,13 +48,13 @@ int CallEveryPerfMethod(Array& array, Event& event) {
         [&](uint64_t samples) { lost += samples; });
   };
   surprise.Unless(consume() == 2 && sum == 2 * (12 + 7) && lost == 0);
-  expect(array.Output(1, &data, 8), Errno::kOk);
+  expect(array.Output(PerfFlags{1}, &data, 8), Errno::kOk);
   surprise.Unless(consume() == 1 && lost == 1 && event.lost_samples() == 1);
   event.ConsumeRecords([](const PerfRecord*) { return true; });
   surprise.Unless(event.attr().buffer_size == 4096 && event.id() != 0);
 
   surprise.Unless(array.LookupElem(&key) == nullptr);
-  expect(array.UpdateElem(&key, &number, 0), Errno::kInval);
+  expect(array.UpdateElem(&key, &number, kAny), Errno::kInval);
   expect(array.DeleteElem(&key), Errno::kInval);
   expect(array.Lookup(&key, &number), Errno::kNotSupp);
   expect(array.Delete(&key), Errno::kOk);

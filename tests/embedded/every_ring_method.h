@@ -25,7 +25,7 @@ void CallEveryElementMethod(Ring& ring, Surprises& surprise) {
   uint64_t number = 7;
   uint32_t count = 1;
   surprise.Unless(ring.LookupElem(&number) == nullptr);
-  surprise.Unless(ring.UpdateElem(&number, &number, 0) == Errno::kAcces);
+  surprise.Unless(ring.UpdateElem(&number, &number, kAny) == Errno::kAcces);
   surprise.Unless(ring.DeleteElem(&number) == Errno::kAcces);
   surprise.Unless(ring.Lookup(nullptr, &number) == Errno::kNotSupp);
   surprise.Unless(ring.Update(nullptr, &number) == Errno::kNotSupp);
@@ -49,17 +49,17 @@ template <typename Ring>
 int CallEveryRingMethod(Ring& ring) {
   Surprises surprise;
   uint64_t number = 7;
-  auto* const record = static_cast<uint64_t*>(ring.Reserve(8, 0));
+  auto* const record = static_cast<uint64_t*>(ring.Reserve(8));
   surprise.Unless(record != nullptr);
   if (record != nullptr) {
     *record = number;
-    ring.Submit(record, 0);
+    ring.Submit(record);
   }
-  void* const unwanted = ring.Reserve(8, 0);
+  void* const unwanted = ring.Reserve(8);
   if (unwanted != nullptr) ring.Discard(unwanted, kRbNoWakeup);
   surprise.Unless(ring.Output(&number, 8, kRbForceWakeup) == Errno::kOk);
-  surprise.Unless(ring.Output(&number, 8, 99) == Errno::kInval);
-  surprise.Unless(ring.Reserve(4096, 0) == nullptr);
+  surprise.Unless(ring.Output(&number, 8, RingFlags{99}) == Errno::kInval);
+  surprise.Unless(ring.Reserve(4096) == nullptr);
   surprise.Unless(ring.Query(kRbAvailData) == 48 && ring.dropped() == 1);
   uint64_t sum = 0;
   const auto add = [&sum](void* data, uint32_t) {
@@ -92,7 +92,7 @@ int CallEveryUserRingMethod(Ring& ring) {
     return 0;
   };
   surprise.Unless(ring.Drain(add, kRbForceWakeup) == 1 && sum == 7);
-  surprise.Unless(ring.Drain(add, 4) == -22);
+  surprise.Unless(ring.Drain(add, RingFlags{4}) == -22);
   CallEveryElementMethod(ring, surprise);
   return surprise.count();
 }

@@ -48,8 +48,8 @@ int CallEveryTrieMethod(Map& map) {
   surprise.Unless(map.Update(&too_long, &value, kAny) == Errno::kInval);
   surprise.Unless(map.LookupElem(&left) != nullptr);
   surprise.Unless(map.LookupElem(&too_long) == nullptr);
-  surprise.Unless(map.Lookup(&right, &copy, 0) == Errno::kOk && copy == 5);
-  surprise.Unless(map.LookupAndDelete(&left, &copy, 0) == Errno::kNotSupp);
+  surprise.Unless(map.Lookup(&right, &copy, kAny) == Errno::kOk && copy == 5);
+  surprise.Unless(map.LookupAndDelete(&left, &copy, kAny) == Errno::kNotSupp);
 
   uint32_t walked = 0;
   Key key;

@@ -65,4 +65,8 @@ refuses lru_snippet.cc '-DPROFILE=Embedded' \
 refuses stack_trace_snippet.cc '-DPROFILE=Embedded' \
   'StackTraceMap is for profiles that have CallStack' '-DPROFILE=Cloud'
 
+refuses flags_snippet.cc '-DFLAG=kRdOnly' \
+  'ElemFlags' '-DFLAG=kNoExist'
+refuses flags_snippet.cc '-DFLAG=1' 'ElemFlags' '-DFLAG=ElemFlags{1}'
+
 exit $((failures > 0))

@@ -28,8 +28,8 @@ std::string Describe(const MapDef& def) {
   return absl::StrCat(
       "type ", static_cast<uint32_t>(def.type), ", key_size ", def.key_size,
       ", value_size ", def.value_size, ", max_entries ", def.max_entries,
-      ", map_flags 0x", absl::Hex(def.map_flags), ", numa_node ", def.numa_node,
-      ", map_extra ", def.map_extra, ", spin_lock_offset ",
+      ", map_flags 0x", absl::Hex(ToNumber(def.map_flags)), ", numa_node ",
+      def.numa_node, ", map_extra ", def.map_extra, ", spin_lock_offset ",
       static_cast<int32_t>(def.spin_lock_offset), ", name ",
       absl::CHexEscape(absl::string_view(def.name, sizeof def.name)));
 }
@@ -135,25 +135,25 @@ MapDef Differential::RandomDef() {
     def.key_size = 5 + RandomBelow(OneIn(3) ? 256 : 17);
     def.map_flags = kNoPrealloc;
   }
-  const std::vector<uint32_t> choices =
-      lru ? std::vector<uint32_t>{kNoCommonLru, kZeroSeed, kNumaNode,
+  const std::vector<MapFlags> choices =
+      lru ? std::vector<MapFlags>{kNoCommonLru, kZeroSeed, kNumaNode,
                                   kRdOnly,      kWrOnly,   kRdOnlyProg,
                                   kWrOnlyProg}
       : hash
-          ? std::vector<uint32_t>{kNoPrealloc, kZeroSeed,   kNumaNode,  kRdOnly,
+          ? std::vector<MapFlags>{kNoPrealloc, kZeroSeed,   kNumaNode,  kRdOnly,
                                   kWrOnly,     kRdOnlyProg, kWrOnlyProg}
-      : handles ? std::vector<uint32_t>{kNumaNode, kRdOnly, kWrOnly}
+      : handles ? std::vector<MapFlags>{kNumaNode, kRdOnly, kWrOnly}
       : trie
-          ? std::vector<uint32_t>{kNumaNode, kRdOnly, kWrOnly, kRdOnlyProg,
+          ? std::vector<MapFlags>{kNumaNode, kRdOnly, kWrOnly, kRdOnlyProg,
                                   kWrOnlyProg}
-          : std::vector<uint32_t>{kMmapable, kInnerMap,   kNumaNode,  kRdOnly,
+          : std::vector<MapFlags>{kMmapable, kInnerMap,   kNumaNode,  kRdOnly,
                                   kWrOnly,   kRdOnlyProg, kWrOnlyProg};
-  for (const uint32_t flag : choices) {
+  for (const MapFlags flag : choices) {
     if (OneIn(8)) def.map_flags |= flag;
   }
   // Linux counts the elements of large maps without prealloc per CPU and
   // roughly, and then lets a few too many in.
-  if (hash && (def.map_flags & kNoPrealloc) != 0) {
+  if (hash && HasAny(def.map_flags, kNoPrealloc)) {
     def.max_entries = std::min(def.max_entries, 32U);
   }
   if (OneIn(may_have_lock ? 6 : 60) && def.value_size >= 4) {
@@ -187,7 +187,7 @@ MapDef Differential::OddDef() {
         def.max_entries = kCounts[RandomBelow(std::size(kCounts))];
         break;
       case 3:
-        def.map_flags |= 1U << RandomBelow(32);
+        def.map_flags |= MapFlags{1U << RandomBelow(32)};
         break;
       case 4:
         def.name[RandomBelow(sizeof def.name)] =
@@ -201,7 +201,7 @@ MapDef Differential::OddDef() {
         break;
       case 7:
         def.numa_node = OneIn(2) ? 0xffffffff : 1024 + RandomBelow(1 << 20);
-        def.map_flags |= OneIn(2) ? kNumaNode : 0;
+        def.map_flags |= OneIn(2) ? kNumaNode : MapFlags{};
         break;
       case 8:
         def.type = static_cast<MapType>(OneIn(2) ? 0 : 1000 + RandomBelow(100));
@@ -262,7 +262,7 @@ Differential::Bytes Differential::RandomValue() {
   return value;
 }
 
-uint64_t Differential::RandomFlags() {
+uint64_t Differential::RandomNumber() {
   constexpr uint64_t kFlags[] = {3,
                                  4,
                                  5,
@@ -307,12 +307,13 @@ void Differential::Step() {
 
 void Differential::Lookup() {
   const Bytes key = RandomKey();
-  const uint64_t flags = OneIn(4) ? RandomFlags() : 0;
+  const ElemFlags flags = OneIn(4) ? RandomFlags() : kAny;
   Bytes left(value_size_, kUntouched), right = left;
   const void* const k = MaybeNull(key.data());
   const bool no_value = OneIn(64);
-  command_ = absl::StrCat("lookup ", k == nullptr ? "null" : Hex(key),
-                          " flags ", flags, no_value ? " value null" : "");
+  command_ =
+      absl::StrCat("lookup ", k == nullptr ? "null" : Hex(key), " flags ",
+                   ToNumber(flags), no_value ? " value null" : "");
   Compare(left_->Lookup(k, no_value ? nullptr : left.data(), flags),
           right_->Lookup(k, no_value ? nullptr : right.data(), flags));
   CompareBytes("value", left, right);
@@ -320,11 +321,12 @@ void Differential::Lookup() {
 
 void Differential::Update() {
   const Bytes key = RandomKey(), value = RandomValue();
-  const uint64_t flags = RandomFlags();
+  const ElemFlags flags = RandomFlags();
   const void* const k = MaybeNull(key.data());
   const void* const v = MaybeNull(value.data());
   command_ = absl::StrCat("update ", k == nullptr ? "null" : Hex(key),
-                          v == nullptr ? " value null" : "", " flags ", flags);
+                          v == nullptr ? " value null" : "", " flags ",
+                          ToNumber(flags));
   Compare(left_->Update(k, v, flags), right_->Update(k, v, flags));
 }
 
@@ -369,13 +371,13 @@ void Differential::NextKey() {
 
 void Differential::LookupAndDelete() {
   const Bytes key = RandomKey();
-  const uint64_t flags = OneIn(4) ? RandomFlags() : 0;
+  const ElemFlags flags = OneIn(4) ? RandomFlags() : kAny;
   Bytes left(value_size_, kUntouched), right = left;
   const void* const k = MaybeNull(key.data());
   const bool no_value = OneIn(64);
   command_ =
       absl::StrCat("lookup_and_delete ", k == nullptr ? "null" : Hex(key),
-                   " flags ", flags, no_value ? " value null" : "");
+                   " flags ", ToNumber(flags), no_value ? " value null" : "");
   Compare(left_->LookupAndDelete(k, no_value ? nullptr : left.data(), flags),
           right_->LookupAndDelete(k, no_value ? nullptr : right.data(), flags));
   CompareBytes("value", left, right);
@@ -391,15 +393,15 @@ void Differential::UpdateBatch() {
   }
   keys.resize(keys.size() + 1);  // so that data() is not null
   values.resize(values.size() + 1);
-  const BatchFlags flags = {OneIn(3) ? RandomFlags() : 0,
-                            OneIn(8) ? RandomFlags() : 0};
+  const BatchFlags flags = {OneIn(3) ? RandomFlags() : kAny,
+                            OneIn(8) ? RandomNumber() : 0};
   const void* const k = MaybeNull(keys.data());
   const void* const v = MaybeNull(values.data());
   uint32_t left = count, right = count;
   command_ = absl::StrCat("update_batch ", count, " keys ",
                           k == nullptr ? "null" : Hex(keys),
                           v == nullptr ? " values null" : "", " elem_flags ",
-                          flags.elem_flags, " flags ", flags.flags);
+                          ToNumber(flags.elem_flags), " flags ", flags.flags);
   Compare(left_->UpdateBatch(k, v, &left, flags),
           right_->UpdateBatch(k, v, &right, flags));
   if (left != right) Differ(absl::StrCat("count ", left, " and ", right));
@@ -413,13 +415,13 @@ void Differential::DeleteBatch() {
     keys.insert(keys.end(), key.begin(), key.end());
   }
   keys.resize(keys.size() + 1);
-  const BatchFlags flags = {OneIn(8) ? RandomFlags() : 0,
-                            OneIn(8) ? RandomFlags() : 0};
+  const BatchFlags flags = {OneIn(8) ? RandomFlags() : kAny,
+                            OneIn(8) ? RandomNumber() : 0};
   const void* const k = MaybeNull(keys.data());
   uint32_t left = count, right = count;
   command_ = absl::StrCat("delete_batch ", count, " keys ",
                           k == nullptr ? "null" : Hex(keys), " elem_flags ",
-                          flags.elem_flags, " flags ", flags.flags);
+                          ToNumber(flags.elem_flags), " flags ", flags.flags);
   Compare(left_->DeleteBatch(k, &left, flags),
           right_->DeleteBatch(k, &right, flags));
   if (left != right) Differ(absl::StrCat("count ", left, " and ", right));
@@ -429,8 +431,8 @@ void Differential::DeleteBatch() {
 void Differential::OrderedBatch() {
   const bool deletes = OneIn(4) && MayChange();
   const uint32_t count = RandomBelow(MaxBatch());
-  const BatchFlags flags = {OneIn(6) ? RandomFlags() : 0,
-                            OneIn(6) ? RandomFlags() : 0};
+  const BatchFlags flags = {OneIn(6) ? RandomFlags() : kAny,
+                            OneIn(6) ? RandomNumber() : 0};
   const Bytes position = RandomKey();
   const void* const in = OneIn(3) ? nullptr : position.data();
   const bool no_out = OneIn(16), no_keys = OneIn(16), no_values = OneIn(16);
@@ -458,7 +460,7 @@ void Differential::OrderedBatch() {
       deletes ? "lookup_and_delete_batch " : "lookup_batch ", count, " from ",
       in == nullptr ? "start" : Hex(position), no_out ? " out null" : "",
       no_keys ? " keys null" : "", no_values ? " values null" : "",
-      " elem_flags ", flags.elem_flags, " flags ", flags.flags);
+      " elem_flags ", ToNumber(flags.elem_flags), " flags ", flags.flags);
   const Side left = run(*left_), right = run(*right_);
   Compare(left.result, right.result);
   if (left.count != right.count) {
@@ -474,7 +476,7 @@ void Differential::OrderedBatch() {
 void Differential::HashBatchWalk(bool deletes) {
   const uint32_t first_room = 1 + RandomBelow(MaxBatch());
   const BatchFlags flags = {
-      def_.spin_lock_offset != kNoSpinLock && OneIn(2) ? kLock : 0};
+      def_.spin_lock_offset != kNoSpinLock && OneIn(2) ? kLock : kAny};
   struct Side {
     Errno result = Errno::kOk;
     std::multimap<Bytes, Bytes> elements;
@@ -521,8 +523,8 @@ void Differential::HashBatchRefused() {
   bool no_out = false, no_keys = false, no_values = false, from = false;
   switch (RandomBelow(5)) {
     case 0:
-      flags.elem_flags = 1 + random_() % 100;
-      if (flags.elem_flags == kLock) flags.elem_flags = 8;
+      flags.elem_flags = ElemFlags{1 + random_() % 100};
+      if (flags.elem_flags == kLock) flags.elem_flags = ElemFlags{8};
       break;
     case 1:
       flags.flags = 1 + random_() % 100;
@@ -553,11 +555,11 @@ void Differential::HashBatchRefused() {
     return deletes ? map.LookupAndDeleteBatch(in, out, k, v, count, flags)
                    : map.LookupBatch(in, out, k, v, count, flags);
   };
-  command_ =
-      absl::StrCat(deletes ? "lookup_and_delete_batch " : "lookup_batch ", room,
-                   " from ", position, no_out ? " out null" : "",
-                   no_keys ? " keys null" : "", no_values ? " values null" : "",
-                   " elem_flags ", flags.elem_flags, " flags ", flags.flags);
+  command_ = absl::StrCat(
+      deletes ? "lookup_and_delete_batch " : "lookup_batch ", room, " from ",
+      position, no_out ? " out null" : "", no_keys ? " keys null" : "",
+      no_values ? " values null" : "", " elem_flags ",
+      ToNumber(flags.elem_flags), " flags ", flags.flags);
   uint32_t left = 0, right = 0;
   const Errno left_result = run(*left_, &left);
   const Errno right_result = run(*right_, &right);
@@ -588,8 +590,9 @@ void Differential::ProgramLookup() {
 
 void Differential::ProgramUpdate() {
   const Bytes key = RandomKey(), value = RandomValue();
-  const uint64_t flags = RandomFlags();
-  command_ = absl::StrCat("program_update ", Hex(key), " flags ", flags);
+  const ElemFlags flags = RandomFlags();
+  command_ =
+      absl::StrCat("program_update ", Hex(key), " flags ", ToNumber(flags));
   Compare(left_.local()->UpdateElem(key.data(), value.data(), flags),
           right_.local()->UpdateElem(key.data(), value.data(), flags));
 }

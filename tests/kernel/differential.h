@@ -79,7 +79,8 @@ class Differential {
   Bytes RandomKey();
   Bytes RandomPrefix();
   Bytes RandomValue();
-  uint64_t RandomFlags();
+  uint64_t RandomNumber();
+  ElemFlags RandomFlags() { return ElemFlags{RandomNumber()}; }
   uint64_t RandomBelow(uint64_t end) { return random_() % end; }
   bool OneIn(uint64_t n) { return RandomBelow(n) == 0; }
   template <typename T>

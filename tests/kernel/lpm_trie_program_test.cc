@@ -26,7 +26,7 @@
 namespace bpfmap {
 namespace {
 
-MapDef TrieOf(uint32_t max_entries, uint32_t map_flags = 0) {
+MapDef TrieOf(uint32_t max_entries, MapFlags map_flags = {}) {
   return {.type = MapType::kLpmTrie,
           .key_size = sizeof(PrefixKey),
           .value_size = 8,
@@ -57,7 +57,7 @@ class ProgramTrie {
     std::memcpy(&value, found, sizeof value);
     return value;
   }
-  Errno Update(const PrefixKey& key, uint64_t value, uint64_t flags) {
+  Errno Update(const PrefixKey& key, uint64_t value, ElemFlags flags) {
     return helpers_ != nullptr
                ? helpers_->UpdateElem(&key, &value, flags)
                : local_.local()->UpdateElem(&key, &value, flags);
@@ -82,9 +82,9 @@ TEST_P(LpmTrieProgramTest, UpdateAnswersByItsFlags) {
   EXPECT_EQ(trie.Update(key, 1, kNoExist), Errno::kOk);
   EXPECT_EQ(trie.Update(key, 2, kNoExist), Errno::kExist);
   EXPECT_EQ(trie.Update(key, 3, kExist), Errno::kOk);
-  for (const uint64_t flags :
-       {uint64_t{3}, kLock, kLock | kNoExist, kLock | kExist, uint64_t{8},
-        uint64_t{1} << 32, ~uint64_t{0}}) {
+  for (const ElemFlags flags :
+       {ElemFlags{3}, kLock, kLock | kNoExist, kLock | kExist, ElemFlags{8},
+        ElemFlags{uint64_t{1} << 32}, ~ElemFlags{0}}) {
     EXPECT_EQ(trie.Update(key, 4, flags), Errno::kInval);
   }
   EXPECT_EQ(trie.Update(Ip(0, 33), 4, kAny), Errno::kInval);
@@ -145,11 +145,11 @@ TEST_P(LpmTrieProgramParityTest, RandomCallsAnswerAsInTheKernel) {
         case 0:
         case 1: {
           const uint64_t value = random();
-          const uint64_t flags =
-              random() % 10 == 0 ? random() % 16 : random() % 3;
+          const ElemFlags flags{random() % 10 == 0 ? random() % 16
+                                                   : random() % 3};
           ASSERT_EQ(local.Update(key, value, flags),
                     kernel.Update(key, value, flags))
-              << where() << ", flags " << flags;
+              << where() << ", flags " << ToNumber(flags);
           break;
         }
         case 2:

@@ -69,7 +69,7 @@ class Side {
   // REQUIRES: values for each CPU.
   virtual bool LookupPerCpuElem(uint32_t key, uint32_t cpu,
                                 uint64_t* value) = 0;
-  virtual Errno UpdateElem(uint32_t key, uint64_t value, uint64_t flags) = 0;
+  virtual Errno UpdateElem(uint32_t key, uint64_t value, ElemFlags flags) = 0;
   virtual Errno DeleteElem(uint32_t key) = 0;
 };
 
@@ -93,7 +93,7 @@ class LocalSide final : public Side {
     if (found != nullptr) *value = *static_cast<const uint64_t*>(found);
     return found != nullptr;
   }
-  Errno UpdateElem(uint32_t key, uint64_t value, uint64_t flags) override {
+  Errno UpdateElem(uint32_t key, uint64_t value, ElemFlags flags) override {
     return map_.UpdateElem(&key, &value, flags);
   }
   Errno DeleteElem(uint32_t key) override { return map_.DeleteElem(&key); }
@@ -113,7 +113,7 @@ class KernelSide final : public Side {
   bool LookupPerCpuElem(uint32_t key, uint32_t cpu, uint64_t* value) override {
     return helpers_.LookupPerCpuElem(&key, cpu, value);
   }
-  Errno UpdateElem(uint32_t key, uint64_t value, uint64_t flags) override {
+  Errno UpdateElem(uint32_t key, uint64_t value, ElemFlags flags) override {
     return helpers_.UpdateElem(&key, &value, flags);
   }
   Errno DeleteElem(uint32_t key) override { return helpers_.DeleteElem(&key); }
@@ -164,7 +164,7 @@ class LruDifferential {
             .value_size = 8,
             .max_entries = Below(2) == 0 ? kSizes[Below(std::size(kSizes))]
                                          : 1 + static_cast<uint32_t>(Below(40)),
-            .map_flags = Below(3) == 0 ? kNoCommonLru : 0};
+            .map_flags = Below(3) == 0 ? kNoCommonLru : MapFlags{}};
     // More keys than fit, or a few more, or fewer.
     keys_ = 1 + Below(3 * def_.max_entries);
     reads_ = Below(100);
@@ -200,15 +200,15 @@ class LruDifferential {
     if (left == right) return;
     difference_ = absl::StrCat(
         "--seed=", seed_, " step ", step_, ", max_entries ", def_.max_entries,
-        ", map_flags ", def_.map_flags, ", ", keys_, " keys, ", name, ": ",
-        ErrnoName(left.error), " and ", ErrnoName(right.error), ", ",
+        ", map_flags ", ToNumber(def_.map_flags), ", ", keys_, " keys, ", name,
+        ": ", ErrnoName(left.error), " and ", ErrnoName(right.error), ", ",
         left.read.size(), " and ", right.read.size(), " numbers read");
   }
 
   void Step() {
     const uint32_t key = Below(keys_);
     const uint64_t value = random_();
-    const uint64_t flags = Below(8) == 0 ? Below(5) : kAny;
+    const ElemFlags flags = Below(8) == 0 ? ElemFlags{Below(5)} : kAny;
     if (Below(100) < reads_) return Read(key);
     const uint64_t choice = Below(100);
     if (choice < 40) return Update(key, flags);
@@ -256,7 +256,7 @@ class LruDifferential {
     });
   }
 
-  void Update(uint32_t key, uint64_t flags) {
+  void Update(uint32_t key, ElemFlags flags) {
     const std::vector<uint64_t> value = RandomNumbers(Width());
     Compare("update", [&](Side& side) {
       return Only(side.map().Update(&key, value.data(), flags));

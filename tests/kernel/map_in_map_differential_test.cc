@@ -25,10 +25,10 @@
 #include "bpfmap/maps/internal/rules/inner_maps.h"
 #include "bpfmap/maps/map_def.h"
 #include "gtest/gtest.h"
+#include "tests/kernel/differential.h"
 #include "tests/support/backend.h"
 #include "tests/support/command_flags.h"
 #include "tests/support/descriptor.h"
-#include "tests/kernel/differential.h"
 #include "tests/support/kernel_program.h"
 #include "tests/support/kernel_support.h"
 #include "tests/support/print_errno.h"
@@ -66,49 +66,51 @@ class TranslatingMap final : public BpfMap {
   TranslatingMap(TestMap map, const Handles& handles)
       : map_(std::move(map)), handles_(handles) {}
 
-  MapDef def() const override { return map_->def(); }
-  Errno Lookup(const void* key, void* value, uint64_t flags) override {
+  MapDef DoDef() const override { return map_->def(); }
+  Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
     const Errno error = map_->Lookup(key, value, flags);
     if (error == Errno::kOk) ToNumbers(value, 1);
     return error;
   }
-  Errno Update(const void* key, const void* value, uint64_t flags) override {
+  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
     return map_->Update(key, ToHandles(value, 1).get(), flags);
   }
-  Errno Delete(const void* key) override { return map_->Delete(key); }
-  Errno GetNextKey(const void* key, void* next_key) override {
+  Errno DoDelete(const void* key) override { return map_->Delete(key); }
+  Errno DoGetNextKey(const void* key, void* next_key) override {
     return map_->GetNextKey(key, next_key);
   }
-  Errno LookupAndDelete(const void* key, void* value, uint64_t flags) override {
+  Errno DoLookupAndDelete(const void* key, void* value,
+                          ElemFlags flags) override {
     return map_->LookupAndDelete(key, value, flags);
   }
-  Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
-                    void* values, uint32_t* count, BatchFlags flags) override {
+  Errno DoLookupBatch(const void* in_batch, void* out_batch, void* keys,
+                      void* values, uint32_t* count,
+                      BatchFlags flags) override {
     const uint32_t room = *count;
     const Errno error =
         map_->LookupBatch(in_batch, out_batch, keys, values, count, flags);
     ToNumbers(values, room);
     return error;
   }
-  Errno LookupAndDeleteBatch(const void* in_batch, void* out_batch, void* keys,
-                             void* values, uint32_t* count,
-                             BatchFlags flags) override {
+  Errno DoLookupAndDeleteBatch(const void* in_batch, void* out_batch,
+                               void* keys, void* values, uint32_t* count,
+                               BatchFlags flags) override {
     const uint32_t room = *count;
     const Errno error = map_->LookupAndDeleteBatch(in_batch, out_batch, keys,
                                                    values, count, flags);
     ToNumbers(values, room);
     return error;
   }
-  Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
-                    BatchFlags flags) override {
+  Errno DoUpdateBatch(const void* keys, const void* values, uint32_t* count,
+                      BatchFlags flags) override {
     return map_->UpdateBatch(keys, ToHandles(values, *count).get(), count,
                              flags);
   }
-  Errno DeleteBatch(const void* keys, uint32_t* count,
-                    BatchFlags flags) override {
+  Errno DoDeleteBatch(const void* keys, uint32_t* count,
+                      BatchFlags flags) override {
     return map_->DeleteBatch(keys, count, flags);
   }
-  Errno Freeze() override { return map_->Freeze(); }
+  Errno DoFreeze() override { return map_->Freeze(); }
 
  private:
   void ToNumbers(void* values, uint32_t count) const {

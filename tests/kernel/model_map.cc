@@ -63,23 +63,23 @@ std::string ModelMap::ValueAt(const void* value) const {
   return bytes;
 }
 
-Errno ModelMap::Put(const void* key, const void* value, uint64_t flags) {
+Errno ModelMap::Put(const void* key, const void* value, ElemFlags flags) {
   if ((flags & ~kLock) > kExist) return Errno::kInval;
   const auto found = elements_.find(KeyAt(key));
   if (is_array()) {
     if (found == elements_.end()) return Errno::k2Big;
-    if ((flags & kNoExist) != 0) return Errno::kExist;
-    if ((flags & kLock) != 0 && !has_lock()) return Errno::kInval;
+    if (HasAny(flags, kNoExist)) return Errno::kExist;
+    if (HasAny(flags, kLock) && !has_lock()) return Errno::kInval;
     found->second = ValueAt(value);
     return Errno::kOk;
   }
-  if ((flags & kLock) != 0 && !has_lock()) return Errno::kInval;
+  if (HasAny(flags, kLock) && !has_lock()) return Errno::kInval;
   if (found != elements_.end()) {
-    if ((flags & kNoExist) != 0) return Errno::kExist;
+    if (HasAny(flags, kNoExist)) return Errno::kExist;
     found->second = ValueAt(value);
     return Errno::kOk;
   }
-  if ((flags & kExist) != 0) return Errno::kNoEnt;
+  if (HasAny(flags, kExist)) return Errno::kNoEnt;
   if (elements_.size() == def_.max_entries) return Errno::k2Big;
   elements_[KeyAt(key)] = ValueAt(value);
   return Errno::kOk;
@@ -95,20 +95,21 @@ void* ModelMap::LookupElem(const void* key) {
   return found == elements_.end() ? nullptr : found->second.data();
 }
 
-Errno ModelMap::UpdateElem(const void* key, const void* value, uint64_t flags) {
-  if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+Errno ModelMap::UpdateElem(const void* key, const void* value,
+                           ElemFlags flags) {
+  if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
   return Put(key, value, flags);
 }
 
 Errno ModelMap::DeleteElem(const void* key) {
-  if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+  if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
   return Erase(key);
 }
 
-Errno ModelMap::Lookup(const void* key, void* value, uint64_t flags) {
-  if ((flags & ~kLock) != 0) return Errno::kInval;
+Errno ModelMap::DoLookup(const void* key, void* value, ElemFlags flags) {
+  if (HasAny(flags, ~kLock)) return Errno::kInval;
   if (!may_read()) return Errno::kPerm;
-  if (flags != 0 && !has_lock()) return Errno::kInval;
+  if (flags != kAny && !has_lock()) return Errno::kInval;
   if (key == nullptr) return Errno::kFault;
   const auto found = elements_.find(KeyAt(key));
   if (found == elements_.end()) return Errno::kNoEnt;
@@ -117,20 +118,20 @@ Errno ModelMap::Lookup(const void* key, void* value, uint64_t flags) {
   return Errno::kOk;
 }
 
-Errno ModelMap::Update(const void* key, const void* value, uint64_t flags) {
+Errno ModelMap::DoUpdate(const void* key, const void* value, ElemFlags flags) {
   if (!may_write()) return Errno::kPerm;
-  if ((flags & kLock) != 0 && !has_lock()) return Errno::kInval;
+  if (HasAny(flags, kLock) && !has_lock()) return Errno::kInval;
   if (key == nullptr || value == nullptr) return Errno::kFault;
   return Put(key, value, flags);
 }
 
-Errno ModelMap::Delete(const void* key) {
+Errno ModelMap::DoDelete(const void* key) {
   if (!may_write()) return Errno::kPerm;
   if (key == nullptr) return Errno::kFault;
   return Erase(key);
 }
 
-Errno ModelMap::GetNextKey(const void* key, void* next_key) {
+Errno ModelMap::DoGetNextKey(const void* key, void* next_key) {
   if (!may_read()) return Errno::kPerm;
   auto next = key == nullptr ? elements_.end() : elements_.find(KeyAt(key));
   next = next == elements_.end() ? elements_.begin() : std::next(next);
@@ -141,10 +142,11 @@ Errno ModelMap::GetNextKey(const void* key, void* next_key) {
   return Errno::kOk;
 }
 
-Errno ModelMap::LookupAndDelete(const void* key, void* value, uint64_t flags) {
-  if ((flags & ~kLock) != 0) return Errno::kInval;
+Errno ModelMap::DoLookupAndDelete(const void* key, void* value,
+                                  ElemFlags flags) {
+  if (HasAny(flags, ~kLock)) return Errno::kInval;
   if (!may_read() || !may_write()) return Errno::kPerm;
-  if (flags != 0 && !has_lock()) return Errno::kInval;
+  if (flags != kAny && !has_lock()) return Errno::kInval;
   if (key == nullptr) return Errno::kFault;
   if (is_array()) return Errno::kNotSupp;
   const Errno error = Lookup(key, value, flags);
@@ -157,14 +159,14 @@ Errno ModelMap::CheckBatch(bool reads, bool writes, bool supported,
   if (reads && !may_read()) return Errno::kPerm;
   if (writes && !may_write()) return Errno::kPerm;
   if (!supported) return Errno::kNotSupp;
-  if ((flags.elem_flags & ~kLock) != 0) return Errno::kInval;
-  if (flags.elem_flags != 0 && !has_lock()) return Errno::kInval;
+  if (HasAny(flags.elem_flags, ~kLock)) return Errno::kInval;
+  if (flags.elem_flags != kAny && !has_lock()) return Errno::kInval;
   if (reads && !is_array() && flags.flags != 0) return Errno::kInval;
   return Errno::kOk;
 }
 
-Errno ModelMap::LookupBatch(const void* in_batch, void* out_batch, void* keys,
-                            void* values, uint32_t* count, BatchFlags flags) {
+Errno ModelMap::DoLookupBatch(const void* in_batch, void* out_batch, void* keys,
+                              void* values, uint32_t* count, BatchFlags flags) {
   const Errno error = CheckBatch(true, false, true, count, flags);
   if (error != Errno::kOk || *count == 0) return error;
   return is_array()
@@ -172,9 +174,9 @@ Errno ModelMap::LookupBatch(const void* in_batch, void* out_batch, void* keys,
              : HashBatch(in_batch, out_batch, keys, values, count, false);
 }
 
-Errno ModelMap::LookupAndDeleteBatch(const void* in_batch, void* out_batch,
-                                     void* keys, void* values, uint32_t* count,
-                                     BatchFlags flags) {
+Errno ModelMap::DoLookupAndDeleteBatch(const void* in_batch, void* out_batch,
+                                       void* keys, void* values,
+                                       uint32_t* count, BatchFlags flags) {
   const Errno error = CheckBatch(true, true, !is_array(), count, flags);
   if (error != Errno::kOk || *count == 0) return error;
   return HashBatch(in_batch, out_batch, keys, values, count, true);
@@ -238,8 +240,8 @@ Errno ModelMap::HashBatch(const void* in_batch, void* out_batch, void* keys,
   return fits ? Errno::kNoEnt : Errno::kNoSpc;
 }
 
-Errno ModelMap::UpdateBatch(const void* keys, const void* values,
-                            uint32_t* count, BatchFlags flags) {
+Errno ModelMap::DoUpdateBatch(const void* keys, const void* values,
+                              uint32_t* count, BatchFlags flags) {
   Errno error = CheckBatch(false, true, true, count, flags);
   if (error != Errno::kOk) return error;
   const uint32_t room = std::exchange(*count, 0);
@@ -252,8 +254,8 @@ Errno ModelMap::UpdateBatch(const void* keys, const void* values,
   return Errno::kOk;
 }
 
-Errno ModelMap::DeleteBatch(const void* keys, uint32_t* count,
-                            BatchFlags flags) {
+Errno ModelMap::DoDeleteBatch(const void* keys, uint32_t* count,
+                              BatchFlags flags) {
   Errno error = CheckBatch(false, true, !is_array(), count, flags);
   if (error != Errno::kOk) return error;
   const uint32_t room = std::exchange(*count, 0);
@@ -265,7 +267,7 @@ Errno ModelMap::DeleteBatch(const void* keys, uint32_t* count,
   return Errno::kOk;
 }
 
-Errno ModelMap::Freeze() {
+Errno ModelMap::DoFreeze() {
   if (has_lock()) return Errno::kNotSupp;
   if (!may_write()) return Errno::kPerm;
   frozen_ = true;

@@ -25,37 +25,41 @@ class ModelMap final : public LocalMap {
   // REQUIRES: Linux would create a map of this definition.
   explicit ModelMap(const MapDef& def);
 
-  MapDef def() const override { return def_; }
+  MapDef DoDef() const override { return def_; }
 
   void* LookupElem(const void* key) override;
-  Errno UpdateElem(const void* key, const void* value, uint64_t flags) override;
+  Errno UpdateElem(const void* key, const void* value,
+                   ElemFlags flags) override;
   Errno DeleteElem(const void* key) override;
 
-  Errno Lookup(const void* key, void* value, uint64_t flags) override;
-  Errno Update(const void* key, const void* value, uint64_t flags) override;
-  Errno Delete(const void* key) override;
-  Errno GetNextKey(const void* key, void* next_key) override;
-  Errno LookupAndDelete(const void* key, void* value, uint64_t flags) override;
+  Errno DoLookup(const void* key, void* value, ElemFlags flags) override;
+  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override;
+  Errno DoDelete(const void* key) override;
+  Errno DoGetNextKey(const void* key, void* next_key) override;
+  Errno DoLookupAndDelete(const void* key, void* value,
+                          ElemFlags flags) override;
   // Gives everything at once, or says ENOSPC.
-  Errno LookupBatch(const void* in_batch, void* out_batch, void* keys,
-                    void* values, uint32_t* count, BatchFlags flags) override;
-  Errno LookupAndDeleteBatch(const void* in_batch, void* out_batch, void* keys,
-                             void* values, uint32_t* count,
-                             BatchFlags flags) override;
-  Errno UpdateBatch(const void* keys, const void* values, uint32_t* count,
-                    BatchFlags flags) override;
-  Errno DeleteBatch(const void* keys, uint32_t* count,
-                    BatchFlags flags) override;
-  Errno Freeze() override;
+  Errno DoLookupBatch(const void* in_batch, void* out_batch, void* keys,
+                      void* values, uint32_t* count, BatchFlags flags) override;
+  Errno DoLookupAndDeleteBatch(const void* in_batch, void* out_batch,
+                               void* keys, void* values, uint32_t* count,
+                               BatchFlags flags) override;
+  Errno DoUpdateBatch(const void* keys, const void* values, uint32_t* count,
+                      BatchFlags flags) override;
+  Errno DoDeleteBatch(const void* keys, uint32_t* count,
+                      BatchFlags flags) override;
+  Errno DoFreeze() override;
 
  private:
   bool is_array() const { return def_.type == MapType::kArray; }
   bool has_lock() const { return def_.spin_lock_offset != kNoSpinLock; }
-  bool may_read() const { return (def_.map_flags & kWrOnly) == 0; }
-  bool may_write() const { return (def_.map_flags & kRdOnly) == 0 && !frozen_; }
+  bool may_read() const { return !HasAny(def_.map_flags, kWrOnly); }
+  bool may_write() const {
+    return !HasAny(def_.map_flags, kRdOnly) && !frozen_;
+  }
   std::string KeyAt(const void* key) const;
   std::string ValueAt(const void* value) const;
-  Errno Put(const void* key, const void* value, uint64_t flags);
+  Errno Put(const void* key, const void* value, ElemFlags flags);
   Errno Erase(const void* key);
   Errno ArrayBatch(const void* in_batch, void* out_batch, void* keys,
                    void* values, uint32_t* count);

@@ -48,7 +48,7 @@ class ProgramView {
   // What the helper points at; nothing if it returns null.
   virtual std::optional<Bytes> Lookup(uint32_t key) = 0;
   virtual std::optional<Bytes> LookupPerCpu(uint32_t key, uint32_t cpu) = 0;
-  virtual Errno Update(uint32_t key, const Bytes& value, uint64_t flags) = 0;
+  virtual Errno Update(uint32_t key, const Bytes& value, ElemFlags flags) = 0;
   virtual Errno Delete(uint32_t key) = 0;
 
   // The same map from user space.
@@ -72,7 +72,7 @@ class LocalView final : public ProgramView {
   std::optional<Bytes> LookupPerCpu(uint32_t key, uint32_t cpu) override {
     return At(map_.LookupPerCpuElem(&key, cpu));
   }
-  Errno Update(uint32_t key, const Bytes& value, uint64_t flags) override {
+  Errno Update(uint32_t key, const Bytes& value, ElemFlags flags) override {
     return map_.UpdateElem(&key, value.data(), flags);
   }
   Errno Delete(uint32_t key) override { return map_.DeleteElem(&key); }
@@ -119,7 +119,7 @@ class KernelView final : public ProgramView {
     }
     return value;
   }
-  Errno Update(uint32_t key, const Bytes& value, uint64_t flags) override {
+  Errno Update(uint32_t key, const Bytes& value, ElemFlags flags) override {
     return helpers_->UpdateElem(&key, value.data(), flags);
   }
   Errno Delete(uint32_t key) override { return helpers_->DeleteElem(&key); }
@@ -132,7 +132,7 @@ class KernelView final : public ProgramView {
 };
 
 MapDef Def(MapType type, uint32_t value_size, uint32_t max_entries,
-           uint32_t map_flags = 0) {
+           MapFlags map_flags = {}) {
   return {.type = type,
           .key_size = 4,
           .value_size = value_size,
@@ -177,7 +177,7 @@ class PerCpuProgramViewTest : public testing::TestWithParam<std::string> {
 
   // A map of 4 entries of 8 bytes; programs are on CPU 0.
   static std::unique_ptr<ProgramView> NewView(MapType type,
-                                              uint32_t map_flags = 0) {
+                                              MapFlags map_flags = {}) {
     const MapDef def = Def(type, 8, 4, map_flags);
     auto view = OnKernel() ? std::make_unique<KernelView>(def) : NewLocal(def);
     view->MoveTo(0);
@@ -197,10 +197,12 @@ INSTANTIATE_TEST_SUITE_P(Backends, PerCpuProgramViewTest,
                          testing::Values("local", "kernel"),
                          [](const auto& info) { return info.param; });
 
+constexpr ElemFlags kBit32{uint64_t{1} << 32};
+
 // What an update answers in each state of a hash map of 4. An LRU map is never
 // full.
 struct HashRow {
-  uint64_t flags;
+  ElemFlags flags;
   Errno absent, present, full;
 };
 // clang-format off
@@ -209,17 +211,17 @@ constexpr HashRow kHashRows[] = {
     {kAny,               Errno::kOk,     Errno::kOk,     Errno::k2Big},
     {kNoExist,           Errno::kOk,     Errno::kExist,  Errno::k2Big},
     {kExist,             Errno::kNoEnt,  Errno::kOk,     Errno::kNoEnt},
-    {3,                  Errno::kInval,  Errno::kInval,  Errno::kInval},
+    {ElemFlags{3},       Errno::kInval,  Errno::kInval,  Errno::kInval},
     {kLock,              Errno::kInval,  Errno::kInval,  Errno::kInval},
     {kLock | kNoExist,   Errno::kInval,  Errno::kInval,  Errno::kInval},
-    {8,                  Errno::kInval,  Errno::kInval,  Errno::kInval},
-    {16,                 Errno::kInval,  Errno::kInval,  Errno::kInval},
-    {uint64_t{1} << 32,  Errno::kInval,  Errno::kInval,  Errno::kInval},
-    {~uint64_t{0},       Errno::kInval,  Errno::kInval,  Errno::kInval},
+    {ElemFlags{8},       Errno::kInval,  Errno::kInval,  Errno::kInval},
+    {ElemFlags{16},      Errno::kInval,  Errno::kInval,  Errno::kInval},
+    {kBit32,             Errno::kInval,  Errno::kInval,  Errno::kInval},
+    {~ElemFlags{},       Errno::kInval,  Errno::kInval,  Errno::kInval},
 };
 // What an update answers for an index of an array.
 struct ArrayRow {
-  uint64_t flags;
+  ElemFlags flags;
   Errno in_range, past_end;
 };
 constexpr ArrayRow kArrayRows[] = {
@@ -227,27 +229,28 @@ constexpr ArrayRow kArrayRows[] = {
     {kAny,               Errno::kOk,     Errno::k2Big},
     {kNoExist,           Errno::kExist,  Errno::k2Big},
     {kExist,             Errno::kOk,     Errno::k2Big},
-    {3,                  Errno::kInval,  Errno::kInval},
+    {ElemFlags{3},       Errno::kInval,  Errno::kInval},
     {kLock,              Errno::kInval,  Errno::k2Big},
     {kLock | kNoExist,   Errno::kExist,  Errno::k2Big},
-    {8,                  Errno::kInval,  Errno::kInval},
-    {16,                 Errno::kInval,  Errno::kInval},
-    {uint64_t{1} << 32,  Errno::kInval,  Errno::kInval},
-    {~uint64_t{0},       Errno::kInval,  Errno::kInval},
+    {ElemFlags{8},       Errno::kInval,  Errno::kInval},
+    {ElemFlags{16},      Errno::kInval,  Errno::kInval},
+    {kBit32,             Errno::kInval,  Errno::kInval},
+    {~ElemFlags{},       Errno::kInval,  Errno::kInval},
 };
 // clang-format on
 
 // Updates `key` to 9 and checks the answer and what is then read.
-void CheckUpdate(ProgramView& view, uint32_t key, uint64_t flags,
+void CheckUpdate(ProgramView& view, uint32_t key, ElemFlags flags,
                  Errno expected) {
-  SCOPED_TRACE(testing::Message() << "key " << key << ", flags " << flags);
+  SCOPED_TRACE(testing::Message()
+               << "key " << key << ", flags " << ToNumber(flags));
   const std::optional<Bytes> before = view.Lookup(key);
   EXPECT_EQ(view.Update(key, Value(9), flags), expected);
   EXPECT_EQ(view.Lookup(key), expected == Errno::kOk ? Value(9) : before);
 }
 
 TEST_P(PerCpuProgramViewTest, HashUpdateAnswersByItsFlags) {
-  for (const uint32_t map_flags : {0U, kNoPrealloc}) {
+  for (const MapFlags map_flags : {MapFlags{}, kNoPrealloc}) {
     for (const HashRow& row : kHashRows) {
       const auto view = NewView(MapType::kPerCpuHash, map_flags);
       EXPECT_EQ(view->Lookup(1), std::nullopt);
@@ -277,7 +280,7 @@ TEST_P(PerCpuProgramViewTest, LruUpdateAnswersByItsFlags) {
 
 // Rows "absent key, map full" and "key 2 (present when full refuses)".
 TEST_P(PerCpuProgramViewTest, AnUpdateOfAFullLruMapMakesRoomUnlessItIsExist) {
-  for (const uint64_t flags : {kAny, kNoExist, kExist}) {
+  for (const ElemFlags flags : {kAny, kNoExist, kExist}) {
     const auto view = NewView(MapType::kLruPerCpuHash);
     for (uint32_t key : {1, 2, 3, 4}) {
       ASSERT_EQ(view->Update(key, Value(key), kAny), Errno::kOk);
@@ -368,9 +371,10 @@ TEST_P(PerCpuProgramViewTest, AnUpdateWritesTheSliceOfItsCpuAlone) {
 }
 
 TEST_P(PerCpuProgramViewTest, AnInsertIsZeroOnTheOtherCpus) {
-  for (const auto& [type, map_flags] : {std::pair(MapType::kPerCpuHash, 0U),
-                                        {MapType::kPerCpuHash, kNoPrealloc},
-                                        {MapType::kLruPerCpuHash, 0U}}) {
+  for (const auto& [type, map_flags] :
+       {std::pair(MapType::kPerCpuHash, MapFlags{}),
+        {MapType::kPerCpuHash, kNoPrealloc},
+        {MapType::kLruPerCpuHash, MapFlags{}}}) {
     const auto view = NewView(type, map_flags);
     // Into memory that others have used.
     for (uint32_t key : {1, 2, 3, 4}) {
@@ -412,7 +416,7 @@ TEST_P(PerCpuProgramViewTest, RightsOfProgramsAndUsersAreTheirOwn) {
   for (const MapType type : kTypes) {
     const Errno deleted =
         type == MapType::kPerCpuArray ? Errno::kInval : Errno::kOk;
-    for (const uint32_t map_flags : {kRdOnly, kWrOnly, kWrOnlyProg}) {
+    for (const MapFlags map_flags : {kRdOnly, kWrOnly, kWrOnlyProg}) {
       const auto view = NewView(type, map_flags);
       EXPECT_EQ(view->Update(1, Value(9), kAny), Errno::kOk);
       EXPECT_EQ(view->Delete(1), deleted);
@@ -436,8 +440,9 @@ void CompareRandomCommands(MapType type, int steps) {
   for (int done = 0; done < steps && !testing::Test::HasFailure();) {
     const uint32_t value_size = 8 * (1 + random() % 5);
     const uint32_t max_entries = 1 + random() % 30;
-    const uint32_t map_flags =
-        type == MapType::kPerCpuHash && random() % 2 == 0 ? kNoPrealloc : 0;
+    const MapFlags map_flags = type == MapType::kPerCpuHash && random() % 2 == 0
+                                   ? kNoPrealloc
+                                   : MapFlags{};
     const MapDef def = Def(type, value_size, max_entries, map_flags);
     const auto local = NewLocal(def);
     KernelView kernel(def);
@@ -451,7 +456,7 @@ void CompareRandomCommands(MapType type, int steps) {
                    << "value_size " << value_size << ", max_entries "
                    << max_entries << ", step " << i);
       const uint32_t key = random() % (max_entries + max_entries / 2 + 2);
-      const uint64_t flags = random() % 8 == 0 ? random() % 20 : random() % 3;
+      const ElemFlags flags{random() % 8 == 0 ? random() % 20 : random() % 3};
       const Bytes value = bytes(value_size);
       const Bytes all = bytes(value_size * PossibleCpus());
       if (i == 0 || random() % 16 == 0) {

@@ -36,7 +36,7 @@ class ProgramView {
   virtual bool Found(uint32_t key) = 0;
   virtual std::optional<uint64_t> Lookup(uint32_t key) = 0;
 
-  virtual Errno Update(uint32_t key, uint64_t value, uint64_t flags) = 0;
+  virtual Errno Update(uint32_t key, uint64_t value, ElemFlags flags) = 0;
   virtual Errno Delete(uint32_t key) = 0;
 
   // The same map from user space.
@@ -57,7 +57,7 @@ class LocalView final : public ProgramView {
     std::memcpy(&value, found, sizeof(value));
     return value;
   }
-  Errno Update(uint32_t key, uint64_t value, uint64_t flags) override {
+  Errno Update(uint32_t key, uint64_t value, ElemFlags flags) override {
     return map_->UpdateElem(&key, &value, flags);
   }
   Errno Delete(uint32_t key) override { return map_->DeleteElem(&key); }
@@ -78,7 +78,7 @@ class KernelView final : public ProgramView {
     if (!helpers_.LookupElem(&key, &value)) return std::nullopt;
     return value;
   }
-  Errno Update(uint32_t key, uint64_t value, uint64_t flags) override {
+  Errno Update(uint32_t key, uint64_t value, ElemFlags flags) override {
     return helpers_.UpdateElem(&key, &value, flags);
   }
   Errno Delete(uint32_t key) override { return helpers_.DeleteElem(&key); }
@@ -89,7 +89,7 @@ class KernelView final : public ProgramView {
   KernelHelpers helpers_;
 };
 
-MapDef Def(MapType type, uint32_t map_flags, uint32_t spin_lock_offset) {
+MapDef Def(MapType type, MapFlags map_flags, uint32_t spin_lock_offset) {
   return {.type = type,
           .key_size = 4,
           .value_size = 8,
@@ -108,7 +108,7 @@ class ProgramViewTest : public testing::TestWithParam<std::string> {
 
   // A new map of 4 entries, or null where that failed, which is reported.
   static std::unique_ptr<ProgramView> NewView(
-      MapType type, uint32_t map_flags = 0,
+      MapType type, MapFlags map_flags = {},
       uint32_t spin_lock_offset = kNoSpinLock) {
     const MapDef def = Def(type, map_flags, spin_lock_offset);
     if (OnKernel()) {
@@ -131,11 +131,13 @@ INSTANTIATE_TEST_SUITE_P(Backends, ProgramViewTest,
 constexpr uint64_t kAllBits = ~uint64_t{0};
 
 // map_flags of the two ways in which a hash map keeps its elements.
-constexpr uint32_t kHashKinds[] = {0, kNoPrealloc};
+constexpr MapFlags kHashKinds[] = {MapFlags{}, kNoPrealloc};
+
+constexpr ElemFlags kBit32{uint64_t{1} << 32};
 
 // What an update answers in each state of a hash map.
 struct HashRow {
-  uint64_t flags;
+  ElemFlags flags;
   Errno absent;   // the key is not there, and there is room
   Errno present;  // it is there, whether the map is full or not
   Errno full;     // it is not there, and the map is full
@@ -151,17 +153,17 @@ constexpr HashRow kHashRows[] = {
     {kLock,              Errno::kInval,  Errno::kInval,  Errno::kInval},
     {kLock | kNoExist,   Errno::kInval,  Errno::kInval,  Errno::kInval},
     {kLock | kExist,     Errno::kInval,  Errno::kInval,  Errno::kInval},
-    {7,                  Errno::kInval,  Errno::kInval,  Errno::kInval},
-    {8,                  Errno::kInval,  Errno::kInval,  Errno::kInval},
-    {16,                 Errno::kInval,  Errno::kInval,  Errno::kInval},
-    {uint64_t{1} << 32,  Errno::kInval,  Errno::kInval,  Errno::kInval},
-    {kAllBits,           Errno::kInval,  Errno::kInval,  Errno::kInval},
+    {ElemFlags{7},       Errno::kInval,  Errno::kInval,  Errno::kInval},
+    {ElemFlags{8},       Errno::kInval,  Errno::kInval,  Errno::kInval},
+    {ElemFlags{16},      Errno::kInval,  Errno::kInval,  Errno::kInval},
+    {kBit32,             Errno::kInval,  Errno::kInval,  Errno::kInval},
+    {~ElemFlags{},       Errno::kInval,  Errno::kInval,  Errno::kInval},
 };
 // clang-format on
 
 // What an update answers for an index of an array map.
 struct ArrayRow {
-  uint64_t flags;
+  ElemFlags flags;
   Errno in_range;
   Errno past_end;
 };
@@ -176,24 +178,25 @@ constexpr ArrayRow kArrayRows[] = {
     {kLock,              Errno::kInval,  Errno::k2Big},
     {kLock | kNoExist,   Errno::kExist,  Errno::k2Big},
     {kLock | kExist,     Errno::kInval,  Errno::k2Big},
-    {7,                  Errno::kInval,  Errno::kInval},
-    {8,                  Errno::kInval,  Errno::kInval},
-    {16,                 Errno::kInval,  Errno::kInval},
-    {uint64_t{1} << 32,  Errno::kInval,  Errno::kInval},
-    {kAllBits,           Errno::kInval,  Errno::kInval},
+    {ElemFlags{7},       Errno::kInval,  Errno::kInval},
+    {ElemFlags{8},       Errno::kInval,  Errno::kInval},
+    {ElemFlags{16},      Errno::kInval,  Errno::kInval},
+    {kBit32,             Errno::kInval,  Errno::kInval},
+    {~ElemFlags{},       Errno::kInval,  Errno::kInval},
 };
 // clang-format on
 
 // Updates `key` from `before` to 9 and checks the answer and what is then read.
-void CheckUpdate(ProgramView& view, uint32_t key, uint64_t flags,
+void CheckUpdate(ProgramView& view, uint32_t key, ElemFlags flags,
                  std::optional<uint64_t> before, Errno expected,
                  absl::string_view state) {
   const MapDef def = view.user().def();
   SCOPED_TRACE(absl::StrCat(
       "row: ", MapTypeName(def.type), ", map_flags 0x",
-      absl::Hex(def.map_flags),
+      absl::Hex(ToNumber(def.map_flags)),
       def.spin_lock_offset == kNoSpinLock ? ", no lock" : ", with a lock",
-      "; update of key ", key, " (", state, "), flags 0x", absl::Hex(flags)));
+      "; update of key ", key, " (", state, "), flags 0x",
+      absl::Hex(ToNumber(flags))));
   ASSERT_EQ(view.Lookup(key), before);
   EXPECT_EQ(view.Update(key, 9, flags), expected);
   EXPECT_EQ(view.Lookup(key), expected == Errno::kOk ? 9 : before);
@@ -222,7 +225,7 @@ void CheckArrayUpdate(ProgramView& view, const ArrayRow& row) {
 }
 
 TEST_P(ProgramViewTest, HashUpdateAnswersByItsFlags) {
-  for (const uint32_t map_flags : kHashKinds) {
+  for (const MapFlags map_flags : kHashKinds) {
     for (const HashRow& row : kHashRows) {
       const auto view = NewView(MapType::kHash, map_flags);
       ASSERT_NE(view, nullptr);
@@ -241,20 +244,20 @@ TEST_P(ProgramViewTest, ArrayUpdateAnswersByItsFlags) {
 
 // The rows for kLock are those of the same flags without it.
 TEST_P(ProgramViewTest, UpdateOfAValueWithALockMayBeUnderTheLock) {
-  for (const uint64_t lock : {kAny, kLock}) {
+  for (const ElemFlags lock : {kAny, kLock}) {
     for (HashRow row : kHashRows) {
-      if (row.flags & kLock) continue;
+      if (HasAny(row.flags, kLock)) continue;
       row.flags |= lock;
-      for (const uint32_t map_flags : kHashKinds) {
+      for (const MapFlags map_flags : kHashKinds) {
         const auto view = NewView(MapType::kHash, map_flags, 4);
         ASSERT_NE(view, nullptr);
         CheckHashUpdate(*view, row);
       }
     }
     for (ArrayRow row : kArrayRows) {
-      if (row.flags & kLock) continue;
+      if (HasAny(row.flags, kLock)) continue;
       row.flags |= lock;
-      const auto view = NewView(MapType::kArray, 0, 4);
+      const auto view = NewView(MapType::kArray, {}, 4);
       ASSERT_NE(view, nullptr);
       CheckArrayUpdate(*view, row);
     }
@@ -263,9 +266,9 @@ TEST_P(ProgramViewTest, UpdateOfAValueWithALockMayBeUnderTheLock) {
 
 TEST_P(ProgramViewTest, TheLockOfAValueIsNotCopiedIn) {
   for (const MapType type : {MapType::kHash, MapType::kArray}) {
-    const auto view = NewView(type, 0, 4);
+    const auto view = NewView(type, {}, 4);
     ASSERT_NE(view, nullptr);
-    for (const uint64_t flags : {kAny, kLock}) {
+    for (const ElemFlags flags : {kAny, kLock}) {
       EXPECT_EQ(view->Update(1, kAllBits, flags), Errno::kOk);
       EXPECT_EQ(view->Lookup(1), 0xffffffff);
     }
@@ -330,7 +333,7 @@ TEST_P(ProgramViewTest, ALookupOfAProgramKeepsAKeyAndOneOfAUserDoesNot) {
 }
 
 TEST_P(ProgramViewTest, HashLookupFindsWhatIsThere) {
-  for (const uint32_t map_flags : kHashKinds) {
+  for (const MapFlags map_flags : kHashKinds) {
     const auto view = NewView(MapType::kHash, map_flags);
     ASSERT_NE(view, nullptr);
     EXPECT_FALSE(view->Found(1));
@@ -351,7 +354,7 @@ TEST_P(ProgramViewTest, ArrayLookupFindsEveryIndexInRange) {
 }
 
 TEST_P(ProgramViewTest, HashDeleteGivesThePlaceBack) {
-  for (const uint32_t map_flags : kHashKinds) {
+  for (const MapFlags map_flags : kHashKinds) {
     const auto view = NewView(MapType::kHash, map_flags);
     ASSERT_NE(view, nullptr);
     EXPECT_EQ(view->Delete(1), Errno::kNoEnt);
@@ -385,9 +388,10 @@ TEST_P(ProgramViewTest, AProgramMayOnlyReadAReadOnlyProgMap) {
     const uint32_t key = 1;
     const uint64_t value = 7;
     ASSERT_EQ(view->user().Update(&key, &value), Errno::kOk);
-    for (const uint64_t flags : {kAny, kNoExist, kExist, kLock, kAllBits}) {
-      EXPECT_EQ(view->Update(1, 9, flags), Errno::kAcces) << flags;
-      EXPECT_EQ(view->Update(9, 9, flags), Errno::kAcces) << flags;
+    for (const ElemFlags flags :
+         {kAny, kNoExist, kExist, kLock, ~ElemFlags{}}) {
+      EXPECT_EQ(view->Update(1, 9, flags), Errno::kAcces) << ToNumber(flags);
+      EXPECT_EQ(view->Update(9, 9, flags), Errno::kAcces) << ToNumber(flags);
     }
     EXPECT_EQ(view->Delete(1), Errno::kAcces);
     EXPECT_EQ(view->Delete(9), Errno::kAcces);
@@ -428,7 +432,7 @@ TEST_P(ProgramViewTest, FreezeDoesNotStopAProgram) {
 TEST_P(ProgramViewTest, RightsOfTheUserViewDoNotStopAProgram) {
   for (const MapType type :
        {MapType::kHash, MapType::kLruHash, MapType::kArray}) {
-    for (const uint32_t map_flags : {kRdOnly, kWrOnly}) {
+    for (const MapFlags map_flags : {kRdOnly, kWrOnly}) {
       const auto view = NewView(type, map_flags);
       ASSERT_NE(view, nullptr);
       EXPECT_EQ(view->Update(1, 9, kAny), Errno::kOk);
@@ -441,7 +445,7 @@ TEST_P(ProgramViewTest, RightsOfTheUserViewDoNotStopAProgram) {
 
 // What the verifier says of a program that looks up key 0 and then loads from,
 // or stores through, the pointer. LocalMap leaves this to its caller.
-Errno LoadThroughPointer(MapType type, uint32_t map_flags, bool store) {
+Errno LoadThroughPointer(MapType type, MapFlags map_flags, bool store) {
   absl::StatusOr<std::unique_ptr<KernelMap>> map =
       KernelMap::Create(Def(type, map_flags, kNoSpinLock));
   EXPECT_TRUE(map.ok()) << map.status();
@@ -466,8 +470,8 @@ Errno LoadThroughPointer(MapType type, uint32_t map_flags, bool store) {
 TEST(VerifierTest, AStoreNeedsTheRightToWriteAndALoadTheRightToRead) {
   SKIP_WITHOUT_KERNEL();
   for (const MapType type : {MapType::kHash, MapType::kArray}) {
-    EXPECT_EQ(LoadThroughPointer(type, 0, false), Errno::kOk);
-    EXPECT_EQ(LoadThroughPointer(type, 0, true), Errno::kOk);
+    EXPECT_EQ(LoadThroughPointer(type, {}, false), Errno::kOk);
+    EXPECT_EQ(LoadThroughPointer(type, {}, true), Errno::kOk);
     EXPECT_EQ(LoadThroughPointer(type, kRdOnlyProg, false), Errno::kOk);
     EXPECT_EQ(LoadThroughPointer(type, kRdOnlyProg, true), Errno::kAcces);
     EXPECT_EQ(LoadThroughPointer(type, kWrOnlyProg, false), Errno::kAcces);

@@ -77,7 +77,7 @@ class PushPopDifferential {
         .value_size = static_cast<uint32_t>(1 + Below(OneIn(3) ? 300 : 17)),
         .max_entries = static_cast<uint32_t>(1 + Below(OneIn(3) ? 60 : 6)),
         .name = "random.map_1"};
-    for (const uint32_t flag :
+    for (const MapFlags flag :
          {kNumaNode, kRdOnly, kWrOnly, kRdOnlyProg, kWrOnlyProg}) {
       if (OneIn(10)) def.map_flags |= flag;
     }
@@ -107,7 +107,7 @@ class PushPopDifferential {
           def.max_entries = kSizes[Below(std::size(kSizes))];
           break;
         case 3:
-          def.map_flags |= 1U << Below(32);
+          def.map_flags |= MapFlags{1U << Below(32)};
           break;
         case 4:
           def.name[Below(sizeof def.name)] = static_cast<char>(Below(256));
@@ -170,20 +170,21 @@ class PushPopDifferential {
     return value;
   }
 
-  uint64_t RandomFlags() {
+  uint64_t RandomNumber() {
     constexpr uint64_t kFlags[] = {
         1,           3, 4, 5, 6, 8, uint64_t{1} << 32, (uint64_t{1} << 32) | 2,
         ~uint64_t{0}};
-    if (!OneIn(6)) return OneIn(3) ? kExist : kAny;
+    if (!OneIn(6)) return OneIn(3) ? 2 : 0;
     return OneIn(8) ? random_() : kFlags[Below(std::size(kFlags))];
   }
+  ElemFlags RandomFlags() { return ElemFlags{RandomNumber()}; }
 
   const void* RandomKey() { return OneIn(32) ? &step_ : nullptr; }
 
   void Push() {
     const Bytes value = RandomValue();
-    const uint64_t flags = RandomFlags();
-    command_ = absl::StrCat("push flags ", flags);
+    const ElemFlags flags = RandomFlags();
+    command_ = absl::StrCat("push flags ", ToNumber(flags));
     const Errno left = left_->Push(value.data(), flags);
     Compare(left, right_->Push(value.data(), flags));
     if (left == Errno::kOk) pushed_.insert(value);
@@ -191,11 +192,11 @@ class PushPopDifferential {
 
   void Update() {
     const Bytes value = RandomValue();
-    const uint64_t flags = RandomFlags();
+    const ElemFlags flags = RandomFlags();
     const void* const key = RandomKey();
     const void* const v = OneIn(32) ? nullptr : value.data();
-    command_ = absl::StrCat("update flags ", flags, key ? " with key" : "",
-                            v ? "" : " value null");
+    command_ = absl::StrCat("update flags ", ToNumber(flags),
+                            key ? " with key" : "", v ? "" : " value null");
     const Errno left = left_->user().Update(key, v, flags);
     Compare(left, right_->user().Update(key, v, flags));
     if (left == Errno::kOk) pushed_.insert(value);
@@ -222,11 +223,12 @@ class PushPopDifferential {
   void Take(const std::string& command, bool removes) {
     Bytes left = OneIn(2) ? RandomValue() : Bytes(def_.value_size, kUntouched);
     Bytes right = left;
-    const uint64_t flags = OneIn(8) ? RandomFlags() : 0;
+    const ElemFlags flags = OneIn(8) ? RandomFlags() : kAny;
     const void* const key = RandomKey();
     const bool no_value = OneIn(32);
-    command_ = absl::StrCat(command, " flags ", flags, key ? " with key" : "",
-                            no_value ? " value null" : "");
+    command_ =
+        absl::StrCat(command, " flags ", ToNumber(flags),
+                     key ? " with key" : "", no_value ? " value null" : "");
     const auto run = [&](BpfMap& map, Bytes& value) {
       void* const v = no_value ? nullptr : value.data();
       return removes ? map.LookupAndDelete(key, v, flags)
@@ -243,8 +245,8 @@ class PushPopDifferential {
     const uint64_t choice = Below(8);
     const void* const key = RandomKey();
     const Bytes value = RandomValue();
-    const BatchFlags flags = {OneIn(2) ? RandomFlags() : 0,
-                              OneIn(2) ? RandomFlags() : 0};
+    const BatchFlags flags = {OneIn(2) ? RandomFlags() : kAny,
+                              OneIn(2) ? RandomNumber() : 0};
     const uint32_t count = Below(3);
     Bytes left(def_.value_size * 2 + 8, kUntouched), right = left;
     constexpr const char* kCommands[] = {
@@ -291,7 +293,7 @@ class PushPopDifferential {
   // other not: two bloom filters, unless both compute what Linux computes.
   bool MayDiffer(const Bytes& value) const {
     const bool same_hashes =
-        right_backend_.is_kernel && (def_.map_flags & kZeroSeed) != 0;
+        right_backend_.is_kernel && HasAny(def_.map_flags, kZeroSeed);
     return is_bloom() && !same_hashes && !pushed_.contains(value);
   }
 
@@ -315,7 +317,7 @@ class PushPopDifferential {
         left_backend_.name, " and ", right_backend_.name, " differ at step ",
         step_, ": ", MapTypeName(def_.type), ", key_size ", def_.key_size,
         ", value_size ", def_.value_size, ", max_entries ", def_.max_entries,
-        ", map_flags 0x", absl::Hex(def_.map_flags), ", map_extra ",
+        ", map_flags 0x", absl::Hex(ToNumber(def_.map_flags)), ", map_extra ",
         def_.map_extra, ", spin_lock_offset ",
         static_cast<int32_t>(def_.spin_lock_offset), "; ", command_, "; ",
         what);

@@ -23,7 +23,7 @@ const PushPopBackend& PushPopModelBackend() {
   return backend;
 }
 
-Errno PushPopModel::Put(const void* value, uint64_t flags) {
+Errno PushPopModel::Put(const void* value, ElemFlags flags) {
   if (is_bloom()) {
     if (flags != kAny) return Errno::kInval;
     set_.emplace(static_cast<const char*>(value), def_.value_size);
@@ -55,13 +55,13 @@ Errno PushPopModel::Take(void* value, bool removes) {
   return Errno::kOk;
 }
 
-Errno PushPopModel::Push(const void* value, uint64_t flags) {
-  if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+Errno PushPopModel::Push(const void* value, ElemFlags flags) {
+  if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
   return Put(value, flags);
 }
 
 Errno PushPopModel::Pop(void* value) {
-  if ((def_.map_flags & kRdOnlyProg) != 0) return Errno::kAcces;
+  if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
   if (is_bloom()) return Errno::kInval;
   const Errno error = Take(value, true);
   if (error != Errno::kOk) std::memset(value, 0, def_.value_size);
@@ -75,35 +75,36 @@ Errno PushPopModel::Peek(void* value) {
   return error;
 }
 
-Errno PushPopModel::Lookup(const void* key, void* value, uint64_t flags) {
-  if ((flags & ~kLock) != 0) return Errno::kInval;
+Errno PushPopModel::DoLookup(const void* key, void* value, ElemFlags flags) {
+  if (HasAny(flags, ~kLock)) return Errno::kInval;
   if (!may_read()) return Errno::kPerm;
-  if (flags != 0 || key != nullptr) return Errno::kInval;
+  if (flags != kAny || key != nullptr) return Errno::kInval;
   return Take(value, false);
 }
 
-Errno PushPopModel::Update(const void* key, const void* value, uint64_t flags) {
+Errno PushPopModel::DoUpdate(const void* key, const void* value,
+                             ElemFlags flags) {
   if (!may_write()) return Errno::kPerm;
-  if ((flags & kLock) != 0 || key != nullptr) return Errno::kInval;
+  if (HasAny(flags, kLock) || key != nullptr) return Errno::kInval;
   if (value == nullptr) return Errno::kFault;
   return Put(value, flags);
 }
 
-Errno PushPopModel::Delete(const void* key) {
+Errno PushPopModel::DoDelete(const void* key) {
   if (!may_write()) return Errno::kPerm;
   return is_bloom() && key == nullptr ? Errno::kOpNotSupp : Errno::kInval;
 }
 
-Errno PushPopModel::GetNextKey(const void* key, void*) {
+Errno PushPopModel::DoGetNextKey(const void* key, void*) {
   if (!may_read()) return Errno::kPerm;
   return is_bloom() && key == nullptr ? Errno::kOpNotSupp : Errno::kInval;
 }
 
-Errno PushPopModel::LookupAndDelete(const void* key, void* value,
-                                    uint64_t flags) {
-  if ((flags & ~kLock) != 0) return Errno::kInval;
+Errno PushPopModel::DoLookupAndDelete(const void* key, void* value,
+                                      ElemFlags flags) {
+  if (HasAny(flags, ~kLock)) return Errno::kInval;
   if (!may_read() || !may_write()) return Errno::kPerm;
-  if (flags != 0 || key != nullptr) return Errno::kInval;
+  if (flags != kAny || key != nullptr) return Errno::kInval;
   if (is_bloom()) return Errno::kNotSupp;
   return Take(value, true);
 }
@@ -116,7 +117,7 @@ Errno PushPopModel::RefuseBatch(const uint32_t* count, bool reads,
   return Errno::kNotSupp;
 }
 
-Errno PushPopModel::Freeze() {
+Errno PushPopModel::DoFreeze() {
   if (!may_write()) return Errno::kPerm;
   frozen_ = true;
   return Errno::kOk;

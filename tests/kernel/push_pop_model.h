@@ -27,9 +27,9 @@ class PushPopModel final : public PushPopView, public BpfMap {
   // REQUIRES: Linux would create a map of this definition.
   explicit PushPopModel(const MapDef& def) : def_(def) {}
 
-  MapDef def() const override { return def_; }
+  MapDef DoDef() const override { return def_; }
 
-  Errno Push(const void* value, uint64_t flags) override;
+  Errno Push(const void* value, ElemFlags flags) override;
   Errno Pop(void* value) override;
   Errno Peek(void* value) override;
   Errno LookupElem() override { return Errno::kNoEnt; }
@@ -37,33 +37,36 @@ class PushPopModel final : public PushPopView, public BpfMap {
   Errno DeleteElem() override { return Errno::kAcces; }
   BpfMap& user() override { return *this; }
 
-  Errno Lookup(const void* key, void* value, uint64_t flags) override;
-  Errno Update(const void* key, const void* value, uint64_t flags) override;
-  Errno Delete(const void* key) override;
-  Errno GetNextKey(const void* key, void* next_key) override;
-  Errno LookupAndDelete(const void* key, void* value, uint64_t flags) override;
-  Errno LookupBatch(const void*, void*, void*, void*, uint32_t* count,
-                    BatchFlags) override {
+  Errno DoLookup(const void* key, void* value, ElemFlags flags) override;
+  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override;
+  Errno DoDelete(const void* key) override;
+  Errno DoGetNextKey(const void* key, void* next_key) override;
+  Errno DoLookupAndDelete(const void* key, void* value,
+                          ElemFlags flags) override;
+  Errno DoLookupBatch(const void*, void*, void*, void*, uint32_t* count,
+                      BatchFlags) override {
     return RefuseBatch(count, true, false);
   }
-  Errno LookupAndDeleteBatch(const void*, void*, void*, void*, uint32_t* count,
-                             BatchFlags) override {
+  Errno DoLookupAndDeleteBatch(const void*, void*, void*, void*,
+                               uint32_t* count, BatchFlags) override {
     return RefuseBatch(count, true, true);
   }
-  Errno UpdateBatch(const void*, const void*, uint32_t* count,
-                    BatchFlags) override {
+  Errno DoUpdateBatch(const void*, const void*, uint32_t* count,
+                      BatchFlags) override {
     return RefuseBatch(count, false, true);
   }
-  Errno DeleteBatch(const void*, uint32_t* count, BatchFlags) override {
+  Errno DoDeleteBatch(const void*, uint32_t* count, BatchFlags) override {
     return RefuseBatch(count, false, true);
   }
-  Errno Freeze() override;
+  Errno DoFreeze() override;
 
  private:
   bool is_bloom() const { return def_.type == MapType::kBloomFilter; }
-  bool may_read() const { return (def_.map_flags & kWrOnly) == 0; }
-  bool may_write() const { return (def_.map_flags & kRdOnly) == 0 && !frozen_; }
-  Errno Put(const void* value, uint64_t flags);
+  bool may_read() const { return !HasAny(def_.map_flags, kWrOnly); }
+  bool may_write() const {
+    return !HasAny(def_.map_flags, kRdOnly) && !frozen_;
+  }
+  Errno Put(const void* value, ElemFlags flags);
   Errno Take(void* value, bool removes);
   Errno RefuseBatch(const uint32_t* count, bool reads, bool writes) const;
 

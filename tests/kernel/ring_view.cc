@@ -87,7 +87,8 @@ class LocalRingView final : public RingView {
 
  private:
   int64_t Call(const RingCall& call, void*& slot) {
-    const uint64_t flags = static_cast<uint64_t>(int64_t{call.flags});
+    const uint64_t number = static_cast<uint64_t>(int64_t{call.flags});
+    const RingFlags flags{number};
     switch (call.kind) {
       case RingCall::kReserve: {
         slot = ring_.Reserve(call.size, flags);
@@ -106,7 +107,7 @@ class LocalRingView final : public RingView {
         return -static_cast<int64_t>(ring_.Output(
             OutputBytes(call.mark, call.size).data(), call.size, flags));
       case RingCall::kQuery:
-        return static_cast<int64_t>(ring_.Query(flags));
+        return static_cast<int64_t>(ring_.Query(number));
     }
     return -1;
   }

@@ -55,7 +55,7 @@ class RefusalsTest : public testing::TestWithParam<Backend> {
       def.value_size = def.type == MapType::kStackTrace ? 16 : 4;
       def.max_entries = 1 + static_cast<uint32_t>(Below(5));
     }
-    if (OneIn(2)) def.map_flags = 1U << Below(20) & ~kTokenFd;
+    if (OneIn(2)) def.map_flags = MapFlags{1U << Below(20)} & ~kTokenFd;
     if (!OneIn(8)) return def;
     uint32_t* const fields[] = {&def.key_size, &def.value_size,
                                 &def.max_entries};
@@ -64,13 +64,14 @@ class RefusalsTest : public testing::TestWithParam<Backend> {
     return def;
   }
 
-  uint64_t RandomFlags() {
+  uint64_t RandomNumber() {
     if (!OneIn(3)) return 0;
     return OneIn(4) ? random_() : Below(9);
   }
+  ElemFlags RandomFlags() { return ElemFlags{RandomNumber()}; }
 
   Errno Run(int command, Side& side, const void* key, uint32_t value,
-            uint64_t flags, const BatchFlags& batch_flags) {
+            ElemFlags flags, const BatchFlags& batch_flags) {
     BpfMap& map = *side.map;
     if (value == 0) value = side.event_fd;
     side.output.assign(64, 0xee);
@@ -126,7 +127,7 @@ TEST_P(RefusalsTest, EveryAnswerIsTheKernels) {
     const std::string text = absl::StrCat(
         MapTypeName(def.type), ", key_size ", def.key_size, ", value_size ",
         def.value_size, ", max_entries ", def.max_entries, ", map_flags ",
-        def.map_flags, ", step ", step++);
+        ToNumber(def.map_flags), ", step ", step++);
     const Errno error = GetParam().create(def, &local.map);
     ++seen[error];
     ASSERT_EQ(error, Backends().back().create(def, &kernel.map)) << text;
@@ -140,8 +141,8 @@ TEST_P(RefusalsTest, EveryAnswerIsTheKernels) {
       const void* const key =
           (def.key_size != 0) != wrong_key ? &index : nullptr;
       const uint32_t value = OneIn(2) ? 0 : 9999;  // no descriptor
-      const uint64_t flags = RandomFlags();
-      const BatchFlags batch_flags = {RandomFlags(), RandomFlags()};
+      const ElemFlags flags = RandomFlags();
+      const BatchFlags batch_flags = {RandomFlags(), RandomNumber()};
       no_output_ = OneIn(16);
       local.count = kernel.count = static_cast<uint32_t>(Below(4));
       const Errno result = Run(command, local, key, value, flags, batch_flags);
@@ -149,7 +150,7 @@ TEST_P(RefusalsTest, EveryAnswerIsTheKernels) {
       ASSERT_EQ(result, Run(command, kernel, key, value, flags, batch_flags))
           << text << ", command " << command << " at " << step << ", index "
           << (key == nullptr ? "null" : absl::StrCat(index)) << ", flags "
-          << flags << ", no output " << no_output_;
+          << ToNumber(flags) << ", no output " << no_output_;
       ASSERT_EQ(local.output, kernel.output) << text << ", command " << command;
       ASSERT_EQ(local.count, kernel.count) << text << ", command " << command;
     }

@@ -329,7 +329,7 @@ class UserRingKernelTest : public testing::Test {
       call->sum += call->last;
       return ++call->calls == call->stop_at ? 1 : 0;
     };
-    call->result = ring.Drain(callback, call->flags);
+    call->result = ring.Drain(callback, RingFlags{call->flags});
   }
 
   typename P::Memory memory_;

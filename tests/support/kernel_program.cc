@@ -287,8 +287,8 @@ bool KernelHelpers::RunLookup(const KernelProgram& program, const void* key,
 }
 
 Errno KernelHelpers::UpdateElem(const void* key, const void* value,
-                                uint64_t flags) {
-  return static_cast<Errno>(-Run(update_, key, value, flags));
+                                ElemFlags flags) {
+  return static_cast<Errno>(-Run(update_, key, value, ToNumber(flags)));
 }
 
 Errno KernelHelpers::DeleteElem(const void* key) {

@@ -209,7 +209,7 @@ class KernelHelpers {
 
   // What bpf_map_update_elem() and bpf_map_delete_elem() return; where the
   // verifier refuses such a program, its errno.
-  Errno UpdateElem(const void* key, const void* value, uint64_t flags);
+  Errno UpdateElem(const void* key, const void* value, ElemFlags flags);
   Errno DeleteElem(const void* key);
 
  private:

@@ -32,7 +32,7 @@ class LocalView final : public PushPopView {
 
   Errno Init() { return map_.Init(); }
 
-  Errno Push(const void* value, uint64_t flags) override {
+  Errno Push(const void* value, ElemFlags flags) override {
     return map_.Push(value, flags);
   }
   Errno Pop(void* value) override { return map_.Pop(value); }
@@ -86,7 +86,7 @@ class KernelView final : public PushPopView {
         update_(Program(kHelperMapUpdateElem)),
         delete_(Program(kHelperMapDeleteElem)) {}
 
-  Errno Push(const void* value, uint64_t flags) override {
+  Errno Push(const void* value, ElemFlags flags) override {
     std::memcpy(&arguments_[kFlagsOffset], &flags, sizeof flags);
     std::memcpy(arguments_.data() + kValueOffset, value, value_size());
     return Run(push_);

@@ -27,7 +27,7 @@ class PushPopView {
   // bpf_map_push_elem(), bpf_map_pop_elem() and bpf_map_peek_elem(), with
   // `value` as large as the map's. Where the verifier refuses such a program,
   // its errno.
-  virtual Errno Push(const void* value, uint64_t flags) = 0;
+  virtual Errno Push(const void* value, ElemFlags flags) = 0;
   virtual Errno Pop(void* value) = 0;
   virtual Errno Peek(void* value) = 0;
 

@@ -56,7 +56,7 @@ class FullMap {
   Map& operator*() { return *map_; }
   Map* operator->() { return map_.get(); }
 
-  Errno Update(uint32_t key, uint64_t value, uint64_t flags = kAny) {
+  Errno Update(uint32_t key, uint64_t value, ElemFlags flags = kAny) {
     return map_->Update(&key, &value, flags);
   }
   Errno Delete(uint32_t key) { return map_->Delete(&key); }
@@ -403,7 +403,7 @@ TYPED_TEST(InterleavingTest, AnInsertThatMeetsAGrowthIsNotLost) {
 // Whoever looked for the key before must look again.
 TYPED_TEST(InterleavingTest, AKeyThatComesWithAGrowthIsThereOnce) {
   TypeParam map;
-  for (const uint64_t flags : {kAny, kNoExist}) {
+  for (const ElemFlags flags : {kAny, kNoExist}) {
     const int points = ForEachInterleaving(
         [&] {
           map.Renew();

@@ -43,7 +43,7 @@ bool IsWhole(const Value& value, uint64_t key) {
 struct Kind {
   std::string name;
   uint32_t max_entries;
-  uint32_t map_flags;
+  MapFlags map_flags;
   LruOrder order;
   int cpus;
 };
@@ -216,12 +216,12 @@ TEST_P(LruConcurrencyTest, APointerStaysGoodMemory) {
 
 INSTANTIATE_TEST_SUITE_P(
     Kinds, LruConcurrencyTest,
-    testing::Values(Kind{"tiny", 3, 0, LruOrder::kLinux, 2},
-                    Kind{"small", 40, 0, LruOrder::kLinux, 4},
-                    Kind{"large", 2000, 0, LruOrder::kLinux, 2},
-                    Kind{"shared_cpu", 100, 0, LruOrder::kLinux, 1},
+    testing::Values(Kind{"tiny", 3, {}, LruOrder::kLinux, 2},
+                    Kind{"small", 40, {}, LruOrder::kLinux, 4},
+                    Kind{"large", 2000, {}, LruOrder::kLinux, 2},
+                    Kind{"shared_cpu", 100, {}, LruOrder::kLinux, 1},
                     Kind{"no_common", 60, kNoCommonLru, LruOrder::kLinux, 2},
-                    Kind{"strict", 100, 0, LruOrder::kStrict, 2}),
+                    Kind{"strict", 100, {}, LruOrder::kStrict, 2}),
     [](const auto& info) { return info.param.name; });
 
 }  // namespace

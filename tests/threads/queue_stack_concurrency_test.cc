@@ -67,7 +67,7 @@ class QueueStackConcurrencyTest
   }
 
   // Alternates between the views.
-  Errno Push(const Value& value, uint64_t flags = kAny) {
+  Errno Push(const Value& value, ElemFlags flags = kAny) {
     return value.number % 2 == 0 ? view_->Push(&value, flags)
                                  : view_->user().Update(nullptr, &value, flags);
   }

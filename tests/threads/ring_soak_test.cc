@@ -101,18 +101,18 @@ class Soak {
     if (chance % 4 == 0) {
       uint8_t bytes[2048];
       Write(record, size, bytes);
-      return ring_.Output(bytes, size, 0) == Errno::kOk;
+      return ring_.Output(bytes, size) == Errno::kOk;
     }
     if (chance % 16 == 1) {
-      void* const unwanted = ring_.Reserve(size, 0);
+      void* const unwanted = ring_.Reserve(size);
       if (unwanted == nullptr) return false;
       std::memset(unwanted, 0xdd, size);
-      ring_.Discard(unwanted, 0);
+      ring_.Discard(unwanted);
     }
-    void* const bytes = ring_.Reserve(size, 0);
+    void* const bytes = ring_.Reserve(size);
     if (bytes == nullptr) return false;
     Write(record, size, bytes);
-    ring_.Submit(bytes, 0);
+    ring_.Submit(bytes);
     return true;
   }
 

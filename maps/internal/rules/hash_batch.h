@@ -29,7 +29,7 @@ struct HashBatch {
   uint32_t* count;
   BatchFlags flags;
 
-  bool value_lock() const { return (flags.elem_flags & kLock) != 0; }
+  bool value_lock() const { return HasAny(flags.elem_flags, kLock); }
 };
 
 // What a map adds to its table. `value_size` is that of the user view.

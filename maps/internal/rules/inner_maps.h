@@ -89,12 +89,12 @@ class InnerMaps {
 
  private:
   bool IsLikeTemplate(const MapDef& def) const {
-    constexpr uint32_t kOfFile = kRdOnly | kWrOnly;
+    constexpr MapFlags kOfFile = kRdOnly | kWrOnly;
     return def.type == template_.type && def.key_size == template_.key_size &&
            def.value_size == template_.value_size &&
            (def.map_flags & ~kOfFile) == (template_.map_flags & ~kOfFile) &&
            def.spin_lock_offset == template_.spin_lock_offset &&
-           (def.type != MapType::kArray || (def.map_flags & kInnerMap) != 0 ||
+           (def.type != MapType::kArray || HasAny(def.map_flags, kInnerMap) ||
             def.max_entries == template_.max_entries);
   }
 

@@ -17,19 +17,19 @@ namespace bpfmap {
 
 class MapWithoutBatches : public LocalMap {
  public:
-  Errno LookupBatch(const void*, void*, void*, void*, uint32_t* count,
-                    BatchFlags = {}) final {
+  Errno DoLookupBatch(const void*, void*, void*, void*, uint32_t* count,
+                      BatchFlags) final {
     return rights_.RefuseBatch(count, /*reads=*/true, /*writes=*/false);
   }
-  Errno LookupAndDeleteBatch(const void*, void*, void*, void*, uint32_t* count,
-                             BatchFlags = {}) final {
+  Errno DoLookupAndDeleteBatch(const void*, void*, void*, void*,
+                               uint32_t* count, BatchFlags) final {
     return rights_.RefuseBatch(count, /*reads=*/true, /*writes=*/true);
   }
-  Errno UpdateBatch(const void*, const void*, uint32_t* count,
-                    BatchFlags = {}) final {
+  Errno DoUpdateBatch(const void*, const void*, uint32_t* count,
+                      BatchFlags) final {
     return rights_.RefuseBatch(count, /*reads=*/false, /*writes=*/true);
   }
-  Errno DeleteBatch(const void*, uint32_t* count, BatchFlags = {}) final {
+  Errno DoDeleteBatch(const void*, uint32_t* count, BatchFlags) final {
     return rights_.RefuseBatch(count, /*reads=*/false, /*writes=*/true);
   }
 

@@ -21,13 +21,13 @@ class NoElements {
  public:
   explicit NoElements(const MapDef& def) : rights_(def) {}
 
-  Errno Lookup(const void* key, uint64_t flags) const {
-    if (flags != 0) return Errno::kInval;  // no lock either
+  Errno Lookup(const void* key, ElemFlags flags) const {
+    if (flags != kAny) return Errno::kInval;  // no lock either
     return Refuse(key);
   }
-  Errno Update(const void* key, uint64_t flags) const {
+  Errno Update(const void* key, ElemFlags flags) const {
     if (!rights_.may_write()) return Errno::kPerm;
-    if ((flags & kLock) != 0) return Errno::kInval;
+    if (HasAny(flags, kLock)) return Errno::kInval;
     return Refuse(key);
   }
   Errno Delete(const void* key) const {
@@ -35,10 +35,10 @@ class NoElements {
     return Refuse(key);
   }
   Errno GetNextKey(const void* key) const { return Refuse(key); }
-  Errno LookupAndDelete(const void* key, uint64_t flags) const {
-    if ((flags & ~kLock) != 0) return Errno::kInval;
+  Errno LookupAndDelete(const void* key, ElemFlags flags) const {
+    if (HasAny(flags, ~kLock)) return Errno::kInval;
     if (!rights_.may_write()) return Errno::kPerm;
-    if (flags != 0) return Errno::kInval;
+    if (flags != kAny) return Errno::kInval;
     return Refuse(key);
   }
 

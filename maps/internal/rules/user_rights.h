@@ -28,21 +28,21 @@ class UserRights {
         has_keys_(def.key_size != 0),
         has_lock_(def.spin_lock_offset != kNoSpinLock) {}
 
-  bool may_read() const { return (map_flags_ & kWrOnly) == 0; }
-  bool may_write() const { return (map_flags_ & kRdOnly) == 0 && !frozen(); }
+  bool may_read() const { return !HasAny(map_flags_, kWrOnly); }
+  bool may_write() const { return !HasAny(map_flags_, kRdOnly) && !frozen(); }
 
   // Relaxed: see the top of the file; who must not miss it holds a lock that
   // Freeze() held.
   bool frozen() const { return frozen_.load(std::memory_order_relaxed); }
 
-  Errno CheckLookup(const void* key, uint64_t flags) const {
-    if ((flags & ~kLock) != 0) return Errno::kInval;
+  Errno CheckLookup(const void* key, ElemFlags flags) const {
+    if (HasAny(flags, ~kLock)) return Errno::kInval;
     if (!may_read()) return Errno::kPerm;
     if (LacksLock(flags)) return Errno::kInval;
     return CheckKey(key);
   }
 
-  Errno CheckUpdate(const void* key, const void* value, uint64_t flags) const {
+  Errno CheckUpdate(const void* key, const void* value, ElemFlags flags) const {
     if (!may_write()) return Errno::kPerm;
     if (LacksLock(flags)) return Errno::kInval;
     const Errno error = CheckKey(key);
@@ -59,8 +59,8 @@ class UserRights {
     return may_read() ? Errno::kOk : Errno::kPerm;
   }
 
-  Errno CheckLookupAndDelete(const void* key, uint64_t flags) const {
-    if ((flags & ~kLock) != 0) return Errno::kInval;
+  Errno CheckLookupAndDelete(const void* key, ElemFlags flags) const {
+    if (HasAny(flags, ~kLock)) return Errno::kInval;
     if (!may_read() || !may_write()) return Errno::kPerm;
     if (LacksLock(flags)) return Errno::kInval;
     return CheckKey(key);
@@ -80,8 +80,8 @@ class UserRights {
     return error != Errno::kOk ? error : Errno::kNotSupp;
   }
 
-  Errno CheckElemFlags(uint64_t elem_flags) const {
-    if ((elem_flags & ~kLock) != 0) return Errno::kInval;
+  Errno CheckElemFlags(ElemFlags elem_flags) const {
+    if (HasAny(elem_flags, ~kLock)) return Errno::kInval;
     if (LacksLock(elem_flags)) return Errno::kInval;
     return Errno::kOk;
   }
@@ -99,7 +99,7 @@ class UserRights {
   Errno Freeze(WithAllLocked with_all_locked) {
     if (has_lock_) return Errno::kNotSupp;
     bool was_frozen = false;
-    if ((map_flags_ & kRdOnly) != 0) return Errno::kPerm;
+    if (HasAny(map_flags_, kRdOnly)) return Errno::kPerm;
     with_all_locked([&] {
       was_frozen = frozen_.exchange(true, std::memory_order_relaxed);
     });
@@ -113,11 +113,11 @@ class UserRights {
     return key == nullptr ? Errno::kOk : Errno::kInval;
   }
 
-  bool LacksLock(uint64_t flags) const {
-    return (flags & kLock) != 0 && !has_lock_;
+  bool LacksLock(ElemFlags flags) const {
+    return HasAny(flags, kLock) && !has_lock_;
   }
 
-  const uint32_t map_flags_;
+  const MapFlags map_flags_;
   const bool has_keys_;
   const bool has_lock_;
   std::atomic<bool> frozen_{false};
