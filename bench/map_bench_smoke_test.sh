@@ -56,9 +56,13 @@ implementations() {
     queue) peers="std_deque_mutex/user boost_lockfree/user moodycamel/user" ;;
     stack) peers="std_deque_mutex/user boost_lockfree/user" ;;
   esac
+  # Each is a list of words.
+  # shellcheck disable=SC2086
   [[ $with_peers == yes && -n ${peers-} ]] &&
     printf '%s\n' $peers
+  # shellcheck disable=SC2086
   [[ $with_kernel == yes ]] && printf '%s\n' $kernel
+  # shellcheck disable=SC2086
   printf '%s\n' $ours
 }
 
@@ -87,7 +91,7 @@ expected_rows() {
         while read -r implementation; do
           printf '%s/' "$map/push_pop/$implementation/$sizes/n1024"
           echo "manual_time/threads:$threads"
-        done < <(implementations $map $sizes)
+        done < <(implementations "$map" "$sizes")
       done
     done
   done
@@ -118,7 +122,7 @@ expected_rows() {
             while read -r implementation; do
               printf '%s/' "$map/$operation/$implementation/$sizes/n1024"
               echo "$popularity/manual_time/threads:$threads"
-            done < <(implementations $map $sizes)
+            done < <(implementations "$map" "$sizes")
           done
         done
       done

@@ -6,6 +6,7 @@
 
 set -u
 
+# shellcheck source=syscall/as_ordinary_user.sh
 . "$1"
 expected=$2 linked=$3 library=$4 client=$5
 

@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # For tests: runs programs as an ordinary user, with maps of this library.
 #
 #   . as_ordinary_user.sh
@@ -22,6 +23,6 @@ preload() (
   cp "$2" "$copies/program"
   chmod 755 "$copies/library.so" "$copies/program"
   shift 2
-  cd /tmp
+  cd /tmp || exit
   as_ordinary_user env LD_PRELOAD="$copies/library.so" "$copies/program" "$@"
 )

@@ -6,6 +6,7 @@
 
 set -u
 
+# shellcheck source=syscall/as_ordinary_user.sh
 . "$1"
 library=$2 commands=$3 expected=$4 expected_json=$5
 

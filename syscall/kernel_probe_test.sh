@@ -7,6 +7,7 @@
 
 set -u
 
+# shellcheck source=syscall/as_ordinary_user.sh
 . "$1"
 library=$2 probe=$3 exempt=$4
 shift 4

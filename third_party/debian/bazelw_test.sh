@@ -10,7 +10,8 @@ readonly bin=$TEST_TMPDIR/bin
 readonly log=$TEST_TMPDIR/log
 readonly out=$TEST_TMPDIR/out
 readonly err=$TEST_TMPDIR/err
-readonly sh=$(command -v sh)
+sh=$(command -v sh)
+readonly sh
 failures=0
 
 # fake NAME BODY: puts an executable on the private PATH.
@@ -80,6 +81,7 @@ fake sudo 'exit 1'
 run build //maps
 check "updates" logged 'apt-get update'
 check "installs the list" logged 'apt-get install .* bazel-bootstrap .*libabsl-dev.*'
+# shellcheck disable=SC2016  # `check` evaluates it, here and below.
 check "leaves out the comments" eval '! grep -q "#" "$log"'
 check "says so" grep -q '^bazelw: no bazel here: installing with apt-get: bazel-' "$err"
 check "does without sudo" eval '! logged "sudo.*"'
@@ -113,6 +115,7 @@ name="apt-get fails"
 machine 0
 fake apt-get 'echo E: broken >&2; exit 100'
 run build //maps
+# shellcheck disable=SC2016
 check "says so last" eval 'tail -n 1 "$err" | grep -q "^bazelw: apt-get could not install: "'
 check "fails" [ $status = 1 ]
 
@@ -120,6 +123,7 @@ name="apt-get succeeds without bringing bazel"
 machine 0
 fake apt-get ''
 run build //maps
+# shellcheck disable=SC2016
 check "says so last" eval 'tail -n 1 "$err" | grep -q "still there is no bazel"'
 check "fails" [ $status = 1 ]
 
@@ -127,10 +131,10 @@ name="the working directory"
 root=$(cd "$(dirname "$bazelw")" && pwd -P)
 machine 1000
 fake bazel 'pwd -P'
-cd "$TEST_TMPDIR"
+cd "$TEST_TMPDIR" || exit
 run info
 check "is the workspace when called from outside" [ "$(cat "$out")" = "$root" ]
-cd "$root/third_party"
+cd "$root/third_party" || exit
 run info
 check "stays when it is inside" [ "$(cat "$out")" = "$root/third_party" ]
 

@@ -1,0 +1,134 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Uses bpfmap as others do, from folders outside this tree: with Bazel, with
+# CMake, and with g++ and pkg-config. Each builds the unit test of README.md and
+# a program of libbpf, and runs both. The files are those that docs/install.md
+# shows, to the letter.
+#
+# Prints a line for each like Bazel's, "//tests/consumers:cmake  PASSED in 30s",
+# and fails if one failed.
+
+set -u -o pipefail
+
+root=$(cd "$(dirname "$0")/../.." && pwd -P)
+consumers=$root/tests/consumers
+all=$(mktemp -d)
+trap 'rm -rf "$all"' EXIT
+chmod 755 "$all" # For an ordinary user.
+export LC_ALL=C
+
+# shellcheck source=syscall/as_ordinary_user.sh
+. "$root/syscall/as_ordinary_user.sh"
+
+# blocks PAGE FOLDER: each code block of PAGE as a file in FOLDER.
+blocks() {
+  mkdir -p "$2"
+  awk -v folder="$2" '
+    /^```/ { inside = !inside; file = folder "/" ++blocks; next }
+    inside { print >file }
+  ' "$1"
+}
+
+# The unit test of README.md.
+unit_test() {
+  blocks "$root/README.md" "$all/readme"
+  local found
+  found=$(grep -l '^TEST(MayOpenTest' "$all"/readme/*)
+  if [[ $(wc -w <<<"$found") != 1 ]]; then
+    echo "README.md has not exactly one code block with TEST(MayOpenTest" >&2
+    return 1
+  fi
+  cat "$found"
+}
+
+# shown FILE: whether docs/install.md has a block that is FILE, but for the
+# comment at the top of it.
+shown() {
+  local block
+  for block in "$all"/install/*; do
+    sed '1,/^$/d' "$1" | diff -q - "$block" >/dev/null && return
+  done
+  echo "docs/install.md does not show ${1#"$root/"}"
+  return 1
+}
+
+# consumer NAME: an empty folder beside the others, with all that NAME needs.
+consumer() {
+  cp -r "$consumers/$1" "$all/$1"
+  cp "$all/may_open_test.cc" "$root/examples/libbpf_client.cc" "$all/$1"
+  local file
+  for file in "$consumers/$1"/*; do
+    shown "$file" || return
+  done
+  cd "$all/$1" || return
+}
+
+# runs TEST CLIENT: both do what they should. The client runs without any right
+# to the kernel's maps.
+runs() {
+  "./$1" &&
+    as_ordinary_user "./$2" | diff -u "$root/examples/libbpf_client.out" -
+}
+
+# This tree, built with CMake and installed.
+install_bpfmap() {
+  cmake -S "$root" -B "$all/build" &&
+    cmake --build "$all/build" --parallel "$(nproc)" &&
+    cmake --install "$all/build" --prefix "$all/prefix"
+}
+
+use_bazel() {
+  consumer bazel &&
+    ln -s "$root" "$all/bpfmap" &&
+    bazel --batch --output_user_root="$all/bazel_output" \
+      test //... &&
+    cp bazel-bin/libbpf_client . &&
+    runs bazel-bin/may_open_test libbpf_client
+}
+
+use_cmake() {
+  install_bpfmap &&
+    consumer cmake &&
+    cmake -S . -B build -DCMAKE_PREFIX_PATH="$all/prefix" &&
+    cmake --build build &&
+    (cd build && ctest --output-on-failure) &&
+    runs build/may_open_test build/libbpf_client
+}
+
+# After use_cmake: from its Debian package, without installing that.
+use_pkg_config() {
+  consumer pkg_config &&
+    (cd "$all/build" && cpack && dpkg-deb -x ./*.deb "$all/package") &&
+    PKG_CONFIG_PATH=$(find "$all/package" -name pkgconfig) make &&
+    runs may_open_test libbpf_client &&
+    preloads
+}
+
+# The library of the package in a program that does not know of it.
+preloads() {
+  g++ -std=c++20 libbpf_client.cc -o plain_client -lbpf &&
+    preload "$(find "$all/package" -name libbpfmap_preload.so)" plain_client |
+    diff -u "$root/examples/libbpf_client.out" -
+}
+
+failed=0
+# step NAME COMMAND...: runs it, and shows what it prints only if it fails.
+step() {
+  local name=$1 start=$SECONDS result=PASSED
+  shift
+  if ! ("$@") >"$all/log" 2>&1; then
+    result=FAILED
+    failed=1
+    cat "$all/log"
+  fi
+  printf '%-40s %s in %ds\n' "//tests/consumers:$name" "$result" \
+    $((SECONDS - start))
+}
+
+unit_test >"$all/may_open_test.cc" || exit
+blocks "$root/docs/install.md" "$all/install"
+step cmake use_cmake
+step pkg_config use_pkg_config
+step bazel use_bazel
+exit $failed
