@@ -74,7 +74,7 @@ absl::Status Run(const std::string& path) {
                "HITS", "EXPIRED", "MISSES", "EVICTED", "ALIVE");
   for (const uint32_t max_flows : {8, 32, 128}) {
     for (const uint64_t timeout_ms : {20, 200, 2000}) {
-      const absl::Status tried = Try(*packets, max_flows, timeout_ms);
+      absl::Status tried = Try(*packets, max_flows, timeout_ms);
       if (!tried.ok()) return tried;
     }
   }

@@ -9,7 +9,7 @@
 namespace bpfmap::examples {
 
 std::string RecordingPath(absl::string_view program, absl::string_view name) {
-  const std::string recording = absl::StrCat("examples/data/", name);
+  std::string recording = absl::StrCat("examples/data/", name);
   std::error_code ignored;
   for (const std::string& path :
        {recording, absl::StrCat(program, ".runfiles/bpfmap/", recording),
