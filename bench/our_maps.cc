@@ -26,6 +26,7 @@
 #include "bpfmap/maps/lru_hash_map.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/maps/map_fd_table.h"
+#include "bpfmap/maps/memory_needed.h"
 #include "bpfmap/maps/per_cpu_array_map.h"
 #include "bpfmap/maps/per_cpu_hash_map.h"
 #include "bpfmap/maps/queue_stack_map.h"
@@ -169,7 +170,8 @@ class MapOfMapsProgramView {
 template <Profile P>
 bool Fits([[maybe_unused]] const MapDef& def) {
   if constexpr (requires { P::Memory::kTotalSize; }) {
-    return !CheckDef<P>(def) && MemoryNeeded<P>(def) <= P::Memory::kTotalSize;
+    return !CheckDef<P>(def).failed() &&
+           MemoryNeeded<P>(def) <= P::Memory::kTotalSize;
   }
   return true;
 }

@@ -8,7 +8,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/def_error.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/internal/rules/def_validation.h"
 #include "bpfmap/maps/internal/rules/inner_maps.h"
 #include "bpfmap/maps/internal/rules/map_types.h"
 #include "bpfmap/maps/status.h"
@@ -19,9 +21,8 @@ namespace bpfmap {
 absl::StatusOr<std::shared_ptr<LocalMap>> CreateMap(const MapDef& def) {
   internal::Creation creation = {Errno::kInval,
                                  "type must be one of those in MapType", 0};
-  if (const DefCheck check = CheckCommon(def)) {
-    creation = {check.error, check.reason, 0};
-  }
+  const DefError common = CheckCommon(def);
+  if (common.failed()) creation = {common.error, common.reason, 0};
   std::shared_ptr<LocalMap> created;
   VisitMapType<Cloud>(def.type, [&]<typename Map>(std::type_identity<Map>) {
     auto map = std::make_shared<Map>(def);

@@ -29,11 +29,13 @@
 #include <tuple>
 
 #include "absl/base/thread_annotations.h"
-#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/hash_map.h"
 #include "bpfmap/maps/internal/arena.h"
+#include "bpfmap/maps/internal/rules/def_validation.h"
 #include "bpfmap/maps/internal/rules/generic_batch.h"
+#include "bpfmap/maps/internal/rules/map_base.h"
 #include "bpfmap/maps/internal/rules/user_rights.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
@@ -45,34 +47,25 @@
 namespace bpfmap {
 
 template <Profile P>
-class CustomMap final : public LocalMap, private ProvidedMap {
+class CustomMap final : public MapBase<CustomMap<P>, P>, private ProvidedMap {
  public:
-  using Memory = typename P::Memory;
-
-  const void* class_tag() const override {
-    return &internal::kClassTag<CustomMap>;
-  }
+  using typename MapBase<CustomMap<P>, P>::Memory;
 
   // `memory` and `providers` must outlive the map.
   CustomMap(const MapDef& def, Memory* memory,
             MapProviders<P>* providers = &MapProviders<P>::Global())
-      : def_(def),
-        rights_(def),
+      : MapBase<CustomMap, P>(def),
         memory_(*memory),
         providers_(*providers),
         arena_(*memory) {}
-  explicit CustomMap(const MapDef& def) requires requires {
-    P::DefaultMemory();
-  } : CustomMap(def, &P::DefaultMemory()) {
-  }
+  explicit CustomMap(const MapDef& def) requires HasDefaultMemory<P>
+      : CustomMap(def, &P::DefaultMemory()) {}
   ~CustomMap();
-  CustomMap(const CustomMap&) = delete;
-  CustomMap& operator=(const CustomMap&) = delete;
 
   // What HASH would say to `def`; and
   //   EOPNOTSUPP  a lock in the value
   // Whether the type exists, Init() says.
-  static constexpr DefCheck Check(const MapDef& def);
+  static constexpr DefError Check(const MapDef& def);
 
   // Bytes that Init() takes from the memory if values of `stored_size` bytes
   // are stored. REQUIRES: Check(def) is kOk.
@@ -85,22 +78,15 @@ class CustomMap final : public LocalMap, private ProvidedMap {
     return MemoryNeeded(def, def.value_size);
   }
 
-  // Makes the map usable. The map may then only be destroyed if it fails.
-  // REQUIRES: called once, before any other method.
+  // Init(), besides the errors of Check() and ENOMEM:
   //   EINVAL  the type has no provider
-  //   errors of Check(), and then of the provider
-  //   E2BIG   what it wants to store is too large
+  //   errors of the provider
+  //   E2BIG   it wants to store what is too large
   //   EINVAL  it wants to store another size, and does not convert
-  //   ENOMEM  no memory
-  Errno Init() {
-    check_ = Create();
-    return check_.error;
-  }
 
   // Why Init() failed, for people.
   const char* reason() const { return check_.reason; }
 
-  MapDef DoDef() const override { return def_; }
   MapDef def() const override { return def_; }
 
   // Whether a program of this type (BPF_PROG_TYPE_*) may use the map, which a
@@ -120,71 +106,49 @@ class CustomMap final : public LocalMap, private ProvidedMap {
   }
   Errno UpdateElem(const void* key, const void* value,
                    ElemFlags flags) override {
-    if (!ProgramsMayWrite()) return Errno::kAcces;
-    if (key == nullptr || value == nullptr) return Errno::kFault;
-    return Put(View::kProgram, key, value, flags);
+    if (storage_.is_converted) return Errno::kAcces;
+    return MapBase<CustomMap, P>::UpdateElem(key, value, flags);
   }
   Errno DeleteElem(const void* key) override {
-    if (!ProgramsMayWrite()) return Errno::kAcces;
-    if (key == nullptr) return Errno::kFault;
-    return Remove(View::kProgram, key);
-  }
-
-  // The user view.
-  Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
-    const Errno error = rights_.CheckLookup(key, flags);
-    if (error != Errno::kOk) return error;
-    bpfmap::ReaderLock lock(lock_);
-    return Show(key, value);
-  }
-  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
-    const Errno error = rights_.CheckUpdate(key, value, flags);
-    if (error != Errno::kOk) return error;
-    return Put(View::kUser, key, value, flags);
-  }
-  Errno DoDelete(const void* key) override {
-    const Errno error = rights_.CheckDelete(key);
-    if (error != Errno::kOk) return error;
-    return Remove(View::kUser, key);
-  }
-  Errno DoGetNextKey(const void* key, void* next_key) override {
-    const Errno error = rights_.CheckGetNextKey();
-    if (error != Errno::kOk) return error;
-    bpfmap::ReaderLock lock(lock_);
-    return ShowNext(key, next_key);
-  }
-  // If `value` is null the key is gone all the same, as in HASH.
-  Errno DoLookupAndDelete(const void* key, void* value,
-                          ElemFlags flags) override;
-  Errno DoLookupBatch(const void* in_batch, void* out_batch, void* keys,
-                      void* values, uint32_t* count, BatchFlags flags) override;
-  Errno DoLookupAndDeleteBatch(const void* in_batch, void* out_batch,
-                               void* keys, void* values, uint32_t* count,
-                               BatchFlags flags) override;
-  Errno DoUpdateBatch(const void* keys, const void* values, uint32_t* count,
-                      BatchFlags flags) override {
-    return UpdateEach(
-        rights_, keys, def_.key_size, values, def_.value_size, count, flags,
-        [&](const void* key, const void* value, ElemFlags elem_flags) {
-          return Put(View::kUser, key, value, elem_flags);
-        });
-  }
-  Errno DoDeleteBatch(const void* keys, uint32_t* count,
-                      BatchFlags flags) override {
-    return DeleteEach(
-        rights_, keys, def_.key_size, count, flags,
-        [&](const void* key) { return Remove(View::kUser, key); });
-  }
-  Errno DoFreeze() override {
-    return rights_.Freeze([&](auto change) {
-      WriterLock lock(lock_);
-      change();
-    });
+    if (storage_.is_converted) return Errno::kAcces;
+    return MapBase<CustomMap, P>::DeleteElem(key);
   }
 
  private:
   using Leaves = MapProvider::Leaves;
-  enum class View { kProgram, kUser };
+  friend MapBase<CustomMap, P>;
+  using MapBase<CustomMap, P>::def_;
+  using MapBase<CustomMap, P>::rights_;
+
+  // For MapBase.
+  Errno Create() {
+    check_ = CreateWithProvider();
+    return check_.error;
+  }
+  Errno Read(const void* key, void* value, ElemFlags) {
+    bpfmap::ReaderLock lock(lock_);
+    return Show(key, value);
+  }
+  template <View view>
+  Errno Put(const void* key, const void* value, ElemFlags flags);
+  template <View view>
+  Errno Remove(const void* key) {
+    WriterLock lock(lock_);
+    if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
+    return RemoveLocked(key);
+  }
+  Errno NextKey(const void* key, void* next_key) {
+    bpfmap::ReaderLock lock(lock_);
+    return ShowNext(key, next_key);
+  }
+  // If `value` is null the key is gone all the same, as in HASH.
+  Errno Take(const void* key, void* value, ElemFlags);
+  Errno RunBatch(const LookupBatchCall& batch);
+  template <typename Change>
+  void WithWritersStopped(Change change) {
+    WriterLock lock(lock_);
+    change();
+  }
 
   // The hash map behind the map. Rights are kept here.
   static constexpr MapDef ElementsDef(const MapDef& def, uint32_t stored_size) {
@@ -213,11 +177,7 @@ class CustomMap final : public LocalMap, private ProvidedMap {
 
   int64_t VisitElems(ElemVisitor visitor, uint64_t flags) override;
 
-  DefCheck Create();
-
-  bool ProgramsMayWrite() const {
-    return !storage_.is_converted && !HasAny(def_.map_flags, kRdOnlyProg);
-  }
+  DefError CreateWithProvider();
 
   Errno Show(const void* key, void* value) ABSL_SHARED_LOCKS_REQUIRED(lock_) {
     const void* const stored = elements_->LookupElem(key);
@@ -236,17 +196,10 @@ class CustomMap final : public LocalMap, private ProvidedMap {
     provider_->OnNextKey(*this, next_key, elements_->LookupElem(next_key));
     return Errno::kOk;
   }
-  // A lookup batch behind its checks; done(key) comes after each element.
+  // A lookup batch; done(key) comes after each element.
   template <typename Done>
-  Errno ShowBatch(const void* in_batch, void* out_batch, void* keys,
-                  void* values, uint32_t* count, Done done)
+  Errno ShowBatch(const LookupBatchCall& batch, Done done)
       ABSL_SHARED_LOCKS_REQUIRED(lock_);
-  Errno Put(View view, const void* key, const void* value, ElemFlags flags);
-  Errno Remove(View view, const void* key) {
-    WriterLock lock(lock_);
-    if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
-    return RemoveLocked(key);
-  }
   Errno RemoveLocked(const void* key) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
     const void* const stored = elements_->LookupElem(key);
     if (stored == nullptr) return Errno::kNoEnt;
@@ -257,8 +210,6 @@ class CustomMap final : public LocalMap, private ProvidedMap {
     return elements_->DeleteElem(key);
   }
 
-  const MapDef def_;
-  UserRights rights_;
   Memory& memory_;
   MapProviders<P>& providers_;
 
@@ -266,7 +217,7 @@ class CustomMap final : public LocalMap, private ProvidedMap {
   MapProvider* provider_ = nullptr;
   bool was_taken_ = false;  // by OnCreate()
   MapProvider::Storage storage_ = {};
-  DefCheck check_;
+  DefError check_;
   internal::Arena<P> arena_;
   std::optional<HashMap<P>> elements_;
   std::byte* key_ = nullptr;  // a buffer for the walk of the destructor
@@ -279,26 +230,24 @@ class CustomMap final : public LocalMap, private ProvidedMap {
 };
 
 template <Profile P>
-constexpr DefCheck CustomMap<P>::Check(const MapDef& def) {
-  if (!IsCustom(def.type)) {
-    return {Errno::kInval, "type must be 4096 or more"};
-  }
+constexpr DefError CustomMap<P>::Check(const MapDef& def) {
   MapDef base = def;
   base.type = MapType::kHash;
-  if (DefCheck check = HashMap<P>::Check(base)) return check;
-  return CheckNameAndNoLock(def);
+  return FirstError({Require(IsCustom(def.type), "type must be 4096 or more"),
+                     HashMap<P>::Check(base), CheckNameAndNoLock(def)});
 }
 
 template <Profile P>
-DefCheck CustomMap<P>::Create() {
-  if (DefCheck check = CheckCommon(def_)) return check;
+DefError CustomMap<P>::CreateWithProvider() {
+  if (DefError error = CheckCommon(def_); error.failed()) return error;
   provider_ = providers_.Acquire(def_.type);
   if (provider_ == nullptr) {
     return {Errno::kInval, "the type has no provider: see maps/map_provider.h"};
   }
-  if (DefCheck check = Check(def_)) return check;
+  if (DefError error = Check(def_); error.failed()) return error;
   storage_.value_size = def_.value_size;
-  if (DefCheck check = provider_->OnCreate(*this, &storage_)) return check;
+  if (DefError error = provider_->OnCreate(*this, &storage_); error.failed())
+    return error;
   was_taken_ = true;
 
   const uint32_t stored_size = storage_.value_size;
@@ -308,7 +257,8 @@ DefCheck CustomMap<P>::Create() {
             "as many bytes"};
   }
   const MapDef elements_def = ElementsDef(def_, stored_size);
-  if (DefCheck check = HashMap<P>::Check(elements_def)) return check;
+  if (DefError error = HashMap<P>::Check(elements_def); error.failed())
+    return error;
   if (!arena_.Allocate(BuffersSize(def_, stored_size))) {
     return {Errno::kNoMem, "there is no memory"};
   }
@@ -340,8 +290,8 @@ CustomMap<P>::~CustomMap() {
 }
 
 template <Profile P>
-Errno CustomMap<P>::Put(View view, const void* key, const void* value,
-                        ElemFlags flags) {
+template <View view>
+Errno CustomMap<P>::Put(const void* key, const void* value, ElemFlags flags) {
   if (flags > kExist) return Errno::kInval;
   WriterLock lock(lock_);
   if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
@@ -363,16 +313,13 @@ Errno CustomMap<P>::Put(View view, const void* key, const void* value,
 }
 
 template <Profile P>
-Errno CustomMap<P>::DoLookupAndDelete(const void* key, void* value,
-                                      ElemFlags flags) {
-  Errno error = rights_.CheckLookupAndDelete(key, flags);
-  if (error != Errno::kOk) return error;
+Errno CustomMap<P>::Take(const void* key, void* value, ElemFlags) {
   WriterLock lock(lock_);
   if (rights_.frozen()) return Errno::kPerm;
   const Errno shown = Show(key, value);
   const bool is_lost = shown == Errno::kFault && value == nullptr;
   if (shown != Errno::kOk && !is_lost) return shown;
-  error = RemoveLocked(key);
+  const Errno error = RemoveLocked(key);
   return error != Errno::kOk ? error : shown;
 }
 
@@ -391,54 +338,38 @@ int64_t CustomMap<P>::VisitElems(ElemVisitor visitor, uint64_t flags) {
 }
 
 template <Profile P>
-Errno CustomMap<P>::DoLookupBatch(const void* in_batch, void* out_batch,
-                                  void* keys, void* values, uint32_t* count,
-                                  BatchFlags flags) {
-  const Errno error =
-      rights_.CheckBatch(count, /*reads=*/true, /*writes=*/false, flags);
-  if (error != Errno::kOk) return error;
-  bpfmap::ReaderLock lock(lock_);
-  return ShowBatch(in_batch, out_batch, keys, values, count,
-                   [](const void*) { return Errno::kOk; });
-}
-
-template <Profile P>
-Errno CustomMap<P>::DoLookupAndDeleteBatch(const void* in_batch,
-                                           void* out_batch, void* keys,
-                                           void* values, uint32_t* count,
-                                           BatchFlags flags) {
-  const Errno error =
-      rights_.CheckBatch(count, /*reads=*/true, /*writes=*/true, flags);
-  if (error != Errno::kOk) return error;
+Errno CustomMap<P>::RunBatch(const LookupBatchCall& batch) {
+  if (!batch.deletes) {
+    bpfmap::ReaderLock lock(lock_);
+    return ShowBatch(batch, [](const void*) { return Errno::kOk; });
+  }
   WriterLock lock(lock_);
   if (rights_.frozen()) return Errno::kPerm;
   // Called with lock_ held.
-  return ShowBatch(in_batch, out_batch, keys, values, count,
-                   [&](const void* key) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-                     return RemoveLocked(key);
-                   });
+  return ShowBatch(batch, [&](const void* key) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return RemoveLocked(key);
+  });
 }
 
 template <Profile P>
 template <typename Done>
-Errno CustomMap<P>::ShowBatch(const void* in_batch, void* out_batch, void* keys,
-                              void* values, uint32_t* count, Done done) {
-  const void* last = in_batch;
+Errno CustomMap<P>::ShowBatch(const LookupBatchCall& batch, Done done) {
+  const void* last = batch.in_batch;
   // Called with lock_ held.
   const auto show = [&](uint32_t i) ABSL_NO_THREAD_SAFETY_ANALYSIS {
-    std::byte* const key = ElementAt(keys, i, def_.key_size);
+    std::byte* const key = ElementAt(batch.keys, i, def_.key_size);
     Errno step = ShowNext(last, key);
     if (step == Errno::kOk) {
-      step = Show(key, ElementAt(values, i, def_.value_size));
+      step = Show(key, ElementAt(batch.values, i, def_.value_size));
     }
     if (step == Errno::kOk) step = done(key);
     if (step == Errno::kOk) last = key;
     return step;
   };
-  const Errno error = ForEachInBatch(count, show);
-  if (error == Errno::kFault || *count == 0) return error;
-  if (out_batch == nullptr) return Errno::kFault;
-  std::memcpy(out_batch, last, def_.key_size);
+  const Errno error = ForEachInBatch(batch.count, show);
+  if (error == Errno::kFault || *batch.count == 0) return error;
+  if (batch.out_batch == nullptr) return Errno::kFault;
+  std::memcpy(batch.out_batch, last, def_.key_size);
   return error;
 }
 

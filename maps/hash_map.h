@@ -31,55 +31,49 @@
 
 #include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
-#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
 #include "bpfmap/maps/internal/hash/hash_table.h"
 #include "bpfmap/maps/internal/hash/key.h"
+#include "bpfmap/maps/internal/rules/def_validation.h"
 #include "bpfmap/maps/internal/rules/generic_batch.h"
 #include "bpfmap/maps/internal/rules/hash_batch.h"
 #include "bpfmap/maps/internal/rules/hash_for_each.h"
+#include "bpfmap/maps/internal/rules/map_base.h"
 #include "bpfmap/maps/internal/rules/user_rights.h"
 #include "bpfmap/maps/internal/value_layout.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/map_traits.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 
 namespace bpfmap {
 
 template <Profile P>
-class HashMap final : public LocalMap {
+class HashMap final : public MapBase<HashMap<P>, P> {
  public:
-  using Memory = typename P::Memory;
-
-  const void* class_tag() const override {
-    return &internal::kClassTag<HashMap>;
-  }
+  using typename MapBase<HashMap<P>, P>::Memory;
 
   // `memory` must outlive the map.
   HashMap(const MapDef& def, Memory* memory)
-      : def_(def),
-        rights_(def),
+      : MapBase<HashMap, P>(def),
         table_(*memory, def.key_size,
                internal::ValueLayout(def.value_size, def.spin_lock_offset),
                def.max_entries,
                HasAny(def.map_flags, kZeroSeed) ? 0 : P::RandomSeed()) {}
-  explicit HashMap(const MapDef& def) requires requires {
-    P::DefaultMemory();
-  } : HashMap(def, &P::DefaultMemory()) {
-  }
-  HashMap(const HashMap&) = delete;
-  HashMap& operator=(const HashMap&) = delete;
+  explicit HashMap(const MapDef& def) requires HasDefaultMemory<P>
+      : HashMap(def, &P::DefaultMemory()) {}
 
   // What Linux would say to `def`.
   //   EINVAL  a size or max_entries of 0; a flag that hash maps do not have;
-  //           what DefCheck lists
+  //           what CheckCommon() lists
   //   E2BIG   key and value of more than 4194255 bytes together; more than
   //           2^27 entries
   //   EFAULT  a lock that is not at a multiple of 4 in the value
   //   EACCES  a lock in a value that programs may not read and write
-  static constexpr DefCheck Check(const MapDef& def);
+  static constexpr DefError Check(const MapDef& def);
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
@@ -87,20 +81,9 @@ class HashMap final : public LocalMap {
                                                 def.max_entries);
   }
 
-  // Makes the map usable. Errors of Check(), and ENOMEM; the map may then only
-  // be destroyed. REQUIRES: called once, before any other method.
-  Errno Init() {
-    const DefCheck check = Check(def_);
-    return check ? check.error : InitUnchecked();
-  }
-
-  // The same for a map of another type that is built on this one and has limits
+  // Init() for a map of another type that is built on this one and has limits
   // of its own.
-  Errno InitUnchecked() {
-    const bool done =
-        table_.Visit([&](auto& table) { return table.Init(def_.max_entries); });
-    return done ? Errno::kOk : Errno::kNoMem;
-  }
+  using MapBase<HashMap<P>, P>::InitUnchecked;
 
   // Sets max_entries. Every element, and every pointer to one, stays as it is.
   // A walk that spans it, by GetNextKey or by LookupBatch, misses no key and
@@ -116,21 +99,14 @@ class HashMap final : public LocalMap {
     if (!rights_.may_write()) return Errno::kPerm;
     MapDef resized = def_;
     resized.max_entries = max_entries;
-    const DefCheck check = Check(resized);
-    if (check) return check.error;
+    const DefError check = Check(resized);
+    if (check.failed()) return check.error;
     return table_.Visit([&](auto& table) {
       if (max_entries > table.max_entries() && !table.Grow(max_entries)) {
         return Errno::kNoMem;
       }
       return table.SetMaxEntries(max_entries) ? Errno::kOk : Errno::k2Big;
     });
-  }
-
-  MapDef DoDef() const override {
-    MapDef def = def_;
-    def.max_entries =
-        table_.Visit([](const auto& table) { return table.max_entries(); });
-    return def;
   }
 
   // The program view.
@@ -149,22 +125,25 @@ class HashMap final : public LocalMap {
              return table.FindAndUse(k, use) != nullptr;
            });
   }
-  Errno UpdateElem(const void* key, const void* value,
-                   ElemFlags flags) override {
-    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
-    if (key == nullptr || value == nullptr) return Errno::kFault;
-    return Put<View::kProgram>(key, value, flags);
-  }
-  Errno DeleteElem(const void* key) override {
-    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
-    if (key == nullptr) return Errno::kFault;
-    return Remove<View::kProgram>(key);
-  }
 
-  // The user view.
-  Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
-    const Errno error = rights_.CheckLookup(key, flags);
-    if (error != Errno::kOk) return error;
+  static constexpr MapTraits kTraits{.has_buckets = true};
+
+ private:
+  static_assert(internal::ValueLayout::kNoLock == kNoSpinLock);
+
+  friend MapBase<HashMap, P>;
+  using MapBase<HashMap, P>::def_;
+  using MapBase<HashMap, P>::rights_;
+
+  // For MapBase.
+  bool Allocate() {
+    return table_.Visit(
+        [&](auto& table) { return table.Init(def_.max_entries); });
+  }
+  uint32_t CurrentMaxEntries() const {
+    return table_.Visit([](const auto& table) { return table.max_entries(); });
+  }
+  Errno Read(const void* key, void* value, ElemFlags flags) {
     if (value == nullptr) {
       return Find(key) != nullptr ? Errno::kFault : Errno::kNoEnt;
     }
@@ -173,56 +152,36 @@ class HashMap final : public LocalMap {
     });
     return found ? Errno::kOk : Errno::kNoEnt;
   }
-  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
-    const Errno error = rights_.CheckUpdate(key, value, flags);
-    if (error != Errno::kOk) return error;
-    return Put<View::kUser>(key, value, flags);
+  template <View view>
+  Errno Put(const void* key, const void* value, ElemFlags flags) {
+    return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+      return flags <= kExist ? PutFast<view>(table, k, value, flags)
+                             : PutSlow<view>(table, k, value, flags);
+    });
   }
-  Errno DoDelete(const void* key) override {
-    const Errno error = rights_.CheckDelete(key);
-    if (error != Errno::kOk) return error;
-    return Remove<View::kUser>(key);
+  template <View view>
+  Errno Remove(const void* key) {
+    return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+      return RemoveFast<view>(table, k);
+    });
   }
-  Errno DoGetNextKey(const void* key, void* next_key) override {
-    const Errno error = rights_.CheckGetNextKey();
-    if (error != Errno::kOk) return error;
+  Errno NextKey(const void* key, void* next_key) {
     const bool found = table_.Visit(
         [&](const auto& table) { return table.NextKey(key, next_key); });
     if (!found) return Errno::kNoEnt;
     return next_key == nullptr ? Errno::kFault : Errno::kOk;
   }
-  Errno DoLookupAndDelete(const void* key, void* value,
-                          ElemFlags flags) override {
-    const Errno error = rights_.CheckLookupAndDelete(key, flags);
-    if (error != Errno::kOk) return error;
-    return Take(key, value, HasAny(flags, kLock));
-  }
-  Errno DoLookupBatch(const void* in_batch, void* out_batch, void* keys,
-                      void* values, uint32_t* count,
-                      BatchFlags flags) override {
-    return RunBatch(
-        {/*deletes=*/false, in_batch, out_batch, keys, values, count, flags});
-  }
-  Errno DoLookupAndDeleteBatch(const void* in_batch, void* out_batch,
-                               void* keys, void* values, uint32_t* count,
-                               BatchFlags flags) override {
-    return RunBatch(
-        {/*deletes=*/true, in_batch, out_batch, keys, values, count, flags});
-  }
-  Errno DoUpdateBatch(const void* keys, const void* values, uint32_t* count,
-                      BatchFlags flags) override;
-  Errno DoDeleteBatch(const void* keys, uint32_t* count,
-                      BatchFlags flags) override;
-  Errno DoFreeze() override {
-    WriterLock lock(resize_lock_);
-    return rights_.Freeze([&](auto change) {
-      table_.Visit([&](auto& table) { table.ApplyAndSynchronize(change); });
+  Errno Take(const void* key, void* value, ElemFlags flags) {
+    return Dispatch(key, [&](auto& table, auto k) {
+      return TakeFrom(table, k, value, HasAny(flags, kLock));
     });
   }
-
- private:
-  static_assert(internal::ValueLayout::kNoLock == kNoSpinLock);
-  enum class View { kProgram, kUser };
+  Errno RunBatch(const LookupBatchCall& batch);
+  template <typename Change>
+  void WithWritersStopped(Change change) {
+    WriterLock lock(resize_lock_);
+    table_.Visit([&](auto& table) { table.ApplyAndSynchronize(change); });
+  }
 
   // Calls visitor(table, key) with the table and the kind of key at hand.
   // Always inlined, as the visitors are: what they capture stays in registers.
@@ -241,25 +200,6 @@ class HashMap final : public LocalMap {
       return table.Find(k);
     });
   }
-  template <View view>
-  Errno Put(const void* key, const void* value, ElemFlags flags) {
-    return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-      return flags <= kExist ? PutFast<view>(table, k, value, flags)
-                             : PutSlow<view>(table, k, value, flags);
-    });
-  }
-  template <View view>
-  Errno Remove(const void* key) {
-    return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-      return RemoveFast<view>(table, k);
-    });
-  }
-  Errno Take(const void* key, void* value, bool value_lock) {
-    return Dispatch(key, [&](auto& table, auto k) {
-      return TakeFrom(table, k, value, value_lock);
-    });
-  }
-
   // Asked under the lock of the shard.
   template <View view>
   bool MayChange() const {
@@ -289,37 +229,25 @@ class HashMap final : public LocalMap {
     });
   }
 
-  Errno RunBatch(const HashBatch& batch);
-
-  const MapDef def_;
-  UserRights rights_;
   internal::HashTable<P> table_;
   typename P::Lock resize_lock_;  // one Resize or Freeze at a time
 };
 
 template <Profile P>
-constexpr DefCheck HashMap<P>::Check(const MapDef& def) {
-  constexpr MapFlags kFlags = kNoPrealloc | kNumaNode | kRdOnly | kWrOnly |
-                              kZeroSeed | kRdOnlyProg | kWrOnlyProg | kTokenFd;
-  if (DefCheck check = CheckCommon(def)) return check;
-  if (def.type != MapType::kHash) {
-    return {Errno::kInval, "type must be HASH"};
-  }
-  if (HasAny(def.map_flags, ~kFlags)) {
-    return {Errno::kInval, "map_flags has a flag that HASH does not take"};
-  }
-  if (HasBoth(def.map_flags, kRdOnlyProg, kWrOnlyProg)) {
-    return {Errno::kInval,
-            "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other"};
-  }
-  if (DefCheck check = CheckHashSizes(def)) return check;
-  if (DefCheck check = CheckToken(def)) return check;
-  if (DefCheck check = CheckHashMaxEntries(def)) return check;
-  return CheckNameAndLock(def);
+constexpr DefError HashMap<P>::Check(const MapDef& def) {
+  return FirstError(
+      {CheckCommon(def),
+       Require(def.type == MapType::kHash, "type must be HASH"),
+       CheckFlags(def,
+                  kNoPrealloc | kNumaNode | kRdOnly | kWrOnly | kZeroSeed |
+                      kRdOnlyProg | kWrOnlyProg | kTokenFd,
+                  "map_flags has a flag that HASH does not take"),
+       CheckHashSizes(def), CheckToken(def), CheckHashMaxEntries(def),
+       CheckNameAndLock(def)});
 }
 
 template <Profile P>
-template <typename HashMap<P>::View view, typename Table, typename Key>
+template <View view, typename Table, typename Key>
 Errno HashMap<P>::PutFast(Table& table, Key key, const void* value,
                           ElemFlags flags) {
   const auto allowed = [&](bool present) {
@@ -332,7 +260,7 @@ Errno HashMap<P>::PutFast(Table& table, Key key, const void* value,
 }
 
 template <Profile P>
-template <typename HashMap<P>::View view, typename Table, typename Key>
+template <View view, typename Table, typename Key>
 Errno HashMap<P>::PutSlow(Table& table, Key key, const void* value,
                           ElemFlags flags) {
   if ((flags & ~kLock) > kExist) return Errno::kInval;
@@ -361,7 +289,7 @@ Errno HashMap<P>::PutSlow(Table& table, Key key, const void* value,
 }
 
 template <Profile P>
-template <typename HashMap<P>::View view, typename Table, typename Key>
+template <View view, typename Table, typename Key>
 Errno HashMap<P>::RemoveFast(Table& table, Key key) {
   bool found = false;
   if (table.TryErase(
@@ -373,7 +301,7 @@ Errno HashMap<P>::RemoveFast(Table& table, Key key) {
 }
 
 template <Profile P>
-template <typename HashMap<P>::View view, typename Table, typename Key>
+template <View view, typename Table, typename Key>
 Errno HashMap<P>::RemoveSlow(Table& table, Key key) {
   const uint64_t hash = table.Hash(key);
   auto& shard = table.ShardOf(hash);
@@ -411,7 +339,7 @@ Errno HashMap<P>::TakeFrom(Table& table, Key key, void* value,
 }
 
 template <Profile P>
-Errno HashMap<P>::RunBatch(const HashBatch& batch) {
+Errno HashMap<P>::RunBatch(const LookupBatchCall& batch) {
   return table_.Visit([&](auto& table) {
     const HashBatchElements elements(
         def_.key_size, def_.value_size,
@@ -420,29 +348,12 @@ Errno HashMap<P>::RunBatch(const HashBatch& batch) {
         },
         [](const auto&) {});
     return RunHashBatch(
-        table, rights_, batch,
+        table, batch,
         [&](uint64_t bucket, uint32_t done, uint32_t room, uint32_t* copied) {
           return CopyHashBucket(table, rights_, elements, batch, bucket, done,
                                 room, copied);
         });
   });
-}
-
-template <Profile P>
-Errno HashMap<P>::DoUpdateBatch(const void* keys, const void* values,
-                                uint32_t* count, BatchFlags flags) {
-  return UpdateEach(
-      rights_, keys, def_.key_size, values, def_.value_size, count, flags,
-      [&](const void* key, const void* value, ElemFlags elem_flags) {
-        return Put<View::kUser>(key, value, elem_flags);
-      });
-}
-
-template <Profile P>
-Errno HashMap<P>::DoDeleteBatch(const void* keys, uint32_t* count,
-                                BatchFlags flags) {
-  return DeleteEach(rights_, keys, def_.key_size, count, flags,
-                    [&](const void* key) { return Remove<View::kUser>(key); });
 }
 
 }  // namespace bpfmap

@@ -27,6 +27,7 @@
 #include "bpfmap/maps/bpf_map.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/map_traits.h"
 
 namespace bpfmap {
 
@@ -55,6 +56,18 @@ class LocalMap : public BpfMap {
   // Which class this is, for MapCast() (map_cast.h): the address of its
   // kClassTag, or null for a class that nothing is cast to.
   virtual const void* class_tag() const { return nullptr; }
+
+  // What a caller of bpf(2) must know of the map, see map_traits.h.
+  virtual MapTraits traits() const {
+    return {.user_value_size = def().value_size};
+  }
+
+  // Whether Freeze() has succeeded.
+  virtual bool frozen() const { return false; }
+
+  // A map of maps: drops its references to inner maps that were replaced or
+  // deleted. REQUIRES: nobody uses a pointer that a lookup gave before that.
+  virtual void ReclaimRetired() {}
 
   // What programs do with a ring, for AsRingProducer() (ring_producer.h); null
   // for other types.

@@ -40,53 +40,47 @@
 #include <cstdint>
 #include <cstring>
 
-#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/prefix.h"
 #include "bpfmap/maps/internal/prefix_trie.h"
+#include "bpfmap/maps/internal/rules/def_validation.h"
 #include "bpfmap/maps/internal/rules/generic_batch.h"
+#include "bpfmap/maps/internal/rules/map_base.h"
 #include "bpfmap/maps/internal/rules/user_rights.h"
 #include "bpfmap/maps/internal/value_layout.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/map_traits.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 
 namespace bpfmap {
 
 template <Profile P>
-class LpmTrieMap final : public LocalMap {
+class LpmTrieMap final : public MapBase<LpmTrieMap<P>, P> {
  public:
-  using Memory = typename P::Memory;
-
-  const void* class_tag() const override {
-    return &internal::kClassTag<LpmTrieMap>;
-  }
+  using typename MapBase<LpmTrieMap<P>, P>::Memory;
 
   // `memory` must outlive the map.
   LpmTrieMap(const MapDef& def, Memory* memory)
-      : def_(def),
-        rights_(def),
+      : MapBase<LpmTrieMap, P>(def),
         trie_(*memory, DataSize(def),
               internal::ValueLayout(def.value_size,
                                     internal::ValueLayout::kNoLock),
               def.max_entries) {}
-  explicit LpmTrieMap(const MapDef& def) requires requires {
-    P::DefaultMemory();
-  } : LpmTrieMap(def, &P::DefaultMemory()) {
-  }
-  LpmTrieMap(const LpmTrieMap&) = delete;
-  LpmTrieMap& operator=(const LpmTrieMap&) = delete;
+  explicit LpmTrieMap(const MapDef& def) requires HasDefaultMemory<P>
+      : LpmTrieMap(def, &P::DefaultMemory()) {}
 
   // What Linux would say to `def`.
   //   EINVAL      a key of less than 5 or more than 260 bytes; a value of 0 or
   //               more than 4194024 bytes; max_entries of 0; no
   //               BPF_F_NO_PREALLOC; a flag that tries do not have; what
-  //               DefCheck lists
+  //               DefError lists
   //   EFAULT      a lock that is not at a multiple of 4 in the value
   //   EACCES      a lock in a value that programs may not read and write
   //   EOPNOTSUPP  a lock in the value
-  static constexpr DefCheck Check(const MapDef& def);
+  static constexpr DefError Check(const MapDef& def);
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
@@ -94,37 +88,26 @@ class LpmTrieMap final : public LocalMap {
                                                  def.max_entries);
   }
 
-  // Makes the map usable. Errors of Check(), and ENOMEM; the map may then only
-  // be destroyed. REQUIRES: called once, before any other method.
-  Errno Init() {
-    const DefCheck check = Check(def_);
-    if (check) return check.error;
-    return trie_.Init() ? Errno::kOk : Errno::kNoMem;
-  }
-
-  MapDef DoDef() const override { return def_; }
-
   // The program view.
   void* LookupElem(const void* key) override {
     if (key == nullptr || IsTooLong(key)) return nullptr;
     return Find(key);
   }
-  Errno UpdateElem(const void* key, const void* value,
-                   ElemFlags flags) override {
-    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
-    if (key == nullptr || value == nullptr) return Errno::kFault;
-    return Put(View::kProgram, key, value, flags);
-  }
-  Errno DeleteElem(const void* key) override {
-    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
-    if (key == nullptr) return Errno::kFault;
-    return Remove(View::kProgram, key);
-  }
 
-  // The user view.
-  Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
-    const Errno error = rights_.CheckLookup(key, flags);
-    if (error != Errno::kOk) return error;
+  // What Linux answers in place of commands that tries do not have.
+  static constexpr Refusals kRefuses{
+      .lookup_and_delete = Errno::kNotSupp,
+      .lookup_and_delete_batch = Errno::kNotSupp};
+  static constexpr MapTraits kTraits{.key_types = MapTraits::KeyTypes::kStruct};
+
+ private:
+  friend MapBase<LpmTrieMap, P>;
+  using MapBase<LpmTrieMap, P>::def_;
+  using MapBase<LpmTrieMap, P>::rights_;
+
+  // For MapBase.
+  bool Allocate() { return trie_.Init(); }
+  Errno Read(const void* key, void* value, ElemFlags) {
     if (IsTooLong(key)) return Errno::kNoEnt;
     if (value == nullptr) {
       return Find(key) != nullptr ? Errno::kFault : Errno::kNoEnt;
@@ -133,45 +116,31 @@ class LpmTrieMap final : public LocalMap {
         Dispatch(key, [&](auto prefix) { return trie_.Read(prefix, value); });
     return found ? Errno::kOk : Errno::kNoEnt;
   }
-  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
-    const Errno error = rights_.CheckUpdate(key, value, flags);
-    if (error != Errno::kOk) return error;
-    return Put(View::kUser, key, value, flags);
+  template <View view>
+  Errno Put(const void* key, const void* value, ElemFlags flags) {
+    if (flags > kExist) return Errno::kInval;
+    if (IsTooLong(key)) return Errno::kInval;
+    return Dispatch(key, [&](auto prefix) {
+      return PutPrefix(view, prefix, value, flags);
+    });
   }
-  Errno DoDelete(const void* key) override {
-    const Errno error = rights_.CheckDelete(key);
-    if (error != Errno::kOk) return error;
-    return Remove(View::kUser, key);
+  template <View view>
+  Errno Remove(const void* key) {
+    if (IsTooLong(key)) return Errno::kInval;
+    return Dispatch(key,
+                    [&](auto prefix) { return RemovePrefix(view, prefix); });
   }
-  Errno DoGetNextKey(const void* key, void* next_key) override {
-    const Errno error = rights_.CheckGetNextKey();
-    if (error != Errno::kOk) return error;
+  Errno NextKey(const void* key, void* next_key) {
     if (!trie_.NextKey(key, next_key)) return Errno::kNoEnt;
     return next_key == nullptr ? Errno::kFault : Errno::kOk;
   }
-  Errno DoLookupAndDelete(const void* key, void*, ElemFlags flags) override {
-    const Errno error = rights_.CheckLookupAndDelete(key, flags);
-    return error != Errno::kOk ? error : Errno::kNotSupp;
-  }
-  Errno DoLookupBatch(const void* in_batch, void* out_batch, void* keys,
-                      void* values, uint32_t* count, BatchFlags flags) override;
-  Errno DoLookupAndDeleteBatch(const void*, void*, void*, void*,
-                               uint32_t* count, BatchFlags) override {
-    return rights_.RefuseBatch(count, /*reads=*/true, /*writes=*/true);
-  }
-  Errno DoUpdateBatch(const void* keys, const void* values, uint32_t* count,
-                      BatchFlags flags) override;
-  Errno DoDeleteBatch(const void* keys, uint32_t* count,
-                      BatchFlags flags) override;
-  Errno DoFreeze() override {
-    return rights_.Freeze([&](auto change) {
-      WriterLock lock(trie_.seq_lock());
-      change();
-    });
+  Errno RunBatch(const LookupBatchCall& batch);
+  template <typename Change>
+  void WithWritersStopped(Change change) {
+    WriterLock lock(trie_.seq_lock());
+    change();
   }
 
- private:
-  enum class View { kProgram, kUser };
   static constexpr uint32_t kMinKeySize = internal::kPrefixLengthSize + 1;
   static constexpr uint32_t kMaxKeySize = internal::PrefixTrie<P>::kMaxKeySize;
 
@@ -194,19 +163,6 @@ class LpmTrieMap final : public LocalMap {
   void* Find(const void* key) const {
     return Dispatch(key, [&](auto prefix) { return trie_.Find(prefix); });
   }
-  Errno Put(View view, const void* key, const void* value, ElemFlags flags) {
-    if (flags > kExist) return Errno::kInval;
-    if (IsTooLong(key)) return Errno::kInval;
-    return Dispatch(key, [&](auto prefix) {
-      return PutPrefix(view, prefix, value, flags);
-    });
-  }
-  Errno Remove(View view, const void* key) {
-    if (IsTooLong(key)) return Errno::kInval;
-    return Dispatch(key,
-                    [&](auto prefix) { return RemovePrefix(view, prefix); });
-  }
-
   template <typename Prefix>
   Errno PutPrefix(View view, Prefix prefix, const void* value,
                   ElemFlags flags) {
@@ -242,91 +198,49 @@ class LpmTrieMap final : public LocalMap {
     return Errno::kOk;
   }
 
-  const MapDef def_;
-  UserRights rights_;
   internal::PrefixTrie<P> trie_;
 };
 
 template <Profile P>
-constexpr DefCheck LpmTrieMap<P>::Check(const MapDef& def) {
-  constexpr MapFlags kFlags =
-      kNoPrealloc | kNumaNode | kRdOnly | kWrOnly | kRdOnlyProg | kWrOnlyProg;
+constexpr DefError LpmTrieMap<P>::Check(const MapDef& def) {
   // Linux: a block of 4 MiB at most, with the largest key and 24 of its own.
   constexpr uint32_t kMaxValueSize = (4U << 20) - 256 - 24;
-  if (DefCheck check = CheckCommon(def)) return check;
-  if (def.type != MapType::kLpmTrie) {
-    return {Errno::kInval, "type must be LPM_TRIE"};
-  }
-  if (DefCheck check = CheckToken(def)) return check;
-  if (def.max_entries == 0) {
-    return {Errno::kInval, "max_entries must be 1 or more"};
-  }
-  if (!HasAny(def.map_flags, kNoPrealloc)) {
-    return {Errno::kInval, "map_flags must have BPF_F_NO_PREALLOC"};
-  }
-  if (HasAny(def.map_flags, ~kFlags)) {
-    return {Errno::kInval, "map_flags has a flag that LPM_TRIE does not take"};
-  }
-  if (HasBoth(def.map_flags, kRdOnlyProg, kWrOnlyProg)) {
-    return {Errno::kInval,
-            "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other"};
-  }
-  if (def.key_size < kMinKeySize || def.key_size > kMaxKeySize) {
-    return {Errno::kInval,
-            "key_size must be 5 to 260: a prefix length of 4 bytes and data of "
-            "1 to 256"};
-  }
-  if (def.value_size == 0 || def.value_size > kMaxValueSize) {
-    return {Errno::kInval, "value_size must be 1 to 4194024"};
-  }
-  if (DefCheck check = CheckNameAndLock(def)) return check;
-  if (def.spin_lock_offset != kNoSpinLock) {
-    return {Errno::kOpNotSupp, "a value of LPM_TRIE may not have a lock"};
-  }
-  return {};
+  return FirstError(
+      {CheckCommon(def),
+       Require(def.type == MapType::kLpmTrie, "type must be LPM_TRIE"),
+       CheckToken(def), CheckMaxEntries(def),
+       Require(HasAny(def.map_flags, kNoPrealloc),
+               "map_flags must have BPF_F_NO_PREALLOC"),
+       CheckFlags(def,
+                  kNoPrealloc | kNumaNode | kRdOnly | kWrOnly | kRdOnlyProg |
+                      kWrOnlyProg,
+                  "map_flags has a flag that LPM_TRIE does not take"),
+       Require(def.key_size >= kMinKeySize && def.key_size <= kMaxKeySize,
+               "key_size must be 5 to 260: a prefix length of 4 bytes and data "
+               "of 1 to 256"),
+       Require(def.value_size != 0 && def.value_size <= kMaxValueSize,
+               "value_size must be 1 to 4194024"),
+       CheckNameAndNoLock(def)});
 }
 
 template <Profile P>
-Errno LpmTrieMap<P>::DoLookupBatch(const void* in_batch, void* out_batch,
-                                   void* keys, void* values, uint32_t* count,
-                                   BatchFlags flags) {
-  Errno error =
-      rights_.CheckBatch(count, /*reads=*/true, /*writes=*/false, flags);
-  if (error != Errno::kOk) return error;
-
+Errno LpmTrieMap<P>::RunBatch(const LookupBatchCall& batch) {
   // The key that was copied last: the position, whatever becomes of `keys`.
   std::byte last[kMaxKeySize];
-  const void* from = in_batch;
-  error = ForEachInBatch(count, [&](uint32_t i) {
+  const void* from = batch.in_batch;
+  const Errno error = ForEachInBatch(batch.count, [&](uint32_t i) {
     const Errno step =
-        CopyNext(from, last, ElementAt(values, i, def_.value_size));
+        CopyNext(from, last, ElementAt(batch.values, i, def_.value_size));
     if (step != Errno::kOk) return step;
-    if (keys == nullptr) return Errno::kFault;
-    std::memcpy(ElementAt(keys, i, def_.key_size), last, def_.key_size);
+    if (batch.keys == nullptr) return Errno::kFault;
+    std::memcpy(ElementAt(batch.keys, i, def_.key_size), last, def_.key_size);
     from = last;
     return Errno::kOk;
   });
-  if (error == Errno::kFault || *count == 0) return error;
-  if (out_batch == nullptr) return Errno::kFault;
-  std::memcpy(out_batch, last, def_.key_size);
+  if (error == Errno::kFault || *batch.count == 0) return error;
+  if (batch.out_batch == nullptr) return Errno::kFault;
+  std::memcpy(batch.out_batch, last, def_.key_size);
   return error;
-}
-
-template <Profile P>
-Errno LpmTrieMap<P>::DoUpdateBatch(const void* keys, const void* values,
-                                   uint32_t* count, BatchFlags flags) {
-  return UpdateEach(
-      rights_, keys, def_.key_size, values, def_.value_size, count, flags,
-      [&](const void* key, const void* value, ElemFlags elem_flags) {
-        return Put(View::kUser, key, value, elem_flags);
-      });
-}
-
-template <Profile P>
-Errno LpmTrieMap<P>::DoDeleteBatch(const void* keys, uint32_t* count,
-                                   BatchFlags flags) {
-  return DeleteEach(rights_, keys, def_.key_size, count, flags,
-                    [&](const void* key) { return Remove(View::kUser, key); });
 }
 
 }  // namespace bpfmap

@@ -49,7 +49,7 @@
 
 #include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
-#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/hash/key.h"
 #include "bpfmap/maps/internal/lru/eviction_callback.h"
@@ -57,12 +57,15 @@
 #include "bpfmap/maps/internal/lru/lru_table.h"
 #include "bpfmap/maps/internal/lru/lru_values.h"
 #include "bpfmap/maps/internal/lru/strict_lru.h"
+#include "bpfmap/maps/internal/rules/def_validation.h"
 #include "bpfmap/maps/internal/rules/generic_batch.h"
 #include "bpfmap/maps/internal/rules/hash_batch.h"
 #include "bpfmap/maps/internal/rules/hash_for_each.h"
+#include "bpfmap/maps/internal/rules/map_base.h"
 #include "bpfmap/maps/internal/rules/user_rights.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/map_traits.h"
 #include "bpfmap/profiles/cpu.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
@@ -87,22 +90,17 @@ struct LruOptions {
 
 // LRU_HASH and, see lru_per_cpu_hash_map.h, LRU_PERCPU_HASH.
 template <Profile P, MapType kType>
-class LruMap final : public LocalMap {
+class LruMap final : public MapBase<LruMap<P, kType>, P> {
   static_assert(kHasLru<P>,
                 "LRU maps are for profiles with threads and a heap: see the "
                 "top of maps/lru_hash_map.h");
 
  public:
-  using Memory = typename P::Memory;
-
-  const void* class_tag() const override {
-    return &internal::kClassTag<LruMap>;
-  }
+  using typename MapBase<LruMap<P, kType>, P>::Memory;
 
   // `memory` must outlive the map.
   LruMap(const MapDef& def, Memory* memory, const LruOptions& options = {})
-      : def_(WithRoundedSize(def)),
-        rights_(def),
+      : MapBase<LruMap, P>(WithRoundedSize(def)),
         order_(options.order),
         table_(*memory, def.key_size, Values::SizeInTable(def.value_size),
                NodesFor(def_, options.order),
@@ -111,23 +109,19 @@ class LruMap final : public LocalMap {
         linux_(table_, values_, *memory, KindOf(def)),
         strict_(table_.node_count(), *memory) {}
   explicit LruMap(const MapDef& def,
-                  const LruOptions& options = {}) requires requires {
-    P::DefaultMemory();
-  } : LruMap(def, &P::DefaultMemory(), options) {
-  }
-  LruMap(const LruMap&) = delete;
-  LruMap& operator=(const LruMap&) = delete;
+                  const LruOptions& options = {}) requires HasDefaultMemory<P>
+      : LruMap(def, &P::DefaultMemory(), options) {}
 
   // What Linux would say to `def`.
   //   EINVAL      a size or max_entries of 0; a flag that LRU hash maps do not
   //               have; BPF_F_NO_COMMON_LRU, or values for each CPU, and a NUMA
-  //               node; what DefCheck lists
+  //               node; what CheckCommon() lists
   //   ENOTSUPP    BPF_F_NO_PREALLOC
   //   E2BIG       key and value of more than 4194255 bytes together; a value of
   //               more than 32768 bytes, for each CPU; more than 2^27 entries
   //   EOPNOTSUPP  a lock in the value (EACCES, if programs may not read and
   //               write it; EFAULT, if it is not at a multiple of 4)
-  static constexpr DefCheck Check(const MapDef& def);
+  static constexpr DefError Check(const MapDef& def);
 
   // Bytes that Init() takes from the memory, in Linux's order, for
   // PossibleCpus() CPUs. REQUIRES: Check(def) is kOk.
@@ -138,19 +132,6 @@ class LruMap final : public LocalMap {
            Values::MemoryNeeded(def.value_size, nodes) +
            Linux::MemoryNeeded(nodes, KindOf(def));
   }
-
-  // Makes the map usable. Errors of Check(), and ENOMEM; the map may then only
-  // be destroyed. REQUIRES: called once, before any other method.
-  Errno Init() {
-    const DefCheck check = Check(def_);
-    if (check) return check.error;
-    const bool done = table_.Init() && values_.Init() &&
-                      (is_strict() ? strict_.Init() : linux_.Init());
-    return done ? Errno::kOk : Errno::kNoMem;
-  }
-
-  // max_entries is the rounded one, see above.
-  MapDef DoDef() const override { return def_; }
 
   // The program view.
   void* LookupElem(const void* key) override {
@@ -171,73 +152,7 @@ class LruMap final : public LocalMap {
     return nullptr;
   }
 
-  Errno UpdateElem(const void* key, const void* value,
-                   ElemFlags flags) override {
-    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
-    if (key == nullptr || value == nullptr) return Errno::kFault;
-    return Put(View::kProgram, key, value, flags);
-  }
-  Errno DeleteElem(const void* key) override {
-    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
-    if (key == nullptr) return Errno::kFault;
-    return Remove(View::kProgram, key);
-  }
-
-  // The user view.
-  Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
-    const Errno error = rights_.CheckLookup(key, flags);
-    if (error != Errno::kOk) return error;
-    if (value == nullptr) {
-      return Find(key) != nullptr ? Errno::kFault : Errno::kNoEnt;
-    }
-    const bool found = DispatchKey(key, [&](auto k) { return Read(k, value); });
-    return found ? Errno::kOk : Errno::kNoEnt;
-  }
-  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
-    const Errno error = rights_.CheckUpdate(key, value, flags);
-    if (error != Errno::kOk) return error;
-    return Put(View::kUser, key, value, flags);
-  }
-  Errno DoDelete(const void* key) override {
-    const Errno error = rights_.CheckDelete(key);
-    if (error != Errno::kOk) return error;
-    return Remove(View::kUser, key);
-  }
-  Errno DoGetNextKey(const void* key, void* next_key) override {
-    const Errno error = rights_.CheckGetNextKey();
-    if (error != Errno::kOk) return error;
-    if (!table_.NextKey(key, next_key)) return Errno::kNoEnt;
-    return next_key == nullptr ? Errno::kFault : Errno::kOk;
-  }
-  Errno DoLookupAndDelete(const void* key, void* value,
-                          ElemFlags flags) override {
-    const Errno error = rights_.CheckLookupAndDelete(key, flags);
-    if (error != Errno::kOk) return error;
-    return Take(key, value);
-  }
-  Errno DoLookupBatch(const void* in_batch, void* out_batch, void* keys,
-                      void* values, uint32_t* count,
-                      BatchFlags flags) override {
-    return RunBatch(
-        {/*deletes=*/false, in_batch, out_batch, keys, values, count, flags});
-  }
-  Errno DoLookupAndDeleteBatch(const void* in_batch, void* out_batch,
-                               void* keys, void* values, uint32_t* count,
-                               BatchFlags flags) override {
-    return RunBatch(
-        {/*deletes=*/true, in_batch, out_batch, keys, values, count, flags});
-  }
-  Errno DoUpdateBatch(const void* keys, const void* values, uint32_t* count,
-                      BatchFlags flags) override;
-  Errno DoDeleteBatch(const void* keys, uint32_t* count,
-                      BatchFlags flags) override;
-  Errno DoFreeze() override {
-    return rights_.Freeze([&](auto change) {
-      if (!is_strict()) return table_.ApplyAndSynchronize(change);
-      WriterLock order_lock(strict_.lock());
-      table_.ApplyAndSynchronize(change);
-    });
-  }
+  static constexpr MapTraits kTraits{.has_buckets = true};
 
  private:
   using Table = internal::LruTable<P>;
@@ -247,7 +162,57 @@ class LruMap final : public LocalMap {
   using Linux = internal::LinuxLru<P, Values>;
   using Strict = internal::StrictLru<P>;
   using Outcome = typename Linux::Outcome;
-  enum class View { kProgram, kUser };
+
+  friend MapBase<LruMap, P>;
+  using MapBase<LruMap, P>::def_;
+  using MapBase<LruMap, P>::rights_;
+
+  // For MapBase.
+  bool Allocate() {
+    return table_.Init() && values_.Init() &&
+           (is_strict() ? strict_.Init() : linux_.Init());
+  }
+  uint64_t UserValueSize() const { return values_.user_size(); }
+  Errno Read(const void* key, void* value, ElemFlags) {
+    if (value == nullptr) {
+      return Find(key) != nullptr ? Errno::kFault : Errno::kNoEnt;
+    }
+    const bool found =
+        DispatchKey(key, [&](auto k) { return ReadKey(k, value); });
+    return found ? Errno::kOk : Errno::kNoEnt;
+  }
+  template <View view>
+  Errno Put(const void* key, const void* value, ElemFlags flags) {
+    if (flags > kExist) return Errno::kInval;
+    return DispatchKey(key, [&](auto k) {
+      if (is_strict()) return PutStrict(view, k, value, flags);
+      // There is a place already, if anywhere.
+      if (kPerCpu && flags == kExist) return PutPresent(view, k, value);
+      return PutLinux(view, k, value, flags);
+    });
+  }
+  template <View view>
+  Errno Remove(const void* key) {
+    return Remove(view, key, [](std::byte*) { return Errno::kOk; });
+  }
+  Errno NextKey(const void* key, void* next_key) {
+    if (!table_.NextKey(key, next_key)) return Errno::kNoEnt;
+    return next_key == nullptr ? Errno::kFault : Errno::kOk;
+  }
+  Errno Take(const void* key, void* value, ElemFlags) {
+    return Remove(View::kUser, key, [&](std::byte* element) {
+      if (value == nullptr) return Errno::kFault;
+      values_.CopyOut(value, element);
+      return Errno::kOk;
+    });
+  }
+  Errno RunBatch(const LookupBatchCall& batch);
+  template <typename Change>
+  void WithWritersStopped(Change change) {
+    if (!is_strict()) return table_.ApplyAndSynchronize(change);
+    WriterLock order_lock(strict_.lock());
+    table_.ApplyAndSynchronize(change);
+  }
 
   static MapDef WithRoundedSize(MapDef def);
   static uint32_t NodesFor(const MapDef& def, LruOrder order) {
@@ -280,21 +245,12 @@ class LruMap final : public LocalMap {
     }
   }
   template <typename Key>
-  bool Read(Key key, void* value) {
+  bool ReadKey(Key key, void* value) {
     return table_.Read(
         key, value, values_.user_size(),
         [&](void* to, std::byte* element) { values_.CopyOut(to, element); });
   }
 
-  Errno Put(View view, const void* key, const void* value, ElemFlags flags) {
-    if (flags > kExist) return Errno::kInval;
-    return DispatchKey(key, [&](auto k) {
-      if (is_strict()) return PutStrict(view, k, value, flags);
-      // There is a place already, if anywhere.
-      if (kPerCpu && flags == kExist) return PutPresent(view, k, value);
-      return PutLinux(view, k, value, flags);
-    });
-  }
   template <typename Key>
   Errno PutPresent(View view, Key key, const void* value);
   template <typename Key>
@@ -336,16 +292,6 @@ class LruMap final : public LocalMap {
     Touch(node);
   }
 
-  Errno Remove(View view, const void* key) {
-    return Remove(view, key, [](std::byte*) { return Errno::kOk; });
-  }
-  Errno Take(const void* key, void* value) {
-    return Remove(View::kUser, key, [&](std::byte* element) {
-      if (value == nullptr) return Errno::kFault;
-      values_.CopyOut(value, element);
-      return Errno::kOk;
-    });
-  }
   template <typename Visitor>
   Errno Remove(View view, const void* key, Visitor visitor);
   template <typename Visitor>
@@ -365,7 +311,6 @@ class LruMap final : public LocalMap {
     }
   }
 
-  Errno RunBatch(const HashBatch& batch);
   Errno CopyBucket(bool deletes, uint64_t bucket, void* keys, void* values,
                    uint32_t room, uint32_t* copied);
   Errno CopyBucketLocked(typename Table::Shard& shard, uint64_t bucket,
@@ -376,8 +321,6 @@ class LruMap final : public LocalMap {
   Errno TakeBucket(Order& order, uint64_t bucket, void* keys, void* values,
                    uint32_t room, uint32_t* copied);
 
-  const MapDef def_;
-  UserRights rights_;
   const LruOrder order_;
   Table table_;
   Values values_;
@@ -389,34 +332,21 @@ template <Profile P>
 using LruHashMap = LruMap<P, MapType::kLruHash>;
 
 template <Profile P, MapType kType>
-constexpr DefCheck LruMap<P, kType>::Check(const MapDef& def) {
-  constexpr MapFlags kFlags = kNoCommonLru | kNumaNode | kRdOnly | kWrOnly |
-                              kZeroSeed | kRdOnlyProg | kWrOnlyProg | kTokenFd;
-  if (DefCheck check = CheckCommon(def)) return check;
-  if (def.type != kType) {
-    return {Errno::kInval,
-            kPerCpu ? "type must be LRU_PERCPU_HASH" : "type must be LRU_HASH"};
-  }
-  if (HasAny(def.map_flags, ~(kFlags | kNoPrealloc))) {
-    return {Errno::kInval, "map_flags has a flag that LRU maps do not take"};
-  }
-  if (HasBoth(def.map_flags, kRdOnlyProg, kWrOnlyProg)) {
-    return {Errno::kInval,
-            "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other"};
-  }
-  if (HasAny(def.map_flags, kNoPrealloc)) {
-    return {Errno::kNotSupp, "LRU maps do not take BPF_F_NO_PREALLOC"};
-  }
-  if (kPerCpu || HasAny(def.map_flags, kNoCommonLru)) {
-    if (DefCheck check = CheckNoNumaNode(def)) return check;
-  }
-  if (DefCheck check = CheckHashSizes(def)) return check;
-  if constexpr (kPerCpu) {
-    if (DefCheck check = CheckPerCpuValueSize(def)) return check;
-  }
-  if (DefCheck check = CheckToken(def)) return check;
-  if (DefCheck check = CheckHashMaxEntries(def)) return check;
-  return CheckNameAndNoLock(def);
+constexpr DefError LruMap<P, kType>::Check(const MapDef& def) {
+  const bool is_per_cpu = kPerCpu || HasAny(def.map_flags, kNoCommonLru);
+  return FirstError(
+      {CheckCommon(def),
+       Require(def.type == kType, kPerCpu ? "type must be LRU_PERCPU_HASH"
+                                          : "type must be LRU_HASH"),
+       CheckFlags(def,
+                  kNoPrealloc | kNoCommonLru | kNumaNode | kRdOnly | kWrOnly |
+                      kZeroSeed | kRdOnlyProg | kWrOnlyProg | kTokenFd,
+                  "map_flags has a flag that LRU maps do not take"),
+       Require(!HasAny(def.map_flags, kNoPrealloc),
+               "LRU maps do not take BPF_F_NO_PREALLOC", Errno::kNotSupp),
+       is_per_cpu ? CheckNoNumaNode(def) : DefError{}, CheckHashSizes(def),
+       kPerCpu ? CheckPerCpuValueSize(def) : DefError{}, CheckToken(def),
+       CheckHashMaxEntries(def), CheckNameAndNoLock(def)});
 }
 
 template <Profile P, MapType kType>
@@ -556,9 +486,9 @@ Errno LruMap<P, kType>::TakeOut(View view, const void* key, Visitor visitor,
 }
 
 template <Profile P, MapType kType>
-Errno LruMap<P, kType>::RunBatch(const HashBatch& batch) {
+Errno LruMap<P, kType>::RunBatch(const LookupBatchCall& batch) {
   return RunHashBatch(
-      table_, rights_, batch,
+      table_, batch,
       [&](uint64_t bucket, uint32_t done, uint32_t room, uint32_t* copied) {
         return CopyBucket(
             batch.deletes, bucket, ElementAt(batch.keys, done, def_.key_size),
@@ -630,23 +560,6 @@ Errno LruMap<P, kType>::CopyBucketLocked(typename Table::Shard& shard,
     ++i;
   });
   return Errno::kOk;
-}
-
-template <Profile P, MapType kType>
-Errno LruMap<P, kType>::DoUpdateBatch(const void* keys, const void* values,
-                                      uint32_t* count, BatchFlags flags) {
-  return UpdateEach(
-      rights_, keys, def_.key_size, values, values_.user_size(), count, flags,
-      [&](const void* key, const void* value, ElemFlags elem_flags) {
-        return Put(View::kUser, key, value, elem_flags);
-      });
-}
-
-template <Profile P, MapType kType>
-Errno LruMap<P, kType>::DoDeleteBatch(const void* keys, uint32_t* count,
-                                      BatchFlags flags) {
-  return DeleteEach(rights_, keys, def_.key_size, count, flags,
-                    [&](const void* key) { return Remove(View::kUser, key); });
 }
 
 }  // namespace bpfmap

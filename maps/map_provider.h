@@ -32,7 +32,7 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
-#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/profiles/profile.h"
@@ -94,7 +94,7 @@ class MapProvider {
 
   // A map is created, of a definition that a hash map takes too. What is
   // answered is the answer of the creation; a reason says what would be right.
-  virtual DefCheck OnCreate(ProvidedMap& map, Storage* storage) = 0;
+  virtual DefError OnCreate(ProvidedMap& map, Storage* storage) = 0;
 
   // A map that OnCreate() took is destroyed, and its elements have left.
   virtual void OnDestroy(ProvidedMap&) {}

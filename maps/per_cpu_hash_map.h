@@ -30,59 +30,53 @@
 
 #include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
-#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
 #include "bpfmap/maps/internal/hash/hash_table.h"
 #include "bpfmap/maps/internal/hash/key.h"
 #include "bpfmap/maps/internal/per_cpu_elements.h"
 #include "bpfmap/maps/internal/per_cpu_slots.h"
+#include "bpfmap/maps/internal/rules/def_validation.h"
 #include "bpfmap/maps/internal/rules/generic_batch.h"
 #include "bpfmap/maps/internal/rules/hash_batch.h"
 #include "bpfmap/maps/internal/rules/hash_for_each.h"
+#include "bpfmap/maps/internal/rules/map_base.h"
 #include "bpfmap/maps/internal/rules/user_rights.h"
 #include "bpfmap/maps/internal/value_layout.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/map_traits.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 
 namespace bpfmap {
 
 template <Profile P>
-class PerCpuHashMap final : public LocalMap {
+class PerCpuHashMap final : public MapBase<PerCpuHashMap<P>, P> {
  public:
-  using Memory = typename P::Memory;
-
-  const void* class_tag() const override {
-    return &internal::kClassTag<PerCpuHashMap>;
-  }
+  using typename MapBase<PerCpuHashMap<P>, P>::Memory;
 
   // `memory` must outlive the map.
   PerCpuHashMap(const MapDef& def, Memory* memory)
-      : def_(def),
-        rights_(def),
+      : MapBase<PerCpuHashMap, P>(def),
         elements_(def.value_size, PossibleCpusOf<P>()),
         table_(*memory, def.key_size,
                internal::ValueLayout(sizeof(Slices),
                                      internal::ValueLayout::kNoLock),
                def.max_entries,
                HasAny(def.map_flags, kZeroSeed) ? 0 : P::RandomSeed()) {}
-  explicit PerCpuHashMap(const MapDef& def) requires requires {
-    P::DefaultMemory();
-  } : PerCpuHashMap(def, &P::DefaultMemory()) {
-  }
-  PerCpuHashMap(const PerCpuHashMap&) = delete;
-  PerCpuHashMap& operator=(const PerCpuHashMap&) = delete;
+  explicit PerCpuHashMap(const MapDef& def) requires HasDefaultMemory<P>
+      : PerCpuHashMap(def, &P::DefaultMemory()) {}
 
   // What Linux would say to `def`.
   //   EINVAL      a size or max_entries of 0; a flag that per-CPU hash maps do
-  //               not have; a NUMA node; what DefCheck lists
+  //               not have; a NUMA node; what CheckCommon() lists
   //   E2BIG       key and value of more than 4194255 bytes together; a value of
   //               more than 32768 bytes; more than 2^27 entries
   //   EOPNOTSUPP  a lock in the value (EACCES, if programs may not read and
   //               write it; EFAULT, if it is not at a multiple of 4)
-  static constexpr DefCheck Check(const MapDef& def);
+  static constexpr DefError Check(const MapDef& def);
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
@@ -91,36 +85,9 @@ class PerCpuHashMap final : public LocalMap {
            ElementsSize(def);
   }
 
-  // Makes the map usable. Errors of Check(), and ENOMEM; the map may then only
-  // be destroyed. REQUIRES: called once, before any other method.
-  Errno Init() {
-    const DefCheck check = Check(def_);
-    if (check) return check.error;
-    return table_.Visit([&](auto& table) {
-      if (!table.Init(def_.max_entries, ElementsSize(def_))) {
-        return Errno::kNoMem;
-      }
-      elements_.Init(table.attached(), def_.max_entries);
-      return Errno::kOk;
-    });
-  }
-
-  MapDef DoDef() const override { return def_; }
-
   // The program view.
   void* LookupElem(const void* key) override {
     return key == nullptr ? nullptr : Find(key, CurrentCpuOf<P>());
-  }
-  Errno UpdateElem(const void* key, const void* value,
-                   ElemFlags flags) override {
-    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
-    if (key == nullptr || value == nullptr) return Errno::kFault;
-    return Put(View::kProgram, key, value, flags);
-  }
-  Errno DeleteElem(const void* key) override {
-    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
-    if (key == nullptr) return Errno::kFault;
-    return Remove(View::kProgram, key);
   }
 
   // The slice of CPU `cpu`; null if there is no such key or no such CPU.
@@ -130,61 +97,46 @@ class PerCpuHashMap final : public LocalMap {
     return Find(key, static_cast<int>(cpu));
   }
 
-  // The user view.
-  Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
-    const Errno error = rights_.CheckLookup(key, flags);
-    if (error != Errno::kOk) return error;
-    return Read(key, value);
+  static constexpr MapTraits kTraits{.has_buckets = true};
+
+ private:
+  using Slices = typename internal::PerCpuElements<P>::Offset;
+
+  friend MapBase<PerCpuHashMap, P>;
+  using MapBase<PerCpuHashMap, P>::def_;
+  using MapBase<PerCpuHashMap, P>::rights_;
+
+  // For MapBase.
+  bool Allocate() {
+    return table_.Visit([&](auto& table) {
+      if (!table.Init(def_.max_entries, ElementsSize(def_))) return false;
+      elements_.Init(table.attached(), def_.max_entries);
+      return true;
+    });
   }
-  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
-    const Errno error = rights_.CheckUpdate(key, value, flags);
-    if (error != Errno::kOk) return error;
-    return Put(View::kUser, key, value, flags);
+  uint64_t UserValueSize() const { return elements_.slots().user_value_size(); }
+  Errno Read(const void* key, void* value, ElemFlags);
+  template <View view>
+  Errno Put(const void* key, const void* value, ElemFlags flags) {
+    return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+      return flags == kAny ? PutFast(table, view, k, value)
+                           : PutSlow(table, view, k, value, flags);
+    });
   }
-  Errno DoDelete(const void* key) override {
-    const Errno error = rights_.CheckDelete(key);
-    if (error != Errno::kOk) return error;
-    return Remove(View::kUser, key);
-  }
-  Errno DoGetNextKey(const void* key, void* next_key) override {
-    const Errno error = rights_.CheckGetNextKey();
-    if (error != Errno::kOk) return error;
+  template <View view>
+  Errno Remove(const void* key);
+  Errno NextKey(const void* key, void* next_key) {
     const bool found = table_.Visit(
         [&](const auto& table) { return table.NextKey(key, next_key); });
     if (!found) return Errno::kNoEnt;
     return next_key == nullptr ? Errno::kFault : Errno::kOk;
   }
-  Errno DoLookupAndDelete(const void* key, void* value,
-                          ElemFlags flags) override {
-    const Errno error = rights_.CheckLookupAndDelete(key, flags);
-    if (error != Errno::kOk) return error;
-    return Take(key, value);
+  Errno Take(const void* key, void* value, ElemFlags);
+  Errno RunBatch(const LookupBatchCall& batch);
+  template <typename Change>
+  void WithWritersStopped(Change change) {
+    table_.Visit([&](auto& table) { table.ApplyAndSynchronize(change); });
   }
-  Errno DoLookupBatch(const void* in_batch, void* out_batch, void* keys,
-                      void* values, uint32_t* count,
-                      BatchFlags flags) override {
-    return RunBatch(
-        {/*deletes=*/false, in_batch, out_batch, keys, values, count, flags});
-  }
-  Errno DoLookupAndDeleteBatch(const void* in_batch, void* out_batch,
-                               void* keys, void* values, uint32_t* count,
-                               BatchFlags flags) override {
-    return RunBatch(
-        {/*deletes=*/true, in_batch, out_batch, keys, values, count, flags});
-  }
-  Errno DoUpdateBatch(const void* keys, const void* values, uint32_t* count,
-                      BatchFlags flags) override;
-  Errno DoDeleteBatch(const void* keys, uint32_t* count,
-                      BatchFlags flags) override;
-  Errno DoFreeze() override {
-    return rights_.Freeze([&](auto change) {
-      table_.Visit([&](auto& table) { table.ApplyAndSynchronize(change); });
-    });
-  }
-
- private:
-  using Slices = typename internal::PerCpuElements<P>::Offset;
-  enum class View { kProgram, kUser };
 
   static constexpr uint64_t ElementsSize(const MapDef& def) {
     return internal::PerCpuElements<P>::MemoryNeeded(
@@ -223,15 +175,6 @@ class PerCpuHashMap final : public LocalMap {
           return slots().At(internal::LoadWord<Slices>(slices), cpu);
         });
   }
-  Errno Read(const void* key, void* value);
-  Errno Put(View view, const void* key, const void* value, ElemFlags flags) {
-    return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-      return flags == kAny ? PutFast(table, view, k, value)
-                           : PutSlow(table, view, k, value, flags);
-    });
-  }
-  Errno Remove(View view, const void* key);
-  Errno Take(const void* key, void* value);
 
   // PutSlow has all rules; PutFast has those that are left without flags, and
   // leaves what cannot be done quickly to PutSlow.
@@ -294,10 +237,6 @@ class PerCpuHashMap final : public LocalMap {
     });
   }
 
-  Errno RunBatch(const HashBatch& batch);
-
-  const MapDef def_;
-  UserRights rights_;
   // Slices belong to the shard of the key that the table holds them for: who
   // writes or copies them holds the shard's lock. (Programs load and store
   // through pointers.)
@@ -306,31 +245,20 @@ class PerCpuHashMap final : public LocalMap {
 };
 
 template <Profile P>
-constexpr DefCheck PerCpuHashMap<P>::Check(const MapDef& def) {
-  constexpr MapFlags kFlags = kNoPrealloc | kNumaNode | kRdOnly | kWrOnly |
-                              kZeroSeed | kRdOnlyProg | kWrOnlyProg | kTokenFd;
-  if (DefCheck check = CheckCommon(def)) return check;
-  if (def.type != MapType::kPerCpuHash) {
-    return {Errno::kInval, "type must be PERCPU_HASH"};
-  }
-  if (HasAny(def.map_flags, ~kFlags)) {
-    return {Errno::kInval,
-            "map_flags has a flag that PERCPU_HASH does not take"};
-  }
-  if (HasBoth(def.map_flags, kRdOnlyProg, kWrOnlyProg)) {
-    return {Errno::kInval,
-            "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other"};
-  }
-  if (DefCheck check = CheckNoNumaNode(def)) return check;
-  if (DefCheck check = CheckHashSizes(def)) return check;
-  if (DefCheck check = CheckPerCpuValueSize(def)) return check;
-  if (DefCheck check = CheckToken(def)) return check;
-  if (DefCheck check = CheckHashMaxEntries(def)) return check;
-  return CheckNameAndNoLock(def);
+constexpr DefError PerCpuHashMap<P>::Check(const MapDef& def) {
+  return FirstError(
+      {CheckCommon(def),
+       Require(def.type == MapType::kPerCpuHash, "type must be PERCPU_HASH"),
+       CheckFlags(def,
+                  kNoPrealloc | kNumaNode | kRdOnly | kWrOnly | kZeroSeed |
+                      kRdOnlyProg | kWrOnlyProg | kTokenFd,
+                  "map_flags has a flag that PERCPU_HASH does not take"),
+       CheckNoNumaNode(def), CheckHashSizes(def), CheckPerCpuValueSize(def),
+       CheckToken(def), CheckHashMaxEntries(def), CheckNameAndNoLock(def)});
 }
 
 template <Profile P>
-Errno PerCpuHashMap<P>::Read(const void* key, void* value) {
+Errno PerCpuHashMap<P>::Read(const void* key, void* value, ElemFlags) {
   return Dispatch(key, [&](auto& table, auto k) {
     const auto copy = [&](const auto& ref) {
       slots().CopyAllOut(value, SlicesAt(table, ref));
@@ -386,7 +314,8 @@ Errno PerCpuHashMap<P>::PutSlow(Table& table, View view, Key key,
 }
 
 template <Profile P>
-Errno PerCpuHashMap<P>::Remove(View view, const void* key) {
+template <View view>
+Errno PerCpuHashMap<P>::Remove(const void* key) {
   return Dispatch(key, [&](auto& table, auto k) {
     bool found = false;
     if (table.TryErase(
@@ -407,7 +336,7 @@ Errno PerCpuHashMap<P>::Remove(View view, const void* key) {
 }
 
 template <Profile P>
-Errno PerCpuHashMap<P>::Take(const void* key, void* value) {
+Errno PerCpuHashMap<P>::Take(const void* key, void* value, ElemFlags) {
   return Dispatch(key, [&](auto& table, auto k) {
     const uint64_t hash = table.Hash(k);
     auto& shard = table.ShardOf(hash);
@@ -422,7 +351,7 @@ Errno PerCpuHashMap<P>::Take(const void* key, void* value) {
 }
 
 template <Profile P>
-Errno PerCpuHashMap<P>::RunBatch(const HashBatch& batch) {
+Errno PerCpuHashMap<P>::RunBatch(const LookupBatchCall& batch) {
   return table_.Visit([&](auto& table) {
     const HashBatchElements elements(
         def_.key_size, slots().user_value_size(),
@@ -431,29 +360,12 @@ Errno PerCpuHashMap<P>::RunBatch(const HashBatch& batch) {
         },
         [&](const auto& ref) { elements_.GiveBack(SlicesAt(table, ref)); });
     return RunHashBatch(
-        table, rights_, batch,
+        table, batch,
         [&](uint64_t bucket, uint32_t done, uint32_t room, uint32_t* copied) {
           return CopyHashBucket(table, rights_, elements, batch, bucket, done,
                                 room, copied);
         });
   });
-}
-
-template <Profile P>
-Errno PerCpuHashMap<P>::DoUpdateBatch(const void* keys, const void* values,
-                                      uint32_t* count, BatchFlags flags) {
-  return UpdateEach(
-      rights_, keys, def_.key_size, values, slots().user_value_size(), count,
-      flags, [&](const void* key, const void* value, ElemFlags elem_flags) {
-        return Put(View::kUser, key, value, elem_flags);
-      });
-}
-
-template <Profile P>
-Errno PerCpuHashMap<P>::DoDeleteBatch(const void* keys, uint32_t* count,
-                                      BatchFlags flags) {
-  return DeleteEach(rights_, keys, def_.key_size, count, flags,
-                    [&](const void* key) { return Remove(View::kUser, key); });
 }
 
 }  // namespace bpfmap

@@ -131,10 +131,8 @@ class PerfEvent {
   PerfEvent(const PerfEventAttr& attr, Memory* memory,
             PerfEvents<P>* events = &PerfEvents<P>::Global())
       : attr_(attr), events_(*events), ring_(*memory) {}
-  explicit PerfEvent(const PerfEventAttr& attr) requires requires {
-    P::DefaultMemory();
-  } : PerfEvent(attr, &P::DefaultMemory()) {
-  }
+  explicit PerfEvent(const PerfEventAttr& attr) requires HasDefaultMemory<P>
+      : PerfEvent(attr, &P::DefaultMemory()) {}
   // REQUIRES: the arrays that it was put into are destroyed.
   ~PerfEvent() {
     if (fd_ != 0) events_.Close(this);

@@ -20,13 +20,15 @@
 #include <cstdint>
 #include <cstring>
 
-#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/flags.h"
 #include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/rules/array_index.h"
-#include "bpfmap/maps/internal/rules/map_without_batches.h"
+#include "bpfmap/maps/internal/rules/def_validation.h"
+#include "bpfmap/maps/internal/rules/map_base.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/map_traits.h"
 #include "bpfmap/maps/perf_event.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
@@ -43,55 +45,34 @@ inline constexpr PerfFlags kCurrentCpu = kIndexMask;       // that of this CPU
 inline constexpr PerfFlags kCtxlenMask{0xfffffULL << 32};  // bytes of a packet
 
 template <Profile P>
-class PerfEventArray final : public MapWithoutBatches {
+class PerfEventArray final : public MapBase<PerfEventArray<P>, P> {
  public:
-  using Memory = typename P::Memory;
-
-  const void* class_tag() const override {
-    return &internal::kClassTag<PerfEventArray>;
-  }
+  using typename MapBase<PerfEventArray<P>, P>::Memory;
 
   // `memory` and `events` must outlive the map, and so must each event that is
   // put into it.
   PerfEventArray(const MapDef& def, Memory* memory,
                  PerfEvents<P>* events = &PerfEvents<P>::Global())
-      : MapWithoutBatches(def), def_(def), events_(*events), arena_(*memory) {}
-  explicit PerfEventArray(const MapDef& def) requires requires {
-    P::DefaultMemory();
-  } : PerfEventArray(def, &P::DefaultMemory()) {
-  }
-  PerfEventArray(const PerfEventArray&) = delete;
-  PerfEventArray& operator=(const PerfEventArray&) = delete;
+      : MapBase<PerfEventArray, P>(def), events_(*events), arena_(*memory) {}
+  explicit PerfEventArray(const MapDef& def) requires HasDefaultMemory<P>
+      : PerfEventArray(def, &P::DefaultMemory()) {}
 
   // What Linux would say to `def`.
   //   EINVAL      max_entries of 0; a key or a value that is not 4 bytes; a
-  //               flag that these arrays do not have; what DefCheck lists
+  //               flag that these arrays do not have; what CheckCommon() lists
   //   EOPNOTSUPP  a lock in the value
-  static constexpr DefCheck Check(const MapDef& def) {
-    if (DefCheck check = CheckCommon(def)) return check;
-    if (def.type != MapType::kPerfEventArray) {
-      return {Errno::kInval, "type must be PERF_EVENT_ARRAY"};
-    }
-    if (DefCheck check = CheckArrayOfNumbers(def, kPreserveElems)) return check;
-    return CheckNameAndNoLock(def);
+  static constexpr DefError Check(const MapDef& def) {
+    return FirstError({CheckCommon(def),
+                       Require(def.type == MapType::kPerfEventArray,
+                               "type must be PERF_EVENT_ARRAY"),
+                       CheckArrayOfNumbers(def, kPreserveElems),
+                       CheckNameAndNoLock(def)});
   }
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
     return internal::Arena<P>::AlignedSize(SlotsSize(def));
   }
-
-  // Makes the map usable. Errors of Check(), and ENOMEM; the map may then only
-  // be destroyed. REQUIRES: called once, before any other method.
-  Errno Init() {
-    const DefCheck check = Check(def_);
-    if (check) return check.error;
-    if (!arena_.Allocate(MemoryNeeded(def_))) return Errno::kNoMem;
-    slots_ = reinterpret_cast<PerfEvent<P>**>(arena_.Take(SlotsSize(def_)));
-    return Errno::kOk;
-  }
-
-  MapDef DoDef() const override { return def_; }
 
   // The program view.
 
@@ -125,23 +106,29 @@ class PerfEventArray final : public MapWithoutBatches {
     return Output(flags, data, size, nullptr, 0);
   }
 
-  void* LookupElem(const void*) override { return nullptr; }
-  Errno UpdateElem(const void*, const void*, ElemFlags) override {
-    return Errno::kInval;
-  }
-  Errno DeleteElem(const void*) override { return Errno::kInval; }
+  // What Linux answers in place of commands that these arrays do not have.
+  static constexpr Refusals kRefuses{.lookup = Errno::kNotSupp,
+                                     .lookup_and_delete = Errno::kNotSupp,
+                                     .batches = Errno::kNotSupp,
+                                     .programs = Errno::kInval};
+  static constexpr MapTraits kTraits{.key_types =
+                                         MapTraits::KeyTypes::kNotSupported};
 
-  // The user view.
-  Errno DoLookup(const void* key, void*, ElemFlags flags) override {
-    const Errno error = rights_.CheckLookup(key, flags);
-    return error != Errno::kOk ? error : Errno::kNotSupp;
+ private:
+  friend MapBase<PerfEventArray, P>;
+  using MapBase<PerfEventArray, P>::def_;
+  using MapBase<PerfEventArray, P>::rights_;
+
+  // For MapBase.
+  bool Allocate() {
+    if (!arena_.Allocate(MemoryNeeded(def_))) return false;
+    slots_ = reinterpret_cast<PerfEvent<P>**>(arena_.Take(SlotsSize(def_)));
+    return true;
   }
-  // Checks: the right to write (EPERM), kLock (EINVAL), null pointers (EFAULT),
-  // flags other than kAny (EINVAL), index (E2BIG), the number of an event
-  // (EBADF).
-  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
-    const Errno error = rights_.CheckUpdate(key, value, flags);
-    if (error != Errno::kOk) return error;
+  // Checks: flags other than kAny (EINVAL), index (E2BIG), the number of an
+  // event (EBADF).
+  template <View>
+  Errno Put(const void* key, const void* value, ElemFlags flags) {
     if (flags != kAny) return Errno::kInval;
     if (IndexOf(key) >= def_.max_entries) return Errno::k2Big;
     uint32_t fd;
@@ -152,33 +139,20 @@ class PerfEventArray final : public MapWithoutBatches {
   }
   //   E2BIG   index past the end
   //   ENOENT  the slot is empty
-  Errno DoDelete(const void* key) override {
-    const Errno error = rights_.CheckDelete(key);
-    if (error != Errno::kOk) return error;
+  template <View>
+  Errno Remove(const void* key) {
     if (IndexOf(key) >= def_.max_entries) return Errno::k2Big;
     return SetSlot(IndexOf(key), nullptr);
   }
-  Errno DoGetNextKey(const void* key, void* next_key) override {
-    const Errno error = rights_.CheckGetNextKey();
-    if (error != Errno::kOk) return error;
-    uint32_t next;
-    if (!NextIndex(key, def_.max_entries, &next)) return Errno::kNoEnt;
-    if (next_key == nullptr) return Errno::kFault;
-    std::memcpy(next_key, &next, sizeof next);
-    return Errno::kOk;
+  Errno NextKey(const void* key, void* next_key) const {
+    return CopyNextIndex(key, def_.max_entries, next_key);
   }
-  Errno DoLookupAndDelete(const void* key, void*, ElemFlags flags) override {
-    const Errno error = rights_.CheckLookupAndDelete(key, flags);
-    return error != Errno::kOk ? error : Errno::kNotSupp;
-  }
-  Errno DoFreeze() override {
-    return rights_.Freeze([&](auto change) {
-      WriterLock lock(lock_);
-      change();
-    });
+  template <typename Change>
+  void WithWritersStopped(Change change) {
+    WriterLock lock(lock_);
+    change();
   }
 
- private:
   static constexpr uint64_t SlotsSize(const MapDef& def) {
     return uint64_t{def.max_entries} * sizeof(PerfEvent<P>*);
   }
@@ -198,7 +172,6 @@ class PerfEventArray final : public MapWithoutBatches {
     return Errno::kOk;
   }
 
-  const MapDef def_;
   PerfEvents<P>& events_;
   internal::Arena<P> arena_;
   PerfEvent<P>** slots_ = nullptr;  // touched with atomics

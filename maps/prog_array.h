@@ -18,58 +18,41 @@
 #include <cstdint>
 #include <cstring>
 
-#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/rules/array_index.h"
-#include "bpfmap/maps/internal/rules/map_without_batches.h"
+#include "bpfmap/maps/internal/rules/def_validation.h"
+#include "bpfmap/maps/internal/rules/map_base.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/map_traits.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 
 namespace bpfmap {
 
 template <Profile P>
-class ProgArray final : public MapWithoutBatches {
+class ProgArray final : public MapBase<ProgArray<P>, P> {
  public:
-  using Memory = typename P::Memory;
-
-  const void* class_tag() const override {
-    return &internal::kClassTag<ProgArray>;
-  }
+  using typename MapBase<ProgArray<P>, P>::Memory;
 
   // `memory` must outlive the map.
   ProgArray(const MapDef& def, Memory* memory)
-      : MapWithoutBatches(def), def_(def), arena_(*memory) {}
-  explicit ProgArray(const MapDef& def) requires requires {
-    P::DefaultMemory();
-  } : ProgArray(def, &P::DefaultMemory()) {
-  }
-  ProgArray(const ProgArray&) = delete;
-  ProgArray& operator=(const ProgArray&) = delete;
+      : MapBase<ProgArray, P>(def), arena_(*memory) {}
+  explicit ProgArray(const MapDef& def) requires HasDefaultMemory<P>
+      : ProgArray(def, &P::DefaultMemory()) {}
 
   // What Linux would say to `def`.
   //   EINVAL      max_entries of 0; a key or a value that is not 4 bytes; a
-  //               flag that arrays of programs do not have; what DefCheck lists
+  //               flag that arrays of programs do not have; what CheckCommon()
+  //               lists
   //   EOPNOTSUPP  a lock in the value
-  static constexpr DefCheck Check(const MapDef& def);
+  static constexpr DefError Check(const MapDef& def);
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
     return internal::Arena<P>::AlignedSize(SlotsSize(def));
   }
-
-  // Makes the map usable. Errors of Check(), and ENOMEM; the map may then only
-  // be destroyed. REQUIRES: called once, before any other method.
-  Errno Init() {
-    const DefCheck check = Check(def_);
-    if (check) return check.error;
-    if (!arena_.Allocate(MemoryNeeded(def_))) return Errno::kNoMem;
-    slots_ = reinterpret_cast<uint32_t*>(arena_.Take(SlotsSize(def_)));
-    return Errno::kOk;
-  }
-
-  MapDef DoDef() const override { return def_; }
 
   // The program view.
 
@@ -81,27 +64,38 @@ class ProgArray final : public MapWithoutBatches {
     // after it was ready.
     return __atomic_load_n(&slots_[index], __ATOMIC_ACQUIRE);
   }
-  void* LookupElem(const void*) override { return nullptr; }
-  Errno UpdateElem(const void*, const void*, ElemFlags) override {
-    return Errno::kInval;
-  }
-  Errno DeleteElem(const void*) override { return Errno::kInval; }
 
-  // The user view.
-  Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
-    const Errno error = rights_.CheckLookup(key, flags);
-    if (error != Errno::kOk) return error;
+  // What Linux answers in place of commands that arrays of programs do not
+  // have.
+  static constexpr Refusals kRefuses{.lookup_and_delete = Errno::kNotSupp,
+                                     .batches = Errno::kNotSupp,
+                                     .programs = Errno::kInval};
+  static constexpr MapTraits kTraits{
+      .key_types = MapTraits::KeyTypes::kNotSupported,
+      .value_is_program = true};
+
+ private:
+  friend MapBase<ProgArray, P>;
+  using MapBase<ProgArray, P>::def_;
+  using MapBase<ProgArray, P>::rights_;
+
+  // For MapBase.
+  bool Allocate() {
+    if (!arena_.Allocate(MemoryNeeded(def_))) return false;
+    slots_ = reinterpret_cast<uint32_t*>(arena_.Take(SlotsSize(def_)));
+    return true;
+  }
+  Errno Read(const void* key, void* value, ElemFlags) const {
     const uint32_t program = LookupProgram(IndexOf(key));
     if (program == 0) return Errno::kNoEnt;
     if (value == nullptr) return Errno::kFault;
     std::memcpy(value, &program, sizeof program);
     return Errno::kOk;
   }
-  // Checks: the right to write (EPERM), kLock (EINVAL), null pointers (EFAULT),
-  // flags other than kAny (EINVAL), index (E2BIG), a program of 0 (EBADF).
-  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
-    const Errno error = rights_.CheckUpdate(key, value, flags);
-    if (error != Errno::kOk) return error;
+  // Checks: flags other than kAny (EINVAL), index (E2BIG), a program of 0
+  // (EBADF).
+  template <View>
+  Errno Put(const void* key, const void* value, ElemFlags flags) {
     if (flags != kAny) return Errno::kInval;
     if (IndexOf(key) >= def_.max_entries) return Errno::k2Big;
     uint32_t program;
@@ -111,33 +105,20 @@ class ProgArray final : public MapWithoutBatches {
   }
   //   E2BIG   index past the end
   //   ENOENT  the slot is empty
-  Errno DoDelete(const void* key) override {
-    const Errno error = rights_.CheckDelete(key);
-    if (error != Errno::kOk) return error;
+  template <View>
+  Errno Remove(const void* key) {
     if (IndexOf(key) >= def_.max_entries) return Errno::k2Big;
     return SetSlot(IndexOf(key), 0);
   }
-  Errno DoGetNextKey(const void* key, void* next_key) override {
-    const Errno error = rights_.CheckGetNextKey();
-    if (error != Errno::kOk) return error;
-    uint32_t next;
-    if (!NextIndex(key, def_.max_entries, &next)) return Errno::kNoEnt;
-    if (next_key == nullptr) return Errno::kFault;
-    std::memcpy(next_key, &next, sizeof next);
-    return Errno::kOk;
+  Errno NextKey(const void* key, void* next_key) const {
+    return CopyNextIndex(key, def_.max_entries, next_key);
   }
-  Errno DoLookupAndDelete(const void* key, void*, ElemFlags flags) override {
-    const Errno error = rights_.CheckLookupAndDelete(key, flags);
-    return error != Errno::kOk ? error : Errno::kNotSupp;
-  }
-  Errno DoFreeze() override {
-    return rights_.Freeze([&](auto change) {
-      WriterLock lock(lock_);
-      change();
-    });
+  template <typename Change>
+  void WithWritersStopped(Change change) {
+    WriterLock lock(lock_);
+    change();
   }
 
- private:
   static constexpr uint64_t SlotsSize(const MapDef& def) {
     return uint64_t{def.max_entries} * sizeof(uint32_t);
   }
@@ -152,20 +133,17 @@ class ProgArray final : public MapWithoutBatches {
     return Errno::kOk;
   }
 
-  const MapDef def_;
   internal::Arena<P> arena_;
   uint32_t* slots_ = nullptr;  // touched with atomics: readers take no lock
   typename P::Lock lock_;      // of writers
 };
 
 template <Profile P>
-constexpr DefCheck ProgArray<P>::Check(const MapDef& def) {
-  if (DefCheck check = CheckCommon(def)) return check;
-  if (def.type != MapType::kProgArray) {
-    return {Errno::kInval, "type must be PROG_ARRAY"};
-  }
-  if (DefCheck check = CheckArrayOfNumbers(def, {})) return check;
-  return CheckNameAndNoLock(def);
+constexpr DefError ProgArray<P>::Check(const MapDef& def) {
+  return FirstError(
+      {CheckCommon(def),
+       Require(def.type == MapType::kProgArray, "type must be PROG_ARRAY"),
+       CheckArrayOfNumbers(def, {}), CheckNameAndNoLock(def)});
 }
 
 }  // namespace bpfmap

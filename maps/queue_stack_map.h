@@ -34,9 +34,10 @@
 #include <cstdint>
 #include <cstring>
 
-#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
-#include "bpfmap/maps/internal/rules/map_without_batches.h"
+#include "bpfmap/maps/internal/rules/def_validation.h"
+#include "bpfmap/maps/internal/rules/map_base.h"
 #include "bpfmap/maps/internal/value_ring.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/profiles/profile.h"
@@ -45,50 +46,31 @@
 namespace bpfmap {
 
 template <Profile P, MapType kType>
-class QueueStackMap final : public MapWithoutBatches {
+class QueueStackMap final : public MapBase<QueueStackMap<P, kType>, P> {
   static_assert(kType == MapType::kQueue || kType == MapType::kStack);
 
  public:
-  using Memory = typename P::Memory;
-
-  const void* class_tag() const override {
-    return &internal::kClassTag<QueueStackMap>;
-  }
+  using typename MapBase<QueueStackMap<P, kType>, P>::Memory;
 
   // `memory` must outlive the map.
   QueueStackMap(const MapDef& def, Memory* memory)
-      : MapWithoutBatches(def),
-        def_(def),
+      : MapBase<QueueStackMap, P>(def),
         values_(*memory, def.value_size, def.max_entries) {}
-  explicit QueueStackMap(const MapDef& def) requires requires {
-    P::DefaultMemory();
-  } : QueueStackMap(def, &P::DefaultMemory()) {
-  }
-  QueueStackMap(const QueueStackMap&) = delete;
-  QueueStackMap& operator=(const QueueStackMap&) = delete;
+  explicit QueueStackMap(const MapDef& def) requires HasDefaultMemory<P>
+      : QueueStackMap(def, &P::DefaultMemory()) {}
 
   // What Linux would say to `def`.
   //   EINVAL  a key; a value_size or max_entries of 0; a lock in the value; a
-  //           flag that queues and stacks do not have; what DefCheck lists
+  //           flag that queues and stacks do not have; what CheckCommon() lists
   //   E2BIG   a value of more than 4 MiB
   //   EFAULT  a lock that is not at a multiple of 4 in the value
-  static constexpr DefCheck Check(const MapDef& def);
+  static constexpr DefError Check(const MapDef& def);
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
     return internal::ValueRing<P>::MemoryNeeded(def.value_size,
                                                 def.max_entries);
   }
-
-  // Makes the map usable. Errors of Check(), and ENOMEM; the map may then only
-  // be destroyed. REQUIRES: called once, before any other method.
-  Errno Init() {
-    const DefCheck check = Check(def_);
-    if (check) return check.error;
-    return values_.Init() ? Errno::kOk : Errno::kNoMem;
-  }
-
-  MapDef DoDef() const override { return def_; }
 
   // The program view.
 
@@ -98,9 +80,9 @@ class QueueStackMap final : public MapWithoutBatches {
   //   EINVAL  other flags
   //   E2BIG   kAny, and the map is full
   Errno Push(const void* value, ElemFlags flags) override {
-    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
+    if (!this->programs_may_write()) return Errno::kAcces;
     if (value == nullptr) return Errno::kFault;
-    return Put(View::kProgram, value, flags);
+    return PutValue(View::kProgram, value, flags);
   }
 
   // bpf_map_pop_elem(): copies the value whose turn it is to `value` and
@@ -109,59 +91,47 @@ class QueueStackMap final : public MapWithoutBatches {
   //   EFAULT  value is null
   //   ENOENT  the map is empty; `value` is filled with zeros
   Errno Pop(void* value) override {
-    if (HasAny(def_.map_flags, kRdOnlyProg)) return Errno::kAcces;
+    if (!this->programs_may_write()) return Errno::kAcces;
     if (value == nullptr) return Errno::kFault;
-    return OrZeros(Take(View::kProgram, value, /*removes=*/true), value);
+    return OrZeros(TakeValue(View::kProgram, value, /*removes=*/true), value);
   }
 
   // bpf_map_peek_elem(): as Pop(), without removing it, and without EACCES.
   Errno Peek(void* value) override {
     if (value == nullptr) return Errno::kFault;
-    return OrZeros(Take(View::kProgram, value, /*removes=*/false), value);
+    return OrZeros(TakeValue(View::kProgram, value, /*removes=*/false), value);
   }
 
-  void* LookupElem(const void*) override { return nullptr; }
-  Errno UpdateElem(const void*, const void*, ElemFlags) override {
-    return Errno::kAcces;
-  }
-  Errno DeleteElem(const void*) override { return Errno::kAcces; }
-
-  // The user view.
-  Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
-    const Errno error = rights_.CheckLookup(key, flags);
-    if (error != Errno::kOk) return error;
-    return Take(View::kUser, value, /*removes=*/false);
-  }
-  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
-    const Errno error = rights_.CheckUpdate(key, value, flags);
-    if (error != Errno::kOk) return error;
-    return Put(View::kUser, value, flags);
-  }
-  Errno DoDelete(const void* key) override {
-    const Errno error = rights_.CheckDelete(key);
-    return error != Errno::kOk ? error : Errno::kInval;
-  }
-  Errno DoGetNextKey(const void*, void*) override {
-    const Errno error = rights_.CheckGetNextKey();
-    return error != Errno::kOk ? error : Errno::kInval;
-  }
-  Errno DoLookupAndDelete(const void* key, void* value,
-                          ElemFlags flags) override {
-    const Errno error = rights_.CheckLookupAndDelete(key, flags);
-    if (error != Errno::kOk) return error;
-    return Take(View::kUser, value, /*removes=*/true);
-  }
-  Errno DoFreeze() override {
-    return rights_.Freeze([&](auto change) {
-      WriterLock lock(values_);
-      change();
-    });
-  }
+  // What Linux answers in place of commands that queues and stacks do not have.
+  static constexpr Refusals kRefuses{.delete_key = Errno::kInval,
+                                     .get_next_key = Errno::kInval,
+                                     .batches = Errno::kNotSupp,
+                                     .programs = Errno::kAcces};
 
  private:
-  enum class View { kProgram, kUser };
+  friend MapBase<QueueStackMap, P>;
+  using MapBase<QueueStackMap, P>::def_;
+  using MapBase<QueueStackMap, P>::rights_;
 
-  Errno Put(View view, const void* value, ElemFlags flags) {
+  // For MapBase.
+  bool Allocate() { return values_.Init(); }
+  Errno Read(const void*, void* value, ElemFlags) {
+    return TakeValue(View::kUser, value, /*removes=*/false);
+  }
+  template <View view>
+  Errno Put(const void*, const void* value, ElemFlags flags) {
+    return PutValue(view, value, flags);
+  }
+  Errno Take(const void*, void* value, ElemFlags) {
+    return TakeValue(View::kUser, value, /*removes=*/true);
+  }
+  template <typename Change>
+  void WithWritersStopped(Change change) {
+    WriterLock lock(values_);
+    change();
+  }
+
+  Errno PutValue(View view, const void* value, ElemFlags flags) {
     if (flags != kAny && flags != kExist) return Errno::kInval;
     WriterLock lock(values_);
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
@@ -173,7 +143,7 @@ class QueueStackMap final : public MapWithoutBatches {
     return Errno::kOk;
   }
 
-  Errno Take(View view, void* value, bool removes) {
+  Errno TakeValue(View view, void* value, bool removes) {
     WriterLock lock(values_);
     if (removes && view == View::kUser && rights_.frozen()) return Errno::kPerm;
     if (values_.empty()) return Errno::kNoEnt;
@@ -192,7 +162,6 @@ class QueueStackMap final : public MapWithoutBatches {
     return error;
   }
 
-  const MapDef def_;
   internal::ValueRing<P> values_;
 };
 
@@ -202,40 +171,24 @@ template <Profile P>
 using StackMap = QueueStackMap<P, MapType::kStack>;
 
 template <Profile P, MapType kType>
-constexpr DefCheck QueueStackMap<P, kType>::Check(const MapDef& def) {
-  constexpr MapFlags kFlags =
-      kNumaNode | kRdOnly | kWrOnly | kRdOnlyProg | kWrOnlyProg | kTokenFd;
+constexpr DefError QueueStackMap<P, kType>::Check(const MapDef& def) {
   constexpr uint32_t kLargestValue = 4 << 20;
-  if (DefCheck check = CheckCommon(def)) return check;
-  if (def.type != kType) {
-    return {Errno::kInval, kType == MapType::kQueue ? "type must be QUEUE"
-                                                    : "type must be STACK"};
-  }
-  if (def.max_entries == 0) {
-    return {Errno::kInval, "max_entries must be 1 or more"};
-  }
-  if (def.key_size != 0) {
-    return {Errno::kInval, "key_size must be 0: there are no keys"};
-  }
-  if (def.value_size == 0) {
-    return {Errno::kInval, "value_size must be 1 or more"};
-  }
-  if (HasAny(def.map_flags, ~kFlags)) {
-    return {Errno::kInval,
-            "map_flags has a flag that QUEUE and STACK do not take"};
-  }
-  if (HasBoth(def.map_flags, kRdOnlyProg, kWrOnlyProg)) {
-    return {Errno::kInval,
-            "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other"};
-  }
-  if (def.value_size > kLargestValue) {
-    return {Errno::k2Big, "value_size must be 4194304 or less"};
-  }
-  if (DefCheck check = CheckToken(def)) return check;
-  if (def.spin_lock_offset != kNoSpinLock) {
-    return {Errno::kInval, "a value of a QUEUE or STACK holds no lock"};
-  }
-  return CheckNameAndLock(def);
+  return FirstError(
+      {CheckCommon(def),
+       Require(def.type == kType, kType == MapType::kQueue
+                                      ? "type must be QUEUE"
+                                      : "type must be STACK"),
+       CheckMaxEntries(def), CheckNoKey(def), CheckHasValue(def),
+       CheckFlags(
+           def,
+           kNumaNode | kRdOnly | kWrOnly | kRdOnlyProg | kWrOnlyProg | kTokenFd,
+           "map_flags has a flag that QUEUE and STACK do not take"),
+       Require(def.value_size <= kLargestValue,
+               "value_size must be 4194304 or less", Errno::k2Big),
+       CheckToken(def),
+       Require(def.spin_lock_offset == kNoSpinLock,
+               "a value of a QUEUE or STACK holds no lock"),
+       CheckNameAndLock(def)});
 }
 
 }  // namespace bpfmap

@@ -32,7 +32,7 @@
 // sleep in; the flags are checked and mean nothing. A ring of 16,384 bytes is
 // the largest that fits a pool of 64 KiB, for it takes twice its size.
 //
-// The user view has no elements: each command is refused, see no_elements.h.
+// The user view has no elements: Linux refuses each command.
 // A program that passes a ring to the helpers for elements does not load.
 //
 // Source: Documentation/bpf/ringbuf.rst, bpf-helpers(7), libbpf; answers of
@@ -51,12 +51,14 @@
 #include <cstring>
 #include <limits>
 
-#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/ring/ring.h"
-#include "bpfmap/maps/internal/rules/no_elements.h"
+#include "bpfmap/maps/internal/rules/map_base.h"
+#include "bpfmap/maps/internal/rules/ring_validation.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/map_traits.h"
 #include "bpfmap/maps/ring_def.h"
 #include "bpfmap/maps/ring_producer.h"
 #include "bpfmap/profiles/profile.h"
@@ -64,28 +66,20 @@
 namespace bpfmap {
 
 template <Profile P>
-class RingBuffer final : public LocalMap, public RingProducer {
+class RingBuffer final : public MapBase<RingBuffer<P>, P>, public RingProducer {
  public:
-  using Memory = typename P::Memory;
-
-  const void* class_tag() const override {
-    return &internal::kClassTag<RingBuffer>;
-  }
+  using typename MapBase<RingBuffer<P>, P>::Memory;
 
   // `memory` must outlive the map.
   RingBuffer(const MapDef& def, Memory* memory)
-      : def_(def), no_elements_(def), ring_(*memory) {}
-  explicit RingBuffer(const MapDef& def) requires requires {
-    P::DefaultMemory();
-  } : RingBuffer(def, &P::DefaultMemory()) {
-  }
-  RingBuffer(const RingBuffer&) = delete;
-  RingBuffer& operator=(const RingBuffer&) = delete;
+      : MapBase<RingBuffer, P>(def), ring_(*memory) {}
+  explicit RingBuffer(const MapDef& def) requires HasDefaultMemory<P>
+      : RingBuffer(def, &P::DefaultMemory()) {}
 
   // What Linux would say to `def`.
   //   EINVAL  a max_entries that IsRingSize() does not hold for; a key or a
-  //           value; a flag other than kNumaNode; what DefCheck lists
-  static constexpr DefCheck Check(const MapDef& def) {
+  //           value; a flag other than kNumaNode; what CheckCommon() lists
+  static constexpr DefError Check(const MapDef& def) {
     return CheckRingDef(def, MapType::kRingBuf, "type must be RINGBUF");
   }
 
@@ -93,16 +87,6 @@ class RingBuffer final : public LocalMap, public RingProducer {
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
     return internal::Ring<P>::MemoryNeeded(def.max_entries);
   }
-
-  // Makes the map usable. Errors of Check(), and ENOMEM; the map may then only
-  // be destroyed. REQUIRES: called once, before any other method.
-  Errno Init() {
-    const DefCheck check = Check(def_);
-    if (check) return check.error;
-    return ring_.Init(def_.max_entries) ? Errno::kOk : Errno::kNoMem;
-  }
-
-  MapDef DoDef() const override { return def_; }
 
   // The program view. RingProducer has the same methods for callers that do not
   // know the profile.
@@ -154,13 +138,6 @@ class RingBuffer final : public LocalMap, public RingProducer {
     return 0;
   }
 
-  // The verifier says EACCES to programs with such calls.
-  void* LookupElem(const void*) override { return nullptr; }
-  Errno UpdateElem(const void*, const void*, ElemFlags) override {
-    return Errno::kAcces;
-  }
-  Errno DeleteElem(const void*) override { return Errno::kAcces; }
-
   // The consumer: user space, with the names of libbpf.
 
   // ring_buffer__consume(): calls callback(data, size) for each record that is
@@ -210,38 +187,23 @@ class RingBuffer final : public LocalMap, public RingProducer {
   // counter.
   uint64_t dropped() const { return dropped_.load(std::memory_order_relaxed); }
 
-  // The user view.
-  Errno DoLookup(const void* key, void*, ElemFlags flags) override {
-    return no_elements_.Lookup(key, flags);
-  }
-  Errno DoUpdate(const void* key, const void*, ElemFlags flags) override {
-    return no_elements_.Update(key, flags);
-  }
-  Errno DoDelete(const void* key) override { return no_elements_.Delete(key); }
-  Errno DoGetNextKey(const void* key, void*) override {
-    return no_elements_.GetNextKey(key);
-  }
-  Errno DoLookupAndDelete(const void* key, void*, ElemFlags flags) override {
-    return no_elements_.LookupAndDelete(key, flags);
-  }
-  Errno DoLookupBatch(const void*, void*, void*, void*, uint32_t* count,
-                      BatchFlags) override {
-    return no_elements_.ReadingBatch(count);
-  }
-  Errno DoLookupAndDeleteBatch(const void*, void*, void*, void*,
-                               uint32_t* count, BatchFlags) override {
-    return no_elements_.WritingBatch(count);
-  }
-  Errno DoUpdateBatch(const void*, const void*, uint32_t* count,
-                      BatchFlags) override {
-    return no_elements_.WritingBatch(count);
-  }
-  Errno DoDeleteBatch(const void*, uint32_t* count, BatchFlags) override {
-    return no_elements_.WritingBatch(count);
-  }
-  Errno DoFreeze() override { return no_elements_.Freeze(); }
+  // A ring has no elements: Linux refuses every command. There is no key, so a
+  // pointer to one is EINVAL.
+  static constexpr Refusals kRefuses = kNoElements;
+  static constexpr MapTraits kTraits{.writable_pages =
+                                         MapTraits::WritablePages::kFirst};
 
  private:
+  friend MapBase<RingBuffer, P>;
+  using MapBase<RingBuffer, P>::def_;
+
+  // For MapBase.
+  bool Allocate() { return ring_.Init(def_.max_entries); }
+  template <typename Change>
+  void WithWritersStopped(Change change) {
+    change();
+  }
+
   // RingProducer.
   void* DoReserve(uint64_t size, RingFlags flags) override {
     return Reserve(size, flags);
@@ -275,8 +237,6 @@ class RingBuffer final : public LocalMap, public RingProducer {
     }
   }
 
-  const MapDef def_;
-  NoElements no_elements_;
   internal::Ring<P> ring_;
   // Set while the consumer need not sleep: it was woken, and has not found the
   // ring empty since. Read by producers, but seldom written.

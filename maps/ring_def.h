@@ -10,11 +10,8 @@
 #include <concepts>
 #include <cstdint>
 
-#include "bpfmap/maps/def_check.h"
-#include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/flags.h"
 #include "bpfmap/maps/internal/ring/ring_memory.h"
-#include "bpfmap/maps/map_def.h"
 #include "bpfmap/profiles/profile.h"
 
 namespace bpfmap {
@@ -46,26 +43,6 @@ constexpr uint32_t RoundUpRingSize(uint32_t bytes) {
   if (bytes == 0 || bytes > 1U << 31) return bytes;
   const uint32_t size = std::bit_ceil(bytes);
   return size < internal::kRingPageSize ? internal::kRingPageSize : size;
-}
-
-// What Linux would say to `def` as a ring of `type`.
-constexpr DefCheck CheckRingDef(const MapDef& def, MapType type,
-                                const char* wrong_type) {
-  if (DefCheck check = CheckCommon(def)) return check;
-  if (def.type != type) return {Errno::kInval, wrong_type};
-  if (HasAny(def.map_flags, ~(kNumaNode | kTokenFd))) {
-    return {Errno::kInval, "map_flags has a flag that rings do not take"};
-  }
-  if (def.key_size != 0 || def.value_size != 0) {
-    return {Errno::kInval, "key_size and value_size must be 0"};
-  }
-  if (!IsRingSize(def.max_entries)) {
-    return {Errno::kInval,
-            "max_entries must be a power of two and a multiple of 4096; see "
-            "RoundUpRingSize()"};
-  }
-  if (DefCheck check = CheckToken(def)) return check;
-  return CheckNameAndLock(def);
 }
 
 // What is called with each record. What it returns is said where it is passed.

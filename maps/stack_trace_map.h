@@ -36,14 +36,16 @@
 #include <cstring>
 
 #include "absl/base/attributes.h"
-#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/flags.h"
 #include "bpfmap/maps/internal/hash/jhash.h"
 #include "bpfmap/maps/internal/rules/array_index.h"
-#include "bpfmap/maps/internal/rules/map_without_batches.h"
+#include "bpfmap/maps/internal/rules/def_validation.h"
+#include "bpfmap/maps/internal/rules/map_base.h"
 #include "bpfmap/maps/internal/stack_table.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/map_traits.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 
@@ -79,50 +81,34 @@ struct StackBuildId {
 static_assert(sizeof(StackBuildId) == 32);
 
 template <Profile P>
-class StackTraceMap final : public MapWithoutBatches {
+class StackTraceMap final : public MapBase<StackTraceMap<P>, P> {
   static_assert(kHasStackTrace<P>,
                 "StackTraceMap is for profiles that have CallStack(): see the "
                 "top of maps/stack_trace_map.h");
 
  public:
-  using Memory = typename P::Memory;
-
-  const void* class_tag() const override {
-    return &internal::kClassTag<StackTraceMap>;
-  }
+  using typename MapBase<StackTraceMap<P>, P>::Memory;
 
   // `memory` must outlive the map.
   StackTraceMap(const MapDef& def, Memory* memory)
-      : MapWithoutBatches(def), def_(def), stacks_(*memory) {}
+      : MapBase<StackTraceMap, P>(def), stacks_(*memory) {}
   explicit StackTraceMap(const MapDef& def)
       : StackTraceMap(def, &P::DefaultMemory()) {}
-  StackTraceMap(const StackTraceMap&) = delete;
-  StackTraceMap& operator=(const StackTraceMap&) = delete;
 
   // What Linux would say to `def`.
   //   EINVAL      max_entries of 0; a key that is not 4 bytes; a value that is
   //               not 1 to kMaxStack frames of 8 bytes (kStackBuildId: 32); a
-  //               flag that maps of stacks do not have; what DefCheck lists
+  //               flag that maps of stacks do not have; what CheckCommon()
+  //               lists
   //   E2BIG       a max_entries of more than 2^31
   //   EOPNOTSUPP  a lock in the value
-  static constexpr DefCheck Check(const MapDef& def);
+  static constexpr DefError Check(const MapDef& def);
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
     return internal::StackTable<P>::MemoryNeeded(def.value_size,
                                                  def.max_entries);
   }
-
-  // Makes the map usable. Errors of Check(), and ENOMEM; the map may then only
-  // be destroyed. REQUIRES: called once, before any other method.
-  Errno Init() {
-    const DefCheck check = Check(def_);
-    if (check) return check.error;
-    return stacks_.Init(def_.value_size, def_.max_entries) ? Errno::kOk
-                                                           : Errno::kNoMem;
-  }
-
-  MapDef DoDef() const override { return def_; }
 
   // The program view.
 
@@ -147,51 +133,46 @@ class StackTraceMap final : public MapWithoutBatches {
   int64_t GetStackIdOf(const uint64_t* frames, uint32_t count,
                        StackFlags flags = {});
 
-  void* LookupElem(const void*) override { return nullptr; }
-  Errno UpdateElem(const void*, const void*, ElemFlags) override {
-    return Errno::kInval;
-  }
-  Errno DeleteElem(const void*) override { return Errno::kInval; }
+  // What Linux answers in place of commands that maps of stacks do not have.
+  static constexpr Refusals kRefuses{.update = Errno::kInval,
+                                     .batches = Errno::kNotSupp,
+                                     .programs = Errno::kInval};
+  static constexpr MapTraits kTraits{.key_types =
+                                         MapTraits::KeyTypes::kNotSupported};
 
-  // The user view.
-  Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
-    const Errno error = rights_.CheckLookup(key, flags);
-    if (error != Errno::kOk) return error;
+ private:
+  friend MapBase<StackTraceMap, P>;
+  using MapBase<StackTraceMap, P>::def_;
+  using MapBase<StackTraceMap, P>::rights_;
+
+  // For MapBase.
+  bool Allocate() { return stacks_.Init(def_.value_size, def_.max_entries); }
+  Errno Read(const void* key, void* value, ElemFlags) {
     const uint32_t id = IndexOf(key);
     if (id >= stacks_.buckets() || !stacks_.Read(id, value)) {
       return Errno::kNoEnt;
     }
     return value != nullptr ? Errno::kOk : Errno::kFault;
   }
-  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
-    const Errno error = rights_.CheckUpdate(key, value, flags);
-    return error != Errno::kOk ? error : Errno::kInval;
-  }
   //   E2BIG   there is no such bucket
   //   ENOENT  it is empty
-  Errno DoDelete(const void* key) override {
-    const Errno error = rights_.CheckDelete(key);
-    if (error != Errno::kOk) return error;
+  template <View>
+  Errno Remove(const void* key) {
     if (IndexOf(key) >= stacks_.buckets()) return Errno::k2Big;
     return Remove(IndexOf(key), nullptr);
   }
-  Errno DoGetNextKey(const void* key, void* next_key) override;
-  Errno DoLookupAndDelete(const void* key, void* value,
-                          ElemFlags flags) override {
-    Errno error = rights_.CheckLookupAndDelete(key, flags);
-    if (error != Errno::kOk) return error;
+  Errno NextKey(const void* key, void* next_key);
+  Errno Take(const void* key, void* value, ElemFlags) {
     if (IndexOf(key) >= stacks_.buckets()) return Errno::kNoEnt;
-    error = Remove(IndexOf(key), value);
+    const Errno error = Remove(IndexOf(key), value);
     return error == Errno::kOk && value == nullptr ? Errno::kFault : error;
   }
-  Errno DoFreeze() override {
-    return rights_.Freeze([&](auto change) {
-      WriterLock lock(stacks_.seq_lock());
-      change();
-    });
+  template <typename Change>
+  void WithWritersStopped(Change change) {
+    WriterLock lock(stacks_.seq_lock());
+    change();
   }
 
- private:
   bool has_build_ids() const { return HasAny(def_.map_flags, kStackBuildId); }
   static constexpr uint32_t FrameSize(const MapDef& def) {
     return HasAny(def.map_flags, kStackBuildId) ? sizeof(StackBuildId)
@@ -204,40 +185,27 @@ class StackTraceMap final : public MapWithoutBatches {
     return stacks_.Remove(id, value) ? Errno::kOk : Errno::kNoEnt;
   }
 
-  const MapDef def_;
   internal::StackTable<P> stacks_;
 };
 
 template <Profile P>
-constexpr DefCheck StackTraceMap<P>::Check(const MapDef& def) {
-  constexpr MapFlags kFlags =
-      kNumaNode | kRdOnly | kWrOnly | kStackBuildId | kTokenFd;
-  if (DefCheck check = CheckCommon(def)) return check;
-  if (def.type != MapType::kStackTrace) {
-    return {Errno::kInval, "type must be STACK_TRACE"};
-  }
-  if (HasAny(def.map_flags, ~kFlags)) {
-    return {Errno::kInval,
-            "map_flags has a flag that STACK_TRACE does not take"};
-  }
-  if (def.max_entries == 0) {
-    return {Errno::kInval, "max_entries must be 1 or more"};
-  }
-  if (def.key_size != sizeof(uint32_t)) {
-    return {Errno::kInval, "key_size must be 4: the key is an id"};
-  }
+constexpr DefError StackTraceMap<P>::Check(const MapDef& def) {
   const uint32_t frame_size = FrameSize(def);
-  if (def.value_size == 0 || def.value_size % frame_size != 0 ||
-      def.value_size / frame_size > kMaxStack) {
-    return {Errno::kInval,
-            "value_size must be 8 bytes for each of 1 to 127 frames, or 32 "
-            "with BPF_F_STACK_BUILD_ID"};
-  }
-  if (def.max_entries > 1U << 31) {
-    return {Errno::k2Big, "max_entries must be 2147483648 or less"};
-  }
-  if (DefCheck check = CheckToken(def)) return check;
-  return CheckNameAndNoLock(def);
+  return FirstError(
+      {CheckCommon(def),
+       Require(def.type == MapType::kStackTrace, "type must be STACK_TRACE"),
+       CheckFlags(def, kNumaNode | kRdOnly | kWrOnly | kStackBuildId | kTokenFd,
+                  "map_flags has a flag that STACK_TRACE does not take"),
+       CheckMaxEntries(def),
+       Require(def.key_size == sizeof(uint32_t),
+               "key_size must be 4: the key is an id"),
+       Require(def.value_size != 0 && def.value_size % frame_size == 0 &&
+                   def.value_size / frame_size <= kMaxStack,
+               "value_size must be 8 bytes for each of 1 to 127 frames, or 32 "
+               "with BPF_F_STACK_BUILD_ID"),
+       Require(def.max_entries <= 1U << 31,
+               "max_entries must be 2147483648 or less", Errno::k2Big),
+       CheckToken(def), CheckNameAndNoLock(def)});
 }
 
 template <Profile P>
@@ -286,9 +254,7 @@ int64_t StackTraceMap<P>::GetStackIdOf(const uint64_t* frames, uint32_t count,
 }
 
 template <Profile P>
-Errno StackTraceMap<P>::DoGetNextKey(const void* key, void* next_key) {
-  const Errno error = rights_.CheckGetNextKey();
-  if (error != Errno::kOk) return error;
+Errno StackTraceMap<P>::NextKey(const void* key, void* next_key) {
   // Behind the key, if it is one; else from the start.
   uint64_t id = 0;
   if (key != nullptr && IndexOf(key) < stacks_.buckets() &&

@@ -22,7 +22,7 @@
 // Embedded: ReserveBlocking() does not exist there, since there is no operating
 // system to sleep in.
 //
-// The user view has no elements: each command is refused, see no_elements.h.
+// The user view has no elements: Linux refuses each command.
 // A program that passes a ring to the helpers for elements does not load.
 //
 // Source: bpf-helpers(7), libbpf; answers of Linux 6.18, in tests/golden/ and
@@ -39,13 +39,15 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/ring/ring_memory.h"
 #include "bpfmap/maps/internal/ring/user_ring.h"
-#include "bpfmap/maps/internal/rules/no_elements.h"
+#include "bpfmap/maps/internal/rules/map_base.h"
+#include "bpfmap/maps/internal/rules/ring_validation.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/map_traits.h"
 #include "bpfmap/maps/ring_def.h"
 #include "bpfmap/profiles/profile.h"
 
@@ -55,28 +57,20 @@ namespace bpfmap {
 inline constexpr int64_t kMaxUserRingSamples = 128 * 1024;
 
 template <Profile P>
-class UserRingBuffer final : public LocalMap {
+class UserRingBuffer final : public MapBase<UserRingBuffer<P>, P> {
  public:
-  using Memory = typename P::Memory;
-
-  const void* class_tag() const override {
-    return &internal::kClassTag<UserRingBuffer>;
-  }
+  using typename MapBase<UserRingBuffer<P>, P>::Memory;
 
   // `memory` must outlive the map.
   UserRingBuffer(const MapDef& def, Memory* memory)
-      : def_(def), no_elements_(def), ring_(*memory) {}
-  explicit UserRingBuffer(const MapDef& def) requires requires {
-    P::DefaultMemory();
-  } : UserRingBuffer(def, &P::DefaultMemory()) {
-  }
-  UserRingBuffer(const UserRingBuffer&) = delete;
-  UserRingBuffer& operator=(const UserRingBuffer&) = delete;
+      : MapBase<UserRingBuffer, P>(def), ring_(*memory) {}
+  explicit UserRingBuffer(const MapDef& def) requires HasDefaultMemory<P>
+      : UserRingBuffer(def, &P::DefaultMemory()) {}
 
   // What Linux would say to `def`.
   //   EINVAL  a max_entries that IsRingSize() does not hold for; a key or a
-  //           value; a flag other than kNumaNode; what DefCheck lists
-  static constexpr DefCheck Check(const MapDef& def) {
+  //           value; a flag other than kNumaNode; what CheckCommon() lists
+  static constexpr DefError Check(const MapDef& def) {
     return CheckRingDef(def, MapType::kUserRingBuf,
                         "type must be USER_RINGBUF");
   }
@@ -85,16 +79,6 @@ class UserRingBuffer final : public LocalMap {
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
     return internal::UserRing<P>::MemoryNeeded(def.max_entries);
   }
-
-  // Makes the map usable. Errors of Check(), and ENOMEM; the map may then only
-  // be destroyed. REQUIRES: called once, before any other method.
-  Errno Init() {
-    const DefCheck check = Check(def_);
-    if (check) return check.error;
-    return ring_.Init(def_.max_entries) ? Errno::kOk : Errno::kNoMem;
-  }
-
-  MapDef DoDef() const override { return def_; }
 
   // The producer: user space, with the names of libbpf.
 
@@ -205,47 +189,23 @@ class UserRingBuffer final : public LocalMap {
                                : seen - discarded;
   }
 
-  // The verifier says EACCES to programs with such calls.
-  void* LookupElem(const void*) override { return nullptr; }
-  Errno UpdateElem(const void*, const void*, ElemFlags) override {
-    return Errno::kAcces;
-  }
-  Errno DeleteElem(const void*) override { return Errno::kAcces; }
-
-  // The user view.
-  Errno DoLookup(const void* key, void*, ElemFlags flags) override {
-    return no_elements_.Lookup(key, flags);
-  }
-  Errno DoUpdate(const void* key, const void*, ElemFlags flags) override {
-    return no_elements_.Update(key, flags);
-  }
-  Errno DoDelete(const void* key) override { return no_elements_.Delete(key); }
-  Errno DoGetNextKey(const void* key, void*) override {
-    return no_elements_.GetNextKey(key);
-  }
-  Errno DoLookupAndDelete(const void* key, void*, ElemFlags flags) override {
-    return no_elements_.LookupAndDelete(key, flags);
-  }
-  Errno DoLookupBatch(const void*, void*, void*, void*, uint32_t* count,
-                      BatchFlags) override {
-    return no_elements_.ReadingBatch(count);
-  }
-  Errno DoLookupAndDeleteBatch(const void*, void*, void*, void*,
-                               uint32_t* count, BatchFlags) override {
-    return no_elements_.WritingBatch(count);
-  }
-  Errno DoUpdateBatch(const void*, const void*, uint32_t* count,
-                      BatchFlags) override {
-    return no_elements_.WritingBatch(count);
-  }
-  Errno DoDeleteBatch(const void*, uint32_t* count, BatchFlags) override {
-    return no_elements_.WritingBatch(count);
-  }
-  Errno DoFreeze() override { return no_elements_.Freeze(); }
+  // A ring has no elements: Linux refuses every command. There is no key, so a
+  // pointer to one is EINVAL.
+  static constexpr Refusals kRefuses = kNoElements;
+  static constexpr MapTraits kTraits{
+      .writable_pages = MapTraits::WritablePages::kAllButFirst};
 
  private:
-  const MapDef def_;
-  NoElements no_elements_;
+  friend MapBase<UserRingBuffer, P>;
+  using MapBase<UserRingBuffer, P>::def_;
+
+  // For MapBase.
+  bool Allocate() { return ring_.Init(def_.max_entries); }
+  template <typename Change>
+  void WithWritersStopped(Change change) {
+    change();
+  }
+
   internal::UserRing<P> ring_;
   std::atomic<bool> busy_{false};
   // Set when room was made since the producer last looked.

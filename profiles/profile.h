@@ -72,6 +72,12 @@ concept Profile = requires(typename P::Lock& lock, typename P::Mutex& mutex,
   { P::RandomSeed() } -> std::same_as<uint64_t>;
 };
 
+// Whether maps of profile P can be created without naming a Memory.
+template <typename P>
+concept HasDefaultMemory = requires {
+  P::DefaultMemory();
+};
+
 // Whether threads can sleep in profile P.
 template <typename P>
 concept HasEvent = requires(typename P::Event& event) {

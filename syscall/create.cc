@@ -7,9 +7,9 @@
 #include <string>
 #include <utility>
 
-#include "bpfmap/maps/def_check.h"
-#include "bpfmap/maps/internal/rules/map_types.h"
+#include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/memory_needed.h"
 #include "bpfmap/profiles/cloud.h"
 #include "bpfmap/syscall/bpf_fd_table.h"
 #include "bpfmap/syscall/btf.h"
@@ -104,7 +104,8 @@ long MapCreate(const Attributes& attributes) {
   }
   MapDef def = DefOf(attributes);
   // The definition comes first; what is found in the types, last.
-  if (const DefCheck check = CheckDef<Cloud>(def)) return Result(check.error);
+  const DefError check = CheckDef<Cloud>(def);
+  if (check.failed()) return Result(check.error);
   if (attributes->map_ifindex != 0) return -EINVAL;  // no such device
   if (HasAny(MapFlags{attributes->map_flags}, kTokenFd))
     return -EBADF;  // no tokens

@@ -15,6 +15,7 @@
 #include "bpfmap/maps/array_map.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/rules/map_types.h"
+#include "bpfmap/maps/memory_needed.h"
 #include "bpfmap/maps/ring_buffer.h"
 #include "bpfmap/maps/ring_def.h"
 #include "bpfmap/maps/user_ring_buffer.h"
@@ -89,7 +90,8 @@ const UserRingBuffer<Mappable>* AsUserRingBuffer(const MapObject& object) {
 long MapObject::Create(const MapDef& def, Types types,
                        const FdResolver& descriptors,
                        std::shared_ptr<MapObject>* created) {
-  if (const DefCheck check = CheckDef<Cloud>(def)) return Result(check.error);
+  const DefError check = CheckDef<Cloud>(def);
+  if (check.failed()) return Result(check.error);
   auto object = std::make_shared<MapObject>();
   object->def_ = def;
   object->def_.map_flags &= ~(kRdOnly | kWrOnly);

@@ -13,11 +13,11 @@
 #include "bpfmap/maps/create_map.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/hash_map.h"
-#include "bpfmap/maps/internal/rules/map_types.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/maps/map_provider.h"
 #include "bpfmap/maps/map_providers.h"
+#include "bpfmap/maps/memory_needed.h"
 #include "bpfmap/maps/status.h"
 #include "bpfmap/profiles/cloud.h"
 #include "bpfmap/profiles/embedded.h"
@@ -405,7 +405,7 @@ class BusyProvider final : public MapProvider {
  public:
   BusyProvider(typename P::Memory* memory, MapProviders<P>* providers)
       : MapProvider(MapType{5000}), memory_(*memory), providers_(*providers) {}
-  DefCheck OnCreate(ProvidedMap&, Storage*) override {
+  DefError OnCreate(ProvidedMap&, Storage*) override {
     EXPECT_EQ(providers_.Remove(this), Errno::kBusy);
     CustomMap<P> inner(DefOf(WatchProvider::kType), &memory_, &providers_);
     return {inner.Init(), ""};

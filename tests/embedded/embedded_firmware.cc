@@ -6,15 +6,15 @@
 #include "bpfmap/maps/array_map.h"
 #include "bpfmap/maps/bloom_filter_map.h"
 #include "bpfmap/maps/custom_map.h"
-#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/hash_map.h"
-#include "bpfmap/maps/internal/rules/map_types.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/lpm_trie_map.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/maps/map_provider.h"
 #include "bpfmap/maps/map_providers.h"
+#include "bpfmap/maps/memory_needed.h"
 #include "bpfmap/maps/per_cpu_array_map.h"
 #include "bpfmap/maps/per_cpu_hash_map.h"
 #include "bpfmap/maps/perf_event.h"
@@ -35,7 +35,7 @@ constinit Embedded::Memory firmware_pool;
 class FirmwareProvider final : public MapProvider {
  public:
   constexpr FirmwareProvider() : MapProvider(kFirstCustomType) {}
-  DefCheck OnCreate(ProvidedMap&, Storage*) override { return {}; }
+  DefError OnCreate(ProvidedMap&, Storage*) override { return {}; }
 };
 constinit FirmwareProvider firmware_provider;
 
@@ -47,7 +47,7 @@ constinit FirmwareProvider firmware_provider;
 template <typename Map>
 int UseMap(MapType type, bool value_has_lock) {
   const MapDef def = EveryMethodDef(type, value_has_lock);
-  if (Map::Check(def) || MemoryNeeded<Embedded>(def) == 0) return -1;
+  if (Map::Check(def).failed() || MemoryNeeded<Embedded>(def) == 0) return -1;
   if (Map::MemoryNeeded(def) > firmware_pool.remaining()) return -1;
   Map map(def, &firmware_pool);
   if (map.Init() != Errno::kOk) return -1;

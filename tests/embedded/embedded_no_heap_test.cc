@@ -20,6 +20,7 @@
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/lpm_trie_map.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/memory_needed.h"
 #include "bpfmap/maps/ring_buffer.h"
 #include "bpfmap/maps/user_ring_buffer.h"
 #include "bpfmap/profiles/cloud.h"

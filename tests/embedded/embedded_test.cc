@@ -16,6 +16,7 @@
 #include "bpfmap/maps/internal/rules/map_types.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/memory_needed.h"
 #include "bpfmap/maps/queue_stack_map.h"
 #include "bpfmap/profiles/cloud.h"
 #include "gtest/gtest.h"

@@ -9,7 +9,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "bpfmap/maps/internal/rules/map_types.h"
+#include "bpfmap/maps/memory_needed.h"
 #include "bpfmap/profiles/cloud.h"
 #include "tests/support/user_value_size.h"
 

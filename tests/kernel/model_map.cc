@@ -6,16 +6,16 @@
 #include <string>
 #include <utility>
 
-#include "bpfmap/maps/def_check.h"
-#include "bpfmap/maps/internal/rules/map_types.h"
+#include "bpfmap/maps/def_error.h"
+#include "bpfmap/maps/memory_needed.h"
 #include "bpfmap/profiles/cloud.h"
 
 namespace bpfmap {
 namespace {
 
 Errno CreateModel(const MapDef& def, TestMap* map) {
-  const DefCheck check = CheckDef<Cloud>(def);
-  if (check) return check.error;
+  const DefError check = CheckDef<Cloud>(def);
+  if (check.failed()) return check.error;
   auto model = std::make_shared<ModelMap>(def);
   ModelMap* const created = model.get();
   *map = TestMap(std::move(model), created, created);

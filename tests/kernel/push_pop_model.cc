@@ -5,9 +5,9 @@
 #include <memory>
 #include <string>
 
-#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
-#include "bpfmap/maps/internal/rules/map_types.h"
+#include "bpfmap/maps/memory_needed.h"
 #include "bpfmap/profiles/cloud.h"
 
 namespace bpfmap {
@@ -16,8 +16,8 @@ const PushPopBackend& PushPopModelBackend() {
   static const auto& backend = *new PushPopBackend{
       "model", false, [](const MapDef&) { return false; },
       [](const MapDef& def, std::unique_ptr<PushPopView>* view) {
-        const DefCheck check = CheckDef<Cloud>(def);
-        if (!check) *view = std::make_unique<PushPopModel>(def);
+        const DefError check = CheckDef<Cloud>(def);
+        if (!check.failed()) *view = std::make_unique<PushPopModel>(def);
         return check.error;
       }};
   return backend;

@@ -13,8 +13,10 @@
 #include <utility>
 #include <vector>
 
+#include "bpfmap/maps/internal/rules/def_validation.h"
 #include "bpfmap/maps/internal/rules/map_types.h"
 #include "bpfmap/maps/kernel_map.h"
+#include "bpfmap/maps/memory_needed.h"
 #include "bpfmap/maps/perf_event.h"
 #include "bpfmap/profiles/cloud.h"
 #include "bpfmap/profiles/cpu.h"
@@ -48,8 +50,9 @@ struct Owned {
 
 template <typename P>
 Errno CreateLocal(const MapDef& def, TestMap* map) {
-  const DefCheck check = CheckCommon(def);
-  Errno error = check ? check.error : Errno::kInval;  // there is no such type
+  const DefError check = CheckCommon(def);
+  Errno error =
+      check.failed() ? check.error : Errno::kInval;  // there is no such type
   VisitMapType<P>(def.type, [&]<typename Map>(std::type_identity<Map>) {
     auto owned = std::make_shared<Owned<P, Map>>(def);
     error = owned->map.Init();

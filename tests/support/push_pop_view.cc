@@ -11,11 +11,12 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/rules/map_types.h"
 #include "bpfmap/maps/kernel_map.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/memory_needed.h"
 #include "bpfmap/profiles/cloud.h"
 #include "bpfmap/profiles/embedded.h"
 #include "gtest/gtest.h"
@@ -58,8 +59,8 @@ class LocalView final : public PushPopView {
 
 template <typename P>
 Errno CreateLocal(const MapDef& def, std::unique_ptr<PushPopView>* view) {
-  const DefCheck check = CheckDef<P>(def);
-  if (check) return check.error;
+  const DefError check = CheckDef<P>(def);
+  if (check.failed()) return check.error;
   Errno error = Errno::kInval;
   VisitMapType<P>(def.type, [&]<typename Map>(std::type_identity<Map>) {
     auto created = std::make_unique<LocalView<Map>>(def);

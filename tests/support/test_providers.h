@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/maps/map_provider.h"
@@ -32,7 +32,7 @@ class ObjectProvider final : public MapProvider {
 
   ObjectProvider() : MapProvider(kType) {}
 
-  DefCheck OnCreate(ProvidedMap& map, Storage* storage) override {
+  DefError OnCreate(ProvidedMap& map, Storage* storage) override {
     ++creations;
     if (map.def().value_size != sizeof(uint32_t)) {
       return {Errno::kInval, "value_size must be 4: the value is a handle"};
@@ -108,7 +108,7 @@ class WatchProvider final : public MapProvider {
 
   explicit WatchProvider(MapType type = kType) : MapProvider(type) {}
 
-  DefCheck OnCreate(ProvidedMap& map, Storage* storage) override {
+  DefError OnCreate(ProvidedMap& map, Storage* storage) override {
     this->map = &map;
     storage->value_size += extra_bytes;
     return {};
@@ -161,7 +161,7 @@ class PlainProvider final : public MapProvider {
  public:
   static constexpr MapType kType{4200};
   explicit PlainProvider(MapType type = kType) : MapProvider(type) {}
-  DefCheck OnCreate(ProvidedMap&, Storage*) override { return {}; }
+  DefError OnCreate(ProvidedMap&, Storage*) override { return {}; }
 };
 
 }  // namespace bpfmap

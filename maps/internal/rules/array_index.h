@@ -27,29 +27,39 @@ inline bool NextIndex(const void* key, uint32_t size, uint32_t* next) {
   return true;
 }
 
-// LookupBatch, behind its checks. `size()` is the number of elements, which a
-// Resize may change meanwhile; `read(index, value)` copies one out.
+// GetNextKey of an array of `size` elements.
+inline Errno CopyNextIndex(const void* key, uint32_t size, void* next_key) {
+  uint32_t next;
+  if (!NextIndex(key, size, &next)) return Errno::kNoEnt;
+  if (next_key == nullptr) return Errno::kFault;
+  std::memcpy(next_key, &next, sizeof next);
+  return Errno::kOk;
+}
+
+// LookupBatch after its checks. `size()` is the number of elements, which a
+// Resize may change in the meantime; `read(index, value)` copies one out.
 template <typename Size, typename Read>
-Errno LookupIndexBatch(const void* in_batch, void* out_batch, void* keys,
-                       void* values, uint64_t value_size, uint32_t* count,
+Errno LookupIndexBatch(const LookupBatchCall& batch, uint64_t value_size,
                        Size size, Read read) {
   uint32_t index = 0;
+  uint32_t* const count = batch.count;
   const uint32_t wanted = *count;
   Errno error = ForEachInBatch(count, [&](uint32_t i) {
-    // Behind the position; then one by one to the end.
-    if (i == 0 ? !NextIndex(in_batch, size(), &index) : ++index >= size()) {
+    // After the position; then one by one to the end.
+    if (i == 0 ? !NextIndex(batch.in_batch, size(), &index)
+               : ++index >= size()) {
       return Errno::kNoEnt;
     }
-    if (keys == nullptr || values == nullptr) return Errno::kFault;
-    read(index, ElementAt(values, i, value_size));
-    std::memcpy(ElementAt(keys, i, sizeof index), &index, sizeof index);
+    if (batch.keys == nullptr || batch.values == nullptr) return Errno::kFault;
+    read(index, ElementAt(batch.values, i, value_size));
+    std::memcpy(ElementAt(batch.keys, i, sizeof index), &index, sizeof index);
     return Errno::kOk;
   });
   if (error == Errno::kNoEnt && *count > 0) --index;
   if (wanted == 0 || error == Errno::kFault || *count == 0) return error;
-  if (out_batch == nullptr) return Errno::kFault;
+  if (batch.out_batch == nullptr) return Errno::kFault;
   // The position: the key that was copied last.
-  std::memcpy(out_batch, &index, sizeof index);
+  std::memcpy(batch.out_batch, &index, sizeof index);
   return error;
 }
 

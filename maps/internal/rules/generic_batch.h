@@ -1,4 +1,4 @@
-// Batch commands made of single ones, as Linux makes them for most map types.
+// What batch commands are made of.
 //
 // See the comments in bpf_map.h for what the arguments mean.
 
@@ -10,9 +10,23 @@
 
 #include "bpfmap/maps/bpf_map.h"
 #include "bpfmap/maps/errno.h"
-#include "bpfmap/maps/internal/rules/user_rights.h"
+#include "bpfmap/maps/map_def.h"
 
 namespace bpfmap {
+
+// The arguments of a LookupBatch or, if it `deletes`, of a
+// LookupAndDeleteBatch.
+struct LookupBatchCall {
+  bool deletes;
+  const void* in_batch;
+  void* out_batch;
+  void* keys;
+  void* values;
+  uint32_t* count;
+  BatchFlags flags;
+
+  bool value_lock() const { return HasAny(flags.elem_flags, kLock); }
+};
 
 // Runs `step(i)` for i from 0 to *count - 1 until one fails. *count is then the
 // number done.
@@ -39,36 +53,6 @@ inline const std::byte* ElementAt(const void* elements, uint32_t i,
 inline std::byte* ElementAt(void* elements, uint32_t i, std::size_t size) {
   if (elements == nullptr) return nullptr;
   return static_cast<std::byte*>(elements) + i * size;
-}
-
-// UpdateBatch by `put(key, value, flags)`. Sizes are those of the user view.
-template <typename Put>
-Errno UpdateEach(const UserRights& rights, const void* keys,
-                 std::size_t key_size, const void* values,
-                 std::size_t value_size, uint32_t* count, BatchFlags flags,
-                 Put put) {
-  const Errno error =
-      rights.CheckBatch(count, /*reads=*/false, /*writes=*/true, flags);
-  if (error != Errno::kOk) return error;
-  return ForEachInBatch(count, [&](uint32_t i) {
-    if (keys == nullptr || values == nullptr) return Errno::kFault;
-    return put(ElementAt(keys, i, key_size), ElementAt(values, i, value_size),
-               flags.elem_flags);
-  });
-}
-
-// DeleteBatch by `remove(key)`.
-template <typename Remove>
-Errno DeleteEach(const UserRights& rights, const void* keys,
-                 std::size_t key_size, uint32_t* count, BatchFlags flags,
-                 Remove remove) {
-  const Errno error =
-      rights.CheckBatch(count, /*reads=*/false, /*writes=*/true, flags);
-  if (error != Errno::kOk) return error;
-  return ForEachInBatch(count, [&](uint32_t i) {
-    if (keys == nullptr) return Errno::kFault;
-    return remove(ElementAt(keys, i, key_size));
-  });
 }
 
 }  // namespace bpfmap

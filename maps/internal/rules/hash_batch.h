@@ -19,19 +19,6 @@
 
 namespace bpfmap {
 
-// A LookupBatch or, if it `deletes`, a LookupAndDeleteBatch.
-struct HashBatch {
-  bool deletes;
-  const void* in_batch;
-  void* out_batch;
-  void* keys;
-  void* values;
-  uint32_t* count;
-  BatchFlags flags;
-
-  bool value_lock() const { return HasAny(flags.elem_flags, kLock); }
-};
-
 // What a map adds to its table. `value_size` is that of the user view.
 template <typename CopyValue, typename Drop>
 struct HashBatchElements {
@@ -53,7 +40,7 @@ struct HashBatchElements {
 // `room`.
 template <typename Table, typename Elements>
 Errno CopyHashBucket(Table& table, const UserRights& rights,
-                     const Elements& elements, const HashBatch& batch,
+                     const Elements& elements, const LookupBatchCall& batch,
                      uint64_t bucket, uint32_t done, uint32_t room,
                      uint32_t* copied) {
   if (!table.MayHaveElements(bucket)) return Errno::kOk;
@@ -85,11 +72,8 @@ Errno CopyHashBucket(Table& table, const UserRights& rights,
 // nothing is done, if it has more than `room`; EFAULT if there is nowhere to
 // copy to.
 template <typename Table, typename CopyBucket>
-Errno RunHashBatch(Table& table, const UserRights& rights,
-                   const HashBatch& batch, CopyBucket copy_bucket) {
-  const Errno checked = rights.CheckBatch(batch.count, /*reads=*/true,
-                                          batch.deletes, batch.flags);
-  if (checked != Errno::kOk) return checked;
+Errno RunHashBatch(Table& table, const LookupBatchCall& batch,
+                   CopyBucket copy_bucket) {
   if (batch.flags.flags != 0) return Errno::kInval;
   const uint32_t room = *batch.count;
   if (room == 0) return Errno::kOk;

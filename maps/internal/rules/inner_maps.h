@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "bpfmap/maps/def_check.h"
+#include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/maps/map_fd_table.h"
@@ -49,7 +49,7 @@ class InnerMaps {
   //   EBADF     `fd` is not open
   //   EINVAL    a map of maps: there is one level
   //   ENOTSUPP  an array of programs
-  DefCheck SetTemplate(uint32_t fd) {
+  DefError SetTemplate(uint32_t fd) {
     MapWithId found;
     const Errno error = fds_.Find(fd, &found);
     if (error != Errno::kOk) return {error, "inner_map_fd must be an open map"};

@@ -6,15 +6,12 @@
 #ifndef BPFMAP_MAPS_INTERNAL_RULES_MAP_TYPES_H_
 #define BPFMAP_MAPS_INTERNAL_RULES_MAP_TYPES_H_
 
-#include <cstdint>
 #include <type_traits>
 
 #include "bpfmap/maps/array_map.h"
 #include "bpfmap/maps/array_of_maps.h"
 #include "bpfmap/maps/bloom_filter_map.h"
 #include "bpfmap/maps/custom_map.h"
-#include "bpfmap/maps/def_check.h"
-#include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/hash_map.h"
 #include "bpfmap/maps/hash_of_maps.h"
 #include "bpfmap/maps/internal/rules/inner_maps.h"
@@ -111,33 +108,6 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
     return true;
   }
   return false;
-}
-
-// What Linux would say to `def`, and why. Types that this library does not have
-// are EINVAL, as types that the kernel does not have; of a custom type, what
-// its provider says is not known before Init().
-template <Profile P>
-constexpr DefCheck CheckDef(const MapDef& def) {
-  if (DefCheck check = CheckCommon(def)) return check;
-  DefCheck check{Errno::kInval, "type must be one of those in MapType"};
-  VisitMapType<P>(def.type, [&]<typename Map>(std::type_identity<Map>) {
-    check = Map::Check(def);
-  });
-  return check;
-}
-
-// How many bytes of its memory a map takes, for choosing sizes before anything
-// is created: `def` fits into a StaticPool if this is no more than remaining().
-// Exact, where the profile's kCacheLineSize is 8 (with another one, a pool may
-// lose as much again to align it); 0 if CheckDef<P>(def) has an error.
-template <Profile P>
-constexpr uint64_t MemoryNeeded(const MapDef& def) {
-  uint64_t bytes = 0;
-  if (CheckDef<P>(def)) return bytes;
-  VisitMapType<P>(def.type, [&]<typename Map>(std::type_identity<Map>) {
-    bytes = Map::MemoryNeeded(def);
-  });
-  return bytes;
 }
 
 }  // namespace bpfmap

@@ -21,15 +21,20 @@
 
 namespace bpfmap {
 
+// Which side a change comes from.
+enum class View { kProgram, kUser };
+
 class UserRights {
  public:
   explicit UserRights(const MapDef& def)
-      : map_flags_(def.map_flags),
+      : reads_(!HasAny(def.map_flags, kWrOnly)),
+        writes_(!HasAny(def.map_flags, kRdOnly)),
         has_keys_(def.key_size != 0),
+        has_values_(def.value_size != 0),
         has_lock_(def.spin_lock_offset != kNoSpinLock) {}
 
-  bool may_read() const { return !HasAny(map_flags_, kWrOnly); }
-  bool may_write() const { return !HasAny(map_flags_, kRdOnly) && !frozen(); }
+  bool may_read() const { return reads_; }
+  bool may_write() const { return writes_ && !frozen(); }
 
   // Relaxed: see the top of the file; who must not miss it holds a lock that
   // Freeze() held.
@@ -47,7 +52,7 @@ class UserRights {
     if (LacksLock(flags)) return Errno::kInval;
     const Errno error = CheckKey(key);
     if (error != Errno::kOk) return error;
-    return value != nullptr ? Errno::kOk : Errno::kFault;
+    return value != nullptr || !has_values_ ? Errno::kOk : Errno::kFault;
   }
 
   Errno CheckDelete(const void* key) const {
@@ -55,8 +60,10 @@ class UserRights {
     return CheckKey(key);
   }
 
-  Errno CheckGetNextKey() const {
-    return may_read() ? Errno::kOk : Errno::kPerm;
+  // A null key stands before the first one.
+  Errno CheckGetNextKey(const void* key) const {
+    if (!may_read()) return Errno::kPerm;
+    return key != nullptr && !has_keys_ ? Errno::kInval : Errno::kOk;
   }
 
   Errno CheckLookupAndDelete(const void* key, ElemFlags flags) const {
@@ -67,17 +74,11 @@ class UserRights {
   }
 
   // A batch command asks for its rights even where the type has no such batch.
-  Errno CheckBatchRights(bool reads, bool writes) const {
+  Errno CheckBatchRights(const uint32_t* count, bool reads, bool writes) const {
+    if (count == nullptr) return Errno::kFault;
     if (reads && !may_read()) return Errno::kPerm;
     if (writes && !may_write()) return Errno::kPerm;
     return Errno::kOk;
-  }
-
-  // The answer to a batch command that the type does not have.
-  Errno RefuseBatch(const uint32_t* count, bool reads, bool writes) const {
-    if (count == nullptr) return Errno::kFault;
-    const Errno error = CheckBatchRights(reads, writes);
-    return error != Errno::kOk ? error : Errno::kNotSupp;
   }
 
   Errno CheckElemFlags(ElemFlags elem_flags) const {
@@ -86,20 +87,12 @@ class UserRights {
     return Errno::kOk;
   }
 
-  // What a batch command checks before it looks at its elements.
-  Errno CheckBatch(const uint32_t* count, bool reads, bool writes,
-                   BatchFlags flags) const {
-    if (count == nullptr) return Errno::kFault;
-    const Errno error = CheckBatchRights(reads, writes);
-    return error != Errno::kOk ? error : CheckElemFlags(flags.elem_flags);
-  }
-
   // `with_all_locked(change)` runs `change` while no writer is at work.
   template <typename WithAllLocked>
   Errno Freeze(WithAllLocked with_all_locked) {
     if (has_lock_) return Errno::kNotSupp;
     bool was_frozen = false;
-    if (HasAny(map_flags_, kRdOnly)) return Errno::kPerm;
+    if (!writes_) return Errno::kPerm;
     with_all_locked([&] {
       was_frozen = frozen_.exchange(true, std::memory_order_relaxed);
     });
@@ -117,8 +110,10 @@ class UserRights {
     return HasAny(flags, kLock) && !has_lock_;
   }
 
-  const MapFlags map_flags_;
+  const bool reads_;
+  const bool writes_;
   const bool has_keys_;
+  const bool has_values_;
   const bool has_lock_;
   std::atomic<bool> frozen_{false};
 };
