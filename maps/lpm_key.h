@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 // LpmKey: the key of an LPM trie, from text and back.
 //
 //   auto routes = ProgramMap<LpmKey<4>, uint32_t>::Create(trie.get());

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 // PerCpu: the value of a per-CPU map as user space has it, one V for each CPU.
 //
 //   auto stats = TypedMap<uint32_t, PerCpu<Stats>>::Create(map.get());
@@ -58,6 +59,7 @@ class PerCpu {
 
   // The number of CPUs. resize() keeps the parts of the first ones.
   int size() const { return static_cast<int>(parts_.size()); }
+  bool empty() const { return parts_.empty(); }
   void resize(int cpus) { parts_.resize(static_cast<std::size_t>(cpus)); }
 
   // The V of CPU `cpu`. REQUIRES: 0 <= cpu < size().

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 // ProgramMap: a LocalMap as a BPF program sees it, with C++ types for keys and
 // values.
 //

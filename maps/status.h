@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 // absl::Status for an Errno: a view for people, at the edge of the library.
 //
 // The code is the canonical one, for callers that act on codes. Several errnos

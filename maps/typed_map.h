@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 // TypedMap: a BpfMap with C++ types for keys and values.
 //
 //   auto counts = TypedMap<uint32_t, uint64_t>::Create(map.get());

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-//
+
 // TypedQueue and ProgramQueue: a queue or a stack with a C++ type for its
 // values, as user space sees it and as a program does.
 //

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 // UserValues: values of a C++ type in the form that the bpf(2) commands copy
 // them, for TypedMap. There are two forms, that of a V, and that of a
 // PerCpu<V>, whose parts stand one after the other.

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 // LpmKey: text to key and back, and as the key of a trie. The C library's
 // inet_pton() and inet_ntop() are asked whether an address is one.
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 // PerCpu: values of per-CPU maps, in TypedMap and in ProgramMap.
 
 #include "bpfmap/maps/per_cpu.h"

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 // TypedQueue and ProgramQueue: types, order, messages.
 
 #include "bpfmap/maps/typed_queue.h"
