@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 #include "bpfmap/maps/create_map.h"
 
 #include <memory>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 // CreateMap: a map of any type, on the heap, from its definition.
 //
 //   absl::StatusOr<std::shared_ptr<LocalMap>> map = CreateMap(

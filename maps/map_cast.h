@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 // MapCast: from a map of any type to the class that it is, checked.
 //
 //   std::shared_ptr<LocalMap> map = ...;

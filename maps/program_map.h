@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 // ProgramMap: a LocalMap as a BPF program sees it, with C++ types for keys and
 // values.
 //
@@ -29,6 +30,7 @@
 #ifndef BPFMAP_MAPS_PROGRAM_MAP_H_
 #define BPFMAP_MAPS_PROGRAM_MAP_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
@@ -36,8 +38,10 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/internal/atomic_bytes.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/per_cpu.h"
 #include "bpfmap/maps/status.h"
 
 namespace bpfmap {
@@ -86,6 +90,24 @@ class ProgramMap {
   // there is no such key or no such CPU, and if the map is not a per-CPU one.
   V* LookupPerCpu(const K& key, uint32_t cpu) const {
     return static_cast<V*>(map_->LookupPerCpuElem(&key, cpu));
+  }
+
+  // The values of `key` on all CPUs as they are now, each copied by itself:
+  // what programs do with bpf_map_lookup_percpu_elem(). It ends before the
+  // first CPU that has none, so its size() is 0 if there is no such key.
+  PerCpu<V> LookupAllCpus(const K& key) const {
+    PerCpu<V> all;
+    for (int cpu = 0; cpu < all.size(); ++cpu) {
+      const V* const part = LookupPerCpu(key, static_cast<uint32_t>(cpu));
+      if (part == nullptr) {
+        all.resize(cpu);
+        break;
+      }
+      // Another CPU's program may write to it now.
+      internal::LoadBytes(&all[cpu], reinterpret_cast<const std::byte*>(part),
+                          sizeof(V));
+    }
+    return all;
   }
 
   // bpf_map_update_elem(): sets the value of `key`. `flags` and errors of

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 // RingProducer: what a BPF program does with a ring buffer, whatever profile
 // the ring is of.
 //

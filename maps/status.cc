@@ -6,7 +6,9 @@
 #include <cstring>
 #include <string>
 
+#include "absl/strings/cord.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 namespace bpfmap {
@@ -17,21 +19,23 @@ struct Row {
   absl::StatusCode code;
 };
 
+// The first row of a code is what a status without an errno stands for.
 constexpr Row kTable[] = {
     {Errno::kOk, absl::StatusCode::kOk},
     {Errno::kPerm, absl::StatusCode::kPermissionDenied},
+    {Errno::kAcces, absl::StatusCode::kPermissionDenied},
     {Errno::kNoEnt, absl::StatusCode::kNotFound},
     {Errno::k2Big, absl::StatusCode::kResourceExhausted},
-    {Errno::kBadF, absl::StatusCode::kFailedPrecondition},
-    {Errno::kNoMem, absl::StatusCode::kAborted},
-    {Errno::kAcces, absl::StatusCode::kUnauthenticated},
-    {Errno::kFault, absl::StatusCode::kInternal},
-    {Errno::kBusy, absl::StatusCode::kUnavailable},
-    {Errno::kExist, absl::StatusCode::kAlreadyExists},
+    {Errno::kNoMem, absl::StatusCode::kResourceExhausted},
+    {Errno::kNoSpc, absl::StatusCode::kResourceExhausted},
     {Errno::kInval, absl::StatusCode::kInvalidArgument},
-    {Errno::kNoSpc, absl::StatusCode::kOutOfRange},
-    {Errno::kOpNotSupp, absl::StatusCode::kCancelled},
+    {Errno::kFault, absl::StatusCode::kInvalidArgument},
     {Errno::kNotSupp, absl::StatusCode::kUnimplemented},
+    {Errno::kOpNotSupp, absl::StatusCode::kUnimplemented},
+    {Errno::kExist, absl::StatusCode::kAlreadyExists},
+    {Errno::kBusy, absl::StatusCode::kFailedPrecondition},
+    {Errno::kBadF, absl::StatusCode::kFailedPrecondition},
+    {Errno::kAgain, absl::StatusCode::kUnavailable},
 };
 
 // The name of the array, up to its end or its first 0.
@@ -122,13 +126,14 @@ absl::StatusCode StatusCodeOf(Errno error) {
 
 absl::Status ToStatus(Errno error, absl::string_view message) {
   if (error == Errno::kOk) return absl::OkStatus();
-  const char* const name = ErrnoName(error);
-  return absl::Status(
+  const int number = static_cast<int>(error);
+  const bool is_listed = StatusCodeOf(error) != absl::StatusCode::kUnknown;
+  absl::Status status(
       StatusCodeOf(error),
-      absl::StrCat(message, ": ", name,
-                   StatusCodeOf(error) == absl::StatusCode::kUnknown
-                       ? absl::StrCat(" (", static_cast<int>(error), ")")
-                       : ""));
+      absl::StrCat(message, ": ", ErrnoName(error),
+                   is_listed ? "" : absl::StrCat(" (", number, ")")));
+  status.SetPayload(kErrnoPayload, absl::Cord(absl::StrCat(number)));
+  return status;
 }
 
 absl::Status ToStatus(Errno error, const BpfMap& map, absl::string_view op,
@@ -141,6 +146,11 @@ absl::Status ToStatus(Errno error, const BpfMap& map, absl::string_view op,
 }
 
 Errno StatusToErrno(const absl::Status& status) {
+  const auto payload = status.GetPayload(kErrnoPayload);
+  int number;
+  if (payload.has_value() && absl::SimpleAtoi(std::string(*payload), &number)) {
+    return static_cast<Errno>(number);
+  }
   for (const Row& row : kTable) {
     if (row.code == status.code()) return row.error;
   }

@@ -1,17 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // absl::Status for an Errno: a view for people, at the edge of the library.
 //
-// Every errno of a command has a status code of its own, so nothing is lost on
-// the way and StatusToErrno() leads back. (absl::ErrnoToStatus folds several
-// into one: E2BIG into InvalidArgument, for one.) An errno that is not listed
-// here, as those that only helpers of programs give, becomes Unknown.
+// The code is the canonical one, for callers that act on codes. Several errnos
+// share a code, so the errno itself is in a payload, and StatusToErrno() reads
+// it back exactly, also a number that errno.h does not list.
 //
-//   EPERM   PermissionDenied     EFAULT    Internal
-//   ENOENT  NotFound             EBUSY     Unavailable
-//   E2BIG   ResourceExhausted    EEXIST    AlreadyExists
-//   EBADF   FailedPrecondition   EINVAL    InvalidArgument
-//   ENOMEM  Aborted              ENOSPC    OutOfRange
-//   EACCES  Unauthenticated      ENOTSUPP  Unimplemented
-//                                EOPNOTSUPP  Cancelled
+//   EPERM, EACCES         PermissionDenied   EEXIST    AlreadyExists
+//   ENOENT                NotFound           EBUSY     FailedPrecondition
+//   E2BIG, ENOMEM, ENOSPC ResourceExhausted  EBADF     FailedPrecondition
+//   EINVAL, EFAULT        InvalidArgument    EAGAIN    Unavailable
+//   ENOTSUPP, EOPNOTSUPP  Unimplemented      others    Unknown
+//
+// Thread-safe.
 
 #ifndef BPFMAP_MAPS_STATUS_H_
 #define BPFMAP_MAPS_STATUS_H_
@@ -28,7 +29,11 @@ namespace bpfmap {
 
 absl::StatusCode StatusCodeOf(Errno error);
 
-// OK for kOk; otherwise the code above and "<message>: ENOENT".
+// The payload of a status that has an errno: its number in decimal digits.
+inline constexpr absl::string_view kErrnoPayload = "bpfmap/errno";
+
+// OK for kOk; otherwise the code above, the errno as a payload, and
+// "<message>: ENOENT".
 absl::Status ToStatus(Errno error, absl::string_view message);
 
 // As above, for operation `op` ("lookup") on `map`, with a sentence that names
@@ -37,8 +42,9 @@ absl::Status ToStatus(Errno error, absl::string_view message);
 absl::Status ToStatus(Errno error, const BpfMap& map, absl::string_view op,
                       const void* key);
 
-// The errno that a status of ToStatus() was made from. A status that was not
-// made by it gives the errno its code stands for, kInval where there is none.
+// The errno that a status of ToStatus() was made from; kOk if it is OK. A
+// status that was made elsewhere has no payload and gives the first errno that
+// the table lists for its code, kInval where there is none.
 Errno StatusToErrno(const absl::Status& status);
 
 // `HASH map "counts"`, or `HASH map` if it has no name.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // TypedMap: a BpfMap with C++ types for keys and values.
 //
 //   auto counts = TypedMap<uint32_t, uint64_t>::Create(map.get());
@@ -10,7 +12,8 @@
 //
 // This is the user view, for people: errors are absl::Status with a sentence
 // that names the map and the key; StatusToErrno() in status.h gives the errno.
-// It works on any BpfMap with keys, a KernelMap too.
+// It works on any BpfMap with keys, a KernelMap too. The values of a per-CPU
+// map are PerCpu<V>, one V for each CPU (per_cpu.h).
 //
 // Types are checked when this compiles, and their sizes when a TypedMap is
 // created. A key is compared byte by byte, so a type with padding between its
@@ -37,6 +40,8 @@
 #include "absl/types/span.h"
 #include "bpfmap/maps/bpf_map.h"
 #include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/internal/user_values.h"
+#include "bpfmap/maps/map_def.h"
 #include "bpfmap/maps/status.h"
 
 namespace bpfmap {
@@ -48,7 +53,8 @@ class TypedMap {
   static_assert(std::has_unique_object_representations_v<K>,
                 "a map compares keys byte by byte: K must have no padding and "
                 "no value with two representations");
-  static_assert(std::is_trivially_copyable_v<V>,
+  using Values = internal::UserValues<V>;
+  static_assert(std::is_trivially_copyable_v<typename Values::Part>,
                 "a map copies values byte by byte: V must be trivially "
                 "copyable");
   static_assert(std::is_default_constructible_v<K> &&
@@ -77,24 +83,29 @@ class TypedMap {
 
   class EntryRange;
 
-  // INVALID_ARGUMENT unless the map's key and value sizes are those of K and V;
-  // for a per-CPU map, always.
+  // INVALID_ARGUMENT unless the map's key and value sizes are those of K and V,
+  // and V is a PerCpu for a per-CPU map and for no other.
   // `map` must outlive the TypedMap and its copies.
   static absl::StatusOr<TypedMap> Create(BpfMap* map) {
     const MapDef def = map->def();
-    if (IsPerCpu(def.type)) {
-      return ToStatus(Errno::kInval,
-                      absl::StrCat(DescribeMap(def),
-                                   ": values have a part for each CPU, which "
-                                   "no one type is"));
+    if (IsPerCpu(def.type) != Values::kPerCpu) {
+      return ToStatus(
+          Errno::kInval,
+          absl::StrCat(DescribeMap(def),
+                       Values::kPerCpu
+                           ? ": values have no parts: the type given may not "
+                             "be a PerCpu"
+                           : ": values have a part for each CPU: the type "
+                             "given must be a PerCpu"));
     }
-    if (def.key_size != sizeof(K) || def.value_size != sizeof(V)) {
+    constexpr std::size_t kValueSize = sizeof(typename Values::Part);
+    if (def.key_size != sizeof(K) || def.value_size != kValueSize) {
       return ToStatus(
           Errno::kInval,
           absl::StrCat(DescribeMap(def), ": key_size is ", def.key_size,
                        " and value_size ", def.value_size,
                        ", but the types given have ", sizeof(K), " and ",
-                       sizeof(V), " bytes"));
+                       kValueSize, " bytes"));
     }
     return TypedMap(map);
   }
@@ -102,14 +113,15 @@ class TypedMap {
   // The value of `key`. Errors of BpfMap::Lookup, NOT_FOUND among them.
   absl::StatusOr<V> Get(const K& key) const {
     V value;
-    const Errno error = map_->Lookup(&key, &value);
+    const Errno error = map_->Lookup(&key, Values::Bytes(value));
     if (error != Errno::kOk) return ToStatus(error, *map_, "lookup", &key);
     return value;
   }
 
-  // Sets the value of `key`. `flags` and errors of BpfMap::Update.
+  // Sets the value of `key`. `flags` and errors of BpfMap::Update;
+  // INVALID_ARGUMENT for a PerCpu that is not of PossibleCpus() CPUs.
   absl::Status Set(const K& key, const V& value, ElemFlags flags = kAny) {
-    return ToStatus(map_->Update(&key, &value, flags), *map_, "update", &key);
+    return ToStatus(Put(key, value, flags), *map_, "update", &key);
   }
 
   // Removes `key`. Errors of BpfMap::Delete, NOT_FOUND among them.
@@ -123,7 +135,7 @@ class TypedMap {
     while (true) {
       absl::StatusOr<V> present = Get(key);
       if (StatusToErrno(present.status()) != Errno::kNoEnt) return present;
-      const Errno error = map_->Update(&key, &value, kNoExist);
+      const Errno error = Put(key, value, kNoExist);
       if (error == Errno::kOk) return value;
       // Inserted meanwhile by somebody else: look again.
       if (error != Errno::kExist) {
@@ -143,13 +155,18 @@ class TypedMap {
 
   // Sets keys[i] to values[i], in this order, up to the first that fails; its
   // error is returned and says how many were set. Errors of
-  // BpfMap::UpdateBatch; INVALID_ARGUMENT if the lengths differ.
+  // BpfMap::UpdateBatch; INVALID_ARGUMENT if the lengths differ, and as Set().
   absl::Status SetBatch(absl::Span<const K> keys, absl::Span<const V> values);
 
   BpfMap* map() const { return map_; }
 
  private:
   explicit TypedMap(BpfMap* map) : map_(map) {}
+
+  Errno Put(const K& key, const V& value, ElemFlags flags) {
+    if (!Values::Fits(value)) return Errno::kInval;
+    return map_->Update(&key, Values::Bytes(value), flags);
+  }
 
   BpfMap* map_;
 };
@@ -231,13 +248,13 @@ template <typename K, typename V>
 absl::StatusOr<std::vector<typename TypedMap<K, V>::Entry>>
 TypedMap<K, V>::GetBatch(Cursor* cursor, uint32_t count) const {
   std::vector<K> keys(count);
-  std::vector<V> values(count);
+  Values values(count);
   const void* in = cursor->started_ ? cursor->position_ : nullptr;
   Errno error = map_->LookupBatch(in, cursor->position_, keys.data(),
                                   values.data(), &count);
   while (error == Errno::kNoSpc) {
     keys.resize(keys.size() * 2);
-    values.resize(keys.size());
+    values = Values(keys.size());
     count = static_cast<uint32_t>(keys.size());
     error = map_->LookupBatch(in, cursor->position_, keys.data(), values.data(),
                               &count);
@@ -261,8 +278,15 @@ absl::Status TypedMap<K, V>::SetBatch(absl::Span<const K> keys,
         absl::StrCat(DescribeMap(map_->def()), ": update batch: ", keys.size(),
                      " keys, but ", values.size(), " values"));
   }
+  for (const V& value : values) {
+    if (!Values::Fits(value)) {
+      return ToStatus(Errno::kInval, *map_, "update batch", nullptr);
+    }
+  }
   uint32_t count = static_cast<uint32_t>(keys.size());
-  const Errno error = map_->UpdateBatch(keys.data(), values.data(), &count);
+  Values joined(Values::kPerCpu ? values.size() : 0);
+  const Errno error =
+      map_->UpdateBatch(keys.data(), Values::Join(values, &joined), &count);
   if (error == Errno::kOk) return absl::OkStatus();
   const bool at_a_key = count < keys.size();
   return ToStatus(error, *map_,

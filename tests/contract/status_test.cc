@@ -4,7 +4,6 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <set>
 #include <string>
 
 #include "absl/status/status.h"
@@ -18,22 +17,50 @@
 namespace bpfmap {
 namespace {
 
-constexpr Errno kAll[] = {
-    Errno::kPerm,      Errno::kNoEnt, Errno::k2Big,  Errno::kBadF,
-    Errno::kNoMem,     Errno::kAcces, Errno::kFault, Errno::kBusy,
-    Errno::kExist,     Errno::kInval, Errno::kNoSpc, Errno::kNotSupp,
-    Errno::kOpNotSupp,
+struct Row {
+  Errno error;
+  absl::StatusCode code;
+};
+constexpr Row kAll[] = {
+    {Errno::kPerm, absl::StatusCode::kPermissionDenied},
+    {Errno::kNoEnt, absl::StatusCode::kNotFound},
+    {Errno::k2Big, absl::StatusCode::kResourceExhausted},
+    {Errno::kBadF, absl::StatusCode::kFailedPrecondition},
+    {Errno::kAgain, absl::StatusCode::kUnavailable},
+    {Errno::kNoMem, absl::StatusCode::kResourceExhausted},
+    {Errno::kAcces, absl::StatusCode::kPermissionDenied},
+    {Errno::kFault, absl::StatusCode::kInvalidArgument},
+    {Errno::kBusy, absl::StatusCode::kFailedPrecondition},
+    {Errno::kExist, absl::StatusCode::kAlreadyExists},
+    {Errno::kInval, absl::StatusCode::kInvalidArgument},
+    {Errno::kNoSpc, absl::StatusCode::kResourceExhausted},
+    {Errno::kOpNotSupp, absl::StatusCode::kUnimplemented},
+    {Errno::kNotSupp, absl::StatusCode::kUnimplemented},
 };
 
-TEST(StatusTest, EveryErrnoHasACodeOfItsOwnAndComesBack) {
-  std::set<absl::StatusCode> codes = {absl::StatusCode::kOk,
-                                      absl::StatusCode::kUnknown};
-  for (const Errno error : kAll) {
+TEST(StatusTest, EveryErrnoHasItsCanonicalCodeAndComesBack) {
+  for (const auto& [error, code] : kAll) {
     const absl::Status status = ToStatus(error, "message");
-    EXPECT_TRUE(codes.insert(status.code()).second) << ErrnoName(error);
+    EXPECT_EQ(status.code(), code) << ErrnoName(error);
+    EXPECT_EQ(StatusCodeOf(error), code) << ErrnoName(error);
     EXPECT_EQ(StatusToErrno(status), error);
     EXPECT_EQ(status.message(), std::string("message: ") + ErrnoName(error));
   }
+}
+
+TEST(StatusTest, ErrnoIsAPayload) {
+  const absl::Status status = ToStatus(Errno::kNoEnt, "message");
+  const auto payload = status.GetPayload("bpfmap/errno");
+  ASSERT_TRUE(payload.has_value());
+  EXPECT_EQ(std::string(*payload), "2");
+}
+
+TEST(StatusTest, StatusOfAnotherLibraryGivesTheErrnoOfItsCode) {
+  EXPECT_EQ(StatusToErrno(absl::NotFoundError("")), Errno::kNoEnt);
+  EXPECT_EQ(StatusToErrno(absl::PermissionDeniedError("")), Errno::kPerm);
+  EXPECT_EQ(StatusToErrno(absl::ResourceExhaustedError("")), Errno::k2Big);
+  EXPECT_EQ(StatusToErrno(absl::UnimplementedError("")), Errno::kNotSupp);
+  EXPECT_EQ(StatusToErrno(absl::AbortedError("")), Errno::kInval);
 }
 
 TEST(StatusTest, OkIsOk) {
@@ -45,6 +72,7 @@ TEST(StatusTest, ANumberThatIsNotListedIsShown) {
   const absl::Status status = ToStatus(static_cast<Errno>(4), "message");
   EXPECT_EQ(status.code(), absl::StatusCode::kUnknown);
   EXPECT_EQ(status.message(), "message: E? (4)");
+  EXPECT_EQ(StatusToErrno(status), static_cast<Errno>(4));
 }
 
 TEST(StatusTest, TheNumbersAreLinuxs) {

@@ -1,19 +1,9 @@
-// How GoogleTest shows an Errno: "ENOENT (2)". Every test that compares one
-// includes this, for the printer is chosen once for a whole program.
+// How GoogleTest shows an Errno. Every test that compares one includes this,
+// for the printer is chosen once for a whole program.
 
 #ifndef BPFMAP_TESTS_SUPPORT_PRINT_ERRNO_H_
 #define BPFMAP_TESTS_SUPPORT_PRINT_ERRNO_H_
 
-#include <ostream>
-
-#include "bpfmap/maps/errno.h"
-
-namespace bpfmap {
-
-inline void PrintTo(Errno error, std::ostream* out) {
-  *out << ErrnoName(error) << " (" << static_cast<int>(error) << ")";
-}
-
-}  // namespace bpfmap
+#include "bpfmap/maps/testing/print_errno.h"  // IWYU pragma: export
 
 #endif  // BPFMAP_TESTS_SUPPORT_PRINT_ERRNO_H_

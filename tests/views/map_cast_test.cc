@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 // From a definition to a class, and from a map back to its class:
 // CreateMap<...>(), MapCast<...>() and AsRingProducer().
 
@@ -143,10 +144,10 @@ void ProduceThree(RingProducer& ring) {
   ring.Submit(one, kRbForceWakeup);
   const uint64_t two = 2;
   EXPECT_EQ(ring.Output(&two, sizeof two), Errno::kOk);
-  EXPECT_EQ(ring.Output(&two, sizeof two, 4), Errno::kInval);
+  EXPECT_EQ(ring.Output(&two, sizeof two, RingFlags{4}), Errno::kInval);
   EXPECT_EQ(ring.Output(nullptr, 1), Errno::kFault);
   EXPECT_EQ(ring.Output(&two, 4096), Errno::kAgain);
-  EXPECT_EQ(ring.Reserve(8, 1), nullptr);
+  EXPECT_EQ(ring.Reserve(8, RingFlags{1}), nullptr);
   EXPECT_EQ(ring.Query(kRbRingSize), 4096u);
   EXPECT_EQ(ring.Query(kRbAvailData), 48u);
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+
 // ProgramMap: types, sizes, and that each method is the helper of that name.
 
 #include "bpfmap/maps/program_map.h"
