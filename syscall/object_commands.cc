@@ -176,9 +176,9 @@ long ObjectPin(const Attributes& attributes) {
 }
 
 long ObjectGet(const Attributes& attributes) {
-  constexpr uint32_t kRights = kRdOnly | kWrOnly;
+  constexpr MapFlags kRights = kRdOnly | kWrOnly;
   if (!attributes.TailIsZero(kObjectAttrSize)) return -EINVAL;
-  const uint32_t flags = attributes->file_flags;
+  const MapFlags flags{attributes->file_flags};
   if (attributes->bpf_fd != 0 || HasAny(flags, ~(kRights | kPathFd))) {
     return -EINVAL;
   }
@@ -220,9 +220,9 @@ long BtfGetNextId(const Attributes& attributes) {
 }
 
 long MapGetFdById(const Attributes& attributes) {
-  constexpr uint32_t kRights = kRdOnly | kWrOnly;
+  constexpr MapFlags kRights = kRdOnly | kWrOnly;
   if (!attributes.TailIsZero(kMapByIdAttrSize)) return -EINVAL;
-  const uint32_t flags = attributes->open_flags;
+  const MapFlags flags{attributes->open_flags};
   if (HasAny(flags, ~kRights) || flags == kRights) return -EINVAL;
   BpfFdTable& files = BpfFdTable::Global();
   std::shared_ptr<MapObject> map = files.MapOfId(attributes->map_id);
@@ -231,7 +231,7 @@ long MapGetFdById(const Attributes& attributes) {
 
 long BtfGetFdById(const Attributes& attributes) {
   if (!attributes.TailIsZero(kBtfByIdAttrSize)) return -EINVAL;
-  const uint32_t flags = attributes->open_flags;
+  const MapFlags flags{attributes->open_flags};
   if (HasAny(flags, ~kTokenFd)) return -EINVAL;
   if (HasAny(flags, kTokenFd)) return -EBADF;  // there are no tokens
   BpfFdTable& files = BpfFdTable::Global();
