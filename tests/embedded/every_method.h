@@ -52,8 +52,10 @@ class Surprises {
   int count_ = 0;
 };
 
+// Whether it answers as a hash map; custom types without rules of their own do.
 constexpr bool IsHash(MapType type) {
-  return type == MapType::kHash || type == MapType::kPerCpuHash;
+  return type == MapType::kHash || type == MapType::kPerCpuHash ||
+         IsCustom(type);
 }
 
 // The program view. `map` is empty, if a hash map, before and after.

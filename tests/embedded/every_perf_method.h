@@ -5,6 +5,7 @@
 #define BPFMAP_TESTS_EMBEDDED_EVERY_PERF_METHOD_H_
 
 #include <cstdint>
+#include <cstring>
 
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/map_def.h"
@@ -43,7 +44,9 @@ int CallEveryPerfMethod(Array& array, Event& event) {
   const auto consume = [&] {
     return event.Consume(
         [&](void* sample, uint32_t size) {
-          sum += size + *static_cast<unsigned char*>(sample);
+          uint64_t first;
+          std::memcpy(&first, sample, sizeof first);
+          sum += size + first;
         },
         [&](uint64_t samples) { lost += samples; });
   };
