@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cassert>
+#include <cstdlib>
 #include <thread>
 
 namespace bpfmap {
@@ -48,6 +49,37 @@ bool SetPossibleCpus(int count) {
   internal::possible_cpus.store(count, std::memory_order_relaxed);
   return true;
 }
+
+int CpusInList(const char* list) {
+  long cpus = 0;
+  for (const char* at = list;; ++at) {
+    // strtol() alone would take blanks and signs.
+    if (*at < '0' || *at > '9') return 0;
+    char* end;
+    const long first = std::strtol(at, &end, 10);
+    long last = first;
+    if (*end == '-') {
+      at = end + 1;
+      if (*at < '0' || *at > '9') return 0;
+      last = std::strtol(at, &end, 10);
+    }
+    if (last < first || last >= kMaxCpus) return 0;
+    cpus += last - first + 1;
+    if (cpus > kMaxCpus) return 0;
+    if (*end == '\0' || *end == '\n') return static_cast<int>(cpus);
+    if (*end != ',') return 0;
+    at = end;
+  }
+}
+
+ScopedPossibleCpus::ScopedPossibleCpus(int count)
+    : previous_(internal::possible_cpus.load(std::memory_order_relaxed)) {
+  [[maybe_unused]] const bool set = count > 0 && SetPossibleCpus(count);
+  assert(set);
+}
+
+// 0, where nobody had asked yet, is the machine's number again.
+ScopedPossibleCpus::~ScopedPossibleCpus() { SetPossibleCpus(previous_); }
 
 int internal::FindCurrentCpu() {
   const int possible = PossibleCpus();

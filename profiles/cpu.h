@@ -32,6 +32,11 @@ int PossibleCpus();
 // REQUIRES: no map exists, and no other thread uses one of these functions.
 bool SetPossibleCpus(int count);
 
+// How many CPUs a list names, in the form of Linux's
+// /sys/devices/system/cpu/possible: "0-3" names 4, "0,2-3" names 3. Returns 0
+// if `list` is none, or names more than kMaxCpus.
+int CpusInList(const char* list);
+
 namespace internal {
 
 // The CPU of this thread; one that there is not, until it was found.
@@ -51,6 +56,19 @@ inline int CurrentCpu() {
   if (cpu < static_cast<unsigned>(possible)) return static_cast<int>(cpu);
   return internal::FindCurrentCpu();
 }
+
+// Sets PossibleCpus() to `count` while it lives, for tests. They may be nested.
+// REQUIRES: 0 < count <= kMaxCpus; as SetPossibleCpus(), at both ends.
+class ScopedPossibleCpus {
+ public:
+  explicit ScopedPossibleCpus(int count);
+  ~ScopedPossibleCpus();
+  ScopedPossibleCpus(const ScopedPossibleCpus&) = delete;
+  ScopedPossibleCpus& operator=(const ScopedPossibleCpus&) = delete;
+
+ private:
+  const int previous_;
+};
 
 // Puts the calling thread on `cpu` while it lives. They may be nested.
 // REQUIRES: 0 <= cpu < PossibleCpus(); created and destroyed by one thread.

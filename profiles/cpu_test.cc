@@ -49,6 +49,37 @@ TEST_F(CpuTest, ANumberOutOfRangeIsRefusedAndChangesNothing) {
   EXPECT_EQ(PossibleCpus(), 3);
 }
 
+TEST_F(CpuTest, ScopedPossibleCpusNestAndGiveTheNumberBack) {
+  EXPECT_TRUE(SetPossibleCpus(3));
+  {
+    const ScopedPossibleCpus outer(8);
+    EXPECT_EQ(PossibleCpus(), 8);
+    {
+      const ScopedPossibleCpus inner(1);
+      EXPECT_EQ(PossibleCpus(), 1);
+      EXPECT_EQ(CurrentCpu(), 0);
+    }
+    EXPECT_EQ(PossibleCpus(), 8);
+  }
+  EXPECT_EQ(PossibleCpus(), 3);
+}
+
+TEST_F(CpuTest, AListNamesCpusOneByOneAndInRanges) {
+  EXPECT_EQ(CpusInList("0"), 1);
+  EXPECT_EQ(CpusInList("0-1\n"), 2);
+  EXPECT_EQ(CpusInList("0,2-3"), 3);
+  EXPECT_EQ(CpusInList("0-3,8-11,16\n"), 9);
+  EXPECT_EQ(CpusInList("0-8191"), kMaxCpus);
+}
+
+TEST_F(CpuTest, WhatIsNoListOfCpusNamesNone) {
+  for (const char* text :
+       {"", "\n", "-", "x", " 0", "-1", "0-", "0-x", "3-2", "0,", "0,,1",
+        "0-1x", "0-8192", "0-8191,0", "99999999999999999999", "0--1", "+1"}) {
+    EXPECT_EQ(CpusInList(text), 0) << text;
+  }
+}
+
 TEST_F(CpuTest, AThreadKeepsItsCpu) {
   EXPECT_TRUE(SetPossibleCpus(4));
   const int cpu = CurrentCpu();

@@ -109,11 +109,10 @@ bool IsBpfFileSystem(const char* path, Buffer* buffer) {
 __attribute__((constructor)) void FindPossibleCpus() {
   FILE* const possible = std::fopen("/sys/devices/system/cpu/possible", "re");
   if (possible == nullptr) return;
-  int first = 0;
-  int last = 0;
-  const int found = std::fscanf(possible, "%d-%d", &first, &last);
+  char list[4096];
+  const bool read = std::fgets(list, sizeof list, possible) != nullptr;
   std::fclose(possible);
-  if (found > 0) SetPossibleCpus(found == 2 ? last + 1 : first + 1);
+  if (read) SetPossibleCpus(CpusInList(list));
 }
 
 }  // namespace
