@@ -13,6 +13,7 @@ _MAP_TEST_DEPS = [
     "//maps:local_map",
     "//maps:map_def",
     "//profiles:cloud",
+    "//tests/support:possible_cpus",
     "//tests/support:print_errno",
 ]
 

@@ -19,12 +19,11 @@ namespace {
 constexpr uint32_t kMaxEntries = 4;
 
 // A value of any type: 8 bytes, or 8 for each CPU. All of them are the same.
-constexpr int kMostCpus = 64;
 struct AnyValue {
   explicit AnyValue(uint64_t number) { slices.fill(number); }
   uint64_t number() const { return slices[0]; }
 
-  std::array<uint64_t, kMostCpus> slices;
+  std::array<uint64_t, kMaxCpus> slices;
 };
 
 MapDef BaseDef(MapType type) {
@@ -703,8 +702,8 @@ void GoldenProbe::HashCapacity() {
 
 // How wide a value is in the user view, and what comes back of its padding.
 void GoldenProbe::PerCpuLayout() {
-  if (!is_per_cpu()) return;
   const int cpus = PossibleCpus();
+  if (!is_per_cpu() || cpus < 2) return;
   for (const uint32_t size : {1, 4, 7, 8, 12, 17}) {
     MapDef def = base_;
     def.value_size = size;
@@ -736,7 +735,7 @@ void GoldenProbe::PerCpuLayout() {
 
 // A full map loses a key also where the update fails.
 void GoldenProbe::LruEvictions() {
-  if (base_.type != MapType::kLruHash) return;
+  if (base_.type != MapType::kLruHash || PossibleCpus() < 2) return;
   struct Failure {
     const char* name;
     uint32_t key;

@@ -66,6 +66,7 @@ std::set<uint32_t> Keys(Map& map) {
 }
 
 TEST(LruCallbackTest, TellsWhoLeavesOfAFullMapAndNobodyElse) {
+  const ScopedPossibleCpus cpus(2);  // one key leaves at a time
   Evicted evicted;
   Map map(Def(4), Options(LruOrder::kLinux, &evicted));
   ASSERT_EQ(map.Init(), Errno::kOk);
@@ -84,13 +85,12 @@ TEST(LruCallbackTest, TellsWhoLeavesOfAFullMapAndNobodyElse) {
 }
 
 TEST(LruSizeTest, IsAMultipleOfTheCpusWithNoCommonLru) {
-  ASSERT_TRUE(SetPossibleCpus(2));
+  const ScopedPossibleCpus cpus(2);
   for (const auto& [asked, got] : {std::pair(1, 2), {2, 2}, {3, 4}, {5, 6}}) {
     EXPECT_EQ(Map(Def(asked, kNoCommonLru)).def().max_entries,
               static_cast<uint32_t>(got));
     EXPECT_EQ(Map(Def(asked)).def().max_entries, static_cast<uint32_t>(asked));
   }
-  ASSERT_TRUE(SetPossibleCpus(0));
 }
 
 TEST(LruSizeTest, IsNeverExceeded) {
@@ -162,7 +162,7 @@ TEST(LruTableTest, SmallMapsKeepWhatTheyHave) {
 TEST(LruListTest, NobodyLeavesWhileThereIsRoom) {
   constexpr uint32_t kKeys = 400;
   for (const MapFlags flags : {MapFlags{}, kNoCommonLru}) {
-    ASSERT_TRUE(SetPossibleCpus(2));
+    const ScopedPossibleCpus cpus(2);
     const ScopedCpu cpu(0);
     Evicted evicted;
     Map map(Def(2 * kKeys + 300, flags), Options(LruOrder::kLinux, &evicted));
@@ -183,7 +183,6 @@ TEST(LruListTest, NobodyLeavesWhileThereIsRoom) {
       EXPECT_EQ(map.Lookup(&key, &value), Errno::kOk);
       EXPECT_EQ(value, values[key]);
     }
-    ASSERT_TRUE(SetPossibleCpus(0));
   }
 }
 

@@ -110,8 +110,7 @@ class LruSurvivorsTest : public testing::Test {
  protected:
   static constexpr bool kPerCpu = std::is_same_v<Map, LruPerCpuHashMap<Cloud>>;
 
-  void SetUp() override { ASSERT_TRUE(SetPossibleCpus(kCpus)); }
-  void TearDown() override { ASSERT_TRUE(SetPossibleCpus(0)); }
+  const ScopedPossibleCpus cpus_{kCpus};
 };
 
 using Maps = testing::Types<LruHashMap<Cloud>, LruPerCpuHashMap<Cloud>>;

@@ -95,7 +95,9 @@ INSTANTIATE_TEST_SUITE_P(Backends, PerCpuContractTest,
 TEST_P(PerCpuContractTest, AValueIsARoundedPartForEachCpuAndPaddingIsKept) {
   for (const MapType type : Types()) {
     for (const uint32_t size : {1U, 3U, 4U, 8U, 9U, 17U, 255U, 256U, 1000U}) {
-      Make(Def(type, size, 4));
+      const MapDef def = Def(type, size, 4);
+      if (GetParam().is_too_large(def)) continue;
+      Make(def);
       for (uint32_t key = 0; key < 4; ++key) {
         ASSERT_EQ(Update(key, Value(def_, key)), Errno::kOk);
       }
@@ -249,8 +251,7 @@ class PerCpuMapTest : public testing::Test {
       : std::is_same_v<Map, PerCpuArrayMap<Cloud>> ? MapType::kPerCpuArray
                                                    : MapType::kLruPerCpuHash;
 
-  void SetUp() override { ASSERT_TRUE(SetPossibleCpus(kCpus)); }
-  void TearDown() override { ASSERT_TRUE(SetPossibleCpus(0)); }
+  const ScopedPossibleCpus cpus_{kCpus};
 
   static uint64_t* Pointer(Map& map, uint32_t key) {
     return static_cast<uint64_t*>(map.LookupElem(&key));

@@ -11,8 +11,6 @@
 //
 // Flags: --seed=N (printed by every run), --steps=N.
 
-#include <sys/sysinfo.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdint>
@@ -151,9 +149,9 @@ class LruDifferential {
  private:
   uint64_t Below(uint64_t end) { return random_() % end; }
 
-  void GoToCpu(uint64_t cpu) {
+  void GoToCpu(uint64_t number) {
     on_cpu_.reset();
-    on_cpu_.emplace(static_cast<int>(cpu));
+    on_cpu_.emplace(UsableCpus()[number]);
   }
 
   void NewMaps() {
@@ -325,11 +323,7 @@ class LruDifferential {
 
 class LruDifferentialTest : public testing::TestWithParam<MapType> {
  protected:
-  void SetUp() override {
-    SKIP_WITHOUT_KERNEL();
-    ASSERT_TRUE(SetPossibleCpus(get_nprocs_conf()));
-  }
-  void TearDown() override { ASSERT_TRUE(SetPossibleCpus(0)); }
+  void SetUp() override { SKIP_WITHOUT_KERNEL(); }
 
   static void Run(int cpus) {
     const uint64_t seed = absl::GetFlag(FLAGS_seed);
@@ -341,7 +335,7 @@ class LruDifferentialTest : public testing::TestWithParam<MapType> {
 
 TEST_P(LruDifferentialTest, OneCpu) { Run(1); }
 TEST_P(LruDifferentialTest, TwoCpus) {
-  if (PossibleCpus() < 2) GTEST_SKIP() << "there is one CPU";
+  if (UsableCpus().size() < 2) GTEST_SKIP() << "there is one CPU";
   Run(2);
 }
 
@@ -349,7 +343,7 @@ TEST_P(LruDifferentialTest, AnyMap) {
   const uint64_t seed = absl::GetFlag(FLAGS_seed);
   const uint64_t steps = absl::GetFlag(FLAGS_steps);
   std::cout << "--seed=" << seed << " --steps=" << steps << std::endl;
-  const OnCpu on_cpu(0);
+  const OnCpu on_cpu;
   Differential differential(LocalBackends().front(), Backends().back(), seed,
                             {GetParam()});
   EXPECT_EQ(differential.Run(steps), "");

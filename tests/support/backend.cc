@@ -107,9 +107,6 @@ bool TooLargeForPool(const MapDef& def) {
 }  // namespace
 
 const std::vector<Backend>& LocalBackends() {
-  // Values for each CPU are as wide as the kernel's.
-  [[maybe_unused]] static const bool set =
-      SetPossibleCpus(KernelPossibleCpus());
   static const auto& backends = *new std::vector<Backend>{
       {"cloud", false, NeverTooLarge, CreateLocal<Seeded<Cloud>>,
        OpenLocalEvent<Seeded<Cloud>>, Has<Cloud>},

@@ -11,14 +11,12 @@ namespace bpfmap {
 
 // Whether this process may create every map that the kernel tests need. The
 // first call tries it on a small array map with a lock in its value, as the BTF
-// for a lock needs CAP_BPF on every system.
+// for a lock needs CAP_BPF on every system. False too where the kernel's maps
+// are for another number of CPUs than local ones, see with_possible_cpus.sh.
 bool KernelAvailable();
 
 // Why KernelAvailable() is false, in one sentence; empty where it is true.
 const std::string& WhyNoKernel();
-
-// How many CPUs the kernel says there can be; 0 where it does not say.
-int KernelPossibleCpus();
 
 // Whether the environment says REQUIRE_KERNEL=1: to go without the kernel is
 // then a failure.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // OnCpu: puts the calling thread on one CPU, for the kernel and for local maps,
 // while it lives. What an LRU map keeps depends on it.
 //
@@ -8,25 +9,69 @@
 
 #include <sched.h>
 
+#include <algorithm>
+#include <vector>
+
 #include "bpfmap/profiles/cpu.h"
 #include "gtest/gtest.h"
+#include "tests/support/kernel_support.h"
 
 namespace bpfmap {
 
+// Where the kernel lets the process run: asked before the first OnCpu.
+inline const cpu_set_t& AllowedCpus() {
+  static const cpu_set_t allowed = [] {
+    cpu_set_t set;
+    EXPECT_EQ(sched_getaffinity(0, sizeof set, &set), 0);
+    return set;
+  }();
+  return allowed;
+}
+
+// The CPUs of OnCpu: where the kernel can be asked, those that the process may
+// run on; else all possible ones. At least one.
+inline std::vector<int> UsableCpus() {
+  const bool ask_kernel = KernelAvailable();
+  std::vector<int> usable;
+  for (int cpu = 0; cpu < PossibleCpus(); ++cpu) {
+    if (!ask_kernel || CPU_ISSET(cpu, &AllowedCpus())) usable.push_back(cpu);
+  }
+  return usable;
+}
+
+inline bool CanUseCpu(int cpu) {
+  const std::vector<int> usable = UsableCpus();
+  return std::find(usable.begin(), usable.end(), cpu) != usable.end();
+}
+
 class OnCpu {
  public:
-  explicit OnCpu(int cpu) : scoped_(cpu) {
+  // On the first of UsableCpus().
+  OnCpu() : OnCpu(UsableCpus().front()) {}
+
+  // REQUIRES: `cpu` is one of UsableCpus().
+  explicit OnCpu(int cpu)
+      : cpu_(cpu), for_kernel_(KernelAvailable()), scoped_(cpu) {
+    if (!for_kernel_) return;
+    EXPECT_TRUE(CPU_ISSET(cpu, &AllowedCpus()));
     EXPECT_EQ(sched_getaffinity(0, sizeof before_, &before_), 0);
     cpu_set_t set;
     CPU_ZERO(&set);
     CPU_SET(cpu, &set);
     EXPECT_EQ(sched_setaffinity(0, sizeof set, &set), 0);
   }
-  ~OnCpu() { EXPECT_EQ(sched_setaffinity(0, sizeof before_, &before_), 0); }
+  ~OnCpu() {
+    if (!for_kernel_) return;
+    EXPECT_EQ(sched_setaffinity(0, sizeof before_, &before_), 0);
+  }
   OnCpu(const OnCpu&) = delete;
   OnCpu& operator=(const OnCpu&) = delete;
 
+  int cpu() const { return cpu_; }
+
  private:
+  const int cpu_;
+  const bool for_kernel_;
   const ScopedCpu scoped_;
   cpu_set_t before_;
 };

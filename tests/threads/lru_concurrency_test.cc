@@ -50,9 +50,6 @@ struct Kind {
 
 class LruConcurrencyTest : public testing::TestWithParam<Kind> {
  protected:
-  void SetUp() override { ASSERT_TRUE(SetPossibleCpus(GetParam().cpus)); }
-  void TearDown() override { ASSERT_TRUE(SetPossibleCpus(0)); }
-
   static MapDef Def() {
     return {.type = MapType::kLruHash,
             .key_size = 8,
@@ -60,6 +57,8 @@ class LruConcurrencyTest : public testing::TestWithParam<Kind> {
             .max_entries = GetParam().max_entries,
             .map_flags = GetParam().map_flags};
   }
+
+  const ScopedPossibleCpus cpus_{GetParam().cpus};
 };
 
 // ENOMEM: all nodes are in the hands of other threads, as it may be when there

@@ -57,13 +57,7 @@ class PerCpuConcurrencyTest : public testing::Test {
       : std::is_same_v<Map, LruPerCpuHashMap<Cloud>> ? MapType::kLruPerCpuHash
                                                      : MapType::kPerCpuHash;
 
-  PerCpuConcurrencyTest() : cpus_set_(SetPossibleCpus(kCpus)), map_(Def()) {}
-  ~PerCpuConcurrencyTest() override { SetPossibleCpus(0); }
-
-  void SetUp() override {
-    ASSERT_TRUE(cpus_set_);
-    ASSERT_EQ(map_.Init(), Errno::kOk);
-  }
+  void SetUp() override { ASSERT_EQ(map_.Init(), Errno::kOk); }
 
   static MapDef Def() {
     return {.type = kType,
@@ -82,8 +76,8 @@ class PerCpuConcurrencyTest : public testing::Test {
     }
   }
 
-  const bool cpus_set_;
-  Map map_;
+  const ScopedPossibleCpus cpus_{kCpus};
+  Map map_{Def()};
 };
 
 struct TypeNames {
