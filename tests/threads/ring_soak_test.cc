@@ -4,7 +4,7 @@
 // Flags: --seed=N (printed by every run); --records=N and --seconds=N, of which
 // the first that is reached ends a test.
 //
-//   ./bazelw run -c opt //tests:ring_soak_test -- --records=100000000
+//   ./bazelw run -c opt //tests/threads:ring_soak_test -- --records=100000000
 //       --seconds=3600
 
 #include <atomic>
