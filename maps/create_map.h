@@ -27,6 +27,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "bpfmap/maps/cloud_maps.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"

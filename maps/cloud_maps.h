@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// The map classes of the Cloud profile, compiled once.
+//
+//   #include "bpfmap/maps/cloud_maps.h"
+//
+//   HashMap<Cloud> map(def);
+//
+// Include this header, in place of hash_map.h and the others, where maps of the
+// Cloud profile are created or called as what they are. Every class is declared
+// as instantiated elsewhere (maps/cloud_*.cc), so a file that uses it compiles
+// several times faster, and its object is smaller. Methods are defined in their
+// classes and are inlined as before.
+//
+// The headers of the types do not include this one: for another profile, such
+// as Embedded, they are all there is.
+
+#ifndef BPFMAP_MAPS_CLOUD_MAPS_H_
+#define BPFMAP_MAPS_CLOUD_MAPS_H_
+
+#include "bpfmap/maps/array_map.h"
+#include "bpfmap/maps/array_of_maps.h"
+#include "bpfmap/maps/bloom_filter_map.h"
+#include "bpfmap/maps/custom_map.h"
+#include "bpfmap/maps/hash_map.h"
+#include "bpfmap/maps/hash_of_maps.h"
+#include "bpfmap/maps/lpm_trie_map.h"
+#include "bpfmap/maps/lru_hash_map.h"
+#include "bpfmap/maps/lru_per_cpu_hash_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/per_cpu_array_map.h"
+#include "bpfmap/maps/per_cpu_hash_map.h"
+#include "bpfmap/maps/perf_event.h"
+#include "bpfmap/maps/perf_event_array.h"
+#include "bpfmap/maps/prog_array.h"
+#include "bpfmap/maps/queue_stack_map.h"
+#include "bpfmap/maps/ring_buffer.h"
+#include "bpfmap/maps/stack_trace_map.h"
+#include "bpfmap/maps/user_ring_buffer.h"
+#include "bpfmap/profiles/cloud.h"
+
+namespace bpfmap {
+
+extern template class ArrayMap<Cloud>;
+extern template class ArrayOfMaps<Cloud>;
+extern template class BloomFilterMap<Cloud>;
+extern template class CustomMap<Cloud>;
+extern template class HashMap<Cloud>;
+extern template class HashOfMaps<Cloud>;
+extern template class LpmTrieMap<Cloud>;
+extern template class LruMap<Cloud, MapType::kLruHash>;
+extern template class LruMap<Cloud, MapType::kLruPerCpuHash>;
+extern template class PerCpuArrayMap<Cloud>;
+extern template class PerCpuHashMap<Cloud>;
+extern template class PerfEvent<Cloud>;
+extern template class PerfEventArray<Cloud>;
+extern template class ProgArray<Cloud>;
+extern template class QueueStackMap<Cloud, MapType::kQueue>;
+extern template class QueueStackMap<Cloud, MapType::kStack>;
+extern template class RingBuffer<Cloud>;
+extern template class StackTraceMap<Cloud>;
+extern template class UserRingBuffer<Cloud>;
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_MAPS_CLOUD_MAPS_H_

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// The rings of the Cloud profile. See cloud_maps.h.
+
+#include "bpfmap/maps/cloud_maps.h"
+
+namespace bpfmap {
+
+template class PerfEvent<Cloud>;
+template class PerfEventArray<Cloud>;
+template class RingBuffer<Cloud>;
+template class UserRingBuffer<Cloud>;
+
+}  // namespace bpfmap
