@@ -29,6 +29,7 @@
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/array_slots.h"
+#include "bpfmap/maps/internal/atomic_bytes.h"
 #include "bpfmap/maps/internal/rules/array_index.h"
 #include "bpfmap/maps/internal/rules/def_validation.h"
 #include "bpfmap/maps/internal/rules/generic_batch.h"
@@ -69,6 +70,13 @@ class ArrayMap final : public MapBase<ArrayMap<P>, P> {
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
     return internal::ArraySlots<P>::MemoryNeeded(def.value_size,
                                                  def.max_entries);
+  }
+
+  // Bytes that user space may map, before they become whole pages; 0 if none:
+  // the elements, as Linux lays them out. REQUIRES: Check(def) is kOk.
+  static constexpr uint64_t MappableSize(const MapDef& def) {
+    if (!HasAny(def.map_flags, kMmapable)) return 0;
+    return internal::RoundUp8(def.value_size) * def.max_entries;
   }
 
   // Sets the number of elements. Elements before the end keep their values and

@@ -54,6 +54,7 @@
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/ring/ring.h"
+#include "bpfmap/maps/internal/ring/ring_memory.h"
 #include "bpfmap/maps/internal/rules/map_base.h"
 #include "bpfmap/maps/internal/rules/ring_validation.h"
 #include "bpfmap/maps/local_map.h"
@@ -86,6 +87,12 @@ class RingBuffer final : public MapBase<RingBuffer<P>, P>, public RingProducer {
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
     return internal::Ring<P>::MemoryNeeded(def.max_entries);
+  }
+
+  // Bytes that user space may map: a page for each position, and the records
+  // twice in a row, as Linux shows them.
+  static constexpr uint64_t MappableSize(const MapDef& def) {
+    return 2 * internal::kRingPageSize + uint64_t{2} * def.max_entries;
   }
 
   // The program view. RingProducer has the same methods for callers that do not

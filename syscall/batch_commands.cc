@@ -26,13 +26,6 @@ namespace {
 constexpr uint32_t kElementsInPart = 64;
 constexpr std::size_t kBytesInPart = 1 << 16;
 
-// Hash maps of all kinds, whose positions are numbers of buckets.
-bool HasBuckets(MapType type) {
-  return type == MapType::kHash || type == MapType::kPerCpuHash ||
-         type == MapType::kLruHash || type == MapType::kLruPerCpuHash ||
-         type == MapType::kHashOfMaps;
-}
-
 class Batch {
  public:
   explicit Batch(const Attributes& attributes)
@@ -105,7 +98,7 @@ long Batch::Lookup(bool deletes) {
   if (wanted_ == 0) return 0;
   if (!StoreCount(0)) return -EFAULT;
 
-  const bool has_buckets = HasBuckets(file_.map->def().type);
+  const bool has_buckets = file_.map->traits().has_buckets;
   const std::size_t position_size = has_buckets ? sizeof(uint32_t) : key_size_;
   const Scratch positions(2 * std::max<std::size_t>(position_size, 4));
   if (positions.bytes() == nullptr) return -ENOMEM;

@@ -8,7 +8,9 @@
 #include <utility>
 
 #include "bpfmap/maps/def_error.h"
+#include "bpfmap/maps/internal/rules/map_types.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/map_traits.h"
 #include "bpfmap/maps/memory_needed.h"
 #include "bpfmap/profiles/cloud.h"
 #include "bpfmap/syscall/bpf_fd_table.h"
@@ -42,29 +44,27 @@ MapDef DefOf(const Attributes& attributes) {
 long CheckTypes(const MapDef& def, const MapObject::Types& types) {
   const Btf& btf = *types.btf;
   const bool no_key = types.key == 0;
-  switch (def.type) {
-    case MapType::kArray:
-    case MapType::kPerCpuArray:
+  switch (TraitsOf<Cloud>(def.type).key_types) {
+    case MapTraits::KeyTypes::kIndexOrSection:
       if (no_key) {  // of a program's variables
-        return def.type == MapType::kArray && def.max_entries == 1 &&
+        return def.max_entries == 1 &&
                        btf.KindOf(types.value) == BTF_KIND_DATASEC
                    ? 0
                    : -EINVAL;
       }
-      return btf.IsWord(types.key) ? 0 : -EINVAL;
-    case MapType::kLpmTrie:
+      [[fallthrough]];
+    case MapTraits::KeyTypes::kIndex:
+      return !no_key && btf.IsWord(types.key) ? 0 : -EINVAL;
+    case MapTraits::KeyTypes::kStruct:
       return btf.KindOfResolved(types.key) == BTF_KIND_STRUCT ? 0 : -EINVAL;
-    case MapType::kBloomFilter:
+    case MapTraits::KeyTypes::kNone:
       return no_key ? 0 : -EINVAL;
-    case MapType::kProgArray:
-    case MapType::kPerfEventArray:
-    case MapType::kStackTrace:
-    case MapType::kArrayOfMaps:
-    case MapType::kHashOfMaps:
+    case MapTraits::KeyTypes::kNotSupported:
       return Result(Errno::kNotSupp);
-    default:
-      return no_key ? -EINVAL : 0;
+    case MapTraits::KeyTypes::kAny:
+      break;
   }
+  return no_key ? -EINVAL : 0;
 }
 
 // What the attribute says of types, and the lock that is in the value.

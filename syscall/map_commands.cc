@@ -5,10 +5,8 @@
 #include <cstdint>
 #include <cstring>
 
-#include "bpfmap/maps/array_of_maps.h"
-#include "bpfmap/maps/hash_of_maps.h"
+#include "bpfmap/maps/internal/rules/user_rights.h"
 #include "bpfmap/maps/map_def.h"
-#include "bpfmap/profiles/cloud.h"
 #include "bpfmap/syscall/bpf_fd_table.h"
 #include "bpfmap/syscall/commands.h"
 #include "bpfmap/syscall/scratch.h"
@@ -57,21 +55,11 @@ void FindProgram(char* value, Errno* refusal) {
   *refusal = error == -EBADF ? Errno::kBadF : Errno::kInval;
 }
 
-// Values that the map took out are let go: no command that came before uses
-// them, and programs do not keep them.
-void ReclaimRetired(const MapObject& object) {
-  if (object.def().type == MapType::kArrayOfMaps) {
-    static_cast<ArrayOfMaps<Cloud>&>(object.map()).ReclaimRetired();
-  } else if (object.def().type == MapType::kHashOfMaps) {
-    static_cast<HashOfMaps<Cloud>&>(object.map()).ReclaimRetired();
-  }
-}
-
 }  // namespace
 
 long MapLookup(const Attributes& attributes) {
   if (!attributes.TailIsZero(kElementAttrSize)) return -EINVAL;
-  if (HasAny(FlagsOf(attributes), ~kLock)) return -EINVAL;
+  if (!UserRights::IsLookupFlags(FlagsOf(attributes))) return -EINVAL;
   OpenFile file;
   const long error = BpfFdTable::Global().FindMap(attributes->map_fd, &file);
   if (error != 0) return error;
@@ -81,7 +69,7 @@ long MapLookup(const Attributes& attributes) {
   const Scratch value(object.user_value_size());
   if (!key.has_memory() || value.bytes() == nullptr) return -ENOMEM;
   // A bloom filter is asked for a value.
-  if (object.def().type == MapType::kBloomFilter &&
+  if (object.traits().lookup_reads_value &&
       !CopyFromUser(value.bytes(), attributes->value,
                     object.user_value_size())) {
     return Result(object.map().Lookup(key.get(), nullptr, FlagsOf(attributes)));
@@ -89,7 +77,7 @@ long MapLookup(const Attributes& attributes) {
   const Errno result =
       object.map().Lookup(key.get(), value.bytes(), FlagsOf(attributes));
   if (result != Errno::kOk) return Result(result);
-  if (object.def().type == MapType::kBloomFilter) return 0;
+  if (object.traits().lookup_reads_value) return 0;
   return CopyToUser(attributes->value, value.bytes(), object.user_value_size())
              ? 0
              : -EFAULT;
@@ -108,13 +96,15 @@ long MapUpdate(const Attributes& attributes) {
   const bool copied =
       CopyFromUser(value.bytes(), attributes->value, object.user_value_size());
   Errno refusal = Errno::kBadF;
-  if (copied && object.def().type == MapType::kProgArray) {
+  if (copied && object.traits().value_is_program) {
     FindProgram(value.bytes(), &refusal);
   }
   Errno result = object.map().Update(
       key.get(), copied ? value.bytes() : nullptr, FlagsOf(attributes));
   if (result == Errno::kBadF) result = refusal;
-  ReclaimRetired(object);
+  // No command that came before uses what the map took out, and programs do not
+  // keep it.
+  object.map().ReclaimRetired();
   return Result(result);
 }
 
@@ -128,7 +118,7 @@ long MapDelete(const Attributes& attributes) {
   const Key key(object.def(), attributes->key);
   if (!key.has_memory()) return -ENOMEM;
   const Errno result = object.map().Delete(key.get());
-  ReclaimRetired(object);
+  object.map().ReclaimRetired();
   return Result(result);
 }
 
@@ -154,7 +144,7 @@ long MapGetNextKey(const Attributes& attributes) {
 
 long MapLookupAndDelete(const Attributes& attributes) {
   if (!attributes.TailIsZero(kElementAttrSize)) return -EINVAL;
-  if (HasAny(FlagsOf(attributes), ~kLock)) return -EINVAL;
+  if (!UserRights::IsLookupFlags(FlagsOf(attributes))) return -EINVAL;
   OpenFile file;
   const long error = BpfFdTable::Global().FindMap(attributes->map_fd, &file);
   if (error != 0) return error;

@@ -12,7 +12,6 @@
 #include <type_traits>
 #include <utility>
 
-#include "bpfmap/maps/array_map.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/rules/map_types.h"
 #include "bpfmap/maps/memory_needed.h"
@@ -26,38 +25,26 @@ namespace {
 
 long Result(Errno error) { return -static_cast<long>(error); }
 
-bool IsRing(MapType type) {
-  return type == MapType::kRingBuf || type == MapType::kUserRingBuf;
+// What an epoll set is told of a ring.
+PolledRing PolledRingOf(const RingBuffer<Mappable>& ring) {
+  return {&ring.event(), RingEventFile::Says::kReadable,
+          [](const LocalMap& map) {
+            const auto& ring = static_cast<const RingBuffer<Mappable>&>(map);
+            return ring.Query(kRbAvailData) != 0;
+          }};
+}
+PolledRing PolledRingOf(const UserRingBuffer<Mappable>& ring) {
+  return {&ring.event(), RingEventFile::Says::kWritable,
+          [](const LocalMap& map) {
+            return static_cast<const UserRingBuffer<Mappable>&>(map).HasRoom();
+          }};
 }
 
-// Bytes that Linux lets user space map; 0 if none. REQUIRES: `def` was checked.
-uint64_t MappableSize(const MapDef& def) {
-  if (IsRing(def.type)) return 2 * kPageSize + uint64_t{2} * def.max_entries;
-  if (def.type == MapType::kArray && HasAny(def.map_flags, kMmapable)) {
-    return RoundUpToPage(internal::RoundUp8(def.value_size) * def.max_entries);
-  }
-  return 0;
-}
-
+// Whether user space can map the memory of a Map, if its definition says so.
 template <typename Map>
-Errno CreateIn(const MapDef& def, MappableMemory* memory,
-               std::shared_ptr<LocalMap>* created) {
-  auto map = std::make_shared<Map>(def, memory);
-  const Errno error = map->Init();
-  *created = std::move(map);
-  return error;
-}
-
-Errno CreateMappable(const MapDef& def, MappableMemory* memory,
-                     std::shared_ptr<LocalMap>* created) {
-  if (def.type == MapType::kArray) {
-    return CreateIn<ArrayMap<Mappable>>(def, memory, created);
-  }
-  if (def.type == MapType::kRingBuf) {
-    return CreateIn<RingBuffer<Mappable>>(def, memory, created);
-  }
-  return CreateIn<UserRingBuffer<Mappable>>(def, memory, created);
-}
+concept CanBeMapped = requires(const MapDef& def) {
+  Map::MappableSize(def);
+};
 
 Errno CreateOnHeap(const MapDef& def, const FdResolver& descriptors,
                    std::shared_ptr<LocalMap>* created) {
@@ -75,16 +62,6 @@ Errno CreateOnHeap(const MapDef& def, const FdResolver& descriptors,
   return error;
 }
 
-const RingBuffer<Mappable>* AsRingBuffer(const MapObject& object) {
-  if (object.def().type != MapType::kRingBuf) return nullptr;
-  return static_cast<const RingBuffer<Mappable>*>(&object.map());
-}
-
-const UserRingBuffer<Mappable>* AsUserRingBuffer(const MapObject& object) {
-  if (object.def().type != MapType::kUserRingBuf) return nullptr;
-  return static_cast<const UserRingBuffer<Mappable>*>(&object.map());
-}
-
 }  // namespace
 
 long MapObject::Create(const MapDef& def, Types types,
@@ -97,45 +74,55 @@ long MapObject::Create(const MapDef& def, Types types,
   object->def_.map_flags &= ~(kRdOnly | kWrOnly);
   object->types_ = std::move(types);
 
-  const uint64_t mappable = MappableSize(def);
-  Errno error;
-  if (mappable != 0) {
-    object->memory_ = std::make_unique<MappableMemory>(mappable);
-    error = CreateMappable(object->def_, object->memory_.get(), &object->map_);
-    if (error != Errno::kOk && object->memory_->out_of_descriptors()) {
-      return -EMFILE;
+  Errno error = Errno::kOk;
+  VisitMapType<Mappable>(def.type, [&]<typename Map>(std::type_identity<Map>) {
+    if constexpr (CanBeMapped<Map>) {
+      error = object->CreateMappable(std::type_identity<Map>{});
     }
-  } else {
+  });
+  if (error != Errno::kOk && object->memory_->out_of_descriptors()) {
+    return -EMFILE;
+  }
+  if (object->map_ == nullptr) {
     error = CreateOnHeap(object->def_, descriptors, &object->map_);
   }
   if (error != Errno::kOk) return Result(error);
   object->def_.max_entries = object->map_->def().max_entries;
+  object->traits_ = object->map_->traits();
   *created = std::move(object);
   return 0;
 }
 
-std::size_t MapObject::user_value_size() const {
-  if (!IsPerCpu(def_.type)) return def_.value_size;
-  return static_cast<std::size_t>(internal::RoundUp8(def_.value_size)) *
-         static_cast<std::size_t>(PossibleCpus());
+// Creates the map in memory that can be mapped, if its definition asks for
+// that; otherwise map_ stays null.
+template <typename Map>
+Errno MapObject::CreateMappable(std::type_identity<Map>) {
+  const uint64_t size = RoundUpToPage(Map::MappableSize(def_));
+  if (size == 0) return Errno::kOk;
+  memory_ = std::make_unique<MappableMemory>(size);
+  auto map = std::make_shared<Map>(def_, memory_.get());
+  if constexpr (requires { PolledRingOf(*map); }) ring_ = PolledRingOf(*map);
+  const Errno error = map->Init();
+  map_ = std::move(map);
+  return error;
 }
 
 long MapObject::Freeze() {
-  if (!frozen_ && IsMappedForWriting()) return -EBUSY;
+  if (!frozen() && IsMappedForWriting()) return -EBUSY;
   const Errno error = map_->Freeze();
-  if (error == Errno::kOk) {
-    frozen_ = true;
-    // Later mappings cannot write, nor be made to.
-    if (memory_ != nullptr) {
-      fcntl(memory_->fd(), F_ADD_SEALS, F_SEAL_FUTURE_WRITE);
-    }
+  // Later mappings cannot write, nor be made to.
+  if (error == Errno::kOk && memory_ != nullptr) {
+    fcntl(memory_->fd(), F_ADD_SEALS, F_SEAL_FUTURE_WRITE);
   }
   return Result(error);
 }
 
 bool MapObject::IsMappedForWriting() const {
   // A ring's writable page is no writing of the map, for Linux.
-  if (memory_ == nullptr || def_.type != MapType::kArray) return false;
+  if (memory_ == nullptr ||
+      traits_.writable_pages != MapTraits::WritablePages::kAll) {
+    return false;
+  }
   struct stat file;
   if (fstat(memory_->fd(), &file) != 0) return false;
   const std::unique_ptr<FILE, int (*)(FILE*)> maps(
@@ -158,28 +145,12 @@ bool MapObject::IsMappedForWriting() const {
   return false;
 }
 
-RingEventFile* MapObject::ring_event() const {
-  if (auto* ring = AsRingBuffer(*this)) return &ring->event();
-  if (auto* ring = AsUserRingBuffer(*this)) return &ring->event();
-  return nullptr;
-}
-
-RingEventFile::Says MapObject::ring_event_says() const {
-  return def_.type == MapType::kRingBuf ? RingEventFile::Says::kReadable
-                                        : RingEventFile::Says::kWritable;
-}
-
-bool MapObject::IsRingReady() const {
-  if (auto* ring = AsRingBuffer(*this)) return ring->Query(kRbAvailData) != 0;
-  return AsUserRingBuffer(*this)->HasRoom();
-}
-
 void MapObject::StartRingEvent() const {
-  if (IsRingReady()) ring_event()->Set();
+  if (IsRingReady()) ring_.event->Set();
 }
 
 void MapObject::RefreshRingEvent() const {
-  RingEventFile& event = *ring_event();
+  RingEventFile& event = *ring_.event;
   if (!event.is_set() || IsRingReady()) return;
   event.Clear();
   // Pairs with the fence of who makes it ready: either that is seen here, or

@@ -6,19 +6,30 @@
 #ifndef BPFMAP_SYSCALL_MAP_OBJECT_H_
 #define BPFMAP_SYSCALL_MAP_OBJECT_H_
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <type_traits>
 
+#include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/maps/map_fd_table.h"
+#include "bpfmap/maps/map_traits.h"
 #include "bpfmap/syscall/btf.h"
 #include "bpfmap/syscall/mappable.h"
 #include "bpfmap/syscall/ring_event.h"
 
 namespace bpfmap {
+
+// What an epoll set is told of a ring: the event, which stays set until the
+// ring is found empty (that of user space: full), and whether the ring is
+// ready.
+struct PolledRing {
+  RingEventFile* event = nullptr;  // null: the map is no ring
+  RingEventFile::Says says{};
+  bool (*is_ready)(const LocalMap& map) = nullptr;
+};
 
 class MapObject {
  public:
@@ -52,20 +63,20 @@ class MapObject {
   // The memory that can be mapped; null if the map has none.
   const MappableMemory* memory() const { return memory_.get(); }
 
-  // Bytes of one value in user space.
-  std::size_t user_value_size() const;
+  const MapTraits& traits() const { return traits_; }
+  std::size_t user_value_size() const {
+    return static_cast<std::size_t>(traits_.user_value_size);
+  }
 
-  bool frozen() const { return frozen_; }
+  bool frozen() const { return map_->frozen(); }
 
   // BPF_MAP_FREEZE.
   //   EBUSY  the memory is mapped for writing
   long Freeze();
 
-  // What a ring's descriptor is in a set of epoll: the event, which stays set
-  // until the ring is found empty (that of user space: full). Null if the map
-  // is no ring.
-  RingEventFile* ring_event() const;
-  RingEventFile::Says ring_event_says() const;
+  // What a ring's descriptor is in an epoll set; no event if the map is no
+  // ring.
+  const PolledRing& ring() const { return ring_; }
   // As the ring is added to a set: sets the event if the ring is ready.
   void StartRingEvent() const;
   // As a set is waited for: clears it if the ring is not ready any more. (What
@@ -73,13 +84,16 @@ class MapObject {
   void RefreshRingEvent() const;
 
  private:
+  template <typename Map>
+  Errno CreateMappable(std::type_identity<Map>);
   bool IsMappedForWriting() const;
-  bool IsRingReady() const;
+  bool IsRingReady() const { return ring_.is_ready(*map_); }
 
   MapDef def_;
   Types types_;
   uint32_t id_ = 0;
-  std::atomic<bool> frozen_{false};
+  MapTraits traits_;
+  PolledRing ring_;
   // In this order: the map goes first.
   std::unique_ptr<MappableMemory> memory_;
   std::shared_ptr<LocalMap> map_;

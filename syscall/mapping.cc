@@ -9,6 +9,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/map_traits.h"
 #include "bpfmap/profiles/cloud.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 #include "bpfmap/syscall/bpf_fd_table.h"
@@ -20,11 +21,21 @@
 namespace bpfmap {
 namespace {
 
-// What of a ring may be mapped for writing: the consumer's page, and no more,
-// where user space consumes; all but it where user space produces.
-bool MayWriteRing(MapType type, uint64_t offset, uint64_t length) {
-  if (type == MapType::kUserRingBuf) return offset != 0;
-  return offset == 0 && length == kPageSize;
+using WritablePages = MapTraits::WritablePages;
+
+// Whether user space may map these pages for writing.
+bool MayWrite(WritablePages pages, uint64_t offset, uint64_t length) {
+  switch (pages) {
+    case WritablePages::kNotMappable:
+      return false;
+    case WritablePages::kAll:
+      return true;
+    case WritablePages::kFirst:
+      return offset == 0 && length == kPageSize;
+    case WritablePages::kAllButFirst:
+      return offset != 0;
+  }
+  return false;
 }
 
 long CheckMapping(const OpenFile& file, uint64_t length, int protection,
@@ -35,9 +46,8 @@ long CheckMapping(const OpenFile& file, uint64_t length, int protection,
   const MapObject& object = *file.map;
   const MapDef& def = object.def();
   if (!file.may_read || (writes && shared && !file.may_write)) return -EACCES;
-  const bool is_ring =
-      def.type == MapType::kRingBuf || def.type == MapType::kUserRingBuf;
-  if ((def.type != MapType::kArray && !is_ring) ||
+  const WritablePages pages = object.traits().writable_pages;
+  if (pages == WritablePages::kNotMappable ||
       def.spin_lock_offset != kNoSpinLock) {
     return Result(Errno::kNotSupp);
   }
@@ -45,10 +55,8 @@ long CheckMapping(const OpenFile& file, uint64_t length, int protection,
   if (!shared || !file.may_write) return -EINVAL;
   if (writes && object.frozen()) return -EPERM;
   if (writes && HasAny(def.map_flags, kRdOnlyProg)) return -EACCES;
-  if (!is_ring && object.memory() == nullptr) return -EINVAL;
-  if (writes && is_ring && !MayWriteRing(def.type, offset, length)) {
-    return -EPERM;
-  }
+  if (object.memory() == nullptr) return -EINVAL;
+  if (writes && !MayWrite(pages, offset, length)) return -EPERM;
   const uint64_t size = object.memory()->file_size();
   if (offset > size || RoundUpToPage(length) > size - offset) return -EINVAL;
   return (protection & PROT_EXEC) != 0 ? -EPERM : 0;
@@ -104,9 +112,9 @@ int EpollDescriptor(int fd) {
   if (BpfFdTable::Global().Find(fd, &file) != 0 || file.map == nullptr) {
     return fd;
   }
-  RingEventFile* const event = file.map->ring_event();
-  if (event == nullptr) return fd;
-  const int event_fd = event->File(file.map->ring_event_says());
+  const PolledRing& ring = file.map->ring();
+  if (ring.event == nullptr) return fd;
+  const int event_fd = ring.event->File(ring.says);
   if (event_fd < 0) return fd;
   file.map->StartRingEvent();
   PolledRings::Global().Add(file.map);

@@ -19,6 +19,7 @@
 #include "bpfmap/maps/lru_hash_map.h"
 #include "bpfmap/maps/lru_per_cpu_hash_map.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/map_traits.h"
 #include "bpfmap/maps/per_cpu_array_map.h"
 #include "bpfmap/maps/per_cpu_hash_map.h"
 #include "bpfmap/maps/perf_event_array.h"
@@ -108,6 +109,16 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
     return true;
   }
   return false;
+}
+
+// What LocalMap::traits() of a map of `type` will say, but for its sizes.
+template <Profile P>
+constexpr MapTraits TraitsOf(MapType type) {
+  MapTraits traits;
+  VisitMapType<P>(type, [&]<typename Map>(std::type_identity<Map>) {
+    traits = Map::kTraits;
+  });
+  return traits;
 }
 
 }  // namespace bpfmap

@@ -40,8 +40,14 @@ class UserRights {
   // Freeze() held.
   bool frozen() const { return frozen_.load(std::memory_order_relaxed); }
 
+  // Whether lookups take these flags. Linux looks at them before anything else,
+  // the descriptor of the map included.
+  static constexpr bool IsLookupFlags(ElemFlags flags) {
+    return !HasAny(flags, ~kLock);
+  }
+
   Errno CheckLookup(const void* key, ElemFlags flags) const {
-    if (HasAny(flags, ~kLock)) return Errno::kInval;
+    if (!IsLookupFlags(flags)) return Errno::kInval;
     if (!may_read()) return Errno::kPerm;
     if (LacksLock(flags)) return Errno::kInval;
     return CheckKey(key);
@@ -67,7 +73,7 @@ class UserRights {
   }
 
   Errno CheckLookupAndDelete(const void* key, ElemFlags flags) const {
-    if (HasAny(flags, ~kLock)) return Errno::kInval;
+    if (!IsLookupFlags(flags)) return Errno::kInval;
     if (!may_read() || !may_write()) return Errno::kPerm;
     if (LacksLock(flags)) return Errno::kInval;
     return CheckKey(key);
@@ -82,7 +88,7 @@ class UserRights {
   }
 
   Errno CheckElemFlags(ElemFlags elem_flags) const {
-    if (HasAny(elem_flags, ~kLock)) return Errno::kInval;
+    if (!IsLookupFlags(elem_flags)) return Errno::kInval;
     if (LacksLock(elem_flags)) return Errno::kInval;
     return Errno::kOk;
   }
