@@ -29,7 +29,7 @@ absl::Status Try(const std::vector<Packet>& packets, uint32_t max_flows,
   const auto flows = CreateMap(FlowsDef(max_flows));
   if (!flows.ok()) return flows.status();
   uint64_t now_ns = 0;
-  const FlowCache cache = {.flows = **flows,
+  const FlowCache cache = {.flows = FlowsMap::Create(flows->get()).value(),
                            .timeout_ns = timeout_ms * 1'000'000,
                            .now_ns = [&] { return now_ns; }};
   int hits = 0, expired = 0, misses = 0;

@@ -10,9 +10,8 @@
 #include <cstdint>
 #include <functional>
 
-#include "bpfmap/maps/errno.h"
-#include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/program_map.h"
 #include "examples/pcap.h"
 
 namespace bpfmap::examples {
@@ -36,8 +35,10 @@ inline MapDef FlowsDef(uint32_t max_flows) {
           .name = "flows"};
 }
 
+using FlowsMap = ProgramMap<Flow, CachedFlow>;
+
 struct FlowCache {
-  LocalMap& flows;
+  FlowsMap flows;
   uint64_t timeout_ns;
   std::function<uint64_t()> now_ns;  // bpf_ktime_get_ns()
 };
@@ -52,18 +53,16 @@ enum class Cached {
 inline Cached OnFlow(const FlowCache& cache, const Flow& flow) {
   const uint64_t now = cache.now_ns();
   // bpf_map_lookup_elem(&flows, &flow): also tells the map that it is in use.
-  if (void* value = cache.flows.LookupElem(&flow)) {
-    auto& cached = *static_cast<CachedFlow*>(value);
-    const bool is_alive = now - cached.last_ns <= cache.timeout_ns;
-    if (!is_alive) cached.packets = 0;
-    cached.last_ns = now;
-    ++cached.packets;
+  if (CachedFlow* const cached = cache.flows.Lookup(flow)) {
+    const bool is_alive = now - cached->last_ns <= cache.timeout_ns;
+    if (!is_alive) cached->packets = 0;
+    cached->last_ns = now;
+    ++cached->packets;
     return is_alive ? Cached::kHit : Cached::kExpired;
   }
   // bpf_map_update_elem(&flows, &flow, &fresh, BPF_ANY): another flow leaves if
   // there is no room. It cannot fail for long: the next packet comes.
-  const CachedFlow fresh = {.last_ns = now, .packets = 1};
-  (void)cache.flows.UpdateElem(&flow, &fresh, kAny);
+  (void)cache.flows.Update(flow, {.last_ns = now, .packets = 1});
   return Cached::kMiss;
 }
 

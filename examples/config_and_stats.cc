@@ -73,6 +73,10 @@ absl::Status Run(absl::string_view program) {
       TypedMap<uint32_t, InterfaceStats>::Create(stats_map->get());
   if (!stats.ok()) return stats.status();
 
+  const ConfigAndStatsMaps maps = {
+      .config = ConfigMap::Create(config_map->get()).value(),
+      .stats = StatsMap::Create(stats_map->get()).value()};
+
   std::size_t passed = 0;
   for (std::size_t i = 0; i < received->size(); ++i) {
     absl::Status set;
@@ -83,9 +87,7 @@ absl::Status Run(absl::string_view program) {
     }
     if (!set.ok()) return set;
     const auto& [interface, packet] = (*received)[i];
-    const Verdict verdict =
-        OnReceive({**config_map, **stats_map}, interface, packet);
-    if (verdict == Verdict::kPass) ++passed;
+    if (OnReceive(maps, interface, packet) == Verdict::kPass) ++passed;
   }
   absl::PrintF("passed: %d of %d packets\n\n", passed, received->size());
   return PrintStats(*stats);

@@ -11,8 +11,8 @@
 #include <atomic>
 #include <cstdint>
 
-#include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/program_map.h"
 #include "examples/pcap.h"
 
 namespace bpfmap::examples {
@@ -55,9 +55,12 @@ inline MapDef StatsDef() {
           .name = "interfaces"};
 }
 
+using ConfigMap = ProgramMap<uint32_t, Config>;
+using StatsMap = ProgramMap<uint32_t, InterfaceStats>;
+
 struct ConfigAndStatsMaps {
-  LocalMap& config;
-  LocalMap& stats;
+  ConfigMap config;
+  StatsMap stats;
 };
 
 enum class Verdict { kDrop = 1, kPass = 2 };  // XDP_DROP, XDP_PASS
@@ -72,10 +75,9 @@ inline Verdict OnReceive(const ConfigAndStatsMaps& maps, uint32_t interface,
                          const Packet& packet) {
   // bpf_map_lookup_elem(&config, &zero). User space may write meanwhile: each
   // member is read once, and what it decides does not depend on the others.
-  const uint32_t zero = 0;
-  const auto* config = static_cast<Config*>(maps.config.LookupElem(&zero));
+  const Config* const config = maps.config.Lookup(0);
   // bpf_map_lookup_elem(&interfaces, &interface): null for number 256 and up.
-  auto* stats = static_cast<InterfaceStats*>(maps.stats.LookupElem(&interface));
+  InterfaceStats* const stats = maps.stats.Lookup(interface);
   if (config == nullptr || stats == nullptr) return Verdict::kPass;
 
   AtomicAdd(stats->packets, 1);

@@ -9,20 +9,24 @@
 // side: it chooses the processes to trace and reads the events.
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_format.h"
 #include "bpfmap/maps/create_map.h"
-#include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/local_map.h"
-#include "bpfmap/maps/status.h"
+#include "bpfmap/maps/program_map.h"
+#include "bpfmap/maps/ring_buffer.h"
+#include "bpfmap/maps/typed_map.h"
+#include "bpfmap/profiles/cloud.h"
 #include "bpfmap/profiles/cpu.h"
 #include "examples/flow_context_program.h"
 
@@ -50,7 +54,7 @@ class Tracer {
         TracerDef<Flow, IoState>(MapType::kLruHash, 20'000),
         TracerDef<Invocation, uint64_t>(MapType::kLruHash, 10'000),
         TracerDef<uint32_t, uint8_t>(MapType::kHash, 64),
-        TracerDef<uint32_t, uint32_t>(MapType::kHash, 100),
+        TracerDef<uint32_t, Address>(MapType::kHash, 100),
         TracerDef<uint32_t, uint64_t>(MapType::kPerCpuArray, 1),
     };
     for (const MapDef& def : defs) {
@@ -58,21 +62,35 @@ class Tracer {
       if (!map.ok()) return map.status();
       tracer->maps_.push_back(*std::move(map));
     }
-    const Errno error = tracer->events_.Init();
-    if (error != Errno::kOk) return ToStatus(error, "no ring");
+    auto events = CreateMap<RingBuffer>(EventsDef());
+    if (!events.ok()) return events.status();
+    tracer->events_ = *std::move(events);
     return tracer;
   }
 
   FlowContextMaps maps() {
-    const auto& m = maps_;
-    return {*m[0], *m[1], *m[2], *m[3], *m[4], *m[5], *m[6], *m[7], events_};
+    return {View<Flow, Context>(0),
+            View<uint32_t, Context>(1),
+            View<uint32_t, ReadArgs>(2),
+            View<Flow, IoState>(3),
+            View<Invocation, uint64_t>(4),
+            View<uint32_t, uint8_t>(5),
+            View<uint32_t, Address>(6),
+            View<uint32_t, uint64_t>(7),
+            *events_};
   }
-  RingBuffer<Cloud>& events() { return events_; }
+  RingBuffer<Cloud>& events() { return *events_; }
 
  private:
-  Tracer() : events_(EventsDef()) {}
+  Tracer() = default;
+
+  template <typename K, typename V>
+  ProgramMap<K, V> View(std::size_t i) {
+    return ProgramMap<K, V>::Create(maps_[i].get()).value();
+  }
+
   std::vector<std::shared_ptr<LocalMap>> maps_;
-  RingBuffer<Cloud> events_;
+  std::unique_ptr<RingBuffer<Cloud>> events_;
 };
 
 // Time and the processes of the mesh.
@@ -129,12 +147,11 @@ absl::Status Run() {
   const FlowContextMaps maps = (*tracer)->maps();
   absl::PrintF("ring: %d bytes asked for, %d taken\n\n", 25'600 * 1024,
                (*tracer)->events().def().max_entries);
+  auto pid_filter = TypedMap<uint32_t, uint8_t>::Create(maps.pid_filter.map());
+  if (!pid_filter.ok()) return pid_filter.status();
   for (const auto& [process, name] : kNames) {
-    const uint8_t yes = 1;
-    const Errno error = maps.pid_filter.Update(&process, &yes);
-    if (error != Errno::kOk) {
-      return ToStatus(error, maps.pid_filter, "update", &process);
-    }
+    const absl::Status set = pid_filter->Set(process, 1);
+    if (!set.ok()) return set;
   }
 
   constexpr int kRequests = 1000;

@@ -23,15 +23,14 @@
 #ifndef BPFMAP_EXAMPLES_FLOW_CONTEXT_PROGRAM_H_
 #define BPFMAP_EXAMPLES_FLOW_CONTEXT_PROGRAM_H_
 
+#include <array>
 #include <cstdint>
 #include <cstring>
 
-#include "bpfmap/maps/errno.h"
-#include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
-#include "bpfmap/maps/ring_buffer.h"
+#include "bpfmap/maps/program_map.h"
 #include "bpfmap/maps/ring_def.h"
-#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/maps/ring_producer.h"
 #include "examples/pcap.h"
 
 namespace bpfmap::examples {
@@ -57,6 +56,8 @@ struct Invocation {
   uint32_t padding;
 };
 
+using Address = std::array<uint8_t, 4>;
+
 enum class Step : uint32_t { kReceived, kPropagated, kLogged, kSent };
 inline constexpr int kSteps = 4;
 
@@ -67,7 +68,7 @@ struct Event {
   uint64_t span = 0;
   uint64_t bytes = 0;        // of the connection, so far
   uint64_t duration_ns = 0;  // kSent: since kReceived
-  uint8_t client[4] = {};    // kSent: whose request this was
+  Address client = {};       // kSent: whose request this was
   uint32_t padding = 0;
 };
 
@@ -85,15 +86,15 @@ inline MapDef EventsDef() {
 }
 
 struct FlowContextMaps {
-  LocalMap& flow_contexts;
-  LocalMap& thread_contexts;
-  LocalMap& read_args;
-  LocalMap& io_states;
-  LocalMap& invocations;
-  LocalMap& pid_filter;
-  LocalMap& clients;
-  LocalMap& current_trace;
-  RingBuffer<Cloud>& events;
+  ProgramMap<Flow, Context> flow_contexts;
+  ProgramMap<uint32_t, Context> thread_contexts;
+  ProgramMap<uint32_t, ReadArgs> read_args;
+  ProgramMap<Flow, IoState> io_states;
+  ProgramMap<Invocation, uint64_t> invocations;
+  ProgramMap<uint32_t, uint8_t> pid_filter;
+  ProgramMap<uint32_t, Address> clients;
+  ProgramMap<uint32_t, uint64_t> current_trace;
+  RingProducer& events;
 };
 
 // What the kernel knows of the thread that calls.
@@ -103,28 +104,19 @@ struct Task {
   uint64_t now_ns;   // bpf_ktime_get_ns()
 };
 
-// bpf_map_lookup_elem(), with the type that the value has.
-template <typename V>
-V* Find(LocalMap& map, const void* key) {
-  return static_cast<V*>(map.LookupElem(key));
-}
-
 inline bool IsTraced(const FlowContextMaps& maps, const Task& task) {
-  return maps.pid_filter.LookupElem(&task.process) != nullptr;
+  return maps.pid_filter.Lookup(task.process) != nullptr;
 }
 
 // The element of `flow`, which is made where it is missing. A connection has
 // one reader and one writer, so plain adds do.
-inline IoState* IoStateOf(LocalMap& io_states, const Flow& flow) {
-  if (auto* state = Find<IoState>(io_states, &flow)) return state;
-  const IoState none = {};
-  (void)io_states.UpdateElem(&flow, &none, kNoExist);
-  return Find<IoState>(io_states, &flow);
+inline IoState* IoStateOf(const FlowContextMaps& maps, const Flow& flow) {
+  return maps.io_states.GetOrInsert(flow, {});
 }
 
 // bpf_ringbuf_reserve() and bpf_ringbuf_submit(). A ring that is full costs an
 // event, and nothing else: RingBuffer counts those.
-inline void Emit(RingBuffer<Cloud>& events, const Event& event) {
+inline void Emit(RingProducer& events, const Event& event) {
   void* const record = events.Reserve(sizeof event);
   if (record == nullptr) return;
   std::memcpy(record, &event, sizeof event);
@@ -135,8 +127,7 @@ inline void Emit(RingBuffer<Cloud>& events, const Event& event) {
 inline void OnReadEnter(const FlowContextMaps& maps, const Task& task,
                         const Flow& flow, const char* buffer) {
   if (!IsTraced(maps, task)) return;
-  const ReadArgs args = {.flow = flow, .buffer = buffer};
-  (void)maps.read_args.UpdateElem(&task.thread, &args, kAny);
+  (void)maps.read_args.Update(task.thread, {.flow = flow, .buffer = buffer});
 }
 
 // SEC("tracepoint/syscalls/sys_exit_read"): a request of `size` bytes begins
@@ -144,26 +135,24 @@ inline void OnReadEnter(const FlowContextMaps& maps, const Task& task,
 // first of a new trace.
 inline void OnReadExit(const FlowContextMaps& maps, const Task& task,
                        uint32_t size) {
-  const auto* args = Find<ReadArgs>(maps.read_args, &task.thread);
+  const ReadArgs* const args = maps.read_args.Lookup(task.thread);
   if (args == nullptr) return;
   const ReadArgs read = *args;
-  (void)maps.read_args.DeleteElem(&task.thread);
+  (void)maps.read_args.Delete(task.thread);
   if (size < sizeof(Context)) return;
 
   Context context;  // bpf_probe_read_user(&context, ..., read.buffer)
   std::memcpy(&context, read.buffer, sizeof context);
   if (context.trace == 0) context.trace = task.now_ns;  // or any new number
-  (void)maps.flow_contexts.UpdateElem(&read.flow, &context, kAny);
-  (void)maps.thread_contexts.UpdateElem(&task.thread, &context, kAny);
-  (void)maps.clients.UpdateElem(&task.thread, read.flow.source, kAny);
-  const Invocation invocation = {context.trace, task.process, 0};
-  (void)maps.invocations.UpdateElem(&invocation, &task.now_ns, kAny);
-  const uint32_t zero = 0;
-  if (auto* trace = Find<uint64_t>(maps.current_trace, &zero)) {
+  (void)maps.flow_contexts.Update(read.flow, context);
+  (void)maps.thread_contexts.Update(task.thread, context);
+  (void)maps.clients.Update(task.thread, std::to_array(read.flow.source));
+  (void)maps.invocations.Update({context.trace, task.process, 0}, task.now_ns);
+  if (uint64_t* const trace = maps.current_trace.Lookup(0)) {
     *trace = context.trace;
   }
 
-  IoState* const state = IoStateOf(maps.io_states, read.flow);
+  IoState* const state = IoStateOf(maps, read.flow);
   if (state == nullptr) return;
   state->bytes_in += size;
   Emit(maps.events, {.step = Step::kReceived,
@@ -178,10 +167,10 @@ inline void OnReadExit(const FlowContextMaps& maps, const Task& task,
 inline Context OnPropagate(const FlowContextMaps& maps, const Task& task,
                            const Flow& flow) {
   if (!IsTraced(maps, task)) return {};
-  const auto* own = Find<Context>(maps.thread_contexts, &task.thread);
+  const Context* const own = maps.thread_contexts.Lookup(task.thread);
   if (own == nullptr) return {};
   const Context handed_on = {.trace = own->trace, .span = task.process};
-  (void)maps.flow_contexts.UpdateElem(&flow, &handed_on, kAny);
+  (void)maps.flow_contexts.Update(flow, handed_on);
   Emit(maps.events, {.step = Step::kPropagated,
                      .process = task.process,
                      .trace = handed_on.trace,
@@ -193,8 +182,7 @@ inline Context OnPropagate(const FlowContextMaps& maps, const Task& task,
 // flow, and so takes what this CPU works for.
 inline void OnLog(const FlowContextMaps& maps, const Task& task) {
   if (!IsTraced(maps, task)) return;
-  const uint32_t zero = 0;
-  const auto* trace = Find<uint64_t>(maps.current_trace, &zero);
+  const uint64_t* const trace = maps.current_trace.Lookup(0);
   if (trace == nullptr || *trace == 0) return;
   Emit(maps.events,
        {.step = Step::kLogged, .process = task.process, .trace = *trace});
@@ -204,8 +192,8 @@ inline void OnLog(const FlowContextMaps& maps, const Task& task) {
 inline void OnSend(const FlowContextMaps& maps, const Task& task,
                    const Flow& flow, uint32_t size) {
   if (!IsTraced(maps, task)) return;
-  const auto* found = Find<Context>(maps.flow_contexts, &flow);
-  IoState* const state = IoStateOf(maps.io_states, flow);
+  const Context* const found = maps.flow_contexts.Lookup(flow);
+  IoState* const state = IoStateOf(maps, flow);
   if (found == nullptr || state == nullptr) return;
   state->bytes_out += size;
   Event event = {.step = Step::kSent,
@@ -214,20 +202,19 @@ inline void OnSend(const FlowContextMaps& maps, const Task& task,
                  .span = found->span,
                  .bytes = state->bytes_out};
   const Invocation invocation = {found->trace, task.process, 0};
-  if (const auto* start = Find<uint64_t>(maps.invocations, &invocation)) {
+  if (const uint64_t* const start = maps.invocations.Lookup(invocation)) {
     event.duration_ns = task.now_ns - *start;
   }
-  if (const void* client = maps.clients.LookupElem(&task.thread)) {
-    std::memcpy(event.client, client, sizeof event.client);
+  if (const Address* const client = maps.clients.Lookup(task.thread)) {
+    event.client = *client;
   }
   Emit(maps.events, event);
 
-  (void)maps.flow_contexts.DeleteElem(&flow);
-  (void)maps.thread_contexts.DeleteElem(&task.thread);
-  (void)maps.clients.DeleteElem(&task.thread);
-  (void)maps.invocations.DeleteElem(&invocation);
-  const uint32_t zero = 0;
-  if (auto* trace = Find<uint64_t>(maps.current_trace, &zero)) *trace = 0;
+  (void)maps.flow_contexts.Delete(flow);
+  (void)maps.thread_contexts.Delete(task.thread);
+  (void)maps.clients.Delete(task.thread);
+  (void)maps.invocations.Delete(invocation);
+  if (uint64_t* const trace = maps.current_trace.Lookup(0)) *trace = 0;
 }
 
 }  // namespace bpfmap::examples

@@ -17,9 +17,7 @@
 #include "absl/strings/str_format.h"
 #include "bpfmap/maps/bpf_map.h"
 #include "bpfmap/maps/create_map.h"
-#include "bpfmap/maps/errno.h"
-#include "bpfmap/maps/local_map.h"
-#include "bpfmap/maps/status.h"
+#include "bpfmap/maps/per_cpu.h"
 #include "bpfmap/maps/typed_map.h"
 #include "bpfmap/profiles/cpu.h"
 #include "examples/input_file.h"
@@ -62,21 +60,19 @@ absl::Status PrintTraffic(BpfMap* map) {
   absl::PrintF("\n%8s  %7s  %9s  %s\n", "PROTOCOL", "PACKETS", "BYTES",
                "PACKETS BY CPU");
   const char* const names[kProtocols] = {"other", "TCP", "UDP"};
-  for (uint32_t protocol = 0; protocol < kProtocols; ++protocol) {
-    Traffic parts[kCpus];  // one for each CPU
-    const Errno error = map->Lookup(&protocol, parts);
-    if (error != Errno::kOk) return ToStatus(error, *map, "lookup", &protocol);
-    Traffic sum = {};
+  const auto traffic = TypedMap<Protocol, PerCpu<Traffic>>::Create(map);
+  if (!traffic.ok()) return traffic.status();
+  auto entries = traffic->Entries();
+  for (const auto& [protocol, parts] : entries) {
     std::string by_cpu;
     for (const Traffic& part : parts) {
-      sum.packets += part.packets;
-      sum.bytes += part.bytes;
       absl::StrAppendFormat(&by_cpu, " %4d", part.packets);
     }
-    absl::PrintF("%8s  %7d  %9d %s\n", names[protocol], sum.packets, sum.bytes,
+    absl::PrintF("%8s  %7d  %9d %s\n", names[static_cast<uint32_t>(protocol)],
+                 parts.Sum(&Traffic::packets), parts.Sum(&Traffic::bytes),
                  by_cpu);
   }
-  return absl::OkStatus();
+  return entries.status();
 }
 
 absl::Status Run(const std::string& path) {
@@ -88,9 +84,12 @@ absl::Status Run(const std::string& path) {
   const auto traffic = CreateMap(TrafficDef());
   if (!traffic.ok()) return traffic.status();
 
+  const PacketHistogramMaps maps = {
+      .sizes = SizesMap::Create(sizes->get()).value(),
+      .traffic = TrafficMap::Create(traffic->get()).value()};
   for (const Packet& packet : *packets) {
     const ScopedCpu cpu(CpuOf(packet, kCpus));
-    OnPacket({**sizes, **traffic}, packet);
+    OnPacket(maps, packet);
   }
   const absl::Status printed = PrintSizes(sizes->get());
   return printed.ok() ? PrintTraffic(traffic->get()) : printed;

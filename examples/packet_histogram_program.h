@@ -14,8 +14,8 @@
 #include <bit>
 #include <cstdint>
 
-#include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/program_map.h"
 #include "examples/pcap.h"
 
 namespace bpfmap::examples {
@@ -54,9 +54,12 @@ inline MapDef TrafficDef() {
           .name = "traffic"};
 }
 
+using SizesMap = ProgramMap<uint32_t, uint64_t>;
+using TrafficMap = ProgramMap<Protocol, Traffic>;
+
 struct PacketHistogramMaps {
-  LocalMap& sizes;
-  LocalMap& traffic;
+  SizesMap sizes;
+  TrafficMap traffic;
 };
 
 // SEC("socket"): `packet` is what the program's __sk_buff stands for.
@@ -66,10 +69,9 @@ inline void OnPacket(const PacketHistogramMaps& maps, const Packet& packet) {
   const uint32_t bucket = std::min<uint32_t>(
       std::bit_width(packet.length | 1) - 1, kSizeBuckets - 1);
   // bpf_map_lookup_elem(&sizes, &bucket)
-  if (void* count = maps.sizes.LookupElem(&bucket)) {
+  if (uint64_t* const count = maps.sizes.Lookup(bucket)) {
     // __sync_fetch_and_add(count, 1)
-    std::atomic_ref<uint64_t>(*static_cast<uint64_t*>(count))
-        .fetch_add(1, std::memory_order_relaxed);
+    std::atomic_ref<uint64_t>(*count).fetch_add(1, std::memory_order_relaxed);
   }
 
   const auto flow = FlowOf(packet);
@@ -78,10 +80,9 @@ inline void OnPacket(const PacketHistogramMaps& maps, const Packet& packet) {
                                                      : Protocol::kUdp;
   // bpf_map_lookup_elem(&traffic, &protocol): this CPU's part, which no other
   // CPU writes.
-  if (void* value = maps.traffic.LookupElem(&protocol)) {
-    auto& traffic = *static_cast<Traffic*>(value);
-    ++traffic.packets;
-    traffic.bytes += packet.length;
+  if (Traffic* const traffic = maps.traffic.Lookup(protocol)) {
+    ++traffic->packets;
+    traffic->bytes += packet.length;
   }
 }
 

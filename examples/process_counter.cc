@@ -28,7 +28,6 @@
 #include "absl/strings/string_view.h"
 #include "bpfmap/maps/bpf_map.h"
 #include "bpfmap/maps/create_map.h"
-#include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/typed_map.h"
 #include "examples/input_file.h"
 #include "examples/process_counter_program.h"
@@ -161,7 +160,11 @@ int CountOpenatCalls(const Input& input) {
   auto dropped = CreateMap(DroppedDef());
   if (!dropped.ok()) return Fail(dropped.status().message());
 
-  const LineCount lines = Replay(input.file, {**counts, **dropped});
+  const ProcessCounterMaps maps = {
+      .counts = CountsMap::Create(counts->get()).value(),
+      .dropped = DroppedMap::Create(dropped->get()).value()};
+
+  const LineCount lines = Replay(input.file, maps);
   if (std::ferror(input.file)) {
     return Fail(
         absl::StrCat("cannot read ", input.name, ": ", std::strerror(errno)));

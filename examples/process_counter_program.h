@@ -1,7 +1,7 @@
 // The BPF side of process_counter: what would run in the kernel.
 //
 // Two programs that share two maps, written as they would be in BPF C against
-// the program view of the maps (LocalMap), so that their logic runs, and can
+// the program view of the maps (ProgramMap), so that their logic runs, and can
 // be tested, without root and without Linux. Each line's helper is named
 // beside it; see bpf-helpers(7).
 //
@@ -15,9 +15,8 @@
 #include <cstdint>
 
 #include "absl/strings/string_view.h"
-#include "bpfmap/maps/errno.h"
-#include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/program_map.h"
 
 namespace bpfmap::examples {
 
@@ -50,9 +49,12 @@ inline MapDef DroppedDef() {
           .name = "dropped"};
 }
 
+using CountsMap = ProgramMap<uint32_t, OpenatCount>;
+using DroppedMap = ProgramMap<uint32_t, uint64_t>;
+
 struct ProcessCounterMaps {
-  LocalMap& counts;
-  LocalMap& dropped;
+  CountsMap counts;
+  DroppedMap dropped;
 };
 
 // bpf_get_current_comm(to, sizeof(to)): always closed by a 0.
@@ -66,11 +68,10 @@ inline void AtomicIncrement(uint64_t& counter) {
   std::atomic_ref<uint64_t>(counter).fetch_add(1, std::memory_order_relaxed);
 }
 
-inline void CountDropped(LocalMap& dropped) {
-  const uint32_t index = 0;
-  void* counter = dropped.LookupElem(&index);
+inline void CountDropped(const ProcessCounterMaps& maps) {
+  uint64_t* const counter = maps.dropped.Lookup(0);
   // The index is there, but the verifier wants to see the check.
-  if (counter != nullptr) AtomicIncrement(*static_cast<uint64_t*>(counter));
+  if (counter != nullptr) AtomicIncrement(*counter);
 }
 
 // SEC("tracepoint/syscalls/sys_enter_openat"): counts one call.
@@ -79,32 +80,29 @@ inline void CountDropped(LocalMap& dropped) {
 inline void OnOpenat(const ProcessCounterMaps& maps, uint32_t pid,
                      absl::string_view comm) {
   // bpf_map_lookup_elem(&openat_counts, &pid)
-  void* value = maps.counts.LookupElem(&pid);
-  if (value == nullptr) {
+  OpenatCount* count = maps.counts.Lookup(pid);
+  if (count == nullptr) {
     OpenatCount first = {};
     CopyComm(comm, first.comm);
 
-    // bpf_map_update_elem(&openat_counts, &pid, &first, BPF_NOEXIST). EEXIST
-    // means that another CPU was faster: its element serves as well as ours.
-    // Every other error leaves nothing to be found below.
-    (void)maps.counts.UpdateElem(&pid, &first, kNoExist);
-
-    value = maps.counts.LookupElem(&pid);
-    if (value == nullptr) {  // E2BIG: the map is full of other processes
-      CountDropped(maps.dropped);
+    // bpf_map_update_elem(&openat_counts, &pid, &first, BPF_NOEXIST), and a
+    // second lookup: if another CPU was faster, its element serves as well.
+    count = maps.counts.GetOrInsert(pid, first);
+    if (count == nullptr) {  // E2BIG: the map is full of other processes
+      CountDropped(maps);
       return;
     }
   }
   // The pointer leads into the map: no second update is needed.
-  AtomicIncrement(static_cast<OpenatCount*>(value)->calls);
+  AtomicIncrement(count->calls);
 }
 
 // SEC("tracepoint/task/task_rename"): a process that was counted under one
 // name has run execve() and goes on under another.
 inline void OnTaskRename(const ProcessCounterMaps& maps, uint32_t pid,
                          absl::string_view comm) {
-  void* value = maps.counts.LookupElem(&pid);
-  if (value != nullptr) CopyComm(comm, static_cast<OpenatCount*>(value)->comm);
+  OpenatCount* const count = maps.counts.Lookup(pid);
+  if (count != nullptr) CopyComm(comm, count->comm);
 }
 
 }  // namespace bpfmap::examples

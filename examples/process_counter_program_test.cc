@@ -5,19 +5,36 @@
 #include <barrier>
 #include <cstdint>
 #include <memory>
-#include <string>
 #include <thread>
 #include <vector>
 
 #include "bpfmap/maps/create_map.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/testing.h"
+#include "bpfmap/maps/typed_map.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace bpfmap::examples {
 namespace {
 
+using ::testing::_;
+using ::testing::AllOf;
+using ::testing::Each;
+using ::testing::ElementsAre;
+using ::testing::Field;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+using ::testing::SizeIs;
+using ::testing::StrEq;
+
 constexpr uint32_t kMaxProcesses = 4;
+
+auto IsCount(const char* comm, uint64_t calls) {
+  return AllOf(Field("comm", &OpenatCount::comm, StrEq(comm)),
+               Field("calls", &OpenatCount::calls, calls));
+}
 
 class ProcessCounterProgramTest : public testing::Test {
  protected:
@@ -28,21 +45,18 @@ class ProcessCounterProgramTest : public testing::Test {
     dropped_ = CreateMap(DroppedDef()).value();
   }
 
-  ProcessCounterMaps maps() { return {*counts_, *dropped_}; }
-
-  // What user space reads: "cc1 3", or the errno's name.
-  std::string Read(uint32_t pid) {
-    OpenatCount count;
-    const Errno error = counts_->Lookup(&pid, &count);
-    if (error != Errno::kOk) return ErrnoName(error);
-    return std::string(count.comm) + " " + std::to_string(count.calls);
+  // What the programs have.
+  ProcessCounterMaps maps() {
+    return {.counts = CountsMap::Create(counts_.get()).value(),
+            .dropped = DroppedMap::Create(dropped_.get()).value()};
   }
 
-  uint64_t Dropped() {
-    const uint32_t index = 0;
-    uint64_t dropped = 0;
-    EXPECT_EQ(dropped_->Lookup(&index, &dropped), Errno::kOk);
-    return dropped;
+  // What user space reads.
+  TypedMap<uint32_t, OpenatCount> counts() {
+    return TypedMap<uint32_t, OpenatCount>::Create(counts_.get()).value();
+  }
+  uint64_t dropped() {
+    return TypedMap<uint32_t, uint64_t>::Create(dropped_.get())->Get(0).value();
   }
 
  private:
@@ -54,10 +68,9 @@ TEST_F(ProcessCounterProgramTest, EveryCallIsCountedForItsProcess) {
   OnOpenat(maps(), 10, "cc1");
   OnOpenat(maps(), 11, "as");
   OnOpenat(maps(), 10, "cc1");
-  EXPECT_EQ(Read(10), "cc1 2");
-  EXPECT_EQ(Read(11), "as 1");
-  EXPECT_EQ(Read(12), "ENOENT");
-  EXPECT_EQ(Dropped(), 0u);
+  EXPECT_THAT(counts(), Entries(ElementsAre(Pair(10, IsCount("cc1", 2)),
+                                            Pair(11, IsCount("as", 1)))));
+  EXPECT_EQ(dropped(), 0u);
 }
 
 TEST_F(ProcessCounterProgramTest, AFullMapCountsWhatItHasAndDropsTheRest) {
@@ -68,26 +81,26 @@ TEST_F(ProcessCounterProgramTest, AFullMapCountsWhatItHasAndDropsTheRest) {
   OnOpenat(maps(), 1, "cc1");
   OnOpenat(maps(), 100, "ld");
   OnOpenat(maps(), 101, "ar");
-  EXPECT_EQ(Read(1), "cc1 2");
-  EXPECT_EQ(Read(100), "ENOENT");
-  EXPECT_EQ(Dropped(), 3u);
+  EXPECT_THAT(counts(), HasEntry(1, IsCount("cc1", 2)));
+  EXPECT_THAT(counts().Get(100), IsErrno(Errno::kNoEnt));
+  EXPECT_EQ(dropped(), 3u);
 }
 
 TEST_F(ProcessCounterProgramTest, ANameIsCutToFifteenBytes) {
   OnOpenat(maps(), 10, "0123456789abcdefgh");
-  EXPECT_EQ(Read(10), "0123456789abcde 1");
+  EXPECT_THAT(counts(), HasEntry(10, IsCount("0123456789abcde", 1)));
 }
 
 TEST_F(ProcessCounterProgramTest, ARenamedProcessKeepsItsCount) {
   OnOpenat(maps(), 10, "long_name");
   OnTaskRename(maps(), 10, "cc");
   OnOpenat(maps(), 10, "cc");
-  EXPECT_EQ(Read(10), "cc 2");
+  EXPECT_THAT(counts(), HasEntry(10, IsCount("cc", 2)));
 }
 
 TEST_F(ProcessCounterProgramTest, ARenameAloneCountsNothing) {
   OnTaskRename(maps(), 10, "cc");
-  EXPECT_EQ(Read(10), "ENOENT");
+  EXPECT_THAT(counts(), Entries(IsEmpty()));
 }
 
 // Inserts race for the same keys: one wins, the others find its element.
@@ -108,11 +121,10 @@ TEST_F(ProcessCounterProgramTest, ManyCpusLoseNoCall) {
     });
   }
   for (std::thread& cpu : cpus) cpu.join();
-  const std::string expected = "sh " + std::to_string(kCpus * kCallsEach);
-  for (uint32_t pid = 1; pid <= kProcesses; ++pid) {
-    EXPECT_EQ(Read(pid), expected);
-  }
-  EXPECT_EQ(Dropped(), 0u);
+  EXPECT_THAT(counts(), Entries(SizeIs(kProcesses)));
+  EXPECT_THAT(counts(),
+              Entries(Each(Pair(_, IsCount("sh", kCpus * kCallsEach)))));
+  EXPECT_EQ(dropped(), 0u);
 }
 
 }  // namespace

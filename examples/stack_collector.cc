@@ -28,8 +28,7 @@
 #include "absl/strings/string_view.h"
 #include "bpfmap/maps/bpf_map.h"
 #include "bpfmap/maps/create_map.h"
-#include "bpfmap/maps/errno.h"
-#include "bpfmap/maps/status.h"
+#include "bpfmap/maps/stack_trace_map.h"
 #include "bpfmap/maps/typed_map.h"
 #include "examples/stack_collector_program.h"
 
@@ -113,22 +112,22 @@ std::string Fold(const std::array<uint64_t, kMaxFrames>& stack) {
   return absl::StrJoin(names, ";");
 }
 
-absl::Status PrintFolded(StackTraceMap<Cloud>& stacks, BpfMap* samples) {
+absl::Status PrintFolded(BpfMap* stacks, BpfMap* samples) {
+  const auto frames =
+      TypedMap<uint32_t, std::array<uint64_t, kMaxFrames>>::Create(stacks);
+  if (!frames.ok()) return frames.status();
   const auto counts = TypedMap<Sample, uint64_t>::Create(samples);
   if (!counts.ok()) return counts.status();
   std::map<std::string, uint64_t> folded;  // sorted, and equal names are one
   auto entries = counts->Entries();
   for (const auto& [sample, count] : entries) {
     std::string line = absl::StrCat("thread ", sample.thread, ";");
-    std::array<uint64_t, kMaxFrames> stack;
-    const uint32_t id = static_cast<uint32_t>(sample.stack);
     if (sample.stack < 0) {
       absl::StrAppend(&line, "[unknown]");
-    } else if (const Errno error = stacks.Lookup(&id, stack.data());
-               error != Errno::kOk) {
-      return ToStatus(error, stacks, "lookup", &id);
     } else {
-      absl::StrAppend(&line, Fold(stack));
+      const auto stack = frames->Get(static_cast<uint32_t>(sample.stack));
+      if (!stack.ok()) return stack.status();
+      absl::StrAppend(&line, Fold(*stack));
     }
     folded[line] += count;
   }
@@ -139,21 +138,23 @@ absl::Status PrintFolded(StackTraceMap<Cloud>& stacks, BpfMap* samples) {
 }
 
 absl::Status Run() {
-  StackTraceMap<Cloud> stacks(StacksDef());
-  const Errno error = stacks.Init();
-  if (error != Errno::kOk) return ToStatus(error, "no map of stacks");
+  const auto stacks = CreateMap<StackTraceMap>(StacksDef());
+  if (!stacks.ok()) return stacks.status();
   const auto samples = CreateMap(SamplesDef());
   if (!samples.ok()) return samples.status();
+  const StackCollectorMaps maps = {
+      .stacks = **stacks,
+      .samples = SamplesMap::Create(samples->get()).value()};
 
   std::vector<std::thread> threads;
   for (const uint32_t thread : {0, 1}) {
-    threads.emplace_back([&stacks, &samples, thread] {
-      Worker worker{.maps = {stacks, **samples}, .thread = thread};
+    threads.emplace_back([&maps, thread] {
+      Worker worker{.maps = maps, .thread = thread};
       RunWorker(worker);
     });
   }
   for (std::thread& thread : threads) thread.join();
-  return PrintFolded(stacks, samples->get());
+  return PrintFolded(stacks->get(), samples->get());
 }
 
 }  // namespace

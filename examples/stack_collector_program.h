@@ -11,9 +11,8 @@
 #include <atomic>
 #include <cstdint>
 
-#include "bpfmap/maps/errno.h"
-#include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/program_map.h"
 #include "bpfmap/maps/stack_trace_map.h"
 #include "bpfmap/profiles/cloud.h"
 
@@ -54,9 +53,11 @@ inline MapDef SamplesDef() {
           .name = "samples"};
 }
 
+using SamplesMap = ProgramMap<Sample, uint64_t>;
+
 struct StackCollectorMaps {
   StackTraceMap<Cloud>& stacks;
-  LocalMap& samples;
+  SamplesMap samples;
 };
 
 // SEC("perf_event"): `thread` is (u32)bpf_get_current_pid_tgid().
@@ -67,17 +68,10 @@ inline void OnSample(const StackCollectorMaps& maps, uint32_t thread) {
   // as one whose stack is not known.
   const Sample sample = {.thread = thread,
                          .stack = static_cast<int32_t>(stack)};
-  void* count = maps.samples.LookupElem(&sample);
-  if (count == nullptr) {
-    const uint64_t none = 0;
-    // EEXIST is as good: the element is there.
-    (void)maps.samples.UpdateElem(&sample, &none, kNoExist);
-    count = maps.samples.LookupElem(&sample);
-    if (count == nullptr) return;  // E2BIG
-  }
+  uint64_t* const count = maps.samples.GetOrInsert(sample, 0);
+  if (count == nullptr) return;  // E2BIG
   // __sync_fetch_and_add(count, 1)
-  std::atomic_ref<uint64_t>(*static_cast<uint64_t*>(count))
-      .fetch_add(1, std::memory_order_relaxed);
+  std::atomic_ref<uint64_t>(*count).fetch_add(1, std::memory_order_relaxed);
 }
 
 }  // namespace bpfmap::examples
