@@ -1,10 +1,10 @@
 // BpfMap: a BPF map as user space sees it. START HERE.
 //
 // The methods are the bpf(2) map commands: keys and values are copied, and
-// every error is the one Linux 6.18 returns (the table is in README.md, under
-// "Errors"). For the side that a BPF program sees, pointers into the map, see
-// local_map.h. Implementations: ArrayMap, HashMap, ... (local), and KernelMap
-// (a map of the running kernel).
+// every error is the one Linux 6.18 returns (docs/errors.md has the tables).
+// For the side that a BPF program sees, pointers into the map, see local_map.h.
+// Implementations: ArrayMap, HashMap, ... (local), and KernelMap (a map of the
+// running kernel).
 //
 // Keys are `key_size` bytes and values `value_size` bytes, as `def()` says (for
 // per-CPU types, see IsPerCpu() in map_def.h);
