@@ -311,7 +311,7 @@ class InnerMapLifeTest : public ::testing::Test {
   // Puts a new map in, to which nothing else refers then.
   std::weak_ptr<LocalMap> PutNew(uint32_t key, uint64_t value) {
     std::shared_ptr<LocalMap> inner = CreateMap(kInner).value();
-    const std::weak_ptr<LocalMap> seen = inner;
+    std::weak_ptr<LocalMap> seen = inner;
     const uint32_t zero = 0;
     EXPECT_EQ(inner->Update(&zero, &value), Errno::kOk);
     const uint32_t fd = fd_table_.Open(std::move(inner));

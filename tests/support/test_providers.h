@@ -18,6 +18,7 @@ namespace bpfmap {
 
 // Keeps objects: user space puts in a handle of 4 bytes and is shown it again,
 // and what is stored is a pointer to the object, which is referred to once.
+// NOLINTBEGIN(bugprone-sizeof-expression): the size of a pointer is meant.
 class ObjectProvider final : public MapProvider {
  public:
   static constexpr MapType kType{4100};
@@ -95,6 +96,7 @@ class ObjectProvider final : public MapProvider {
   std::atomic<int> destructions{0};
   std::atomic<bool> leaked{false};  // an element came or left twice, or never
 };
+// NOLINTEND(bugprone-sizeof-expression)
 
 // Watches a map whose values are numbers of 4 bytes, up to 100, and of which
 // the key kPinned stays.
