@@ -5,9 +5,13 @@
 
 namespace bpfmap {
 
+template class MapBase<ArrayMap<Cloud>, Cloud>;
 template class ArrayMap<Cloud>;
+template class MapBase<ArrayOfMaps<Cloud>, Cloud>;
 template class ArrayOfMaps<Cloud>;
+template class MapBase<PerCpuArrayMap<Cloud>, Cloud>;
 template class PerCpuArrayMap<Cloud>;
+template class MapBase<ProgArray<Cloud>, Cloud>;
 template class ProgArray<Cloud>;
 
 }  // namespace bpfmap

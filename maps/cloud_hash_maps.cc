@@ -5,8 +5,11 @@
 
 namespace bpfmap {
 
+template class MapBase<HashMap<Cloud>, Cloud>;
 template class HashMap<Cloud>;
+template class MapBase<HashOfMaps<Cloud>, Cloud>;
 template class HashOfMaps<Cloud>;
+template class MapBase<PerCpuHashMap<Cloud>, Cloud>;
 template class PerCpuHashMap<Cloud>;
 
 }  // namespace bpfmap

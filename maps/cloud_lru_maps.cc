@@ -5,7 +5,9 @@
 
 namespace bpfmap {
 
+template class MapBase<LruMap<Cloud, MapType::kLruHash>, Cloud>;
 template class LruMap<Cloud, MapType::kLruHash>;
+template class MapBase<LruMap<Cloud, MapType::kLruPerCpuHash>, Cloud>;
 template class LruMap<Cloud, MapType::kLruPerCpuHash>;
 
 }  // namespace bpfmap

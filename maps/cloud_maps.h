@@ -23,6 +23,7 @@
 #include "bpfmap/maps/custom_map.h"
 #include "bpfmap/maps/hash_map.h"
 #include "bpfmap/maps/hash_of_maps.h"
+#include "bpfmap/maps/internal/rules/map_base.h"
 #include "bpfmap/maps/lpm_trie_map.h"
 #include "bpfmap/maps/lru_hash_map.h"
 #include "bpfmap/maps/lru_per_cpu_hash_map.h"
@@ -39,6 +40,26 @@
 #include "bpfmap/profiles/cloud.h"
 
 namespace bpfmap {
+
+// Their common base, which has the vtable and the commands.
+extern template class MapBase<ArrayMap<Cloud>, Cloud>;
+extern template class MapBase<ArrayOfMaps<Cloud>, Cloud>;
+extern template class MapBase<BloomFilterMap<Cloud>, Cloud>;
+extern template class MapBase<CustomMap<Cloud>, Cloud>;
+extern template class MapBase<HashMap<Cloud>, Cloud>;
+extern template class MapBase<HashOfMaps<Cloud>, Cloud>;
+extern template class MapBase<LpmTrieMap<Cloud>, Cloud>;
+extern template class MapBase<LruMap<Cloud, MapType::kLruHash>, Cloud>;
+extern template class MapBase<LruMap<Cloud, MapType::kLruPerCpuHash>, Cloud>;
+extern template class MapBase<PerCpuArrayMap<Cloud>, Cloud>;
+extern template class MapBase<PerCpuHashMap<Cloud>, Cloud>;
+extern template class MapBase<PerfEventArray<Cloud>, Cloud>;
+extern template class MapBase<ProgArray<Cloud>, Cloud>;
+extern template class MapBase<QueueStackMap<Cloud, MapType::kQueue>, Cloud>;
+extern template class MapBase<QueueStackMap<Cloud, MapType::kStack>, Cloud>;
+extern template class MapBase<RingBuffer<Cloud>, Cloud>;
+extern template class MapBase<StackTraceMap<Cloud>, Cloud>;
+extern template class MapBase<UserRingBuffer<Cloud>, Cloud>;
 
 extern template class ArrayMap<Cloud>;
 extern template class ArrayOfMaps<Cloud>;

@@ -5,11 +5,17 @@
 
 namespace bpfmap {
 
+template class MapBase<BloomFilterMap<Cloud>, Cloud>;
 template class BloomFilterMap<Cloud>;
+template class MapBase<CustomMap<Cloud>, Cloud>;
 template class CustomMap<Cloud>;
+template class MapBase<LpmTrieMap<Cloud>, Cloud>;
 template class LpmTrieMap<Cloud>;
+template class MapBase<QueueStackMap<Cloud, MapType::kQueue>, Cloud>;
 template class QueueStackMap<Cloud, MapType::kQueue>;
+template class MapBase<QueueStackMap<Cloud, MapType::kStack>, Cloud>;
 template class QueueStackMap<Cloud, MapType::kStack>;
+template class MapBase<StackTraceMap<Cloud>, Cloud>;
 template class StackTraceMap<Cloud>;
 
 }  // namespace bpfmap

@@ -6,8 +6,11 @@
 namespace bpfmap {
 
 template class PerfEvent<Cloud>;
+template class MapBase<PerfEventArray<Cloud>, Cloud>;
 template class PerfEventArray<Cloud>;
+template class MapBase<RingBuffer<Cloud>, Cloud>;
 template class RingBuffer<Cloud>;
+template class MapBase<UserRingBuffer<Cloud>, Cloud>;
 template class UserRingBuffer<Cloud>;
 
 }  // namespace bpfmap

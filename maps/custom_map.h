@@ -125,6 +125,7 @@ class CustomMap final : public MapBase<CustomMap<P>, P>, private ProvidedMap {
     check_ = CreateWithProvider();
     return check_.error;
   }
+  bool Allocate();
   Errno Read(const void* key, void* value, ElemFlags) {
     bpfmap::ReaderLock lock(lock_);
     return Show(key, value);
@@ -246,32 +247,33 @@ DefError CustomMap<P>::CreateWithProvider() {
   }
   if (DefError error = Check(def_); error.failed()) return error;
   storage_.value_size = def_.value_size;
-  if (DefError error = provider_->OnCreate(*this, &storage_); error.failed())
+  if (DefError error = provider_->OnCreate(*this, &storage_); error.failed()) {
     return error;
+  }
   was_taken_ = true;
 
   const uint32_t stored_size = storage_.value_size;
   if (stored_size != def_.value_size && !storage_.is_converted) {
     return {Errno::kInval,
-            "a provider that does not convert values must store "
-            "as many bytes"};
+            "a provider that does not convert values must store as many bytes"};
   }
-  const MapDef elements_def = ElementsDef(def_, stored_size);
-  if (DefError error = HashMap<P>::Check(elements_def); error.failed())
-    return error;
-  if (!arena_.Allocate(BuffersSize(def_, stored_size))) {
-    return {Errno::kNoMem, "there is no memory"};
-  }
-  key_ = arena_.Take(def_.key_size);
-  {
-    WriterLock lock(lock_);
-    stored_ = arena_.Take(stored_size);
-  }
-  elements_.emplace(elements_def, &memory_);
-  if (elements_->Init() != Errno::kOk) {
+  const DefError error = HashMap<P>::Check(ElementsDef(def_, stored_size));
+  if (error.failed()) return error;
+  if (this->CreateUnchecked() != Errno::kOk) {
     return {Errno::kNoMem, "there is no memory"};
   }
   return {};
+}
+
+template <Profile P>
+bool CustomMap<P>::Allocate() {
+  const uint32_t stored_size = storage_.value_size;
+  if (!arena_.Allocate(BuffersSize(def_, stored_size))) return false;
+  key_ = arena_.Take(def_.key_size);
+  WriterLock lock(lock_);
+  stored_ = arena_.Take(stored_size);
+  elements_.emplace(ElementsDef(def_, stored_size), &memory_);
+  return elements_->Init() == Errno::kOk;
 }
 
 template <Profile P>

@@ -104,8 +104,9 @@ class HashOfMaps final : public MapBase<HashOfMaps<P>, P> {
     check_ = CheckSizesAndFlags(def_);
     if (!check_.failed()) check_ = inner_maps_.SetTemplate(def_.inner_map_fd);
     if (!check_.failed()) check_ = CheckMaxEntriesAndName(def_);
-    return check_.failed() ? check_.error : elements_.InitUnchecked();
+    return check_.failed() ? check_.error : this->CreateUnchecked();
   }
+  bool Allocate() { return elements_.InitUnchecked() == Errno::kOk; }
   Errno Read(const void* key, void* value, ElemFlags) {
     Element element;
     if (!Find(key, &element)) return Errno::kNoEnt;
