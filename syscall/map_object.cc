@@ -12,6 +12,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "bpfmap/maps/cloud_maps.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/rules/map_types.h"
 #include "bpfmap/maps/memory_needed.h"

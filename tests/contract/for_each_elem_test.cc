@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/cloud_maps.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/hash_map.h"
 #include "bpfmap/maps/kernel_map.h"

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "bpfmap/maps/cloud_maps.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/profiles/cloud.h"

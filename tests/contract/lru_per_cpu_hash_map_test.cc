@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "bpfmap/maps/cloud_maps.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/lru_hash_map.h"
 #include "bpfmap/maps/map_def.h"

@@ -14,6 +14,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "bpfmap/maps/cloud_maps.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/lru_hash_map.h"

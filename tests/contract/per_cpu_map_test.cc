@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/cloud_maps.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/lru_per_cpu_hash_map.h"
 #include "bpfmap/maps/map_def.h"

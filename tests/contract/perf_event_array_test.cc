@@ -19,6 +19,7 @@
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
+#include "bpfmap/maps/cloud_maps.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/kernel_map.h"
 #include "bpfmap/maps/map_def.h"

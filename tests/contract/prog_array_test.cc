@@ -10,6 +10,7 @@
 #include <optional>
 #include <utility>
 
+#include "bpfmap/maps/cloud_maps.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/kernel_map.h"
 #include "bpfmap/maps/map_def.h"

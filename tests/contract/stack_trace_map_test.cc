@@ -23,6 +23,7 @@
 
 #include "absl/base/attributes.h"
 #include "absl/base/optimization.h"
+#include "bpfmap/maps/cloud_maps.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/hash/jhash.h"
 #include "bpfmap/maps/kernel_map.h"

@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "bpfmap/maps/cloud_maps.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/maps/ring_def.h"

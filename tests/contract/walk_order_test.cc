@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "bpfmap/maps/cloud_maps.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/hash_map.h"
 #include "bpfmap/maps/internal/hash/hash_function.h"

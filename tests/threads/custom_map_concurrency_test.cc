@@ -12,6 +12,7 @@
 #include <random>
 
 #include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/cloud_maps.h"
 #include "bpfmap/maps/custom_map.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/map_def.h"

@@ -10,6 +10,7 @@
 #include <set>
 #include <string>
 
+#include "bpfmap/maps/cloud_maps.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/lru_hash_map.h"
 #include "bpfmap/maps/map_def.h"

@@ -21,6 +21,7 @@
 
 #include "bpfmap/maps/array_map.h"
 #include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/maps/cloud_maps.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/hash_map.h"
 #include "bpfmap/maps/local_map.h"
