@@ -25,7 +25,6 @@ namespace bpfmap {
 namespace {
 
 using ::testing::AssertionFailure;
-using ::testing::AssertionResult;
 using ::testing::AssertionSuccess;
 using Map = LruHashMap<Cloud>;
 
