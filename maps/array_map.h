@@ -30,6 +30,7 @@
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/array_slots.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
+#include "bpfmap/maps/internal/dcheck.h"
 #include "bpfmap/maps/internal/rules/array_index.h"
 #include "bpfmap/maps/internal/rules/def_validation.h"
 #include "bpfmap/maps/internal/rules/generic_batch.h"
@@ -93,6 +94,7 @@ class ArrayMap final : public MapBase<ArrayMap<P>, P> {
 
   // The program view.
   void* LookupElem(const void* key) override {
+    BPFMAP_DCHECK(P, this->is_ready());
     if (key == nullptr) return nullptr;
     const uint32_t index = IndexOf(key);
     return index < slots_.size() ? slots_.At(index) : nullptr;

@@ -29,6 +29,7 @@
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/arena.h"
+#include "bpfmap/maps/internal/dcheck.h"
 #include "bpfmap/maps/internal/rules/array_index.h"
 #include "bpfmap/maps/internal/rules/def_validation.h"
 #include "bpfmap/maps/internal/rules/generic_batch.h"
@@ -87,6 +88,7 @@ class ArrayOfMaps final : public MapBase<ArrayOfMaps<P>, P> {
 
   // The map at `index`, or null where there is none.
   LocalMap* LookupMap(uint32_t index) const {
+    BPFMAP_DCHECK(P, this->is_ready());
     if (index >= def_.max_entries) return nullptr;
     // Acquire pairs with the release in SetSlot: the map is seen whole.
     return __atomic_load_n(&slots_[index].map, __ATOMIC_ACQUIRE);

@@ -30,6 +30,7 @@
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/bloom_bits.h"
+#include "bpfmap/maps/internal/dcheck.h"
 #include "bpfmap/maps/internal/rules/def_validation.h"
 #include "bpfmap/maps/internal/rules/map_base.h"
 #include "bpfmap/maps/map_def.h"
@@ -74,6 +75,7 @@ class BloomFilterMap final : public MapBase<BloomFilterMap<P>, P> {
   //   EFAULT  value is null
   //   EINVAL  other flags
   Errno Push(const void* value, ElemFlags flags) override {
+    BPFMAP_DCHECK(P, this->is_ready());
     if (!this->programs_may_write()) return Errno::kAcces;
     if (value == nullptr) return Errno::kFault;
     if (flags != kAny) return Errno::kInval;
@@ -85,6 +87,7 @@ class BloomFilterMap final : public MapBase<BloomFilterMap<P>, P> {
   //   EFAULT  value is null
   //   ENOENT  it surely is not
   Errno Peek(void* value) override {
+    BPFMAP_DCHECK(P, this->is_ready());
     if (value == nullptr) return Errno::kFault;
     return bits_.Test(value) ? Errno::kOk : Errno::kNoEnt;
   }

@@ -33,6 +33,7 @@
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/hash_map.h"
 #include "bpfmap/maps/internal/arena.h"
+#include "bpfmap/maps/internal/dcheck.h"
 #include "bpfmap/maps/internal/rules/def_validation.h"
 #include "bpfmap/maps/internal/rules/generic_batch.h"
 #include "bpfmap/maps/internal/rules/map_base.h"
@@ -97,6 +98,7 @@ class CustomMap final : public MapBase<CustomMap<P>, P>, private ProvidedMap {
 
   // The program view.
   void* LookupElem(const void* key) override {
+    BPFMAP_DCHECK(P, this->is_ready());
     if (key == nullptr || storage_.is_converted) return nullptr;
     bpfmap::ReaderLock lock(lock_);
     void* const stored = elements_->LookupElem(key);

@@ -34,6 +34,7 @@
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
+#include "bpfmap/maps/internal/dcheck.h"
 #include "bpfmap/maps/internal/hash/hash_table.h"
 #include "bpfmap/maps/internal/hash/key.h"
 #include "bpfmap/maps/internal/rules/def_validation.h"
@@ -111,12 +112,14 @@ class HashMap final : public MapBase<HashMap<P>, P> {
 
   // The program view.
   void* LookupElem(const void* key) override {
+    BPFMAP_DCHECK(P, this->is_ready());
     return key == nullptr ? nullptr : Find(key);
   }
   // The same for maps that are built on this one: *word is the first word of
   // the value that was found.
   template <typename Word>
   bool LookupWord(const void* key, Word* word) {
+    BPFMAP_DCHECK(P, this->is_ready());
     const auto use = [&](const std::byte* value) ABSL_ATTRIBUTE_ALWAYS_INLINE {
       *word = internal::LoadWord<Word>(value);
     };

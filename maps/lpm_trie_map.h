@@ -42,6 +42,7 @@
 
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/internal/dcheck.h"
 #include "bpfmap/maps/internal/prefix.h"
 #include "bpfmap/maps/internal/prefix_trie.h"
 #include "bpfmap/maps/internal/rules/def_validation.h"
@@ -90,6 +91,7 @@ class LpmTrieMap final : public MapBase<LpmTrieMap<P>, P> {
 
   // The program view.
   void* LookupElem(const void* key) override {
+    BPFMAP_DCHECK(P, this->is_ready());
     if (key == nullptr || IsTooLong(key)) return nullptr;
     return Find(key);
   }

@@ -51,6 +51,7 @@
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/internal/dcheck.h"
 #include "bpfmap/maps/internal/hash/key.h"
 #include "bpfmap/maps/internal/lru/eviction_callback.h"
 #include "bpfmap/maps/internal/lru/linux_lru.h"
@@ -135,6 +136,7 @@ class LruMap final : public MapBase<LruMap<P, kType>, P> {
 
   // The program view.
   void* LookupElem(const void* key) override {
+    BPFMAP_DCHECK(P, this->is_ready());
     if (key == nullptr) return nullptr;
     std::byte* const element = FindAndUse(key);
     return element == nullptr ? nullptr : ValueOf(element);
@@ -143,6 +145,7 @@ class LruMap final : public MapBase<LruMap<P, kType>, P> {
   // LRU_PERCPU_HASH: the slice of CPU `cpu`, and a use; null if there is no
   // such key or no such CPU.
   void* LookupPerCpuElem(const void* key, uint32_t cpu) override {
+    BPFMAP_DCHECK(P, this->is_ready());
     if constexpr (kType == MapType::kLruPerCpuHash) {
       if (key == nullptr) return nullptr;
       if (cpu >= static_cast<uint32_t>(values_.cpus())) return nullptr;

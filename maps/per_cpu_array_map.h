@@ -27,6 +27,7 @@
 
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/internal/dcheck.h"
 #include "bpfmap/maps/internal/per_cpu_array_slots.h"
 #include "bpfmap/maps/internal/rules/array_index.h"
 #include "bpfmap/maps/internal/rules/def_validation.h"
@@ -70,6 +71,7 @@ class PerCpuArrayMap final : public MapBase<PerCpuArrayMap<P>, P> {
 
   // The program view.
   void* LookupElem(const void* key) override {
+    BPFMAP_DCHECK(P, this->is_ready());
     if (key == nullptr) return nullptr;
     const uint32_t index = IndexOf(key);
     if (index >= def_.max_entries) return nullptr;
@@ -77,6 +79,7 @@ class PerCpuArrayMap final : public MapBase<PerCpuArrayMap<P>, P> {
   }
   // The slice of CPU `cpu`; null if there is no such index or no such CPU.
   void* LookupPerCpuElem(const void* key, uint32_t cpu) override {
+    BPFMAP_DCHECK(P, this->is_ready());
     if (key == nullptr) return nullptr;
     const uint32_t index = IndexOf(key);
     if (index >= def_.max_entries) return nullptr;

@@ -33,6 +33,7 @@
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
+#include "bpfmap/maps/internal/dcheck.h"
 #include "bpfmap/maps/internal/hash/hash_table.h"
 #include "bpfmap/maps/internal/hash/key.h"
 #include "bpfmap/maps/internal/per_cpu_elements.h"
@@ -87,11 +88,13 @@ class PerCpuHashMap final : public MapBase<PerCpuHashMap<P>, P> {
 
   // The program view.
   void* LookupElem(const void* key) override {
+    BPFMAP_DCHECK(P, this->is_ready());
     return key == nullptr ? nullptr : Find(key, CurrentCpuOf<P>());
   }
 
   // The slice of CPU `cpu`; null if there is no such key or no such CPU.
   void* LookupPerCpuElem(const void* key, uint32_t cpu) override {
+    BPFMAP_DCHECK(P, this->is_ready());
     if (key == nullptr) return nullptr;
     if (cpu >= static_cast<uint32_t>(slots().cpus())) return nullptr;
     return Find(key, static_cast<int>(cpu));

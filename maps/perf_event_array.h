@@ -24,6 +24,7 @@
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/flags.h"
 #include "bpfmap/maps/internal/arena.h"
+#include "bpfmap/maps/internal/dcheck.h"
 #include "bpfmap/maps/internal/rules/array_index.h"
 #include "bpfmap/maps/internal/rules/def_validation.h"
 #include "bpfmap/maps/internal/rules/map_base.h"
@@ -88,6 +89,7 @@ class PerfEventArray final : public MapBase<PerfEventArray<P>, P> {
   //   and the errors of PerfEvent::Output()
   Errno Output(PerfFlags flags, const void* data, uint64_t size,
                const void* packet, uint64_t packet_size) {
+    BPFMAP_DCHECK(P, this->is_ready());
     if (HasAny(flags, ~(kIndexMask | kCtxlenMask))) return Errno::kInval;
     const uint64_t more = ToNumber(flags & kCtxlenMask) >> 32;
     if (more > packet_size) return Errno::kFault;

@@ -21,6 +21,7 @@
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/arena.h"
+#include "bpfmap/maps/internal/dcheck.h"
 #include "bpfmap/maps/internal/rules/array_index.h"
 #include "bpfmap/maps/internal/rules/def_validation.h"
 #include "bpfmap/maps/internal/rules/map_base.h"
@@ -59,6 +60,7 @@ class ProgArray final : public MapBase<ProgArray<P>, P> {
   // The handle of the program at `index`, or 0 where a tail call falls through:
   // the slot is empty, or the index past the end.
   uint32_t LookupProgram(uint32_t index) const {
+    BPFMAP_DCHECK(P, this->is_ready());
     if (index >= def_.max_entries) return 0;
     // Acquire pairs with the release in SetSlot: who put the program in did so
     // after it was ready.

@@ -36,6 +36,7 @@
 
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/internal/dcheck.h"
 #include "bpfmap/maps/internal/rules/def_validation.h"
 #include "bpfmap/maps/internal/rules/map_base.h"
 #include "bpfmap/maps/internal/value_ring.h"
@@ -80,6 +81,7 @@ class QueueStackMap final : public MapBase<QueueStackMap<P, kType>, P> {
   //   EINVAL  other flags
   //   E2BIG   kAny, and the map is full
   Errno Push(const void* value, ElemFlags flags) override {
+    BPFMAP_DCHECK(P, this->is_ready());
     if (!this->programs_may_write()) return Errno::kAcces;
     if (value == nullptr) return Errno::kFault;
     return PutValue(View::kProgram, value, flags);
@@ -91,6 +93,7 @@ class QueueStackMap final : public MapBase<QueueStackMap<P, kType>, P> {
   //   EFAULT  value is null
   //   ENOENT  the map is empty; `value` is filled with zeros
   Errno Pop(void* value) override {
+    BPFMAP_DCHECK(P, this->is_ready());
     if (!this->programs_may_write()) return Errno::kAcces;
     if (value == nullptr) return Errno::kFault;
     return OrZeros(TakeValue(View::kProgram, value, /*removes=*/true), value);
@@ -98,6 +101,7 @@ class QueueStackMap final : public MapBase<QueueStackMap<P, kType>, P> {
 
   // bpf_map_peek_elem(): as Pop(), without removing it, and without EACCES.
   Errno Peek(void* value) override {
+    BPFMAP_DCHECK(P, this->is_ready());
     if (value == nullptr) return Errno::kFault;
     return OrZeros(TakeValue(View::kProgram, value, /*removes=*/false), value);
   }

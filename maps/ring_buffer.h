@@ -53,6 +53,7 @@
 
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/internal/dcheck.h"
 #include "bpfmap/maps/internal/ring/ring.h"
 #include "bpfmap/maps/internal/ring/ring_memory.h"
 #include "bpfmap/maps/internal/rules/map_base.h"
@@ -223,6 +224,7 @@ class RingBuffer final : public MapBase<RingBuffer<P>, P>, public RingProducer {
   uint64_t DoQuery(uint64_t flags) const override { return Query(flags); }
 
   std::byte* ReserveRecord(uint64_t size) {
+    BPFMAP_DCHECK(P, this->is_ready());
     std::byte* const record = ring_.Reserve(size);
     if (record == nullptr) dropped_.fetch_add(1, std::memory_order_relaxed);
     return record;

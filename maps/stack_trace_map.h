@@ -39,6 +39,7 @@
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/flags.h"
+#include "bpfmap/maps/internal/dcheck.h"
 #include "bpfmap/maps/internal/hash/jhash.h"
 #include "bpfmap/maps/internal/rules/array_index.h"
 #include "bpfmap/maps/internal/rules/def_validation.h"
@@ -211,6 +212,7 @@ constexpr DefError StackTraceMap<P>::Check(const MapDef& def) {
 template <Profile P>
 int64_t StackTraceMap<P>::GetStackIdOf(const uint64_t* frames, uint32_t count,
                                        StackFlags flags) {
+  BPFMAP_DCHECK(P, this->is_ready());
   constexpr StackFlags kFlags =
       kSkipFieldMask | kUserStack | kFastStackCmp | kReuseStackId;
   if (HasAny(flags, ~kFlags)) return -static_cast<int64_t>(Errno::kInval);

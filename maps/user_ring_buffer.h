@@ -41,6 +41,7 @@
 
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/internal/dcheck.h"
 #include "bpfmap/maps/internal/ring/ring_memory.h"
 #include "bpfmap/maps/internal/ring/user_ring.h"
 #include "bpfmap/maps/internal/rules/map_base.h"
@@ -93,6 +94,7 @@ class UserRingBuffer final : public MapBase<UserRingBuffer<P>, P> {
   //   E2BIG   a record that the ring can never hold
   //   ENOSPC  no room now
   Errno Reserve(uint32_t size, void** data) {
+    BPFMAP_DCHECK(P, this->is_ready());
     // Length and flags share a word.
     if (size > internal::kRingMaxRecord ||
         internal::RingRecordLength(size) > ring_.size()) {
@@ -155,6 +157,7 @@ class UserRingBuffer final : public MapBase<UserRingBuffer<P>, P> {
   // to the memory of the ring; the callbacks before have been made.
   template <RingCallback F>
   int64_t Drain(F callback, RingFlags flags = {}) {
+    BPFMAP_DCHECK(P, this->is_ready());
     if (HasAny(flags, ~(kRbNoWakeup | kRbForceWakeup))) {
       return -static_cast<int64_t>(Errno::kInval);
     }

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "bpfmap/maps/internal/dcheck.h"
 #include "bpfmap/profiles/profile.h"
 
 namespace bpfmap::internal {
@@ -34,6 +35,7 @@ class Arena {
   // Takes `bytes` of zeroed memory. Returns false if there are not so many.
   // REQUIRES: called once; `bytes` is a sum of part sizes.
   bool Allocate(uint64_t bytes) {
+    BPFMAP_DCHECK(P, start_ == nullptr);
     if (bytes > std::numeric_limits<std::size_t>::max()) return false;
     start_ = static_cast<std::byte*>(
         memory_.Allocate(static_cast<std::size_t>(bytes), P::kCacheLineSize));
@@ -43,6 +45,7 @@ class Arena {
 
   // The next part. REQUIRES: all parts fit into what was allocated.
   std::byte* Take(uint64_t bytes) {
+    BPFMAP_DCHECK(P, free_ != nullptr);
     std::byte* const part = free_;
     free_ += AlignedSize(bytes);
     return part;

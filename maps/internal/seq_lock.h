@@ -30,6 +30,7 @@
 
 #include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
+#include "bpfmap/maps/internal/dcheck.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 
@@ -142,10 +143,16 @@ class StripedSeqLocks {
   uint32_t count() const { return count_; }
 
   // SeqLock `i`. REQUIRES: i < count().
-  S& At(uint64_t i) const { return seq_locks_[i]; }
+  S& At(uint64_t i) const {
+    BPFMAP_DCHECK(P, i < count_);
+    return seq_locks_[i];
+  }
 
   // The seqlock of anything numbered `number`.
-  S& Of(uint64_t number) const { return seq_locks_[number & (count_ - 1)]; }
+  S& Of(uint64_t number) const {
+    BPFMAP_DCHECK(P, count_ != 0);
+    return seq_locks_[number & (count_ - 1)];
+  }
 
   // Runs `change` while no other thread holds any seqlock's lock. A loop over
   // locks is beyond the thread-safety analysis.

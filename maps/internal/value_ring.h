@@ -22,6 +22,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/internal/arena.h"
+#include "bpfmap/maps/internal/dcheck.h"
 #include "bpfmap/profiles/profile.h"
 
 namespace bpfmap::internal {
@@ -62,21 +63,26 @@ class ABSL_LOCKABLE alignas(P::kCacheLineSize) ValueRing {
 
   // REQUIRES: !full().
   void Append(const void* value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
+    BPFMAP_DCHECK(P, !full());
     Copy(At(head_), value);
     head_ = After(head_);
   }
 
   // All of these: REQUIRES: !empty().
   void ReadOldest(void* value) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
+    BPFMAP_DCHECK(P, !empty());
     Copy(value, At(tail_));
   }
   void ReadNewest(void* value) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
+    BPFMAP_DCHECK(P, !empty());
     Copy(value, At(Before(head_)));
   }
   void DropOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
+    BPFMAP_DCHECK(P, !empty());
     tail_ = After(tail_);
   }
   void DropNewest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
+    BPFMAP_DCHECK(P, !empty());
     head_ = Before(head_);
   }
 

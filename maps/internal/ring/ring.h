@@ -37,6 +37,7 @@
 #include <cstdint>
 
 #include "absl/base/thread_annotations.h"
+#include "bpfmap/maps/internal/dcheck.h"
 #include "bpfmap/maps/internal/ring/ring_memory.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
@@ -97,6 +98,7 @@ class Ring {
   // longer. REQUIRES: once for each Reserve().
   void Commit(std::byte* data, bool discard) {
     const std::atomic_ref<uint32_t> length = LengthOf(data);
+    BPFMAP_DCHECK(P, (length.load(std::memory_order_relaxed) & kRingBusy) != 0);
     // Nobody else writes to the header of a busy record.
     const uint32_t size =
         RingRecordSize(length.load(std::memory_order_relaxed));
