@@ -56,8 +56,8 @@ absl::StatusOr<std::unique_ptr<Map<P>>> CreateMap(const MapDef& def);
 
 namespace internal {
 
-// What creating a map from `def` has answered, and why; `memory_needed` is for
-// the sentence about ENOMEM.
+// The result of creating a map, and the reason; `memory_needed` is for the
+// sentence about ENOMEM.
 struct Creation {
   Errno error;
   const char* reason;

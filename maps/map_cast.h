@@ -13,7 +13,7 @@
 // No RTTI: each class answers with an address that is its own (class_tag() in
 // local_map.h), so a cast is one virtual call and a comparison.
 //
-// What a program does with a ring does not need the class: see AsRingProducer()
+// A program that writes to a ring does not need the class: see AsRingProducer()
 // in ring_producer.h.
 //
 // Thread-safe. The result is the map itself, and good as long as the map lives.

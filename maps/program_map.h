@@ -17,15 +17,15 @@
 // created. A key is compared byte by byte, so a type with padding between its
 // members, or with two representations of one value (as 0.0 and -0.0), cannot
 // be one: name the padding and set it to 0. A value of a per-CPU map is the
-// part of one CPU, as in a program.
+// part of one CPU, as in a program. A map of maps is a ProgramMap<K, LocalMap>.
 //
 // Pointer lifetime: a pointer stays valid memory until the map is destroyed.
 // Which element it shows after an update or a delete depends on the type, see
 // local_map.h.
 //
-// Thread-safe as far as the map is. What is done through a pointer is the
-// caller's to order, as in a BPF program. A ProgramMap is a pointer: copy it
-// freely, and keep the map alive.
+// Thread-safe as far as the map is. Accesses through a
+// pointer are the caller's to order, as in a BPF program. A ProgramMap is a
+// pointer: copy it freely, and keep the map alive.
 
 #ifndef BPFMAP_MAPS_PROGRAM_MAP_H_
 #define BPFMAP_MAPS_PROGRAM_MAP_H_
@@ -46,6 +46,14 @@
 
 namespace bpfmap {
 
+namespace internal {
+
+inline bool HasInnerMaps(const MapDef& def) {
+  return def.type == MapType::kArrayOfMaps || def.type == MapType::kHashOfMaps;
+}
+
+}  // namespace internal
+
 template <typename K, typename V>
 class ProgramMap {
   static_assert(std::is_trivially_copyable_v<K>,
@@ -60,14 +68,15 @@ class ProgramMap {
 
  public:
   // INVALID_ARGUMENT unless the map's key and value sizes are those of K and V;
-  // for a map of maps, always: its values are maps to a program.
+  // for a map of maps, always: see ProgramMap<K, LocalMap>.
   // `map` must outlive the ProgramMap and its copies.
   static absl::StatusOr<ProgramMap> Create(LocalMap* map) {
     const MapDef def = map->def();
-    if (def.type == MapType::kArrayOfMaps || def.type == MapType::kHashOfMaps) {
+    if (internal::HasInnerMaps(def)) {
       return ToStatus(Errno::kInval,
                       absl::StrCat(DescribeMap(def),
-                                   ": a program finds maps in it, not values"));
+                                   ": a program finds maps in it, not values: "
+                                   "the type given must be LocalMap"));
     }
     if (def.key_size != sizeof(K) || def.value_size != sizeof(V)) {
       return ToStatus(
@@ -155,6 +164,51 @@ class ProgramMap {
           }
         },
         0);
+  }
+
+  LocalMap* map() const { return map_; }
+
+ private:
+  explicit ProgramMap(LocalMap* map) : map_(map) {}
+
+  LocalMap* map_;
+};
+
+// A map of maps, whose values a program finds as maps:
+//
+//   auto by_tenant = ProgramMap<uint32_t, LocalMap>::Create(outer.get());
+//   LocalMap* counts = by_tenant->Lookup(tenant);
+//
+// A program can neither update nor delete. The pointer may be used until the
+// outer map is destroyed, or its ReclaimRetired() is called after the inner map
+// was replaced.
+template <typename K>
+class ProgramMap<K, LocalMap> {
+  static_assert(std::has_unique_object_representations_v<K>,
+                "a map compares keys byte by byte: K must have no padding and "
+                "no value with two representations");
+
+ public:
+  // INVALID_ARGUMENT unless the map is a map of maps, and its key size that of
+  // K. `map` must outlive the ProgramMap and its copies.
+  static absl::StatusOr<ProgramMap> Create(LocalMap* map) {
+    const MapDef def = map->def();
+    if (!internal::HasInnerMaps(def)) {
+      return ToStatus(Errno::kInval,
+                      absl::StrCat(DescribeMap(def), ": is no map of maps"));
+    }
+    if (def.key_size != sizeof(K)) {
+      return ToStatus(
+          Errno::kInval,
+          absl::StrCat(DescribeMap(def), ": key_size is ", def.key_size,
+                       ", but the type given has ", sizeof(K), " bytes"));
+    }
+    return ProgramMap(map);
+  }
+
+  // bpf_map_lookup_elem(): the inner map of `key`; null if there is none.
+  LocalMap* Lookup(const K& key) const {
+    return static_cast<LocalMap*>(map_->LookupElem(&key));
   }
 
   LocalMap* map() const { return map_; }

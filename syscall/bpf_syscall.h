@@ -66,8 +66,8 @@ namespace bpfmap {
 
 long BpfSyscall(int command, bpf_attr* attributes, unsigned size);
 
-// The map of a descriptor, for its program view; null if there is none. What a
-// program does with a ring, AsRingProducer() gives (maps/ring_producer.h):
+// The map of a descriptor, for its program view; null if there is none.
+// AsRingProducer() gives the program's side of a ring (maps/ring_producer.h):
 //   const auto map = MapOfFd(fd);
 //   Errno error = AsRingProducer(map)->Output(&event, sizeof event);
 // Maps are of the Cloud profile, but for those that can be mapped, which have a

@@ -6,11 +6,11 @@
 //   RunProgram(failing);                    // its third update is ENOMEM
 //   EXPECT_TRUE(failing.has_failed());
 //
-// The call is refused before the map sees it, so nothing has changed. What
-// returns a pointer, as LookupElem() and Reserve() do, gives null in place of
-// the errno. All other calls are the map's. Operations have the names in
-// kMapOperations (map_decorator.h), which stand for both views: "update" counts
-// Update() and UpdateElem().
+// The call is refused before the map sees it, so nothing has changed. A method
+// that returns a pointer, such as LookupElem() or Reserve(), gives null in
+// place of the errno. All other calls are the map's. Operations have the names
+// in kMapOperations (map_decorator.h), which stand for both views: "update"
+// counts Update() and UpdateElem().
 //
 // Thread-safe as far as the map is: of calls on several threads one is the nth.
 

@@ -35,6 +35,7 @@
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/map_traits.h"
 #include "bpfmap/maps/ring_def.h"
 #include "bpfmap/maps/ring_producer.h"
 
@@ -65,12 +66,12 @@ struct MapCall {
   uint64_t flags = 0;
 };
 
-// What it returned.
+// The answer to one call.
 struct MapAnswer {
   // kOk for what returns no errno, such as a lookup that gave null.
   Errno error = Errno::kOk;
-  // What came out: the caller's buffer, or a pointer into the map. Null if
-  // nothing did.
+  // The value that came out: the caller's buffer, or a pointer into the map.
+  // Null if nothing did.
   const void* value = nullptr;
   // Whether `value` has a part for each CPU, in a per-CPU map.
   bool is_user_view = false;
@@ -102,6 +103,9 @@ class MapDecorator : public LocalMap, private RingProducer {
   // The map that calls are handed on to.
   LocalMap& map() const { return *map_; }
 
+  MapTraits traits() const final { return map_->traits(); }
+  bool frozen() const final { return map_->frozen(); }
+  void ReclaimRetired() final { map_->ReclaimRetired(); }
   RingProducer* ring_producer() final {
     return ring_ == nullptr ? nullptr : this;
   }

@@ -84,7 +84,7 @@ class ErrnoMatcher {
   Errno expected_;
 };
 
-// What `matcher` says of `value`, after what the listener has heard already.
+// Applies `matcher`, and adds its explanation to the one there is.
 template <typename T>
 bool Apply(const ::testing::Matcher<const T&>& matcher, const T& value,
            ::testing::MatchResultListener* listener) {

@@ -87,8 +87,8 @@ class MapSnapshot {
   Errno error_ = Errno::kOk;
 };
 
-// What differs, a line for each key, under a line that counts; "" if nothing
-// does.
+// The differences, a line for each key, after a line that counts them; "" if
+// there are none.
 std::string Diff(const MapSnapshot& before, const MapSnapshot& after);
 
 // The snapshot of a map: a BpfMap or a view of one, or a pointer to one.

@@ -317,6 +317,10 @@ TEST(MapDecoratorTest, IsTheMapToItsViews) {
   EXPECT_THAT(traced, HasSameEntriesAs(*map));
   EXPECT_EQ(traced.LookupElem(&key), map->LookupElem(&key));
   EXPECT_EQ(AsRingProducer(traced), nullptr);
+  EXPECT_EQ(traced.traits().has_buckets, map->traits().has_buckets);
+  EXPECT_FALSE(traced.frozen());
+  ASSERT_THAT(traced.Freeze(), IsOk());
+  EXPECT_TRUE(traced.frozen());
 }
 
 TEST(MapDecoratorTest, IsNotTheClassOfTheMap) {

@@ -133,7 +133,7 @@ TEST(MapCastTest, RefusesAnOwnerThatIsATemporary) {
   EXPECT_TRUE(CastsTemporary<LocalMap*>);
 }
 
-// What a program does with a ring of any profile.
+// A program that writes to a ring of any profile.
 void ProduceThree(RingProducer& ring) {
   void* const discarded = ring.Reserve(8);
   ASSERT_NE(discarded, nullptr);

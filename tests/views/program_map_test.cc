@@ -75,18 +75,50 @@ TEST(ProgramMapTest, WrongSizesAreNamed) {
             "types given have 8 and 2 bytes: EINVAL");
 }
 
-TEST(ProgramMapTest, MapOfMapsIsRefused) {
-  MapFdTable& open_maps = MapFdTable::Global();
-  const uint32_t fd = open_maps.Open(Make(MapType::kHash, 4));
-  const auto outer = *CreateMap({.type = MapType::kArrayOfMaps,
-                                 .key_size = 4,
-                                 .value_size = 4,
-                                 .max_entries = 1,
-                                 .inner_map_fd = fd});
-  ASSERT_EQ(open_maps.Close(fd), Errno::kOk);
-  const auto view = ProgramMap<uint32_t, uint32_t>::Create(outer.get());
+// An array of maps, with a map at index 1.
+class ProgramMapOfMapsTest : public ::testing::Test {
+ protected:
+  ProgramMapOfMapsTest() {
+    MapFdTable& fd_table = MapFdTable::Global();
+    const uint32_t fd = fd_table.Open(inner_);
+    outer_ = *CreateMap({.type = MapType::kArrayOfMaps,
+                         .key_size = 4,
+                         .value_size = 4,
+                         .max_entries = 2,
+                         .inner_map_fd = fd});
+    const uint32_t one = 1;
+    EXPECT_EQ(outer_->Update(&one, &fd), Errno::kOk);
+    EXPECT_EQ(fd_table.Close(fd), Errno::kOk);
+  }
+
+  const std::shared_ptr<LocalMap> inner_ = Make(MapType::kHash, 4);
+  std::shared_ptr<LocalMap> outer_;
+};
+
+TEST_F(ProgramMapOfMapsTest, LookupFindsTheInnerMap) {
+  const auto outer = *ProgramMap<uint32_t, LocalMap>::Create(outer_.get());
+  EXPECT_EQ(outer.Lookup(1), inner_.get());
+  EXPECT_EQ(outer.Lookup(0), nullptr);
+  EXPECT_EQ(outer.Lookup(2), nullptr);
+  EXPECT_EQ(outer.map(), outer_.get());
+}
+
+TEST_F(ProgramMapOfMapsTest, ValuesAreNoNumbers) {
+  const auto view = ProgramMap<uint32_t, uint32_t>::Create(outer_.get());
   ASSERT_FALSE(view.ok());
-  EXPECT_THAT(std::string(view.status().message()), HasSubstr("finds maps"));
+  EXPECT_THAT(std::string(view.status().message()),
+              HasSubstr("the type given must be LocalMap"));
+}
+
+TEST_F(ProgramMapOfMapsTest, OtherMapsAreRefused) {
+  const auto no_map_of_maps =
+      ProgramMap<uint32_t, LocalMap>::Create(inner_.get());
+  EXPECT_EQ(no_map_of_maps.status().message(),
+            "HASH map \"counts\": is no map of maps: EINVAL");
+  const auto other_key = ProgramMap<uint64_t, LocalMap>::Create(outer_.get());
+  EXPECT_EQ(other_key.status().message(),
+            "ARRAY_OF_MAPS map: key_size is 4, but the type given has 8 "
+            "bytes: EINVAL");
 }
 
 TEST(ProgramMapTest, GetOrInsertInsertsOnce) {
