@@ -100,9 +100,21 @@ use_cmake() {
 use_pkg_config() {
   consumer pkg_config &&
     (cd "$all/build" && cpack && dpkg-deb -x ./*.deb "$all/package") &&
-    PKG_CONFIG_PATH=$(find "$all/package" -name pkgconfig) make &&
+    PKG_CONFIG_PATH=$(find "$all/package" -name pkgconfig) &&
+    export PKG_CONFIG_PATH &&
+    headers &&
+    make &&
     runs may_open_test libbpf_client &&
     preloads
+}
+
+# Every header of the package finds all that it includes.
+headers() {
+  find "$all/package/usr/include" -name '*.h' -printf '#include "%P"\n' |
+    sort >every_header.cc
+  # The words are flags.
+  # shellcheck disable=SC2046
+  g++ -std=c++20 -fsyntax-only every_header.cc $(pkg-config --cflags bpfmap)
 }
 
 # The library of the package in a program that does not know of it.
