@@ -200,21 +200,18 @@ TEST(TraceTest, ShowsCallsOfUserSpace) {
 }
 
 TEST(TraceTest, ShowsPartsOfCpus) {
-  ASSERT_TRUE(SetPossibleCpus(2));
-  {
-    Trace traced(Make(MapType::kPerCpuArray));
-    const ScopedCpu cpu(1);
-    ASSERT_THAT(Counts::Create(&traced)->Update(3, 5), IsOk());
-    ASSERT_NE(Counts::Create(&traced)->LookupPerCpu(3, 0), nullptr);
-    const auto all = *TypedMap<uint32_t, PerCpu<uint64_t>>::Create(&traced);
-    EXPECT_THAT(all, HasEntry(3, ElementsAre(0, 5)));
-    EXPECT_EQ(traced.ToString(),
-              "calls of PERCPU_ARRAY map \"counts\":\n"
-              "  thread 0, cpu 1: UpdateElem(3, 5) = OK\n"
-              "  thread 0, cpu 1: LookupPerCpuElem(3) = 0\n"
-              "  thread 0, cpu 1: Lookup(3) = [0, 5]");
-  }
-  ASSERT_TRUE(SetPossibleCpus(0));
+  const ScopedPossibleCpus cpus(2);
+  Trace traced(Make(MapType::kPerCpuArray));
+  const ScopedCpu cpu(1);
+  ASSERT_THAT(Counts::Create(&traced)->Update(3, 5), IsOk());
+  ASSERT_NE(Counts::Create(&traced)->LookupPerCpu(3, 0), nullptr);
+  const auto all = *TypedMap<uint32_t, PerCpu<uint64_t>>::Create(&traced);
+  EXPECT_THAT(all, HasEntry(3, ElementsAre(0, 5)));
+  EXPECT_EQ(traced.ToString(),
+            "calls of PERCPU_ARRAY map \"counts\":\n"
+            "  thread 0, cpu 1: UpdateElem(3, 5) = OK\n"
+            "  thread 0, cpu 1: LookupPerCpuElem(3) = 0\n"
+            "  thread 0, cpu 1: Lookup(3) = [0, 5]");
 }
 
 TEST(TraceTest, ShowsQueuesAndRings) {
@@ -244,23 +241,20 @@ TEST(TraceTest, ShowsQueuesAndRings) {
 }
 
 TEST(TraceTest, SaysWhoCalled) {
-  ASSERT_TRUE(SetPossibleCpus(4));
-  {
-    Trace traced(Make());
-    const auto update = [&traced](int cpu) {
-      const ScopedCpu on(cpu);
-      const uint32_t key = static_cast<uint32_t>(cpu);
-      const uint64_t value = 0;
-      EXPECT_THAT(traced.UpdateElem(&key, &value, kAny), IsOk());
-    };
-    update(2);
-    std::thread(update, 3).join();
-    EXPECT_EQ(traced.ToString(),
-              "calls of HASH map \"counts\":\n"
-              "  thread 0, cpu 2: UpdateElem(2, 0) = OK\n"
-              "  thread 1, cpu 3: UpdateElem(3, 0) = OK");
-  }
-  ASSERT_TRUE(SetPossibleCpus(0));
+  const ScopedPossibleCpus cpus(4);
+  Trace traced(Make());
+  const auto update = [&traced](int cpu) {
+    const ScopedCpu on(cpu);
+    const uint32_t key = static_cast<uint32_t>(cpu);
+    const uint64_t value = 0;
+    EXPECT_THAT(traced.UpdateElem(&key, &value, kAny), IsOk());
+  };
+  update(2);
+  std::thread(update, 3).join();
+  EXPECT_EQ(traced.ToString(),
+            "calls of HASH map \"counts\":\n"
+            "  thread 0, cpu 2: UpdateElem(2, 0) = OK\n"
+            "  thread 1, cpu 3: UpdateElem(3, 0) = OK");
 }
 
 TEST(TraceTest, KeepsTheLastCalls) {

@@ -174,7 +174,7 @@ TEST_F(MatchersTest, KeysAreShownByTheirPrinter) {
 }
 
 TEST_F(MatchersTest, PerCpuValuesHaveTheirParts) {
-  ASSERT_TRUE(SetPossibleCpus(2));
+  const ScopedPossibleCpus cpus(2);
   Make(MapType::kPerCpuHash);
   {
     const ScopedCpu cpu(1);
@@ -188,7 +188,6 @@ TEST_F(MatchersTest, PerCpuValuesHaveTheirParts) {
   EXPECT_EQ(ExplanationOf(all, HasEntry(7, IsEmpty())),
             "whose value there is { 0, 5 }, whose size is 2");
   map_.reset();
-  ASSERT_TRUE(SetPossibleCpus(0));
 }
 
 }  // namespace

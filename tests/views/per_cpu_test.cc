@@ -38,12 +38,6 @@ struct Stats {
 
 class PerCpuTest : public ::testing::TestWithParam<MapType> {
  protected:
-  PerCpuTest() { EXPECT_TRUE(SetPossibleCpus(3)); }
-  ~PerCpuTest() override {
-    map_.reset();
-    EXPECT_TRUE(SetPossibleCpus(0));
-  }
-
   template <typename V>
   void Make(MapType type) {
     map_ = *CreateMap({.type = type,
@@ -53,6 +47,7 @@ class PerCpuTest : public ::testing::TestWithParam<MapType> {
                        .name = "stats"});
   }
 
+  const ScopedPossibleCpus cpus_{3};
   std::shared_ptr<LocalMap> map_;
 };
 

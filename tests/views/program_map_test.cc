@@ -169,23 +169,20 @@ TEST(ProgramMapTest, ForEachOfATypeWithoutWalkIsNotSupp) {
 }
 
 TEST(ProgramMapTest, PerCpuValueIsThePartOfOneCpu) {
-  ASSERT_TRUE(SetPossibleCpus(3));
-  {
-    for (const MapType type : {MapType::kPerCpuHash, MapType::kPerCpuArray,
-                               MapType::kLruPerCpuHash}) {
-      SCOPED_TRACE(MapTypeName(type));
-      const auto map = Make(type, 2);
-      const Counts counts = *Counts::Create(map.get());
-      const ScopedCpu cpu(1);
-      ASSERT_EQ(counts.Update(0, {.count = 9, .flags = 0}), Errno::kOk);
-      EXPECT_EQ(counts.Lookup(0), counts.LookupPerCpu(0, 1));
-      EXPECT_EQ(counts.LookupPerCpu(0, 1)->count, 9u);
-      EXPECT_EQ(counts.LookupPerCpu(0, 2)->count, 0u);
-      EXPECT_EQ(counts.LookupPerCpu(0, 3), nullptr);
-      EXPECT_EQ(counts.LookupPerCpu(5, 0), nullptr);
-    }
+  const ScopedPossibleCpus cpus(3);
+  for (const MapType type :
+       {MapType::kPerCpuHash, MapType::kPerCpuArray, MapType::kLruPerCpuHash}) {
+    SCOPED_TRACE(MapTypeName(type));
+    const auto map = Make(type, 2);
+    const Counts counts = *Counts::Create(map.get());
+    const ScopedCpu cpu(1);
+    ASSERT_EQ(counts.Update(0, {.count = 9, .flags = 0}), Errno::kOk);
+    EXPECT_EQ(counts.Lookup(0), counts.LookupPerCpu(0, 1));
+    EXPECT_EQ(counts.LookupPerCpu(0, 1)->count, 9u);
+    EXPECT_EQ(counts.LookupPerCpu(0, 2)->count, 0u);
+    EXPECT_EQ(counts.LookupPerCpu(0, 3), nullptr);
+    EXPECT_EQ(counts.LookupPerCpu(5, 0), nullptr);
   }
-  ASSERT_TRUE(SetPossibleCpus(0));
 }
 
 TEST(ProgramMapTest, LookupPerCpuOfAnotherTypeIsNull) {

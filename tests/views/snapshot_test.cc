@@ -198,16 +198,13 @@ TEST(SnapshotTest, PrefixesAndBytesHaveTheirText) {
 }
 
 TEST(SnapshotTest, PartsOfCpusAreInBrackets) {
-  ASSERT_TRUE(SetPossibleCpus(3));
-  {
-    const auto map = Make(MapType::kPerCpuHash);
-    const ScopedCpu cpu(1);
-    const uint32_t key = 7;
-    const uint64_t value = 5;
-    ASSERT_THAT(map->UpdateElem(&key, &value, kAny), IsOk());
-    EXPECT_THAT(Snapshot(*map).ToString(), EndsWith("\n  7: [0, 5, 0]"));
-  }
-  ASSERT_TRUE(SetPossibleCpus(0));
+  const ScopedPossibleCpus cpus(3);
+  const auto map = Make(MapType::kPerCpuHash);
+  const ScopedCpu cpu(1);
+  const uint32_t key = 7;
+  const uint64_t value = 5;
+  ASSERT_THAT(map->UpdateElem(&key, &value, kAny), IsOk());
+  EXPECT_THAT(Snapshot(*map).ToString(), EndsWith("\n  7: [0, 5, 0]"));
 }
 
 struct Port {
