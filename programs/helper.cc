@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "bpfmap/programs/helper.h"
+
+#include <array>
+
+#include "bpfmap/programs/helper_names.h"
+#include "bpfmap/programs/machine.h"
+
+namespace bpfmap {
+namespace {
+
+using Table = std::array<const Helper*, kHelperCount>;
+
+Table MakeTable() {
+  Table table = {};
+  for (std::span<const Helper> part :
+       {internal::MapHelpers(), internal::RingHelpers(),
+        internal::TaskHelpers(), internal::TextHelpers(),
+        internal::PacketHelpers(), internal::FlowHelpers()}) {
+    for (const Helper& helper : part) table[helper.number] = &helper;
+  }
+  return table;
+}
+
+}  // namespace
+
+const Helper* FindHelper(uint32_t number) {
+  static const Table table = MakeTable();
+  return number < table.size() ? table[number] : nullptr;
+}
+
+World& HelperCall::world() { return machine_.world(); }
+
+uint64_t HelperCall::ReturnNull(const char* helper) {
+  if (!machine_.checked()) return 0;
+  Region* const null = machine_.NewRegion(RegionKind::kNull);
+  if (null != nullptr) {
+    null->reason = helper;
+    result_ = null;
+  }
+  return 0;
+}
+
+}  // namespace bpfmap

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "bpfmap/programs/helper.h"
+namespace bpfmap {
+std::span<const Helper> internal::FlowHelpers() { return {}; }
+}  // namespace bpfmap

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "bpfmap/programs/machine.h"
+
+#include <cstring>
+#include <string>
+#include <utility>
+
+#include "bpfmap/maps/spin_lock.h"
+#include "bpfmap/programs/engine.h"
+#include "bpfmap/programs/helper_names.h"
+#include "bpfmap/programs/map_calls.h"
+
+namespace bpfmap {
+
+RunResult Machine::Run(const Program& program, const RunInput& input) {
+  StartRun(program, input);
+  Frame& frame = frames_[0];
+  frame.reg[1] = reinterpret_cast<uintptr_t>(input.context);
+  frame.region[1] = &context_;
+  if (input.has_r2) {
+    frame.reg[2] = input.r2;
+    frame.region[2] = Region::Number();
+  }
+  if (Engine::Run(this, 0, program.operations())) {
+    result_.r0 = frame.reg[0];
+    if (checked()) CheckEnd();
+  }
+  if (faulted_) GiveBack();
+  result_.instructions = executed_;
+  while (tail_calls_ > 0) entered_[--tail_calls_].reset();
+  return std::move(result_);
+}
+
+void Machine::StartRun(const Program& program, const RunInput& input) {
+  input_ = &input;
+  type_ = program.type();
+  depth_ = 0;
+  at_ = program.operations();
+  executed_ = 0;
+  limit_ = input.max_instructions;
+  tail_calls_ = 0;
+  faulted_ = false;
+  result_ = {};
+  held_lock = 0;
+  held_records = 0;
+  redirected = false;
+  used_regions_ = 0;
+  free_regions_ = 0;
+  context_ = {};
+  context_.kind = RegionKind::kContext;
+  context_.base = reinterpret_cast<uintptr_t>(input.context);
+  context_.size = input.context_size;
+  if (input.context_is_buffer) {
+    context_.kind = RegionKind::kBuffer;
+    context_.readable = context_.writable = input.context_size;
+  }
+  StartFrame(0, &program, nullptr);
+  if (!checked()) return;
+  kernel_ = {};
+  kernel_.kind = RegionKind::kKernel;
+  for (int i = 0; i < kMaxFrames; ++i) {
+    Region& stack = stack_regions_[i];
+    stack = {};
+    stack.kind = RegionKind::kStack;
+    stack.frame = static_cast<uint8_t>(i);
+    stack.base = reinterpret_cast<uintptr_t>(frames_[i].stack);
+    stack.size = kStackSize;
+  }
+  packet_region_ = meta_region_ = nullptr;
+  if (input.packet != nullptr) MovePacket("");
+}
+
+void Machine::StartFrame(int depth, const Program* program,
+                         const Operation* caller) {
+  Frame& frame = frames_[depth];
+  frame.program = program;
+  frame.caller = caller;
+  frame.reg[10] = reinterpret_cast<uintptr_t>(frame.stack) + kStackSize;
+  if (!checked()) return;
+  std::memset(frame.region, 0, sizeof frame.region);
+  std::memset(frame.written, 0, sizeof frame.written);
+  frame.region[10] = &stack_regions_[depth];
+}
+
+// The run ended well: does the program still hold something?
+void Machine::CheckEnd() {
+  if (held_lock != 0) {
+    Fault("ends the program while it holds a lock");
+  } else if (held_records != 0) {
+    Fault(
+        "ends the program while it holds a ring record that was neither "
+        "submitted nor discarded");
+  }
+}
+
+void Machine::GiveBack() {
+  if (held_lock != 0) {
+    SpinUnlock(reinterpret_cast<void*>(static_cast<uintptr_t>(held_lock)));
+    held_lock = 0;
+  }
+  for (int i = 0; i < used_regions_ && held_records > 0; ++i) {
+    Region& region = regions_[i];
+    if (!region.held) continue;
+    region.held = false;
+    --held_records;
+    RingDiscard(region.map.map,
+                reinterpret_cast<void*>(static_cast<uintptr_t>(region.base)),
+                0);
+  }
+}
+
+void Machine::Fault(const std::string& reason) {
+  if (faulted_) return;
+  faulted_ = true;
+  const Program& program = *frames_[depth_].program;
+  const uint32_t at = static_cast<uint32_t>(at_ - program.operations());
+  result_.fault = program.Place(at) + ": " + reason;
+  result_.fault_instruction = at;
+  for (const auto& entered : entered_) {
+    if (entered.get() == &program) result_.fault_program = entered;
+  }
+}
+
+void Machine::FaultUnknownCall() {
+  const Program& program = *frames_[depth_].program;
+  const Instruction& i =
+      program
+          .instructions()[static_cast<std::size_t>(at_ - program.operations())];
+  if (i.src() == kCallKernel) {
+    Fault("calls a function of the kernel, which is absent here");
+    return;
+  }
+  const char* const name = HelperName(static_cast<uint32_t>(i.imm));
+  if (name == nullptr) {
+    Fault("calls helper " + std::to_string(i.imm) +
+          ", which does not exist (libbpf leaves such calls where a CO-RE "
+          "relocation failed)");
+    return;
+  }
+  Fault("calls bpf_" + std::string(name) + "(), which is absent here");
+}
+
+Region* Machine::NewRegion(RegionKind kind) {
+  int place;
+  if (used_regions_ < kRegions) {
+    place = used_regions_++;
+  } else {
+    if (free_regions_ == 0) CollectRegions();
+    if (free_regions_ == 0) {
+      Fault("makes the program hold more than 1024 pointers");
+      return nullptr;
+    }
+    place = free_[--free_regions_];
+  }
+  Region& region = regions_[place];
+  region = {};
+  region.kind = kind;
+  region.instruction =
+      static_cast<uint32_t>(at_ - frames_[depth_].program->operations());
+  return &region;
+}
+
+void Machine::MarkFrame(const Frame& frame) {
+  const auto mark = [this](const Region* region) {
+    if (region >= regions_ && region < regions_ + kRegions) {
+      const_cast<Region*>(region)->marked = true;
+    }
+  };
+  for (const Region* region : frame.region) mark(region);
+  for (uint32_t i = 0; i < kStackSize / 8; ++i) {
+    const uint64_t bits = frame.written[i / 8] >> (i % 8 * 8);
+    if ((bits & 0xff) == 0xff) mark(frame.slot[i]);
+  }
+}
+
+void Machine::CollectRegions() {
+  for (Region& region : regions_) region.marked = region.held;
+  for (int i = 0; i <= depth_; ++i) MarkFrame(frames_[i]);
+  for (const Region* kept : {packet_region_, meta_region_}) {
+    if (kept != nullptr) const_cast<Region*>(kept)->marked = true;
+  }
+  for (int i = 0; i < kRegions; ++i) {
+    if (!regions_[i].marked) {
+      free_[free_regions_++] = static_cast<uint16_t>(i);
+    }
+  }
+}
+
+void Machine::MovePacket(const char* why) {
+  if (!checked()) return;
+  for (const Region* old : {packet_region_, meta_region_}) {
+    if (old == nullptr) continue;
+    Region* const gone = const_cast<Region*>(old);
+    gone->kind = RegionKind::kGone;
+    gone->readable = gone->writable = 0;
+    gone->reason = why;
+  }
+  packet_region_ = meta_region_ = nullptr;
+  const Packet& packet = *input_->packet;
+  Region* const data = NewRegion(RegionKind::kPacket);
+  if (data == nullptr) return;
+  packet_region_ = data;
+  Region* const meta = NewRegion(RegionKind::kPacketMeta);
+  if (meta == nullptr) return;
+  meta_region_ = meta;
+  data->base = reinterpret_cast<uintptr_t>(packet.data);
+  data->size = data->readable = static_cast<uint32_t>(packet.size());
+  data->writable = MayWritePacket(type_) ? data->size : 0;
+  meta->base = reinterpret_cast<uintptr_t>(packet.meta);
+  meta->size = meta->readable = static_cast<uint32_t>(packet.meta_size());
+  meta->writable = MayWritePacket(type_) ? meta->size : 0;
+  packet_end_ = {};
+  packet_end_.kind = RegionKind::kPacketEnd;
+  packet_end_.base = reinterpret_cast<uintptr_t>(packet.data_end);
+}
+
+bool Machine::CallBack(uint32_t function, const uint64_t* arguments,
+                       const Region* const* regions, int count,
+                       uint64_t* result) {
+  const int depth = depth_ + 1;
+  if (depth == kMaxFrames) {
+    Fault("calls functions more than 8 frames deep");
+    return false;
+  }
+  const Operation* const at = at_;
+  const Program* const program = frames_[depth_].program;
+  StartFrame(depth, program, nullptr);
+  Frame& frame = frames_[depth];
+  for (int i = 0; i < count; ++i) {
+    frame.reg[i + 1] = arguments[i];
+    if (checked()) frame.region[i + 1] = regions[i];
+  }
+  // A callback is checked once by Linux, however often it is called: each call
+  // gets the full number of instructions.
+  const uint64_t before = executed_;
+  const uint64_t limit = limit_;
+  limit_ = executed_ + input_->max_instructions;
+  depth_ = depth;
+  const bool ended = Engine::Run(this, depth, program->operations() + function);
+  if (!ended) return false;
+  *result = frame.reg[0];
+  depth_ = depth - 1;
+  at_ = at;
+  limit_ = limit + (executed_ - before);
+  return true;
+}
+
+const Program* Machine::FindTailCall(Frame* frame) {
+  LocalMap* map =
+      reinterpret_cast<LocalMap*>(static_cast<uintptr_t>(frame->reg[2]));
+  if (checked()) {
+    for (int r = 1; r <= 3; ++r) {
+      if (frame->region[r] != nullptr) continue;
+      Fault("passes r" + std::to_string(r) + ", which was not set");
+      return nullptr;
+    }
+    if (frame->region[1] != &context_) {
+      Fault("passes r1, which is not the context");
+      return nullptr;
+    }
+    const Region* const region = frame->region[2];
+    if (region->kind != RegionKind::kMap ||
+        region->map.type != MapType::kProgArray) {
+      Fault("passes r2, which is no map of type PROG_ARRAY");
+      return nullptr;
+    }
+    if (held_lock != 0 || held_records != 0) {
+      Fault("leaves the program while it holds a lock or a ring record");
+      return nullptr;
+    }
+  }
+  if (programs_ == nullptr || tail_calls_ == kMaxTailCalls) return nullptr;
+  const uint32_t handle =
+      LookupProgram(map, static_cast<uint32_t>(frame->reg[3]));
+  if (handle == 0) return nullptr;
+  std::shared_ptr<const Program> program = programs_->ProgramOf(handle);
+  if (program == nullptr) return nullptr;
+  const Program* const next = program.get();
+  entered_[tail_calls_++] = std::move(program);
+  const uint64_t context = frame->reg[1];
+  const Operation* const caller = frame->caller;
+  StartFrame(static_cast<int>(frame - frames_), next, caller);
+  frame->reg[1] = context;
+  if (checked()) frame->region[1] = &context_;
+  return next;
+}
+
+bool Machine::LoadPacket(uint64_t offset, int size, uint64_t* value) {
+  if (checked()) {
+    const Region* const region = frames_[depth_].region[6];
+    if (region != &context_ || !kSkbTypes.Has(type_)) {
+      Fault("needs the context, a struct __sk_buff, in r6");
+      return false;
+    }
+  }
+  const Packet* const packet = input_->packet;
+  if (packet == nullptr) return false;
+  const int64_t at = static_cast<int32_t>(offset);
+  if (at < 0 || static_cast<uint64_t>(at) + static_cast<uint64_t>(size) >
+                    packet->size()) {
+    return false;
+  }
+  *value = 0;
+  for (int i = 0; i < size; ++i) *value = *value << 8 | packet->data[at + i];
+  return true;
+}
+
+}  // namespace bpfmap

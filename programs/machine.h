@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Machine: runs programs, and watches what they touch.
+//
+//   Machine machine(&world);
+//   RunResult result = machine.Run(program, {.context = &md, ...});
+//   if (result.faulted()) puts(result.fault.c_str());
+//
+// Each load, store and argument of a helper is checked against what the program
+// may touch: bytes of its stack that it wrote, its context, its packet, one
+// value of a map, a record of a ring that it holds. An access that is not
+// allowed ends the run with a sentence that names the line:
+//
+//   firewall.bpf.c:41 (instruction 17: r2 = *(u16 *)(r1 + 12)): reads 2 bytes,
+//   4 past data_end
+//
+// "4 past" counts up to the last byte: so many more bytes must be there. This
+// watches the path that a run takes. It is no verifier, and no sandbox against
+// a program that means harm.
+//
+// With Checks::kNone nothing of that is checked, only the number of
+// instructions and frames: for programs that are known to be good.
+//
+// Limits are Linux's: see instruction.h. A run takes no memory from the heap,
+// unless it faults or a helper of the World does.
+//
+// Not thread-safe: a machine per thread. Several machines may run programs on
+// the same maps at once: atomic instructions are atomic, and others are as torn
+// as on Linux.
+
+#ifndef BPFMAP_PROGRAMS_MACHINE_H_
+#define BPFMAP_PROGRAMS_MACHINE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "bpfmap/programs/context.h"
+#include "bpfmap/programs/helper.h"
+#include "bpfmap/programs/instruction.h"
+#include "bpfmap/programs/memory.h"
+#include "bpfmap/programs/operation.h"
+#include "bpfmap/programs/packet.h"
+#include "bpfmap/programs/program.h"
+#include "bpfmap/programs/world.h"
+
+namespace bpfmap {
+
+enum class Checks { kAll, kNone };
+
+// What a run starts with.
+struct RunInput {
+  // What r1 points to; the layout is that of the program's type.
+  void* context = nullptr;
+  uint32_t context_size = 0;  // bytes
+  // The program may write the whole context, whatever its type.
+  bool context_is_buffer = false;
+  uint64_t r2 = 0;
+  bool has_r2 = false;
+  // What `data` and `data_end` of the context are; null: there is no packet.
+  Packet* packet = nullptr;
+  Checks checks = Checks::kAll;
+  uint64_t max_instructions = kMaxInstructions;
+  // Whether a program may read bytes of its stack that it did not write, as
+  // Linux lets programs of root.
+  bool may_read_unwritten_stack = false;
+};
+
+struct RunResult {
+  uint64_t r0 = 0;
+  uint64_t instructions = 0;  // how many were run
+  // Why the run ended early; empty where it reached its exit.
+  std::string fault;
+  uint32_t fault_instruction = 0;
+  std::shared_ptr<const Program> fault_program;  // null: the one that was run
+
+  bool faulted() const { return !fault.empty(); }
+};
+
+// Where tail calls find programs.
+class ProgramSource {
+ public:
+  // The program that a handle in a PROG_ARRAY stands for; null: none any more.
+  virtual std::shared_ptr<const Program> ProgramOf(uint32_t handle) = 0;
+
+ protected:
+  ~ProgramSource() = default;
+};
+
+// On behalf of what memory is read or written: an argument of a helper, or the
+// instruction itself.
+struct Accessor {
+  uint32_t helper = 0;
+  int argument = 0;
+};
+
+class Machine {
+ public:
+  // `world` and `programs` must outlive the machine. Without `programs` tail
+  // calls find nothing.
+  explicit Machine(World* world, ProgramSource* programs = nullptr)
+      : world_(*world), programs_(programs) {}
+  Machine(const Machine&) = delete;
+  Machine& operator=(const Machine&) = delete;
+
+  // Runs `program` from its start to its exit. `input` and what it points to
+  // must stay until then. What a run that faulted holds, locks and records, is
+  // given back.
+  // REQUIRES: no run of this machine is under way.
+  RunResult Run(const Program& program, const RunInput& input);
+
+  // The rest is for helpers, while a program runs.
+
+  World& world() { return world_; }
+  const RunInput& input() const { return *input_; }
+  Packet* packet() { return input_->packet; }
+  // The program that was started; helpers are those of its type.
+  ProgramType type() const { return type_; }
+  bool checked() const { return input_->checks == Checks::kAll; }
+
+  // Ends the run. `reason` is the end of the sentence.
+  void Fault(const std::string& reason);
+  bool faulted() const { return faulted_; }
+
+  // Whether [address, address + size) may be read or written. Ends the run if
+  // not. `region` may be null.
+  bool MayRead(const Region* region, uint64_t address, uint64_t size,
+               Accessor by);
+  bool MayWrite(const Region* region, uint64_t address, uint64_t size,
+                Accessor by);
+  // Says that a helper wrote bytes that MayWrite() allowed.
+  void Written(const Region* region, uint64_t address, uint64_t size);
+
+  // The dynptr that an argument points to; null: it is none.
+  const Region* DynptrAt(const Region* region, uint64_t address);
+  // Makes 16 bytes of stack the dynptr `dynptr`; null: no dynptr any more.
+  void SetDynptr(const Region* region, uint64_t address, const Region* dynptr);
+
+  // A region of this machine's own, or null after a fault. It is kept while a
+  // register or the stack refers to it, or while it is held.
+  Region* NewRegion(RegionKind kind);
+
+  // What pointers into the kernel point into.
+  const Region* kernel() const { return checked() ? &kernel_ : nullptr; }
+
+  // The regions of the packet changed: pointers from before are gone.
+  void MovePacket(const char* why);
+
+  // Calls a function of the running program with two arguments to four, as
+  // helpers do. Returns false if it faulted; its r0 is *result.
+  bool CallBack(uint32_t function, const uint64_t* arguments,
+                const Region* const* regions, int count, uint64_t* result);
+
+  // What the program holds.
+  uint64_t held_lock = 0;  // the address of the lock; 0: none
+  int held_records = 0;
+
+  // What bpf_redirect() asked for.
+  uint32_t redirect_index = 0;
+  uint64_t redirect_flags = 0;
+  bool redirected = false;
+
+ private:
+  friend class ArgumentCheck;
+  friend class Engine;
+
+  struct Frame {
+    uint64_t reg[kRegisters];
+    const Region* region[kRegisters];
+    const Program* program;
+    const Operation* caller;  // null: a helper or the run itself
+    const Region* slot[kStackSize / 8];
+    uint64_t written[kStackSize / 64];  // a bit for each byte
+    alignas(16) uint8_t stack[kStackSize];
+  };
+
+  static constexpr int kRegions = 1024;
+
+  void StartFrame(int depth, const Program* program, const Operation* caller);
+  void StartRun(const Program& program, const RunInput& input);
+  void FaultUnknownCall();
+  void CheckEnd();
+  void GiveBack();
+  void CollectRegions();
+  void MarkFrame(const Frame& frame);
+
+  // The long ways of loads and stores; they end the run and return false where
+  // the access is not allowed.
+  bool Load(const Region* region, uint64_t address, int size, uint64_t* value,
+            const Region** loaded);
+  bool Store(const Region* region, uint64_t address, int size, uint64_t value,
+             const Region* stored);
+  bool LoadContext(const Region* region, uint64_t offset, int size,
+                   uint64_t* value, const Region** loaded);
+  bool LoadField(const Region* region, const ContextField& field,
+                 uint64_t offset, int size, uint64_t* value,
+                 const Region** loaded);
+  bool StoreContext(const Region* region, uint64_t offset, int size,
+                    uint64_t value);
+  // The address for an atomic instruction; null after a fault.
+  bool MayChange(const Region* region, uint64_t address, int size);
+  // bpf_tail_call(). Returns the program to go on with, or null.
+  const Program* FindTailCall(Frame* frame);
+  bool CheckArguments(const Helper& helper, Frame* frame);
+  bool LoadPacket(uint64_t offset, int size, uint64_t* value);
+
+  bool DenyContext(const Region* region, uint64_t offset, int size,
+                   const char* verb, const ContextField* field);
+  bool Deny(const Region* region, uint64_t address, uint64_t size,
+            const char* verb, Accessor by);
+
+  World& world_;
+  ProgramSource* const programs_;
+  const RunInput* input_ = nullptr;
+  ProgramType type_{};
+
+  int depth_ = 0;
+  const Operation* at_ = nullptr;  // the instruction that calls out
+  uint64_t executed_ = 0;
+  uint64_t limit_ = 0;
+  int tail_calls_ = 0;
+  // Programs that were entered by a tail call.
+  std::shared_ptr<const Program> entered_[kMaxTailCalls];
+
+  bool faulted_ = false;
+  RunResult result_;
+
+  Region context_;
+  Region packet_end_;
+  Region kernel_;
+  const Region* packet_region_ = nullptr;
+  const Region* meta_region_ = nullptr;
+  Region stack_regions_[kMaxFrames];
+  int used_regions_ = 0;
+  int free_regions_ =
+      0;  // places of regions_ in free_, where any was collected
+  uint16_t free_[kRegions];
+  Region regions_[kRegions];
+  Frame frames_[kMaxFrames];
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_PROGRAMS_MACHINE_H_

@@ -1,0 +1,452 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a running program may read and write: the rules that the fast paths of
+// the engine leave out, and the sentences where an access is not allowed.
+
+#include <cinttypes>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+#include "bpfmap/programs/dynptr.h"
+#include "bpfmap/programs/helper_names.h"
+#include "bpfmap/programs/machine.h"
+
+namespace bpfmap {
+namespace {
+
+bool Within(uint64_t limit, uint64_t offset, uint64_t size) {
+  return offset <= limit && size <= limit - offset;
+}
+
+uint64_t ReadBytes(uint64_t address, int size) {
+  const void* const from =
+      reinterpret_cast<const void*>(static_cast<uintptr_t>(address));
+  switch (size) {
+    case 1:
+      return __atomic_load_n(static_cast<const uint8_t*>(from),
+                             __ATOMIC_RELAXED);
+    case 2: {
+      uint16_t value;
+      std::memcpy(&value, from, sizeof value);
+      return value;
+    }
+    case 4: {
+      uint32_t value;
+      std::memcpy(&value, from, sizeof value);
+      return value;
+    }
+  }
+  uint64_t value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+void WriteBytes(uint64_t address, int size, uint64_t value) {
+  void* const to = reinterpret_cast<void*>(static_cast<uintptr_t>(address));
+  const uint8_t byte = static_cast<uint8_t>(value);
+  const uint16_t half = static_cast<uint16_t>(value);
+  const uint32_t word = static_cast<uint32_t>(value);
+  switch (size) {
+    case 1:
+      std::memcpy(to, &byte, 1);
+      return;
+    case 2:
+      std::memcpy(to, &half, 2);
+      return;
+    case 4:
+      std::memcpy(to, &word, 4);
+      return;
+  }
+  std::memcpy(to, &value, 8);
+}
+
+std::string Bytes(uint64_t count) {
+  return std::to_string(count) + (count == 1 ? " byte" : " bytes");
+}
+
+std::string Hex(uint64_t number) {
+  char text[24];
+  std::snprintf(text, sizeof text, "0x%" PRIx64, number);
+  return text;
+}
+
+// "argument 2 of bpf_map_update_elem() ", or nothing for an instruction.
+std::string Said(Accessor by) {
+  if (by.helper == 0) return "";
+  return "argument " + std::to_string(by.argument) + " of bpf_" +
+         HelperName(by.helper) + "() ";
+}
+
+std::string MapName(const MapFacts& map) {
+  const MapDef def = map.map->def();
+  if (def.name[0] != 0) return std::string("map ") + def.name;
+  return std::string("a map of type ") + MapTypeName(def.type);
+}
+
+// "the packet (64 bytes)": for accesses before its start or past its end.
+std::string Described(const Region& region) {
+  const std::string size = " (" + Bytes(region.size) + ")";
+  switch (region.kind) {
+    case RegionKind::kStack:
+      return "the stack" + size;
+    case RegionKind::kContext:
+      return "the context" + size;
+    case RegionKind::kPacket:
+      return "the packet" + size;
+    case RegionKind::kPacketMeta:
+      return "the metadata of the packet" + size;
+    case RegionKind::kMapValue:
+      return "the value of " + MapName(region.map) + size;
+    case RegionKind::kMapKey:
+      return "the key of " + MapName(region.map) + size;
+    case RegionKind::kRecord:
+      return "the ring record" + size;
+    default:
+      return "the memory" + size;
+  }
+}
+
+// The end of "..., 4 past" for the packet is its own name.
+std::string End(const Region& region) {
+  if (region.kind == RegionKind::kPacket) return "data_end";
+  if (region.kind == RegionKind::kPacketMeta) return "data";
+  return "the end of " + Described(region);
+}
+
+}  // namespace
+
+// Says why [address, address + size) is not allowed; returns false.
+// `verb`: "reads" or "writes".
+bool Machine::Deny(const Region* region, uint64_t address, uint64_t size,
+                   const char* verb, Accessor by) {
+  const std::string what = Said(by) + verb + " " + Bytes(size);
+  if (region == nullptr) {
+    Fault(what + " through a register that was not set");
+    return false;
+  }
+  switch (region->kind) {
+    case RegionKind::kNumber:
+      Fault(what + " at " + Hex(address) + ", a number that is no pointer");
+      return false;
+    case RegionKind::kNull:
+      Fault(what + " through null: bpf_" + region->reason +
+            "() of instruction " + std::to_string(region->instruction) +
+            " returned null, which was not checked");
+      return false;
+    case RegionKind::kPacketEnd:
+      Fault(what + " through data_end, which is there to compare with");
+      return false;
+    case RegionKind::kMap:
+      Fault(what +
+            " of the map itself, not of a value: " + MapName(region->map));
+      return false;
+    case RegionKind::kFunction:
+      Fault(what + " of a function");
+      return false;
+    case RegionKind::kKernel:
+      Fault(what + " of the kernel, which programs may not");
+      return false;
+    case RegionKind::kGone:
+      Fault(what + " through a pointer from before " + region->reason);
+      return false;
+    default:
+      break;
+  }
+  const uint64_t offset = address - region->base;
+  if (static_cast<int64_t>(offset) < 0) {
+    Fault(what + ", " + std::to_string(-static_cast<int64_t>(offset)) +
+          " before " + Described(*region));
+    return false;
+  }
+  if (!Within(region->size, offset, size)) {
+    Fault(what + ", " + std::to_string(offset + size - region->size) +
+          " past " + End(*region));
+    return false;
+  }
+  if (region->kind == RegionKind::kMapValue) {
+    const MapFacts& map = region->map;
+    if (map.lock_offset != kNoSpinLock && offset < map.lock_offset + 4ULL &&
+        offset + size > map.lock_offset) {
+      Fault(what + " of the lock in the value of " + MapName(map));
+      return false;
+    }
+    Fault(what + " of " + MapName(map) + ", which programs may not" +
+          (verb[0] == 'r' ? " read (BPF_F_WRONLY_PROG)"
+                          : " write (BPF_F_RDONLY_PROG)"));
+    return false;
+  }
+  Fault(what + " of " + Described(*region) + ", which programs of type " +
+        ProgramTypeName(type_) + " may not");
+  return false;
+}
+
+bool Machine::MayRead(const Region* region, uint64_t address, uint64_t size,
+                      Accessor by) {
+  if (!checked() || size == 0) return true;
+  if (region == nullptr) return Deny(region, address, size, "reads", by);
+  const uint64_t offset = address - region->base;
+  if (Within(region->readable, offset, size)) return true;
+  if (region->kind == RegionKind::kContext && by.helper != 0 &&
+      ContextOf(type_).fields.empty() && Within(region->size, offset, size)) {
+    return true;
+  }
+  if (region->kind == RegionKind::kMapValue &&
+      region->map.lock_offset != kNoSpinLock &&
+      Within(region->size, offset, size) &&
+      (region->map.flags & static_cast<uint32_t>(kWrOnlyProg)) == 0 &&
+      (offset + size <= region->map.lock_offset ||
+       offset >= region->map.lock_offset + 4ULL)) {
+    return true;
+  }
+  if (region->kind != RegionKind::kStack || region->frame > depth_ ||
+      !Within(kStackSize, offset, size)) {
+    return Deny(region, address, size, "reads", by);
+  }
+  const Frame& frame = frames_[region->frame];
+  if (input_->may_read_unwritten_stack) return true;
+  for (uint64_t i = offset; i < offset + size; ++i) {
+    if ((frame.written[i / 64] >> (i % 64) & 1) != 0) continue;
+    Fault(Said(by) + "reads " + Bytes(size) +
+          " of the stack, of which the byte at r10 - " +
+          std::to_string(kStackSize - i) + " was never written");
+    return false;
+  }
+  return true;
+}
+
+bool Machine::MayWrite(const Region* region, uint64_t address, uint64_t size,
+                       Accessor by) {
+  if (!checked() || size == 0) return true;
+  if (region == nullptr) return Deny(region, address, size, "writes", by);
+  const uint64_t offset = address - region->base;
+  if (Within(region->writable, offset, size)) return true;
+  if (region->kind == RegionKind::kStack && region->frame <= depth_ &&
+      Within(kStackSize, offset, size)) {
+    return true;
+  }
+  if (region->kind == RegionKind::kContext && by.helper != 0 &&
+      ContextOf(type_).writable && Within(region->size, offset, size)) {
+    return true;
+  }
+  if (region->kind == RegionKind::kMapValue &&
+      region->map.lock_offset != kNoSpinLock &&
+      Within(region->size, offset, size) &&
+      (region->map.flags & static_cast<uint32_t>(kRdOnlyProg)) == 0 &&
+      (offset + size <= region->map.lock_offset ||
+       offset >= region->map.lock_offset + 4ULL)) {
+    return true;
+  }
+  return Deny(region, address, size, "writes", by);
+}
+
+void Machine::Written(const Region* region, uint64_t address, uint64_t size) {
+  if (!checked() || region == nullptr || region->kind != RegionKind::kStack) {
+    return;
+  }
+  Frame& frame = frames_[region->frame];
+  const uint64_t offset = address - region->base;
+  for (uint64_t i = offset; i < offset + size; ++i) {
+    frame.written[i / 64] |= uint64_t{1} << (i % 64);
+    frame.slot[i / 8] = Region::Number();
+  }
+}
+
+const Region* Machine::DynptrAt(const Region* region, uint64_t address) {
+  if (region->kind == RegionKind::kDynptr) return region;
+  const uint64_t offset = address - region->base;
+  if (region->kind != RegionKind::kStack || region->frame > depth_ ||
+      offset % 8 != 0 || !Within(kStackSize, offset, kDynptrSize)) {
+    return nullptr;
+  }
+  const Frame& frame = frames_[region->frame];
+  const Region* const dynptr = frame.slot[offset / 8];
+  const uint64_t written = frame.written[offset / 64] >> (offset % 64) & 0xff;
+  const bool whole = written == 0xff && frame.slot[offset / 8 + 1] == dynptr;
+  return whole && dynptr->kind == RegionKind::kDynptr ? dynptr : nullptr;
+}
+
+void Machine::SetDynptr(const Region* region, uint64_t address,
+                        const Region* dynptr) {
+  if (!checked() || region->kind != RegionKind::kStack) return;
+  Frame& frame = frames_[region->frame];
+  const uint64_t offset = address - region->base;
+  if (dynptr == nullptr) dynptr = Region::Number();
+  frame.slot[offset / 8] = frame.slot[offset / 8 + 1] = dynptr;
+}
+
+bool Machine::Load(const Region* region, uint64_t address, int size,
+                   uint64_t* value, const Region** loaded) {
+  const uint64_t offset = address - region->base;
+  *loaded = Region::Number();
+  if (region->kind == RegionKind::kContext) {
+    return LoadContext(region, offset, size, value, loaded);
+  }
+  if (region->kind == RegionKind::kKernel) {
+    // Linux answers a bad address with 0 here.
+    uint8_t bytes[8] = {};
+    if (world_.ReadKernel(address, bytes, static_cast<std::size_t>(size)) !=
+        Errno::kOk) {
+      std::memset(bytes, 0, sizeof bytes);
+    }
+    *value = ReadBytes(reinterpret_cast<uintptr_t>(bytes), size);
+    if (size == 8) *loaded = region;
+    return true;
+  }
+  if (region->kind == RegionKind::kStack &&
+      offset % static_cast<unsigned>(size) != 0 &&
+      Within(kStackSize, offset, static_cast<uint64_t>(size))) {
+    Fault("reads " + Bytes(static_cast<uint64_t>(size)) +
+          " of the stack at an address that is no multiple of that");
+    return false;
+  }
+  if (!MayRead(region, address, static_cast<uint64_t>(size), {})) {
+    return false;
+  }
+  *value = ReadBytes(address, size);
+  if (region->kind == RegionKind::kStack && size == 8) {
+    const Frame& frame = frames_[region->frame];
+    // With leave to read what was not written, a slot may be unset.
+    const bool whole =
+        (frame.written[offset / 64] >> (offset % 64) & 0xff) == 0xff;
+    if (whole) *loaded = frame.slot[offset / 8];
+  }
+  return true;
+}
+
+bool Machine::Store(const Region* region, uint64_t address, int size,
+                    uint64_t value, const Region* stored) {
+  const uint64_t offset = address - region->base;
+  if (region->kind == RegionKind::kContext) {
+    return StoreContext(region, offset, size, value);
+  }
+  if (region->kind == RegionKind::kStack &&
+      offset % static_cast<unsigned>(size) != 0 &&
+      Within(kStackSize, offset, static_cast<uint64_t>(size))) {
+    Fault("writes " + Bytes(static_cast<uint64_t>(size)) +
+          " of the stack at an address that is no multiple of that");
+    return false;
+  }
+  if (!MayWrite(region, address, static_cast<uint64_t>(size), {})) {
+    return false;
+  }
+  WriteBytes(address, size, value);
+  Written(region, address, static_cast<uint64_t>(size));
+  if (region->kind == RegionKind::kStack && size == 8) {
+    frames_[region->frame].slot[offset / 8] = stored;
+  }
+  return true;
+}
+
+// Says why `size` bytes of the context are not allowed; returns false.
+bool Machine::DenyContext(const Region* region, uint64_t offset, int size,
+                          const char* verb, const ContextField* field) {
+  const ContextLayout& layout = ContextOf(type_);
+  const uint64_t bytes = static_cast<uint64_t>(size);
+  std::string what = std::string(verb) + " " + Bytes(bytes) + " at offset " +
+                     std::to_string(static_cast<int64_t>(offset)) + " of " +
+                     layout.name;
+  if (!Within(region->size, offset, bytes)) {
+    what += ", which has " + Bytes(region->size);
+  } else if (field != nullptr && (verb[0] == 'r' || field->writable)) {
+    what +=
+        std::string(", where ") + field->name + " has " + Bytes(field->size);
+  } else if (offset % bytes != 0) {
+    what += ", which is no multiple of that";
+  } else {
+    if (field != nullptr) what += std::string(" (") + field->name + ")";
+    what += std::string(", which programs of type ") + ProgramTypeName(type_) +
+            " may not";
+  }
+  Fault(what);
+  return false;
+}
+
+bool Machine::LoadContext(const Region* region, uint64_t offset, int size,
+                          uint64_t* value, const Region** loaded) {
+  const ContextLayout& layout = ContextOf(type_);
+  const uint64_t bytes = static_cast<uint64_t>(size);
+  if (!Within(region->size, offset, bytes) || offset % bytes != 0) {
+    return DenyContext(region, offset, size, "reads", nullptr);
+  }
+  if (layout.fields.empty()) {
+    *value = ReadBytes(region->base + offset, size);
+    if (size == 8 && layout.holds_pointers) *loaded = &kernel_;
+    return true;
+  }
+  const ContextField* const field = layout.FieldAt(offset, bytes);
+  if (field == nullptr ||
+      (!field->narrow && field->size <= 8 && bytes != field->size)) {
+    return DenyContext(region, offset, size, "reads", field);
+  }
+  return LoadField(region, *field, offset, size, value, loaded);
+}
+
+bool Machine::LoadField(const Region* region, const ContextField& field,
+                        uint64_t offset, int size, uint64_t* value,
+                        const Region** loaded) {
+  const Packet* const packet = input_->packet;
+  *value = ReadBytes(region->base + offset, size);
+  switch (field.holds) {
+    case FieldHolds::kPacket:
+      if (packet == nullptr) break;
+      *value = reinterpret_cast<uintptr_t>(packet->data);
+      *loaded = packet_region_;
+      break;
+    case FieldHolds::kPacketEnd:
+      if (packet == nullptr) break;
+      *value = reinterpret_cast<uintptr_t>(packet->data_end);
+      *loaded = &packet_end_;
+      break;
+    case FieldHolds::kPacketMeta:
+      if (packet == nullptr) break;
+      *value = reinterpret_cast<uintptr_t>(packet->meta);
+      *loaded = meta_region_;
+      break;
+    case FieldHolds::kKernel:
+      *loaded = &kernel_;
+      break;
+    case FieldHolds::kNumber:
+      break;
+  }
+  return true;
+}
+
+bool Machine::StoreContext(const Region* region, uint64_t offset, int size,
+                           uint64_t value) {
+  const ContextLayout& layout = ContextOf(type_);
+  const uint64_t bytes = static_cast<uint64_t>(size);
+  if (!Within(region->size, offset, bytes) || offset % bytes != 0) {
+    return DenyContext(region, offset, size, "writes", nullptr);
+  }
+  const ContextField* const field = layout.FieldAt(offset, bytes);
+  const bool may = layout.fields.empty()
+                       ? layout.writable
+                       : field != nullptr && field->writable &&
+                             (field->size > 8 || bytes == field->size);
+  if (!may) return DenyContext(region, offset, size, "writes", field);
+  WriteBytes(region->base + offset, size, value);
+  return true;
+}
+
+bool Machine::MayChange(const Region* region, uint64_t address, int size) {
+  const uint64_t bytes = static_cast<uint64_t>(size);
+  if (region->kind == RegionKind::kContext ||
+      region->kind == RegionKind::kPacket ||
+      region->kind == RegionKind::kPacketMeta) {
+    Fault("is atomic, which is not allowed on " + Described(*region));
+    return false;
+  }
+  if (!MayRead(region, address, bytes, {}) ||
+      !MayWrite(region, address, bytes, {})) {
+    return false;
+  }
+  if (address % bytes != 0) {
+    Fault("is atomic, but its address is no multiple of its size");
+    return false;
+  }
+  Written(region, address, bytes);
+  return true;
+}
+
+}  // namespace bpfmap

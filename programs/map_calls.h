@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What programs/ asks of maps beyond LocalMap: the methods of certain types,
+// found by the type of the definition.
+//
+// Maps are those of the Cloud profile, as CreateMap() makes them.
+
+#ifndef BPFMAP_PROGRAMS_MAP_CALLS_H_
+#define BPFMAP_PROGRAMS_MAP_CALLS_H_
+
+#include <cstdint>
+
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/programs/memory.h"
+
+namespace bpfmap {
+
+// The only value of an array; null for any other map.
+void* DirectValue(const MapFacts& map);
+
+// Makes *region the value at `value` of `map`.
+void FillValueRegion(const MapFacts& map, void* value, Region* region);
+
+// bpf_map_lookup_percpu_elem(); null for a map that is not per CPU, too.
+void* LookupPerCpu(LocalMap* map, const void* key, uint32_t cpu);
+
+// The handle at `index` of a PROG_ARRAY; 0 where there is none.
+uint32_t LookupProgram(LocalMap* map, uint32_t index);
+
+// A ring. REQUIRES: IsRing(map).
+bool IsRing(const LocalMap* map);
+void* RingReserve(LocalMap* map, uint64_t size, uint64_t flags);
+void RingSubmit(LocalMap* map, void* data, uint64_t flags);
+void RingDiscard(LocalMap* map, void* data, uint64_t flags);
+Errno RingOutput(LocalMap* map, const void* data, uint64_t size,
+                 uint64_t flags);
+uint64_t RingQuery(LocalMap* map, uint64_t flags);
+
+// bpf_user_ringbuf_drain(). `visit` is called as visit(context, data, size).
+int64_t UserRingDrain(LocalMap* map,
+                      int (*visit)(void* context, void* data, uint32_t size),
+                      void* context, uint64_t flags);
+
+// bpf_perf_event_output(); `packet` is what the flags may ask for more of.
+Errno PerfOutput(LocalMap* map, uint64_t flags, const void* data, uint64_t size,
+                 const void* packet, uint64_t packet_size);
+
+// bpf_get_stackid().
+int64_t StackId(LocalMap* map, uint64_t flags);
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_PROGRAMS_MAP_CALLS_H_

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Packet: the bytes that a program of the network sees, with room around them.
+//
+//   begin      meta    data           data_end     end
+//   | headroom | meta  | packet       | tailroom   |
+//
+// Does not own its memory. Not thread-safe.
+
+#ifndef BPFMAP_PROGRAMS_PACKET_H_
+#define BPFMAP_PROGRAMS_PACKET_H_
+
+#include <cstddef>
+#include <cstdint>
+
+namespace bpfmap {
+
+struct Packet {
+  uint8_t* begin = nullptr;
+  uint8_t* meta = nullptr;
+  uint8_t* data = nullptr;
+  uint8_t* data_end = nullptr;
+  uint8_t* end = nullptr;
+
+  std::size_t size() const { return static_cast<std::size_t>(data_end - data); }
+  std::size_t meta_size() const {
+    return static_cast<std::size_t>(data - meta);
+  }
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_PROGRAMS_PACKET_H_

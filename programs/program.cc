@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "bpfmap/programs/program.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "bpfmap/programs/disassemble.h"
+#include "bpfmap/programs/helper.h"
+#include "bpfmap/programs/map_calls.h"
+
+namespace bpfmap {
+namespace {
+
+// The last of `entries` that starts at `instruction` or before; null if none.
+template <typename T>
+const T* LastUpTo(const std::vector<T>& entries, uint32_t instruction) {
+  const auto after = std::upper_bound(
+      entries.begin(), entries.end(), instruction,
+      [](uint32_t at, const T& entry) { return at < entry.instruction; });
+  return after == entries.begin() ? nullptr : &*(after - 1);
+}
+
+}  // namespace
+
+LoadError Program::Load(const ProgramDef& def,
+                        std::shared_ptr<const Program>* program) {
+  const std::shared_ptr<Program> loaded(new Program);
+  LoadError error =
+      Decode(def.instructions, def.like_linux, &loaded->operations_);
+  if (error.failed()) return error;
+  loaded->type_ = def.type;
+  loaded->name_ = def.name;
+  loaded->gpl_compatible_ = def.gpl_compatible;
+  loaded->instructions_.assign(def.instructions.begin(),
+                               def.instructions.end());
+  loaded->lines_ = def.lines;
+  loaded->functions_ = def.functions;
+  error = loaded->Resolve(def);
+  if (error.failed()) return error;
+  error = loaded->CheckHelpers();
+  if (error.failed()) return error;
+  *program = loaded;
+  return {};
+}
+
+LoadError Program::Resolve(const ProgramDef& def) {
+  for (uint32_t at = 0; at < instructions_.size(); ++at) {
+    Operation& op = operations_[at];
+    if (op.code != OpCode::kLoadRegion) continue;
+    switch (instructions_[at].src()) {
+      case kPseudoFunc: {
+        Region function;
+        function.kind = RegionKind::kFunction;
+        function.instruction =
+            static_cast<uint32_t>(static_cast<int64_t>(at) + op.offset);
+        // Where a program not checked finds the function.
+        op.imm = function.instruction;
+        op.offset = static_cast<int32_t>(regions_.size());
+        regions_.push_back(function);
+        break;
+      }
+      case kPseudoBtfId: {
+        // The address of a variable of the kernel: there is none here.
+        Region object;
+        object.kind = RegionKind::kKernel;
+        op.imm = 0;
+        op.offset = static_cast<int32_t>(regions_.size());
+        regions_.push_back(object);
+        break;
+      }
+      default: {
+        LoadError error = ResolveMap(def, at);
+        if (error.failed()) return error;
+      }
+    }
+    ++at;
+  }
+  return {};
+}
+
+LoadError Program::ResolveMap(const ProgramDef& def, uint32_t at) {
+  const Instruction& i = instructions_[at];
+  Operation& op = operations_[at];
+  const bool by_index =
+      i.src() == kPseudoMapIdx || i.src() == kPseudoMapIdxValue;
+  const auto& map_of = by_index ? def.map_of_index : def.map_of_fd;
+  std::shared_ptr<LocalMap> map = map_of ? map_of(i.imm) : nullptr;
+  if (map == nullptr) {
+    return {Errno::kBadF, at,
+            std::string(by_index ? "place " : "descriptor ") +
+                std::to_string(i.imm) + " holds no map"};
+  }
+  Region region;
+  region.map = FactsOf(map.get());
+  if (i.src() == kPseudoMapFd || i.src() == kPseudoMapIdx) {
+    if (instructions_[at + 1].imm != 0) {
+      return {Errno::kInval, at, "loads a map, but has upper 32 bits"};
+    }
+    region.kind = RegionKind::kMap;
+    op.imm = static_cast<int64_t>(reinterpret_cast<uintptr_t>(map.get()));
+  } else {
+    const uint32_t offset = static_cast<uint32_t>(instructions_[at + 1].imm);
+    void* const value = DirectValue(region.map);
+    if (value == nullptr) {
+      return {Errno::kInval, at,
+              "loads the address of a value, which only arrays of one value "
+              "have"};
+    }
+    if (offset >= region.map.value_size) {
+      return {Errno::kInval, at,
+              "loads the address of byte " + std::to_string(offset) +
+                  " of a value of " + std::to_string(region.map.value_size)};
+    }
+    FillValueRegion(region.map, value, &region);
+    op.imm = static_cast<int64_t>(region.base + offset);
+  }
+  op.offset = static_cast<int32_t>(regions_.size());
+  regions_.push_back(region);
+  if (std::find(maps_.begin(), maps_.end(), map) == maps_.end()) {
+    maps_.push_back(std::move(map));
+  }
+  return {};
+}
+
+LoadError Program::CheckHelpers() const {
+  if (gpl_compatible_) return {};
+  for (uint32_t at = 0; at < instructions_.size(); ++at) {
+    if (operations_[at].code != OpCode::kCallHelper) continue;
+    const Helper* const helper =
+        FindHelper(static_cast<uint32_t>(instructions_[at].imm));
+    if (helper == nullptr || !helper->gpl_only) continue;
+    return {Errno::kInval, at,
+            "calls a helper that only programs with a GPL compatible licence "
+            "may call"};
+  }
+  return {};
+}
+
+const SourceLine* Program::LineOf(uint32_t instruction) const {
+  return LastUpTo(lines_, instruction);
+}
+
+const std::string& Program::FunctionOf(uint32_t instruction) const {
+  static const std::string& kNone = *new std::string;
+  const FunctionName* const function = LastUpTo(functions_, instruction);
+  return function == nullptr ? kNone : function->name;
+}
+
+std::string Program::Place(uint32_t instruction) const {
+  const std::string number = "instruction " + std::to_string(instruction);
+  const std::string text = Disassemble(instructions_, instruction);
+  const SourceLine* const line = LineOf(instruction);
+  if (line == nullptr) return number + " (" + text + ")";
+  return line->file + ":" + std::to_string(line->line) + " (" + number + ": " +
+         text + ")";
+}
+
+}  // namespace bpfmap
