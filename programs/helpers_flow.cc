@@ -1,6 +1,110 @@
 // SPDX-License-Identifier: Apache-2.0
+//
+// Helpers that send packets elsewhere, and that ask where they come from or go.
+
+#include <cstring>
 
 #include "bpfmap/programs/helper.h"
+#include "bpfmap/programs/machine.h"
+#include "bpfmap/programs/world.h"
+
 namespace bpfmap {
-std::span<const Helper> internal::FlowHelpers() { return {}; }
+namespace {
+
+constexpr uint64_t kXdpAborted = 0, kXdpRedirect = 4;
+constexpr uint64_t kTcShot = 2, kTcRedirect = 7;
+
+uint64_t RedirectTo(HelperCall& call, uint32_t index, uint64_t flags) {
+  Machine& machine = call.machine();
+  machine.redirected = true;
+  machine.redirect_index = index;
+  machine.redirect_flags = flags;
+  return machine.type() == ProgramType::kXdp ? kXdpRedirect : kTcRedirect;
+}
+
+uint64_t Redirect(HelperCall& call) {
+  const bool is_xdp = call.machine().type() == ProgramType::kXdp;
+  const uint64_t allowed = is_xdp ? 0 : 1;  // BPF_F_INGRESS
+  if ((call.number(2) & ~allowed) != 0) return is_xdp ? kXdpAborted : kTcShot;
+  return RedirectTo(call, call.word(1), call.number(2));
+}
+
+uint64_t RedirectPeer(HelperCall& call) {
+  if (call.number(2) != 0) return kTcShot;
+  return RedirectTo(call, call.word(1), 0);
+}
+
+uint64_t RedirectNeigh(HelperCall& call) {
+  if (call.number(4) != 0) return kTcShot;
+  return RedirectTo(call, call.word(1), 0);
+}
+
+// Without an element the lower bits of the flags are the answer.
+uint64_t RedirectMap(HelperCall& call) {
+  constexpr uint64_t kActions = 3;
+  if ((call.number(3) & ~(kActions | 0x18)) != 0) return kXdpAborted;
+  const uint32_t key = call.word(2);
+  if (call.map(1).LookupElem(&key) == nullptr) {
+    return call.number(3) & kActions;
+  }
+  return RedirectTo(call, key, call.number(3));
+}
+
+uint64_t CloneRedirect(HelperCall& call) {
+  if ((call.number(3) & ~uint64_t{1}) != 0) return Minus(Errno::kInval);
+  call.world().Redirected(call.word(2), call.number(3));
+  call.machine().MovePacket("bpf_clone_redirect()");
+  return 0;
+}
+
+uint64_t FibLookup(HelperCall& call) {
+  return static_cast<uint64_t>(
+      call.world().FibLookup(call.pointer(2), call.word(3), call.word(4)));
+}
+
+uint64_t GetSocketUid(HelperCall& call) { return call.world().socket_uid; }
+uint64_t Zero(HelperCall&) { return 0; }
+uint64_t SkbCgroupId(HelperCall& call) {
+  return call.world().CurrentTask().cgroup_id;
+}
+uint64_t SkbUnderCgroup(HelperCall& call) {
+  return call.world().UnderCgroup(call.word(3)) ? 1 : 0;
+}
+
+constexpr ProgramTypes kTc{ProgramType::kSchedCls, ProgramType::kSchedAct};
+constexpr ProgramTypes kXdp{ProgramType::kXdp};
+constexpr ProgramTypes kTcAndLwt =
+    kTc | ProgramTypes(ProgramType::kLwtIn, ProgramType::kLwtOut,
+                       ProgramType::kLwtXmit);
+
+#define BPFMAP_FLOW(number, types, function, ...) \
+  { number, HelperKind::kSimulated, false, {__VA_ARGS__}, function, types }
+
+constexpr Helper kHelpers[] = {
+    BPFMAP_FLOW(23, kTc | kXdp | ProgramTypes(ProgramType::kLwtXmit), Redirect,
+                Arg::kNumber, Arg::kNumber),
+    BPFMAP_FLOW(155, kTc, RedirectPeer, Arg::kNumber, Arg::kNumber),
+    BPFMAP_FLOW(152, kTc, RedirectNeigh, Arg::kNumber, Arg::kMemoryOrNull,
+                Arg::kSize, Arg::kNumber),
+    BPFMAP_FLOW(51, kXdp, RedirectMap, Arg::kMap, Arg::kNumber, Arg::kNumber),
+    BPFMAP_FLOW(13, kTc | ProgramTypes(ProgramType::kLwtXmit), CloneRedirect,
+                Arg::kContext, Arg::kNumber, Arg::kNumber),
+    BPFMAP_FLOW(69, kTc | kXdp, FibLookup, Arg::kContext, Arg::kOutMemory,
+                Arg::kSize, Arg::kNumber),
+    BPFMAP_FLOW(
+        47,
+        kTc | ProgramTypes(ProgramType::kSocketFilter, ProgramType::kCgroupSkb),
+        GetSocketUid, Arg::kContext),
+    BPFMAP_FLOW(17, kTcAndLwt, Zero, Arg::kContext),
+    BPFMAP_FLOW(24, kTcAndLwt, Zero, Arg::kContext),
+    BPFMAP_FLOW(79, kTc | ProgramTypes(ProgramType::kCgroupSkb), SkbCgroupId,
+                Arg::kContext),
+    BPFMAP_FLOW(33, kTcAndLwt, SkbUnderCgroup, Arg::kContext, Arg::kMap,
+                Arg::kNumber),
+};
+
+}  // namespace
+
+std::span<const Helper> internal::FlowHelpers() { return kHelpers; }
+
 }  // namespace bpfmap

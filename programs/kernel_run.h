@@ -65,12 +65,12 @@ bool KernelRunRequired();
 }  // namespace bpfmap
 
 // The first line of a test that runs programs in the kernel.
-#define SKIP_WITHOUT_KERNEL_RUN()                        \
-  do {                                                   \
-    const char* const why = ::bpfmap::WhyNoKernelRun();  \
-    if (why == nullptr) break;                           \
-    if (::bpfmap::KernelRunRequired()) FAIL() << why;    \
-    GTEST_SKIP() << why;                                 \
+#define SKIP_WITHOUT_KERNEL_RUN()                       \
+  do {                                                  \
+    const char* const why = ::bpfmap::WhyNoKernelRun(); \
+    if (why == nullptr) break;                          \
+    if (::bpfmap::KernelRunRequired()) FAIL() << why;   \
+    GTEST_SKIP() << why;                                \
   } while (false)
 
 #endif  // BPFMAP_PROGRAMS_KERNEL_RUN_H_

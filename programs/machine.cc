@@ -3,6 +3,7 @@
 #include "bpfmap/programs/machine.h"
 
 #include <cstring>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -26,7 +27,7 @@ RunResult Machine::Run(const Program& program, const RunInput& input) {
     result_.r0 = frame.reg[0];
     if (checked()) CheckEnd();
   }
-  if (faulted_) GiveBack();
+  if (faulted_ || kept_ != 0) GiveBack();
   result_.instructions = executed_;
   while (tail_calls_ > 0) entered_[--tail_calls_].reset();
   return std::move(result_);
@@ -44,6 +45,7 @@ void Machine::StartRun(const Program& program, const RunInput& input) {
   result_ = {};
   held_lock = 0;
   held_records = 0;
+  kept_ = 0;
   redirected = false;
   used_regions_ = 0;
   free_regions_ = 0;
@@ -95,6 +97,12 @@ void Machine::CheckEnd() {
 }
 
 void Machine::GiveBack() {
+  while (kept_ > 0) {
+    const Kept& kept = kept_records_[--kept_];
+    RingDiscard(kept.ring,
+                reinterpret_cast<void*>(static_cast<uintptr_t>(kept.record)),
+                0);
+  }
   if (held_lock != 0) {
     SpinUnlock(reinterpret_cast<void*>(static_cast<uintptr_t>(held_lock)));
     held_lock = 0;
@@ -104,6 +112,7 @@ void Machine::GiveBack() {
     if (!region.held) continue;
     region.held = false;
     --held_records;
+    if (region.base == 0) continue;  // a dynptr without a record
     RingDiscard(region.map.map,
                 reinterpret_cast<void*>(static_cast<uintptr_t>(region.base)),
                 0);
@@ -213,6 +222,37 @@ void Machine::MovePacket(const char* why) {
   packet_end_ = {};
   packet_end_.kind = RegionKind::kPacketEnd;
   packet_end_.base = reinterpret_cast<uintptr_t>(packet.data_end);
+}
+
+void Machine::Forget(uint64_t address, uint64_t size, const char* why) {
+  for (int i = 0; i < used_regions_; ++i) {
+    Region& region = regions_[i];
+    if (region.kind != RegionKind::kBuffer || region.base < address ||
+        region.base >= address + size) {
+      continue;
+    }
+    region.kind = RegionKind::kGone;
+    region.readable = region.writable = 0;
+    region.reason = why;
+  }
+}
+
+void Machine::KeepRing(uint64_t record, LocalMap* ring) {
+  if (kept_ == static_cast<int>(std::size(kept_records_))) {
+    Fault("holds more than 64 ring records");
+    return;
+  }
+  kept_records_[kept_++] = {record, ring};
+}
+
+LocalMap* Machine::RingOf(uint64_t record) {
+  for (int i = 0; i < kept_; ++i) {
+    if (kept_records_[i].record != record) continue;
+    LocalMap* const ring = kept_records_[i].ring;
+    kept_records_[i] = kept_records_[--kept_];
+    return ring;
+  }
+  return nullptr;
 }
 
 bool Machine::CallBack(uint32_t function, const uint64_t* arguments,

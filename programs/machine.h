@@ -115,6 +115,13 @@ class Machine {
   World& world() { return world_; }
   const RunInput& input() const { return *input_; }
   Packet* packet() { return input_->packet; }
+  // The MAC header (0) or the network header (1) of the packet; null: there is
+  // none.
+  const uint8_t* HeaderAt(uint32_t which) const {
+    if (which > 1) return nullptr;
+    return which == 0 ? input_->packet->mac_header
+                      : input_->packet->network_header;
+  }
   // The program that was started; helpers are those of its type.
   ProgramType type() const { return type_; }
   bool checked() const { return input_->checks == Checks::kAll; }
@@ -140,6 +147,20 @@ class Machine {
   // A region of this machine's own, or null after a fault. It is kept while a
   // register or the stack refers to it, or while it is held.
   Region* NewRegion(RegionKind kind);
+
+  // Pointers into [address, address + size) are gone.
+  void Forget(uint64_t address, uint64_t size, const char* why);
+
+  // Memory of this program that the address is in, for helpers that may read
+  // any address; null: it is none. `region` may be null.
+  const void* OwnMemory(const Region* region, uint64_t address,
+                        uint64_t size) const;
+
+  // For runs without checks, which do not know what registers point to: keeps
+  // the ring of a record, and gives it back. RingOf() returns null for what is
+  // no record.
+  void KeepRing(uint64_t record, LocalMap* ring);
+  LocalMap* RingOf(uint64_t record);
 
   // What pointers into the kernel point into.
   const Region* kernel() const { return checked() ? &kernel_ : nullptr; }
@@ -232,6 +253,13 @@ class Machine {
   const Region* packet_region_ = nullptr;
   const Region* meta_region_ = nullptr;
   Region stack_regions_[kMaxFrames];
+  // Of KeepRing(); the first kept_ of them.
+  struct Kept {
+    uint64_t record;
+    LocalMap* ring;
+  };
+  int kept_ = 0;
+  Kept kept_records_[64];
   int used_regions_ = 0;
   int free_regions_ =
       0;  // places of regions_ in free_, where any was collected

@@ -252,6 +252,34 @@ void Machine::Written(const Region* region, uint64_t address, uint64_t size) {
   }
 }
 
+const void* Machine::OwnMemory(const Region* region, uint64_t address,
+                               uint64_t size) const {
+  const void* const own =
+      reinterpret_cast<const void*>(static_cast<uintptr_t>(address));
+  const auto is_in = [&](const void* start, uint64_t bytes) {
+    return Within(bytes, address - reinterpret_cast<uintptr_t>(start), size);
+  };
+  if (region != nullptr && region->kind != RegionKind::kGone &&
+      is_in(reinterpret_cast<const void*>(static_cast<uintptr_t>(region->base)),
+            region->size)) {
+    return own;
+  }
+  for (int i = 0; i <= depth_; ++i) {
+    if (is_in(frames_[i].stack, kStackSize)) return own;
+  }
+  if (is_in(input_->context, input_->context_size)) return own;
+  const Packet* const packet = input_->packet;
+  if (packet != nullptr &&
+      is_in(packet->meta, packet->meta_size() + packet->size())) {
+    return own;
+  }
+  // The values of arrays that the program has the addresses of.
+  for (int i = 0; i <= depth_; ++i) {
+    if (frames_[i].program->HasDirectValue(address, size)) return own;
+  }
+  return nullptr;
+}
+
 const Region* Machine::DynptrAt(const Region* region, uint64_t address) {
   if (region->kind == RegionKind::kDynptr) return region;
   const uint64_t offset = address - region->base;

@@ -21,6 +21,9 @@ struct Packet {
   uint8_t* data = nullptr;
   uint8_t* data_end = nullptr;
   uint8_t* end = nullptr;
+  // The headers of an skb, which may lie before `data`; null: there is none.
+  uint8_t* mac_header = nullptr;
+  uint8_t* network_header = nullptr;
 
   std::size_t size() const { return static_cast<std::size_t>(data_end - data); }
   std::size_t meta_size() const {

@@ -137,6 +137,17 @@ LoadError Program::CheckHelpers() const {
   return {};
 }
 
+bool Program::HasDirectValue(uint64_t address, uint64_t size) const {
+  for (const Region& region : regions_) {
+    const uint64_t offset = address - region.base;
+    if (region.kind == RegionKind::kMapValue && offset <= region.size &&
+        size <= region.size - offset) {
+      return true;
+    }
+  }
+  return false;
+}
+
 const SourceLine* Program::LineOf(uint32_t instruction) const {
   return LastUpTo(lines_, instruction);
 }
@@ -152,8 +163,9 @@ std::string Program::Place(uint32_t instruction) const {
   const std::string text = Disassemble(instructions_, instruction);
   const SourceLine* const line = LineOf(instruction);
   if (line == nullptr) return number + " (" + text + ")";
-  return line->file + ":" + std::to_string(line->line) + " (" + number + ": " +
-         text + ")";
+  const std::string& file = line->file;
+  return file.substr(file.rfind('/') + 1) + ":" + std::to_string(line->line) +
+         " (" + number + ": " + text + ")";
 }
 
 }  // namespace bpfmap

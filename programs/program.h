@@ -87,6 +87,8 @@ class Program {
   const Region* region(int32_t index) const {
     return &regions_[static_cast<std::size_t>(index)];
   }
+  // Whether the bytes are in a value that the program has the address of.
+  bool HasDirectValue(uint64_t address, uint64_t size) const;
   // Every map once, in the order in which instructions mention them.
   const std::vector<std::shared_ptr<LocalMap>>& maps() const { return maps_; }
 
@@ -95,6 +97,7 @@ class Program {
   // The name of the function that an instruction is in; "" if unknown.
   const std::string& FunctionOf(uint32_t instruction) const;
 
+  // Where an instruction is, with the file without its folders:
   // "firewall.bpf.c:41 (instruction 17: r2 = *(u16 *)(r1 + 12))", or
   // "instruction 17 (r2 = ...)" where no line is known.
   std::string Place(uint32_t instruction) const;

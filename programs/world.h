@@ -53,8 +53,13 @@ class World {
   Task task;
   uint64_t random_state = 1;  // never 0
   uint64_t socket_cookie = 1;
+  uint32_t socket_uid = 65534;    // that of no socket
   uint64_t function_address = 0;  // bpf_get_func_ip()
   uint64_t attach_cookie = 0;
+  uint64_t function_arguments = 0;  // how many: bpf_get_func_arg_cnt()
+  uint64_t netns_cookie = 1;
+  uint64_t overridden_return = 0;    // bpf_override_return()
+  std::vector<uint32_t> signals;     // bpf_send_signal()
   std::vector<std::string> printed;  // bpf_trace_printk(), a line each
 
   // Nanoseconds.
@@ -63,6 +68,13 @@ class World {
   virtual uint32_t Random();
   // A line of bpf_trace_printk() or bpf_trace_vprintk().
   virtual void Print(std::string_view line) { printed.emplace_back(line); }
+
+  // Whether the task is under the cgroup at `index` of a CGROUP_ARRAY.
+  virtual bool UnderCgroup(uint32_t /*index*/) { return false; }
+  virtual Errno Signal(uint32_t number, bool /*to_process*/) {
+    signals.push_back(number);
+    return Errno::kOk;
+  }
 
   // Copy `size` bytes of memory that is not the program's: bpf_probe_read_*()
   // and loads through pointers into the kernel. The address may be anything.
@@ -80,6 +92,13 @@ class World {
   // bpf_redirect() and its like, when the program returns. `index` is the
   // interface, or the key of `bpf_redirect_map()`.
   virtual void Redirected(uint32_t /*index*/, uint64_t /*flags*/) {}
+
+  // bpf_fib_lookup(): `params` is a struct bpf_fib_lookup of `size` bytes.
+  // Returns BPF_FIB_LKUP_RET_*, or minus an errno.
+  virtual int FibLookup(void* /*params*/, uint32_t /*size*/,
+                        uint32_t /*flags*/) {
+    return 4;  // BPF_FIB_LKUP_RET_NOT_FWDED
+  }
 
   // Memory for packets, of which programs load the address as 32 bits, so that
   // unchecked runs need it below 4 GiB. Null: there is none.

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Sums of the internet checksum (RFC 1071), as the helpers for it pass them on:
+// 32 bits that are not folded yet, of 16-bit words in the order of memory.
+
+#ifndef BPFMAP_PROGRAMS_CHECKSUM_H_
+#define BPFMAP_PROGRAMS_CHECKSUM_H_
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+namespace bpfmap {
+
+using Sum = uint32_t;
+
+constexpr Sum AddSums(Sum a, Sum b) {
+  const Sum sum = a + b;
+  return sum + (sum < a ? 1 : 0);
+}
+
+// REQUIRES: size is even.
+inline Sum SumOf(const uint8_t* data, std::size_t size) {
+  uint64_t sum = 0;
+  for (std::size_t i = 0; i + 1 < size; i += 2) {
+    uint16_t word;
+    std::memcpy(&word, data + i, sizeof word);
+    sum += word;
+  }
+  while ((sum >> 32) != 0) sum = (sum & 0xffffffff) + (sum >> 32);
+  return static_cast<Sum>(sum);
+}
+
+// To 16 bits.
+constexpr uint16_t Fold(Sum sum) {
+  sum = (sum & 0xffff) + (sum >> 16);
+  sum = (sum & 0xffff) + (sum >> 16);
+  return static_cast<uint16_t>(sum);
+}
+
+constexpr uint16_t ToNetwork(uint16_t number) {
+  if constexpr (std::endian::native == std::endian::big) return number;
+  return static_cast<uint16_t>(number << 8 | number >> 8);
+}
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_PROGRAMS_CHECKSUM_H_

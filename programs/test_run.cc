@@ -1,0 +1,461 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "bpfmap/programs/test_run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstring>
+#include <limits>
+
+#include "bpfmap/profiles/cpu.h"
+#include "bpfmap/programs/checksum.h"
+#include "bpfmap/programs/context.h"
+#include "bpfmap/programs/packet.h"
+
+namespace bpfmap {
+namespace {
+
+constexpr uint32_t kEthernetHeader = 14;
+constexpr uint32_t kPage = 4096;
+constexpr uint32_t kSharedInfo = 320;  // what Linux keeps after a packet
+constexpr uint32_t kXdpHeadroom = 256;
+constexpr uint32_t kXdpFrame = 40;
+constexpr uint32_t kSkbHeadroom = 64;
+constexpr uint32_t kLoopback = 1;
+constexpr uint32_t kMostArguments = 12;
+
+// A buffer for a packet: from the World, if it has such memory.
+class PacketBuffer {
+ public:
+  PacketBuffer(World* world, std::size_t size) : world_(*world), size_(size) {
+    from_world_ = static_cast<uint8_t*>(world_.AllocatePacket(size));
+    if (from_world_ == nullptr) {
+      own_ = std::make_unique<uint8_t[]>(size);
+    } else {
+      std::memset(from_world_, 0, size);
+    }
+  }
+  ~PacketBuffer() {
+    if (from_world_ != nullptr) world_.FreePacket(from_world_, size_);
+  }
+  PacketBuffer(const PacketBuffer&) = delete;
+  PacketBuffer& operator=(const PacketBuffer&) = delete;
+
+  uint8_t* data() { return from_world_ != nullptr ? from_world_ : own_.get(); }
+
+ private:
+  World& world_;
+  const std::size_t size_;
+  uint8_t* from_world_ = nullptr;
+  std::unique_ptr<uint8_t[]> own_;
+};
+
+// One test. Each method that returns false has set result_.error.
+class Test {
+ public:
+  Test(const Program& program, const TestInput& input, World* world,
+       ProgramSource* programs)
+      : program_(program),
+        input_(input),
+        world_(*world),
+        machine_(std::make_unique<Machine>(world, programs)) {}
+
+  TestResult Run() {
+    switch (program_.type()) {
+      case ProgramType::kSocketFilter:
+      case ProgramType::kSchedCls:
+      case ProgramType::kSchedAct:
+      case ProgramType::kCgroupSkb:
+      case ProgramType::kLwtIn:
+      case ProgramType::kLwtOut:
+      case ProgramType::kLwtXmit:
+        RunSkb();
+        break;
+      case ProgramType::kXdp:
+        RunXdp();
+        break;
+      case ProgramType::kRawTracepoint:
+        RunRawTracepoint();
+        break;
+      case ProgramType::kSyscall:
+        RunSyscall();
+        break;
+      default:
+        Refuse(Errno::kNotSupp);
+    }
+    return std::move(result_);
+  }
+
+ private:
+  bool Refuse(Errno error) {
+    result_.error = error;
+    return false;
+  }
+
+  uint32_t data_size() const {
+    return input_.data ? static_cast<uint32_t>(input_.data->size()) : 0;
+  }
+  uint32_t context_size() const {
+    return input_.context ? static_cast<uint32_t>(input_.context->size()) : 0;
+  }
+
+  // Copies the caller's context to `size` bytes at `context`. Sets
+  // has_context_ if there is one, or room for one.
+  bool ReadContext(void* context, uint32_t size) {
+    if (!input_.context && !input_.has_context_out) return true;
+    has_context_ = true;
+    if (!input_.context) return true;
+    const std::span<const uint8_t> given = *input_.context;
+    for (std::size_t i = size; i < given.size(); ++i) {
+      if (given[i] != 0) return Refuse(Errno::k2Big);
+    }
+    std::memcpy(context, given.data(),
+                std::min<std::size_t>(size, given.size()));
+    return true;
+  }
+
+  // Runs the program as often as was asked for.
+  bool Repeat(RunInput* run) {
+    using Clock = std::chrono::steady_clock;
+    run->checks = input_.checks;
+    run->may_read_unwritten_stack = input_.may_read_unwritten_stack;
+    run->max_instructions = input_.max_instructions;
+    const uint32_t times = std::max<uint32_t>(input_.repeat, 1);
+    const Clock::time_point start = Clock::now();
+    for (uint32_t i = 0; i < times; ++i) {
+      result_.run = machine_->Run(program_, *run);
+      if (result_.run.faulted()) return Refuse(Errno::kFault);
+    }
+    const std::chrono::nanoseconds spent = Clock::now() - start;
+    const int64_t each = spent.count() / times;
+    result_.duration = static_cast<uint32_t>(
+        std::min<int64_t>(each, std::numeric_limits<uint32_t>::max()));
+    result_.retval = static_cast<uint32_t>(result_.run.r0);
+    if (machine_->redirected) {
+      world_.Redirected(machine_->redirect_index, machine_->redirect_flags);
+    }
+    return true;
+  }
+
+  void FinishData(const uint8_t* data, std::size_t size) {
+    result_.has_answer = true;
+    result_.data_size_out = static_cast<uint32_t>(size);
+    std::size_t copied = size;
+    if (input_.data_size_out != 0 && copied > input_.data_size_out) {
+      copied = input_.data_size_out;
+      result_.error = Errno::kNoSpc;
+    }
+    if (input_.has_data_out) result_.data_out.assign(data, data + copied);
+  }
+
+  void FinishContext(const void* context, std::size_t size) {
+    if (result_.error != Errno::kOk || !has_context_ ||
+        !input_.has_context_out) {
+      return;
+    }
+    result_.has_context = true;
+    result_.context_size_out = static_cast<uint32_t>(size);
+    std::size_t copied = size;
+    if (copied > input_.context_size_out) {
+      copied = input_.context_size_out;
+      result_.error = Errno::kNoSpc;
+    }
+    const uint8_t* const bytes = static_cast<const uint8_t*>(context);
+    result_.context_out.assign(bytes, bytes + copied);
+  }
+
+  void RunSkb();
+  bool CheckSkbContext(const SkbContext& given, uint32_t size);
+  SkbContext SeenContext(const SkbContext& given, const Packet& packet) const;
+  void RunXdp();
+  bool CheckXdpContext(const XdpContext& given);
+  void RunRawTracepoint();
+  void RunSyscall();
+
+  const Program& program_;
+  const TestInput& input_;
+  World& world_;
+  const std::unique_ptr<Machine> machine_;
+  TestResult result_;
+  bool has_context_ = false;
+};
+
+// skb.
+
+bool IsZero(const void* start, std::size_t from, std::size_t to) {
+  const uint8_t* const bytes = static_cast<const uint8_t*>(start);
+  return std::all_of(bytes + from, bytes + to,
+                     [](uint8_t b) { return b == 0; });
+}
+
+// What a caller may set: the rest must be 0.
+bool Test::CheckSkbContext(const SkbContext& given, uint32_t size) {
+  static constexpr std::size_t kGaps[][2] = {
+      {0, offsetof(SkbContext, mark)},
+      {offsetof(SkbContext, queue_mapping), offsetof(SkbContext, priority)},
+      {offsetof(SkbContext, tc_index), offsetof(SkbContext, cb)},
+      {offsetof(SkbContext, hash), offsetof(SkbContext, tstamp)},
+      {offsetof(SkbContext, sk), offsetof(SkbContext, gso_size)},
+      {offsetof(SkbContext, tstamp_type), offsetof(SkbContext, hwtstamp)}};
+  for (const auto& [from, to] : kGaps) {
+    if (!IsZero(&given, from, to)) return Refuse(Errno::kInval);
+  }
+  constexpr uint32_t kMostWire = 65536, kMostSegments = 65535;
+  if (given.wire_len != 0 &&
+      (given.wire_len < size || given.wire_len > kMostWire)) {
+    return Refuse(Errno::kInval);
+  }
+  if (given.gso_segs > kMostSegments) return Refuse(Errno::kInval);
+  return true;
+}
+
+// PACKET_HOST and so on, for loopback, whose address is zeros.
+uint32_t PacketType(const uint8_t* destination) {
+  static constexpr uint8_t kBroadcast[6] = {255, 255, 255, 255, 255, 255};
+  static constexpr uint8_t kOwn[6] = {};
+  if (std::memcmp(destination, kBroadcast, 6) == 0) return 1;
+  if ((destination[0] & 1) != 0) return 2;
+  return std::memcmp(destination, kOwn, 6) == 0 ? 0 : 3;
+}
+
+// The type of an Ethernet frame, in network order.
+uint16_t ProtocolOf(const uint8_t* frame, std::size_t size) {
+  uint16_t type;
+  std::memcpy(&type, frame + 12, sizeof type);
+  constexpr uint16_t kSmallestType = 0x0600;
+  if (ToNetwork(type) >= kSmallestType) return type;
+  const bool is_raw =
+      size >= kEthernetHeader + 2 && frame[14] == 0xff && frame[15] == 0xff;
+  return ToNetwork(is_raw ? 0x0001 : 0x0004);  // ETH_P_802_3, ETH_P_802_2
+}
+
+// What the program sees: what the caller set, and what comes of the packet.
+SkbContext Test::SeenContext(const SkbContext& given,
+                             const Packet& packet) const {
+  const uint8_t* const frame = packet.mac_header;
+  const std::size_t size =
+      static_cast<std::size_t>(packet.data_end - packet.mac_header);
+  SkbContext seen = given;
+  seen.len = static_cast<uint32_t>(packet.size());
+  seen.pkt_type = PacketType(frame);
+  seen.protocol = ProtocolOf(frame, size);
+  if (seen.ifindex == 0) seen.ifindex = kLoopback;
+  if (seen.wire_len == 0) seen.wire_len = seen.len;
+  const uint8_t* const network = packet.network_header;
+  const std::size_t rest = size - kEthernetHeader;
+  if (seen.protocol == ToNetwork(0x0800)) {
+    seen.family = 2;
+    if (rest >= 20) {
+      std::memcpy(&seen.local_ip4, network + 12, 4);
+      std::memcpy(&seen.remote_ip4, network + 16, 4);
+    }
+  } else if (seen.protocol == ToNetwork(0x86dd)) {
+    seen.family = 10;
+    if (rest >= 40) {
+      std::memcpy(seen.local_ip6, network + 8, 16);
+      std::memcpy(seen.remote_ip6, network + 24, 16);
+    }
+  }
+  // For runs without checks, and never seen otherwise.
+  seen.data = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(packet.data));
+  seen.data_meta = seen.data;
+  seen.data_end =
+      static_cast<uint32_t>(reinterpret_cast<uintptr_t>(packet.data_end));
+  return seen;
+}
+
+void Test::RunSkb() {
+  if ((input_.flags & ~kTestSkbChecksumComplete) != 0 || input_.cpu != 0 ||
+      input_.batch_size != 0) {
+    Refuse(Errno::kInval);
+    return;
+  }
+  const uint32_t size = data_size();
+  if (size < kEthernetHeader || size > kPage - kSkbHeadroom - kSharedInfo) {
+    Refuse(Errno::kInval);
+    return;
+  }
+  SkbContext given = {};
+  if (!ReadContext(&given, sizeof given)) return;
+  const bool is_l2 = program_.type() == ProgramType::kSchedCls ||
+                     program_.type() == ProgramType::kSchedAct;
+  if (has_context_ && given.ifindex > kLoopback) {
+    Refuse(Errno::kInval);
+    return;
+  }
+  const uint32_t seen_size = is_l2 ? size : size - kEthernetHeader;
+  if (seen_size == 0 || (has_context_ && !CheckSkbContext(given, seen_size))) {
+    Refuse(Errno::kInval);
+    return;
+  }
+  constexpr std::size_t kHeadroom = 512;
+  constexpr std::size_t kLargest = 65536 + 512;
+  PacketBuffer buffer(&world_, kHeadroom + kLargest);
+  Packet packet;
+  packet.begin = buffer.data();
+  packet.end = buffer.data() + kHeadroom + kLargest;
+  packet.mac_header = buffer.data() + kHeadroom;
+  packet.network_header = packet.mac_header + kEthernetHeader;
+  packet.data = is_l2 ? packet.mac_header : packet.network_header;
+  packet.meta = packet.data;
+  packet.data_end = packet.mac_header + size;
+  std::memcpy(packet.mac_header, input_.data->data(), size);
+  SkbContext context = SeenContext(given, packet);
+  RunInput run;
+  run.context = &context;
+  run.context_size = sizeof context;
+  run.packet = &packet;
+  if (!Repeat(&run)) return;
+  if (!is_l2) {
+    packet.data -= kEthernetHeader;
+    std::memset(packet.data, 0, kEthernetHeader);
+  }
+  FinishData(packet.data, packet.size());
+  // What Linux tells of the context afterwards.
+  given.mark = context.mark;
+  given.priority = context.priority;
+  given.ingress_ifindex = context.ingress_ifindex;
+  given.ifindex = context.ifindex;
+  given.tstamp = context.tstamp;
+  std::memcpy(given.cb, context.cb, sizeof given.cb);
+  given.wire_len = context.wire_len;
+  given.gso_segs = context.gso_segs;
+  given.hwtstamp = context.hwtstamp;
+  FinishContext(&given, sizeof given);
+}
+
+// XDP.
+
+bool Test::CheckXdpContext(const XdpContext& given) {
+  if (given.data_meta != 0 || given.data_end != data_size() ||
+      given.data > given.data_end) {
+    return Refuse(Errno::kInval);
+  }
+  constexpr uint32_t kMostMeta = 255;
+  if (given.data % 4 != 0 || given.data > kMostMeta ||
+      given.data > kXdpHeadroom - kXdpFrame) {
+    return Refuse(Errno::kInval);
+  }
+  return true;
+}
+
+void Test::RunXdp() {
+  const bool live = (input_.flags & kTestXdpLiveFrames) != 0;
+  if ((input_.flags & ~kTestXdpLiveFrames) != 0 ||
+      (!live && input_.batch_size != 0)) {
+    Refuse(Errno::kInval);
+    return;
+  }
+  if (live) {
+    Refuse(Errno::kOpNotSupp);
+    return;
+  }
+  XdpContext given = {};
+  if (!ReadContext(&given, sizeof given)) return;
+  if (has_context_ && !CheckXdpContext(given)) return;
+  const uint32_t meta = given.data;
+  const uint32_t headroom = kXdpHeadroom - meta;
+  const uint32_t linear = kPage - kXdpHeadroom - kSharedInfo;
+  if (data_size() < kEthernetHeader) {
+    Refuse(Errno::kInval);
+    return;
+  }
+  if (has_context_ &&
+      (given.egress_ifindex != 0 || given.ingress_ifindex != 0 ||
+       given.rx_queue_index != 0)) {
+    // Loopback has no queue for XDP, and there is no other device.
+    Refuse(given.egress_ifindex != 0 || given.ingress_ifindex <= kLoopback
+               ? Errno::kInval
+               : Errno{19});  // ENODEV
+    return;
+  }
+  const uint32_t first = std::min(data_size(), linear + meta);
+  PacketBuffer buffer(&world_, kPage);
+  Packet packet;
+  packet.begin = buffer.data();
+  packet.meta = packet.begin + headroom;
+  packet.data = packet.meta + meta;
+  packet.data_end = packet.meta + first;
+  packet.end = buffer.data() + kPage - kSharedInfo;
+  packet.mac_header = packet.data;
+  std::memcpy(packet.meta, input_.data->data(), first);
+  XdpContext context = {};
+  context.ingress_ifindex = kLoopback;
+  const auto low = [](const uint8_t* address) {
+    return static_cast<uint32_t>(reinterpret_cast<uintptr_t>(address));
+  };
+  context.data = low(packet.data);
+  context.data_end = low(packet.data_end);
+  context.data_meta = low(packet.meta);
+  RunInput run;
+  run.context = &context;
+  run.context_size = sizeof context;
+  run.packet = &packet;
+  if (!Repeat(&run)) return;
+  std::vector<uint8_t> out(packet.meta, packet.data_end);
+  out.insert(out.end(), input_.data->begin() + first, input_.data->end());
+  FinishData(out.data(), out.size());
+  given.data = static_cast<uint32_t>(packet.meta_size());
+  given.data_end = given.data + static_cast<uint32_t>(packet.size());
+  FinishContext(&given, sizeof given);
+}
+
+// Others.
+
+void Test::RunRawTracepoint() {
+  if (input_.data || input_.has_data_out || input_.has_context_out ||
+      input_.duration != 0 || input_.repeat != 0 || input_.batch_size != 0 ||
+      context_size() > kMostArguments * 8 ||
+      (input_.flags & ~kTestRunOnCpu) != 0) {
+    Refuse(Errno::kInval);
+    return;
+  }
+  const bool on_cpu = (input_.flags & kTestRunOnCpu) != 0;
+  if (!on_cpu && input_.cpu != 0) {
+    Refuse(Errno::kInval);
+    return;
+  }
+  if (input_.cpu >= static_cast<uint32_t>(PossibleCpus())) {
+    Refuse(Errno{6});  // ENXIO
+    return;
+  }
+  std::vector<uint8_t> context;
+  if (input_.context) {
+    context.assign(input_.context->begin(), input_.context->end());
+  }
+  RunInput run;
+  run.context = context.data();
+  run.context_size = static_cast<uint32_t>(context.size());
+  const ScopedCpu cpu(on_cpu ? static_cast<int>(input_.cpu) : CurrentCpu());
+  if (!Repeat(&run)) return;
+  result_.has_answer = true;
+  result_.duration = 0;
+}
+
+void Test::RunSyscall() {
+  if (input_.data || input_.has_data_out || input_.has_context_out ||
+      input_.duration != 0 || input_.repeat != 0 || input_.flags != 0 ||
+      context_size() > 0xffff) {
+    Refuse(Errno::kInval);
+    return;
+  }
+  if (input_.context) {
+    result_.context_in.assign(input_.context->begin(), input_.context->end());
+  }
+  RunInput run;
+  run.context = result_.context_in.data();
+  run.context_size = static_cast<uint32_t>(result_.context_in.size());
+  if (!Repeat(&run)) return;
+  result_.has_answer = true;
+  result_.duration = 0;
+}
+
+}  // namespace
+
+TestResult RunTest(const Program& program, const TestInput& input, World* world,
+                   ProgramSource* programs) {
+  return Test(program, input, world, programs).Run();
+}
+
+}  // namespace bpfmap
