@@ -39,7 +39,6 @@ constexpr ContextField kXdpFields[] = {
     BPFMAP_POINTER(XdpContext, data_meta, kPacketMeta),
     BPFMAP_FIELD(XdpContext, ingress_ifindex, false, false),
     BPFMAP_FIELD(XdpContext, rx_queue_index, false, false),
-    BPFMAP_FIELD(XdpContext, egress_ifindex, false, false),
 };
 
 // The fields that all skb types read; `W` where the traffic control types may
@@ -58,13 +57,14 @@ constexpr ContextField kXdpFields[] = {
       BPFMAP_FIELD(SkbContext, tc_index, W), BPFMAP_FIELD(SkbContext, cb, CB), \
       BPFMAP_FIELD(SkbContext, hash)
 
-#define BPFMAP_SKB_TAIL(TSTAMP)                                        \
-  BPFMAP_FIELD(SkbContext, napi_id), BPFMAP_FIELD(SkbContext, family), \
-      BPFMAP_FIELD(SkbContext, remote_ip4),                            \
-      BPFMAP_FIELD(SkbContext, local_ip4),                             \
-      BPFMAP_FIELD(SkbContext, remote_ip6),                            \
-      BPFMAP_FIELD(SkbContext, local_ip6),                             \
-      BPFMAP_FIELD(SkbContext, remote_port),                           \
+// What only programs of sockets and cgroups read.
+#define BPFMAP_SKB_SOCKET                                 \
+  BPFMAP_FIELD(SkbContext, family),                       \
+      BPFMAP_FIELD(SkbContext, remote_ip4, false, false), \
+      BPFMAP_FIELD(SkbContext, local_ip4, false, false),  \
+      BPFMAP_FIELD(SkbContext, remote_ip6, false, false), \
+      BPFMAP_FIELD(SkbContext, local_ip6, false, false),  \
+      BPFMAP_FIELD(SkbContext, remote_port),              \
       BPFMAP_FIELD(SkbContext, local_port)
 
 #define BPFMAP_SKB_DATA                      \
@@ -74,8 +74,9 @@ constexpr ContextField kXdpFields[] = {
 // Types without direct access to the packet.
 constexpr ContextField kSocketFilterFields[] = {
     BPFMAP_SKB_FIELDS(false, true, false),
-    BPFMAP_SKB_TAIL(false),
+    BPFMAP_FIELD(SkbContext, napi_id),
     BPFMAP_FIELD(SkbContext, gso_segs),
+    BPFMAP_POINTER(SkbContext, sk, kKernel),
     BPFMAP_FIELD(SkbContext, gso_size),
 };
 
@@ -83,7 +84,7 @@ constexpr ContextField kTrafficControlFields[] = {
     BPFMAP_SKB_FIELDS(true, true, true),
     BPFMAP_FIELD(SkbContext, tc_classid, true),
     BPFMAP_SKB_DATA,
-    BPFMAP_SKB_TAIL(true),
+    BPFMAP_FIELD(SkbContext, napi_id),
     BPFMAP_POINTER(SkbContext, data_meta, kPacketMeta),
     BPFMAP_FIELD(SkbContext, tstamp, true, false),
     BPFMAP_FIELD(SkbContext, wire_len),
@@ -97,7 +98,8 @@ constexpr ContextField kTrafficControlFields[] = {
 constexpr ContextField kCgroupFields[] = {
     BPFMAP_SKB_FIELDS(false, true, true),
     BPFMAP_SKB_DATA,
-    BPFMAP_SKB_TAIL(true),
+    BPFMAP_FIELD(SkbContext, napi_id),
+    BPFMAP_SKB_SOCKET,
     BPFMAP_FIELD(SkbContext, tstamp, true, false),
     BPFMAP_FIELD(SkbContext, gso_segs),
     BPFMAP_POINTER(SkbContext, sk, kKernel),
@@ -106,11 +108,9 @@ constexpr ContextField kCgroupFields[] = {
 };
 
 constexpr ContextField kLwtFields[] = {
-    BPFMAP_SKB_FIELDS(false, true, true),
-    BPFMAP_SKB_DATA,
-    BPFMAP_SKB_TAIL(false),
-    BPFMAP_FIELD(SkbContext, gso_segs),
-    BPFMAP_FIELD(SkbContext, gso_size),
+    BPFMAP_SKB_FIELDS(false, true, true),    BPFMAP_SKB_DATA,
+    BPFMAP_FIELD(SkbContext, napi_id),       BPFMAP_FIELD(SkbContext, gso_segs),
+    BPFMAP_POINTER(SkbContext, sk, kKernel), BPFMAP_FIELD(SkbContext, gso_size),
 };
 
 // Offsets of struct __sk_buff are those of the flow dissector, too, which reads

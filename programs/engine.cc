@@ -366,9 +366,9 @@ bool Engine::Run(Machine* machine, int depth, const Operation* start) {
   }
 
 // Loads of classic BPF from the packet: outside of it the program ends with 0.
-#define PACKET_LOAD(label, size, from)                              \
+#define PACKET_LOAD(label, size, need, from)                        \
   OPERATION(label) {                                                \
-    NEED(op->src);                                                  \
+    need;                                                           \
     m.at_ = op;                                                     \
     uint64_t value;                                                 \
     if (!m.LoadPacket(static_cast<uint32_t>(from), size, &value)) { \
@@ -530,12 +530,15 @@ bool Engine::Loop(Machine* machine, int first, const Operation* op) {
   STORE_R(StoreR16, uint16_t)
   STORE_R(StoreR32, uint32_t)
   STORE_R(StoreR64, uint64_t)
-  PACKET_LOAD(PacketAbs8, 1, op->imm)
-  PACKET_LOAD(PacketAbs16, 2, op->imm)
-  PACKET_LOAD(PacketAbs32, 4, op->imm)
-  PACKET_LOAD(PacketInd8, 1, reg[op->src] + static_cast<uint64_t>(op->imm))
-  PACKET_LOAD(PacketInd16, 2, reg[op->src] + static_cast<uint64_t>(op->imm))
-  PACKET_LOAD(PacketInd32, 4, reg[op->src] + static_cast<uint64_t>(op->imm))
+  PACKET_LOAD(PacketAbs8, 1, , op->imm)
+  PACKET_LOAD(PacketAbs16, 2, , op->imm)
+  PACKET_LOAD(PacketAbs32, 4, , op->imm)
+  PACKET_LOAD(PacketInd8, 1, NEED(op->src),
+              reg[op->src] + static_cast<uint64_t>(op->imm))
+  PACKET_LOAD(PacketInd16, 2, NEED(op->src),
+              reg[op->src] + static_cast<uint64_t>(op->imm))
+  PACKET_LOAD(PacketInd32, 4, NEED(op->src),
+              reg[op->src] + static_cast<uint64_t>(op->imm))
 
   ATOMIC(Add, __atomic_fetch_add)
   ATOMIC(Or, __atomic_fetch_or)

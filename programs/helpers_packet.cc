@@ -164,7 +164,8 @@ uint64_t SkbPullData(HelperCall& call) {
 uint64_t SkbChangeTail(HelperCall& call) {
   Packet* const packet = call.machine().packet();
   const uint32_t size = call.word(2);
-  if (packet == nullptr || call.number(3) != 0 || size < kEthernetHeader ||
+  if (packet == nullptr || call.number(3) != 0 ||
+      packet->data + size < packet->network_header ||
       size > static_cast<uint64_t>(packet->end - packet->data)) {
     return Minus(Errno::kInval);
   }
@@ -235,17 +236,16 @@ uint64_t SkbChangeProto(HelperCall& call) {
 // Checksums.
 
 uint64_t CsumDiff(HelperCall& call) {
+  const uint8_t* const from = call.pointer<const uint8_t>(1);
   const uint32_t from_size = call.word(2);
+  const uint8_t* const to = call.pointer<const uint8_t>(3);
   const uint32_t to_size = call.word(4);
-  if (from_size % 4 != 0 || to_size % 4 != 0) return Minus(Errno::kInval);
-  Sum sum = call.word(5);
-  if (from_size != 0) {
-    sum = AddSums(sum, ~SumOf(call.pointer<const uint8_t>(1), from_size));
-  }
-  if (to_size != 0) {
-    sum = AddSums(sum, SumOf(call.pointer<const uint8_t>(3), to_size));
-  }
-  return Fold(sum);
+  const Sum seed = call.word(5);
+  if (from_size == 0 && to_size == 0) return Fold(seed);
+  if (to_size == 0) return Fold(~SumOf(from, from_size, ~seed));
+  const Sum sum = SumOf(to, to_size, seed);
+  if (from_size == 0) return Fold(sum);
+  return Fold(AddSums(sum, ~SumOf(from, from_size, 0)));
 }
 
 // The checksum at `offset`, or null.

@@ -3,6 +3,7 @@
 // What a running program may read and write: the rules that the fast paths of
 // the engine leave out, and the sentences where an access is not allowed.
 
+#include <algorithm>
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
@@ -403,8 +404,11 @@ bool Machine::LoadContext(const Region* region, uint64_t offset, int size,
     return true;
   }
   const ContextField* const field = layout.FieldAt(offset, bytes);
+  const uint64_t whole =
+      field == nullptr ? 0 : std::min<uint64_t>(field->size, 8);
+  // Arrays are of 4 bytes each.
   if (field == nullptr ||
-      (!field->narrow && field->size <= 8 && bytes != field->size)) {
+      (!field->narrow && bytes != (field->size > 8 ? 4 : whole))) {
     return DenyContext(region, offset, size, "reads", field);
   }
   return LoadField(region, *field, offset, size, value, loaded);

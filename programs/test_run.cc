@@ -24,6 +24,8 @@ constexpr uint32_t kXdpFrame = 40;
 constexpr uint32_t kSkbHeadroom = 64;
 constexpr uint32_t kLoopback = 1;
 constexpr uint32_t kMostArguments = 12;
+constexpr Errno kNoDevice{19};  // ENODEV
+constexpr Errno kNoSuchCpu{6};  // ENXIO
 
 // A buffer for a packet: from the World, if it has such memory.
 class PacketBuffer {
@@ -138,15 +140,26 @@ class Test {
     return true;
   }
 
-  void FinishData(const uint8_t* data, std::size_t size) {
-    result_.has_answer = true;
-    result_.data_size_out = static_cast<uint32_t>(size);
+  // What is left of a packet: the part that a program sees, and fragments.
+  void FinishData(std::span<const uint8_t> linear,
+                  std::span<const uint8_t> fragments) {
+    const std::size_t size = linear.size() + fragments.size();
     std::size_t copied = size;
     if (input_.data_size_out != 0 && copied > input_.data_size_out) {
       copied = input_.data_size_out;
       result_.error = Errno::kNoSpc;
     }
-    if (input_.has_data_out) result_.data_out.assign(data, data + copied);
+    if (input_.has_data_out) {
+      // As Linux, which first cuts what the program saw.
+      if (copied < fragments.size()) return;
+      const std::size_t first =
+          std::min(linear.size(), copied - fragments.size());
+      result_.data_out.assign(linear.begin(), linear.begin() + first);
+      result_.data_out.insert(result_.data_out.end(), fragments.begin(),
+                              fragments.end());
+    }
+    result_.has_answer = true;
+    result_.data_size_out = static_cast<uint32_t>(size);
   }
 
   void FinishContext(const void* context, std::size_t size) {
@@ -170,6 +183,7 @@ class Test {
   SkbContext SeenContext(const SkbContext& given, const Packet& packet) const;
   void RunXdp();
   bool CheckXdpContext(const XdpContext& given);
+  bool CheckXdpDevice(const XdpContext& given);
   void RunRawTracepoint();
   void RunSyscall();
 
@@ -243,19 +257,14 @@ SkbContext Test::SeenContext(const SkbContext& given,
   if (seen.ifindex == 0) seen.ifindex = kLoopback;
   if (seen.wire_len == 0) seen.wire_len = seen.len;
   const uint8_t* const network = packet.network_header;
-  const std::size_t rest = size - kEthernetHeader;
   if (seen.protocol == ToNetwork(0x0800)) {
     seen.family = 2;
-    if (rest >= 20) {
-      std::memcpy(&seen.local_ip4, network + 12, 4);
-      std::memcpy(&seen.remote_ip4, network + 16, 4);
-    }
+    std::memcpy(&seen.local_ip4, network + 12, 4);
+    std::memcpy(&seen.remote_ip4, network + 16, 4);
   } else if (seen.protocol == ToNetwork(0x86dd)) {
     seen.family = 10;
-    if (rest >= 40) {
-      std::memcpy(seen.local_ip6, network + 8, 16);
-      std::memcpy(seen.remote_ip6, network + 24, 16);
-    }
+    std::memcpy(seen.local_ip6, network + 8, 16);
+    std::memcpy(seen.remote_ip6, network + 24, 16);
   }
   // For runs without checks, and never seen otherwise.
   seen.data = static_cast<uint32_t>(reinterpret_cast<uintptr_t>(packet.data));
@@ -280,17 +289,21 @@ void Test::RunSkb() {
   if (!ReadContext(&given, sizeof given)) return;
   const bool is_l2 = program_.type() == ProgramType::kSchedCls ||
                      program_.type() == ProgramType::kSchedAct;
-  if (has_context_ && given.ifindex > kLoopback) {
-    Refuse(Errno::kInval);
+  if (has_context_ && given.ifindex > kLoopback &&
+      !world_.HasDevice(given.ifindex)) {
+    Refuse(kNoDevice);
     return;
   }
   const uint32_t seen_size = is_l2 ? size : size - kEthernetHeader;
-  if (seen_size == 0 || (has_context_ && !CheckSkbContext(given, seen_size))) {
-    Refuse(Errno::kInval);
-    return;
-  }
+  if (has_context_ && !CheckSkbContext(given, seen_size)) return;
   constexpr std::size_t kHeadroom = 512;
   constexpr std::size_t kLargest = 65536 + 512;
+  const uint16_t protocol = ProtocolOf(input_.data->data(), size);
+  if ((protocol == ToNetwork(0x0800) && size - kEthernetHeader < 20) ||
+      (protocol == ToNetwork(0x86dd) && size - kEthernetHeader < 40)) {
+    Refuse(Errno::kInval);  // shorter than its header
+    return;
+  }
   PacketBuffer buffer(&world_, kHeadroom + kLargest);
   Packet packet;
   packet.begin = buffer.data();
@@ -311,7 +324,7 @@ void Test::RunSkb() {
     packet.data -= kEthernetHeader;
     std::memset(packet.data, 0, kEthernetHeader);
   }
-  FinishData(packet.data, packet.size());
+  FinishData({packet.data, packet.size()}, {});
   // What Linux tells of the context afterwards.
   given.mark = context.mark;
   given.priority = context.priority;
@@ -328,8 +341,9 @@ void Test::RunSkb() {
 // XDP.
 
 bool Test::CheckXdpContext(const XdpContext& given) {
-  if (given.data_meta != 0 || given.data_end != data_size() ||
-      given.data > given.data_end) {
+  if (given.data_meta != 0 || given.data_end > data_size() ||
+      given.data > given.data_end ||
+      given.data + kEthernetHeader > data_size()) {
     return Refuse(Errno::kInval);
   }
   constexpr uint32_t kMostMeta = 255;
@@ -338,6 +352,16 @@ bool Test::CheckXdpContext(const XdpContext& given) {
     return Refuse(Errno::kInval);
   }
   return true;
+}
+
+bool Test::CheckXdpDevice(const XdpContext& given) {
+  if (given.egress_ifindex != 0) return Refuse(Errno::kInval);
+  if (given.ingress_ifindex == 0) {
+    return given.rx_queue_index == 0 || Refuse(Errno::kInval);
+  }
+  if (!world_.HasDevice(given.ingress_ifindex)) return Refuse(kNoDevice);
+  // A device has one queue here.
+  return given.rx_queue_index == 0 || Refuse(Errno::kInval);
 }
 
 void Test::RunXdp() {
@@ -361,16 +385,10 @@ void Test::RunXdp() {
     Refuse(Errno::kInval);
     return;
   }
-  if (has_context_ &&
-      (given.egress_ifindex != 0 || given.ingress_ifindex != 0 ||
-       given.rx_queue_index != 0)) {
-    // Loopback has no queue for XDP, and there is no other device.
-    Refuse(given.egress_ifindex != 0 || given.ingress_ifindex <= kLoopback
-               ? Errno::kInval
-               : Errno{19});  // ENODEV
-    return;
-  }
-  const uint32_t first = std::min(data_size(), linear + meta);
+  if (has_context_ && !CheckXdpDevice(given)) return;
+  // What the program sees; the rest lies in fragments, as Linux calls them.
+  const uint32_t first =
+      std::min(has_context_ ? given.data_end : data_size(), linear + meta);
   PacketBuffer buffer(&world_, kPage);
   Packet packet;
   packet.begin = buffer.data();
@@ -381,7 +399,8 @@ void Test::RunXdp() {
   packet.mac_header = packet.data;
   std::memcpy(packet.meta, input_.data->data(), first);
   XdpContext context = {};
-  context.ingress_ifindex = kLoopback;
+  context.ingress_ifindex =
+      given.ingress_ifindex != 0 ? given.ingress_ifindex : kLoopback;
   const auto low = [](const uint8_t* address) {
     return static_cast<uint32_t>(reinterpret_cast<uintptr_t>(address));
   };
@@ -393,9 +412,7 @@ void Test::RunXdp() {
   run.context_size = sizeof context;
   run.packet = &packet;
   if (!Repeat(&run)) return;
-  std::vector<uint8_t> out(packet.meta, packet.data_end);
-  out.insert(out.end(), input_.data->begin() + first, input_.data->end());
-  FinishData(out.data(), out.size());
+  FinishData({packet.meta, packet.data_end}, input_.data->subspan(first));
   given.data = static_cast<uint32_t>(packet.meta_size());
   given.data_end = given.data + static_cast<uint32_t>(packet.size());
   FinishContext(&given, sizeof given);
@@ -406,8 +423,7 @@ void Test::RunXdp() {
 void Test::RunRawTracepoint() {
   if (input_.data || input_.has_data_out || input_.has_context_out ||
       input_.duration != 0 || input_.repeat != 0 || input_.batch_size != 0 ||
-      context_size() > kMostArguments * 8 ||
-      (input_.flags & ~kTestRunOnCpu) != 0) {
+      context_size() > kMostArguments * 8) {
     Refuse(Errno::kInval);
     return;
   }
@@ -417,7 +433,7 @@ void Test::RunRawTracepoint() {
     return;
   }
   if (input_.cpu >= static_cast<uint32_t>(PossibleCpus())) {
-    Refuse(Errno{6});  // ENXIO
+    Refuse(kNoSuchCpu);
     return;
   }
   std::vector<uint8_t> context;

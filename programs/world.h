@@ -93,6 +93,9 @@ class World {
   // interface, or the key of `bpf_redirect_map()`.
   virtual void Redirected(uint32_t /*index*/, uint64_t /*flags*/) {}
 
+  // Whether there is a network device of this index.
+  virtual bool HasDevice(uint32_t index) { return index == 1; }
+
   // bpf_fib_lookup(): `params` is a struct bpf_fib_lookup of `size` bytes.
   // Returns BPF_FIB_LKUP_RET_*, or minus an errno.
   virtual int FibLookup(void* /*params*/, uint32_t /*size*/,
