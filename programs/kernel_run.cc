@@ -12,8 +12,22 @@
 namespace bpfmap {
 namespace {
 
+constexpr int kMapCreate = 0;
+constexpr int kMapLookup = 1;
+constexpr int kMapUpdate = 2;
+constexpr int kMapDelete = 3;
+constexpr int kMapGetNextKey = 4;
 constexpr int kProgLoad = 5;
 constexpr int kProgTestRun = 10;
+
+struct CreateAttr {
+  uint32_t type, key_size, value_size, max_entries, flags;
+};
+
+struct ElemAttr {
+  uint32_t fd, unused;
+  uint64_t key, value, flags;
+};
 
 struct LoadAttr {
   uint32_t type;
@@ -71,6 +85,47 @@ KernelRun::KernelRun(ProgramType type, std::span<const Instruction> program) {
 
 KernelRun::~KernelRun() {
   if (fd_ >= 0) close(fd_);
+}
+
+KernelPlainMap::KernelPlainMap(const MapDef& def) : def_(def) {
+  CreateAttr attr = {static_cast<uint32_t>(def.type), def.key_size,
+                     def.value_size, def.max_entries,
+                     static_cast<uint32_t>(def.map_flags)};
+  fd_ = static_cast<int>(syscall(SYS_bpf, kMapCreate, &attr, sizeof attr));
+}
+
+KernelPlainMap::~KernelPlainMap() {
+  if (fd_ >= 0) close(fd_);
+}
+
+int KernelPlainMap::Command(int command, const void* key, void* value) const {
+  ElemAttr attr = {static_cast<uint32_t>(fd_), 0, Address(key), Address(value),
+                   0};
+  return syscall(SYS_bpf, command, &attr, sizeof attr) < 0 ? errno : 0;
+}
+
+int KernelPlainMap::Update(const void* key, const void* value) const {
+  return Command(kMapUpdate, key, const_cast<void*>(value));
+}
+
+int KernelPlainMap::Delete(const void* key) const {
+  return Command(kMapDelete, key, nullptr);
+}
+
+std::map<std::vector<uint8_t>, std::vector<uint8_t>> KernelPlainMap::Read()
+    const {
+  std::map<std::vector<uint8_t>, std::vector<uint8_t>> contents;
+  std::vector<uint8_t> key(def_.key_size), next(def_.key_size),
+      value(def_.value_size);
+  const void* previous = nullptr;
+  while (Command(kMapGetNextKey, previous, next.data()) == 0) {
+    key = next;
+    previous = key.data();
+    if (Command(kMapLookup, key.data(), value.data()) == 0) {
+      contents[key] = value;
+    }
+  }
+  return contents;
 }
 
 const char* WhyNoKernelRun() {

@@ -8,10 +8,12 @@
 #define BPFMAP_PROGRAMS_KERNEL_RUN_H_
 
 #include <cstdint>
+#include <map>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "bpfmap/maps/map_def.h"
 #include "bpfmap/programs/instruction.h"
 #include "bpfmap/programs/program_type.h"
 #include "gtest/gtest.h"
@@ -53,6 +55,27 @@ class KernelRun {
   int fd_ = -1;
   int load_error_ = 0;
   std::string log_;
+};
+
+// A map of the kernel, for programs: an array or a hash map.
+class KernelPlainMap {
+ public:
+  explicit KernelPlainMap(const MapDef& def);
+  ~KernelPlainMap();
+  KernelPlainMap(const KernelPlainMap&) = delete;
+  KernelPlainMap& operator=(const KernelPlainMap&) = delete;
+
+  int fd() const { return fd_; }
+  // These return 0, or an errno.
+  int Update(const void* key, const void* value) const;
+  int Delete(const void* key) const;
+  std::map<std::vector<uint8_t>, std::vector<uint8_t>> Read() const;
+
+ private:
+  int Command(int command, const void* key, void* value) const;
+
+  const MapDef def_;
+  int fd_ = -1;
 };
 
 // Why no program can be loaded into the kernel; null where one can.

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Random programs on the kernel and here: the result, the packet and all maps
+// must be the same.
+//
+//   differential_test --programs=100000 --seed=1
+//
+// Program number n of a seed is the same each time.
+
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/flags/flag.h"
+#include "absl/flags/parse.h"
+#include "bpfmap/maps/create_map.h"
+#include "bpfmap/maps/map_def.h"
+#include "bpfmap/programs/disassemble.h"
+#include "bpfmap/programs/kernel_run.h"
+#include "bpfmap/programs/machine.h"
+#include "bpfmap/programs/program.h"
+#include "bpfmap/programs/random_program.h"
+#include "bpfmap/programs/test_run.h"
+#include "bpfmap/programs/world.h"
+#include "gtest/gtest.h"
+
+ABSL_FLAG(uint32_t, programs, 3000, "How many programs to compare.");
+ABSL_FLAG(uint64_t, seed, 0, "Of the random numbers; 0: another each time.");
+
+namespace bpfmap {
+namespace {
+
+using Bytes = std::vector<uint8_t>;
+using Contents = std::map<Bytes, Bytes>;
+
+// The same map on both sides. Its number in programs is the kernel's
+// descriptor.
+class MapPair {
+ public:
+  explicit MapPair(const MapDef& def) : def_(def), kernel_(def) {
+    absl::StatusOr<std::shared_ptr<LocalMap>> map = CreateMap(def);
+    EXPECT_TRUE(map.ok()) << map.status();
+    here_ = *map;
+  }
+
+  int32_t fd() const { return kernel_.fd(); }
+  const std::shared_ptr<LocalMap>& here() const { return here_; }
+
+  // Empties a hash map, and sets the values of an array to zeros.
+  void Reset() {
+    for (const auto& [key, value] : kernel_.Read()) {
+      const Bytes zeros(value.size());
+      if (def_.type == MapType::kHash) {
+        kernel_.Delete(key.data());
+      } else {
+        kernel_.Update(key.data(), zeros.data());
+      }
+    }
+    for (const auto& [key, value] : ReadHere()) {
+      const Bytes zeros(value.size());
+      const Errno error = def_.type == MapType::kHash
+                              ? here_->Delete(key.data())
+                              : here_->Update(key.data(), zeros.data());
+      EXPECT_EQ(error, Errno::kOk);
+    }
+  }
+
+  Contents ReadKernel() const { return kernel_.Read(); }
+  Contents ReadHere() const {
+    Contents contents;
+    Bytes key(def_.key_size);
+    Bytes value(def_.value_size);
+    const void* previous = nullptr;
+    Bytes next(def_.key_size);
+    while (here_->GetNextKey(previous, next.data()) == Errno::kOk) {
+      key = next;
+      previous = key.data();
+      if (here_->Lookup(key.data(), value.data()) == Errno::kOk) {
+        contents[key] = value;
+      }
+    }
+    return contents;
+  }
+
+ private:
+  const MapDef def_;
+  const KernelPlainMap kernel_;
+  std::shared_ptr<LocalMap> here_;
+};
+
+class DifferentialTest : public testing::Test {
+ protected:
+  void SetUp() override { SKIP_WITHOUT_KERNEL_RUN(); }
+
+  void Compare(uint64_t seed, uint32_t number) {
+    for (MapPair* map : {&scratch_, &hash_, &array_}) map->Reset();
+    std::mt19937_64 random(seed + number);
+    RandomProgram maker(random(), {scratch_.fd(), hash_.fd(), array_.fd()});
+    const assembler::Code code =
+        maker.Make(static_cast<int>(random() % 40) + 5);
+    SCOPED_TRACE(testing::Message()
+                 << "--seed=" << seed << ", program " << number);
+    const KernelRun kernel(ProgramType::kSchedCls, code);
+    if (kernel.load_error() != 0) {
+      ++refused_;
+      last_refusal_ = kernel.log().substr(
+          kernel.log().size() < 300 ? 0 : kernel.log().size() - 300);
+      return;
+    }
+    KernelTest test;
+    test.data_in.resize(64 + random() % 64);
+    for (uint8_t& byte : test.data_in) byte = static_cast<uint8_t>(random());
+    test.data_in[12] = 8;
+    test.data_in[13] = 6;
+    test.data_size_out = 256;
+    const TestResult here = RunHere(code, test, Checks::kAll);
+    kernel.Run(&test);
+    ASSERT_EQ(here.error, Errno::kOk) << here.run.fault;
+    ASSERT_EQ(test.error, 0);
+    EXPECT_EQ(here.retval, test.retval);
+    test.data_out.resize(here.data_out.size());
+    EXPECT_EQ(here.data_out, test.data_out);
+    for (MapPair* map : {&scratch_, &hash_, &array_}) {
+      EXPECT_EQ(map->ReadHere(), map->ReadKernel());
+    }
+    ++compared_;
+    if (HasFailure()) Show(code);
+  }
+
+  static void Show(const assembler::Code& code) {
+    for (std::size_t i = 0; i < code.size(); ++i) {
+      std::printf("%4zu: %s\n", i, Disassemble(code, i).c_str());
+    }
+  }
+
+  TestResult RunHere(const assembler::Code& code, const KernelTest& test,
+                     Checks checks) {
+    ProgramDef def;
+    def.type = ProgramType::kSchedCls;
+    def.gpl_compatible = true;
+    def.instructions = code;
+    def.map_of_fd = [this](int32_t fd) -> std::shared_ptr<LocalMap> {
+      for (MapPair* map : {&scratch_, &hash_, &array_}) {
+        if (map->fd() == fd) return map->here();
+      }
+      return nullptr;
+    };
+    std::shared_ptr<const Program> program;
+    const LoadError error = Program::Load(def, &program);
+    EXPECT_FALSE(error.failed()) << error.instruction << ": " << error.reason;
+    if (error.failed()) return {};
+    TestInput input;
+    input.data = test.data_in;
+    input.has_data_out = true;
+    input.data_size_out = test.data_size_out;
+    input.checks = checks;
+    World world;
+    return RunTest(*program, input, &world);
+  }
+
+  MapPair scratch_{{.type = MapType::kArray,
+                    .key_size = 4,
+                    .value_size = kRandomScratchSize,
+                    .max_entries = 1}};
+  MapPair hash_{{.type = MapType::kHash,
+                 .key_size = 8,
+                 .value_size = 16,
+                 .max_entries = 4}};
+  MapPair array_{{.type = MapType::kArray,
+                  .key_size = 4,
+                  .value_size = 16,
+                  .max_entries = 4}};
+  uint32_t compared_ = 0;
+  uint32_t refused_ = 0;
+  std::string last_refusal_;
+};
+
+TEST_F(DifferentialTest, RandomProgramsDoTheSame) {
+  uint64_t seed = absl::GetFlag(FLAGS_seed);
+  if (seed == 0) seed = std::random_device()();
+  const uint32_t programs = absl::GetFlag(FLAGS_programs);
+  for (uint32_t i = 0; i < programs && !HasFailure(); ++i) Compare(seed, i);
+  std::printf("--seed=%llu: %u programs compared, %u refused by the verifier\n",
+              static_cast<unsigned long long>(seed), compared_, refused_);
+  // Nearly all are good, or the generator is not.
+  EXPECT_LE(refused_, programs / 20) << last_refusal_;
+}
+
+}  // namespace
+}  // namespace bpfmap
+
+int main(int argc, char** argv) {
+  testing::InitGoogleTest(&argc, argv);
+  absl::ParseCommandLine(argc, argv);
+  return RUN_ALL_TESTS();
+}
