@@ -202,8 +202,8 @@ TEST(ProgramMapTest, ForEachOfATypeWithoutWalkIsNotSupp) {
 
 TEST(ProgramMapTest, PerCpuValueIsThePartOfOneCpu) {
   const ScopedPossibleCpus cpus(3);
-  for (const MapType type : {MapType::kPerCpuHash, MapType::kPerCpuArray,
-                             MapType::kLruPerCpuHash}) {
+  for (const MapType type :
+       {MapType::kPerCpuHash, MapType::kPerCpuArray, MapType::kLruPerCpuHash}) {
     SCOPED_TRACE(MapTypeName(type));
     const auto map = Make(type, 2);
     const Counts counts = *Counts::Create(map.get());
