@@ -57,7 +57,7 @@ class BloomFilterMap final : public MapBase<BloomFilterMap<P>, P> {
   //   E2BIG       a value of more than 4 MiB
   //   EINVAL      a key; a value_size or max_entries of 0; more than 15 hash
   //               functions; a flag that bloom filters do not have; what
-  //               DefError lists
+  //               CheckCommon() lists
   //   EFAULT      a lock that is not at a multiple of 4 in the value
   //   EACCES      a lock, and programs may not read and write
   //   EOPNOTSUPP  a lock in the value

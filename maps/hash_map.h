@@ -138,7 +138,8 @@ class HashMap final : public MapBase<HashMap<P>, P> {
   using MapBase<HashMap, P>::def_;
   using MapBase<HashMap, P>::rights_;
 
-  // For MapBase.
+  // For MapBase. What is called for each element is inlined: MapBase has the
+  // checks, and the parts of the table are functions.
   bool Allocate() {
     return table_.Visit(
         [&](auto& table) { return table.Init(def_.max_entries); });
@@ -146,7 +147,8 @@ class HashMap final : public MapBase<HashMap<P>, P> {
   uint32_t CurrentMaxEntries() const {
     return table_.Visit([](const auto& table) { return table.max_entries(); });
   }
-  Errno Read(const void* key, void* value, ElemFlags flags) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Errno Read(const void* key, void* value,
+                                          ElemFlags flags) {
     if (value == nullptr) {
       return Find(key) != nullptr ? Errno::kFault : Errno::kNoEnt;
     }
@@ -156,14 +158,15 @@ class HashMap final : public MapBase<HashMap<P>, P> {
     return found ? Errno::kOk : Errno::kNoEnt;
   }
   template <View view>
-  Errno Put(const void* key, const void* value, ElemFlags flags) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Errno Put(const void* key, const void* value,
+                                         ElemFlags flags) {
     return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
       return flags <= kExist ? PutFast<view>(table, k, value, flags)
                              : PutSlow<view>(table, k, value, flags);
     });
   }
   template <View view>
-  Errno Remove(const void* key) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Errno Remove(const void* key) {
     return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
       return RemoveFast<view>(table, k);
     });

@@ -77,7 +77,7 @@ class LpmTrieMap final : public MapBase<LpmTrieMap<P>, P> {
   //   EINVAL      a key of less than 5 or more than 260 bytes; a value of 0 or
   //               more than 4194024 bytes; max_entries of 0; no
   //               BPF_F_NO_PREALLOC; a flag that tries do not have; what
-  //               DefError lists
+  //               CheckCommon() lists
   //   EFAULT      a lock that is not at a multiple of 4 in the value
   //   EACCES      a lock in a value that programs may not read and write
   //   EOPNOTSUPP  a lock in the value

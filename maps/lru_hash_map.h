@@ -176,7 +176,8 @@ class LruMap final : public MapBase<LruMap<P, kType>, P> {
            (is_strict() ? strict_.Init() : linux_.Init());
   }
   uint64_t UserValueSize() const { return values_.user_size(); }
-  Errno Read(const void* key, void* value, ElemFlags) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Errno Read(const void* key, void* value,
+                                          ElemFlags) {
     if (value == nullptr) {
       return Find(key) != nullptr ? Errno::kFault : Errno::kNoEnt;
     }
@@ -186,13 +187,7 @@ class LruMap final : public MapBase<LruMap<P, kType>, P> {
   }
   template <View view>
   Errno Put(const void* key, const void* value, ElemFlags flags) {
-    if (flags > kExist) return Errno::kInval;
-    return DispatchKey(key, [&](auto k) {
-      if (is_strict()) return PutStrict(view, k, value, flags);
-      // There is a place already, if anywhere.
-      if (kPerCpu && flags == kExist) return PutPresent(view, k, value);
-      return PutLinux(view, k, value, flags);
-    });
+    return Put(view, key, value, flags);
   }
   template <View view>
   Errno Remove(const void* key) {
@@ -254,6 +249,15 @@ class LruMap final : public MapBase<LruMap<P, kType>, P> {
         [&](void* to, std::byte* element) { values_.CopyOut(to, element); });
   }
 
+  Errno Put(View view, const void* key, const void* value, ElemFlags flags) {
+    if (flags > kExist) return Errno::kInval;
+    return DispatchKey(key, [&](auto k) {
+      if (is_strict()) return PutStrict(view, k, value, flags);
+      // There is a place already, if anywhere.
+      if (kPerCpu && flags == kExist) return PutPresent(view, k, value);
+      return PutLinux(view, k, value, flags);
+    });
+  }
   template <typename Key>
   Errno PutPresent(View view, Key key, const void* value);
   template <typename Key>

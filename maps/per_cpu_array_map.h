@@ -56,8 +56,8 @@ class PerCpuArrayMap final : public MapBase<PerCpuArrayMap<P>, P> {
 
   // What Linux would say to `def`.
   //   EINVAL      a size or max_entries of 0; a key that is not 4 bytes; a flag
-  //               that per-CPU arrays do not have; a NUMA node; what DefError
-  //               lists
+  //               that per-CPU arrays do not have; a NUMA node; what
+  //               CheckCommon() lists
   //   E2BIG       a value of more than 32768 bytes
   //   EOPNOTSUPP  a lock in the value (EACCES, if programs may not read and
   //               write it; EFAULT, if it is not at a multiple of 4)

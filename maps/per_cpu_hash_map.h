@@ -120,7 +120,8 @@ class PerCpuHashMap final : public MapBase<PerCpuHashMap<P>, P> {
   uint64_t UserValueSize() const { return elements_.slots().user_value_size(); }
   Errno Read(const void* key, void* value, ElemFlags);
   template <View view>
-  Errno Put(const void* key, const void* value, ElemFlags flags) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Errno Put(const void* key, const void* value,
+                                         ElemFlags flags) {
     return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
       return flags == kAny ? PutFast(table, view, k, value)
                            : PutSlow(table, view, k, value, flags);
