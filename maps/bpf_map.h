@@ -43,7 +43,7 @@ struct BatchFlags {
 
 class BpfMap {
  public:
-  // What the map was created from; max_entries is the current one. Note that
+  // The definition of the map; max_entries is the current one. Note that
   // map_flags keeps kRdOnly and kWrOnly.
   MapDef def() const { return DoDef(); }
 
@@ -93,15 +93,15 @@ class BpfMap {
   // `flags`: kAny or kLock.
   //   EINVAL    other flags; kLock and the value has no lock
   //   EPERM     no right to read or to write; the map is frozen
-  //   EFAULT    key is null; value is null (the key is gone all the same, as
-  //             on Linux)
+  //   EFAULT    key is null; value is null (the key is gone anyway, as on
+  //             Linux)
   //   ENOTSUPP  array, trie
   //   ENOENT    no such key
   Errno LookupAndDelete(const void* key, void* value, ElemFlags flags = kAny) {
     return DoLookupAndDelete(key, value, flags);
   }
 
-  // The batch commands work on `*count` elements laid out one behind the
+  // The batch commands work on `*count` elements laid out one after the
   // other in `keys` and `values`, and set *count to the number done. All of
   // them: EINVAL for elem_flags, ENOTSUPP where the type has no such batch
   // (*count is then untouched), EPERM as the single command, and EFAULT where
@@ -153,7 +153,7 @@ class BpfMap {
  protected:
   ~BpfMap() = default;
 
-  // What an implementation says; the comments above are the contract. A map
+  // The implementation; the comments above are the contract. A map
   // that decorates another one overrides these, and calls the public ones.
   virtual MapDef DoDef() const = 0;
   virtual Errno DoLookup(const void* key, void* value, ElemFlags flags) = 0;

@@ -4,7 +4,7 @@
 // It answers as HASH does (hash_map.h), and differs in this:
 //
 // - The provider may refuse creations, lookups, updates, deletes and programs.
-//   Its errors come behind those of HASH, and nothing has changed (a
+//   Its errors come after those of HASH, and nothing has changed (a
 //   LookupAndDelete that it refuses may have filled `value`).
 // - A value has no lock: BPF_F_LOCK is EINVAL everywhere, and a definition with
 //   a lock EOPNOTSUPP.
@@ -144,7 +144,7 @@ class CustomMap final : public MapBase<CustomMap<P>, P>, private ProvidedMap {
     bpfmap::ReaderLock lock(lock_);
     return ShowNext(key, next_key);
   }
-  // If `value` is null the key is gone all the same, as in HASH.
+  // If `value` is null the key is gone anyway, as in HASH.
   Errno Take(const void* key, void* value, ElemFlags);
   Errno RunBatch(const LookupBatchCall& batch);
   template <typename Change>
@@ -153,7 +153,7 @@ class CustomMap final : public MapBase<CustomMap<P>, P>, private ProvidedMap {
     change();
   }
 
-  // The hash map behind the map. Rights are kept here.
+  // The hash map that holds the elements. Rights are kept here.
   static constexpr MapDef ElementsDef(const MapDef& def, uint32_t stored_size) {
     return {.type = MapType::kHash,
             .key_size = def.key_size,

@@ -12,7 +12,7 @@ namespace bpfmap {
 struct [[nodiscard]] DefError {
   // kOk if nothing is wrong.
   Errno error = Errno::kOk;
-  // What is wrong and what would be right. A static string; "" for kOk.
+  // Says what is wrong and what would be right. A static string; "" for kOk.
   const char* reason = "";
 
   constexpr bool failed() const { return error != Errno::kOk; }

@@ -16,8 +16,8 @@
 // into a kRdOnlyProg map and loads from a kWrOnlyProg map; those are the
 // caller's to keep here.)
 //
-// Thread-safe: any method may be called from any thread at any time. What is
-// done through a pointer is the caller's to order, as in a BPF program.
+// Thread-safe: any method may be called from any thread at any time. The
+// caller orders accesses through pointers, as a BPF program does.
 
 #ifndef BPFMAP_MAPS_LOCAL_MAP_H_
 #define BPFMAP_MAPS_LOCAL_MAP_H_
@@ -57,7 +57,7 @@ class LocalMap : public BpfMap {
   // kClassTag, or null for a class that nothing is cast to.
   virtual const void* class_tag() const { return nullptr; }
 
-  // What a caller of bpf(2) must know of the map, see map_traits.h.
+  // The facts about the map that a caller of bpf(2) needs, see map_traits.h.
   virtual MapTraits traits() const {
     return {.user_value_size = def().value_size};
   }
@@ -69,7 +69,7 @@ class LocalMap : public BpfMap {
   // deleted. REQUIRES: nobody uses a pointer that a lookup gave before that.
   virtual void ReclaimRetired() {}
 
-  // What programs do with a ring, for AsRingProducer() (ring_producer.h); null
+  // The program's side of a ring, for AsRingProducer() (ring_producer.h); null
   // for other types.
   virtual RingProducer* ring_producer() { return nullptr; }
 

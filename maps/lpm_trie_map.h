@@ -4,7 +4,7 @@
 // and 1 to 256 bytes of data, as struct bpf_lpm_trie_key: bit 0 is the top bit
 // of the first byte. A lookup gives the value of the longest prefix in the map
 // that the key begins with and that is no longer than the key. Updates and
-// deletes mean the exact prefix. Bits behind the length count for nothing, but
+// deletes mean the exact prefix. Bits after the length count for nothing, but
 // are kept: a walk shows those of the last update.
 //
 // max_entries is exact and counts prefixes. BPF_F_NO_PREALLOC is required, as
@@ -188,7 +188,7 @@ class LpmTrieMap final : public MapBase<LpmTrieMap<P>, P> {
     return Errno::kOk;
   }
 
-  // Copies the element behind that of `key` to `next_key`, which may be the
+  // Copies the element after that of `key` to `next_key`, which may be the
   // same memory, and `value`. ENOENT at the end.
   Errno CopyNext(const void* key, void* next_key, void* value) const {
     ReaderLock lock(trie_.seq_lock());

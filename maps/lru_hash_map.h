@@ -1,7 +1,7 @@
 // LruHashMap: BPF_MAP_TYPE_LRU_HASH. Values by key; where max_entries are
 // there, an update of a further key makes others leave.
 //
-// Who leaves is decided in one of two orders:
+// Keys are evicted in one of two orders:
 //   kLinux   As in Linux, approximately the one that was used least recently:
 //            the same keys leave, one by one, as from a BPF map on which the
 //            same is done on the same CPUs. Up to 128 leave at once. Threads
@@ -428,7 +428,7 @@ template <Profile P, MapType kType>
 template <typename Key>
 Errno LruMap<P, kType>::PutStrict(View view, Key key, const void* value,
                                   ElemFlags flags) {
-  // Nobody else changes the table meanwhile.
+  // No other thread changes the table.
   WriterLock order_lock(strict_.lock());
   const uint64_t hash = table_.Hash(key);
   auto& shard = table_.ShardOf(hash);

@@ -2,8 +2,9 @@
 // slice of its own for every CPU; where max_entries are there, an update of a
 // further key makes others leave.
 //
-// Who leaves, and what a use is, says lru_hash_map.h; values and pointers are
-// those of per_cpu_hash_map.h. From lru_hash_map.h it differs in this:
+// lru_hash_map.h says which key is evicted and what a use is; values and
+// pointers are those of per_cpu_hash_map.h. From lru_hash_map.h it differs in
+// this:
 //
 //   An update of a present key writes its value in place, and is a use of the
 //   key. With BPF_EXIST it takes no room, so that nobody leaves; otherwise it

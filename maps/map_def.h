@@ -149,8 +149,8 @@ struct MapDef {
   // BTF. The lock is never copied in or out: it reads as 0.
   uint32_t spin_lock_offset = kNoSpinLock;
 
-  // What the inner maps of a map of maps are like: a descriptor
-  // (map_fd_table.h). Not looked at by other types.
+  // The descriptor (map_fd_table.h) of a map that the inner maps of a map of
+  // maps are like. Other types ignore it.
   uint32_t inner_map_fd = 0;
 
   friend bool operator==(const MapDef&, const MapDef&) = default;

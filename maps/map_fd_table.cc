@@ -38,7 +38,7 @@ uint32_t MapFdTable::Open(std::shared_ptr<LocalMap> map) {
 }
 
 Errno MapFdTable::Close(uint32_t fd) {
-  MapWithId closed;  // destroyed behind the lock
+  MapWithId closed;  // destroyed after the lock
   WriterLock lock(lock_);
   const auto open = by_fd_.find(fd);
   if (open == by_fd_.end()) return Errno::kBadF;

@@ -1,9 +1,9 @@
-// MapFdTable: the numbers that user space has for maps.
+// MapFdTable: a file descriptor table for maps, and their ids.
 //
 // A map of maps is given its inner maps by number, as by bpf(2): by a
-// descriptor, which keeps the map alive while it is open. What it shows to user
-// space is another number, the map's id: it is never used again, and the map
-// has it from the first time it is opened until nothing refers to it.
+// descriptor, which keeps the map alive while it is open. It shows user space
+// another number, the map's id: it is never used again, and the map has it from
+// the first time it is opened until nothing refers to it.
 //
 //   MapFdTable& fd_table = MapFdTable::Global();
 //   const uint32_t fd = fd_table.Open(CreateMap(inner_def).value());
@@ -48,7 +48,7 @@ class FdResolver {
 
 class MapFdTable final : public FdResolver {
  public:
-  // What a process has one of. Maps use it if they are given no other.
+  // The one of the process. Maps use it if they are given no other.
   static MapFdTable& Global();
 
   MapFdTable() = default;
@@ -73,7 +73,7 @@ class MapFdTable final : public FdResolver {
 
   mutable Cloud::Lock lock_;
   std::map<uint32_t, MapWithId> by_fd_ ABSL_GUARDED_BY(lock_);
-  // All that have an id, and some that had one.
+  // Every map with an id; Open() sweeps expired entries.
   std::map<uint32_t, std::weak_ptr<LocalMap>> by_id_ ABSL_GUARDED_BY(lock_);
   uint32_t last_id_ ABSL_GUARDED_BY(lock_) = 0;
 };

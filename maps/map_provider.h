@@ -7,8 +7,9 @@
 // an object to MapProviders (map_providers.h); CreateMap() and CustomMap
 // (custom_map.h) find it there.
 //
-// What is in a map came through OnUpdate() and leaves through OnDelete(), each
-// of it once. A provider that counts references in these two is never wrong.
+// Each stored value enters through exactly one OnUpdate() and leaves through
+// exactly one OnDelete(). A provider that counts references in these two is
+// never wrong.
 //
 // Threads. Notifications about different maps may come at once. For one map:
 //
@@ -23,8 +24,7 @@
 // said kOk.
 //
 // A notification must not use the map itself, which would wait for the
-// notification. What it needs of the map, ProvidedMap has. Other maps are free
-// to use.
+// notification: ProvidedMap has all that it needs. Other maps are free to use.
 
 #ifndef BPFMAP_MAPS_MAP_PROVIDER_H_
 #define BPFMAP_MAPS_MAP_PROVIDER_H_
@@ -46,7 +46,7 @@ class MapProviders;
 // OnCreate() to the end of OnDestroy().
 class ABSL_LOCKABLE ProvidedMap {
  public:
-  // What the map was created from.
+  // The definition of the map.
   virtual MapDef def() const = 0;
 
   // Copies the stored value of `key`. Returns false if there is none. For
@@ -92,8 +92,8 @@ class MapProvider {
 
   MapType type() const { return type_; }
 
-  // A map is created, of a definition that a hash map takes too. What is
-  // answered is the answer of the creation; a reason says what would be right.
+  // A map is created, of a definition that a hash map takes too. The result is
+  // the answer of the creation; a reason says what would be right.
   virtual DefError OnCreate(ProvidedMap& map, Storage* storage) = 0;
 
   // A map that OnCreate() took is destroyed, and its elements have left.

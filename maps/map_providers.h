@@ -31,7 +31,7 @@ namespace bpfmap {
 template <Profile P>
 class MapProviders {
  public:
-  // What a process has one of. Maps use it if they are given no other.
+  // The one of the process. Maps use it if they are given no other.
   static MapProviders& Global() {
     static constinit MapProviders providers;
     return providers;
@@ -80,7 +80,7 @@ class MapProviders {
   }
 
  private:
-  // What points to the provider of `type`, or to null behind the last one.
+  // The link to the provider of `type`, or the null link after the last one.
   MapProvider** LinkTo(MapType type) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_) {
     MapProvider** link = &first_;
     while (*link != nullptr && (*link)->type() != type) link = &(*link)->next_;

@@ -1,8 +1,8 @@
 // PerCpuHashMap: BPF_MAP_TYPE_PERCPU_HASH. Values by key, up to max_entries of
 // them, each with a slice of its own for every CPU.
 //
-// What hash_map.h says of keys, of max_entries, of BPF_F_NO_PREALLOC, of
-// BPF_F_ZERO_SEED, and of batches holds here too.
+// Keys, max_entries, BPF_F_NO_PREALLOC, BPF_F_ZERO_SEED and batches are as in
+// hash_map.h.
 //
 // User view: a value is the slices of all possible CPUs, in order, of
 // round_up(value_size, 8) bytes each; padding comes back as it was written.
@@ -159,7 +159,7 @@ class PerCpuHashMap final : public MapBase<PerCpuHashMap<P>, P> {
     });
   }
 
-  // What the table holds at a place.
+  // The slices of the element at `ref`.
   template <typename Table, typename SlotRef>
   ABSL_ATTRIBUTE_ALWAYS_INLINE static Slices SlicesAt(const Table& table,
                                                       const SlotRef& ref) {

@@ -13,10 +13,10 @@
 // A sample that finds no room is lost. How many were is told with the next one
 // that finds room: until then nobody hears of it, but by lost_samples().
 //
-// Who is woken: a reader that waits in Poll() is woken as one that waits in
-// epoll_wait(2), which is what perf_buffer__poll() of libbpf does: each
-// wakeup_events samples, or each so many bytes as the watermark says.
-// Consume() looks without asking whether anybody was woken.
+// A reader that waits in Poll() is woken as one that waits in epoll_wait(2),
+// which is what perf_buffer__poll() of libbpf does: each wakeup_events samples,
+// or each so many bytes as the watermark says. Consume() reads whether or not a
+// reader was woken.
 //
 // Embedded: Poll() does not exist there, since there is no operating system to
 // sleep in. A buffer takes twice its size.
@@ -58,7 +58,7 @@ struct PerfEventAttr {
   uint64_t config = kPerfSwBpfOutput;
 };
 
-// A record, as perf_event_open(2) lays them out; the rest is behind it.
+// The header of a record, as perf_event_open(2) lays it out; the rest follows.
 using PerfRecord = internal::PerfHeader;
 inline constexpr uint32_t kPerfRecordLost = internal::kPerfRecordLost;
 inline constexpr uint32_t kPerfRecordSample = internal::kPerfRecordSample;
@@ -77,7 +77,7 @@ class PerfEvent;
 template <Profile P>
 class PerfEvents {
  public:
-  // What a process has one of. Events and arrays use it if they are given no
+  // The one of the process. Events and arrays use it if they are given no
   // other.
   static PerfEvents& Global() {
     static constinit PerfEvents events;
@@ -169,7 +169,7 @@ class PerfEvent {
   // The number for a PerfEventArray.
   uint32_t fd() const { return fd_; }
 
-  // What a record of lost samples has as its id.
+  // The id in records of lost samples.
   uint64_t id() const { return fd_; }
 
   // How many samples were lost so far, those of PERF_FORMAT_LOST.
@@ -237,8 +237,8 @@ class PerfEvent {
   int64_t Poll(int timeout_ms, OnSample on_sample,
                OnLost on_lost) requires HasEvent<P> {
     if (!readable_.event.WaitUntil(P::Event::In(timeout_ms))) return 0;
-    // What was written before a Set() that this takes back is seen below; what
-    // is written later sets it again.
+    // Samples written before the Set() that this takes back are seen below;
+    // later ones set it again.
     readable_.event.Clear();
     return Consume(on_sample, on_lost);
   }

@@ -1,11 +1,11 @@
 // ProgArray: BPF_MAP_TYPE_PROG_ARRAY. Programs by index, for tail calls; slots
 // start empty.
 //
-// A program is a handle of 4 bytes that is not 0. What it stands for is not
-// this map's to know: any such number can be put in, and is shown again as it
-// is. (In Linux user space puts in a descriptor, and is shown an id.)
+// A program is a handle of 4 bytes that is not 0. The map does not know what it
+// stands for: any such number can be put in, and is shown again as it is. (In
+// Linux user space puts in a descriptor, and is shown an id.)
 //
-// Program view: a tail call jumps to LookupProgram(index), or goes on behind
+// Program view: a tail call jumps to LookupProgram(index), or continues after
 // the call where that is 0. Programs can neither look up, update nor delete:
 // the verifier refuses them with EINVAL.
 //

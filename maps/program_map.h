@@ -23,9 +23,9 @@
 // Which element it shows after an update or a delete depends on the type, see
 // local_map.h.
 //
-// Thread-safe as far as the map is. Accesses through a
-// pointer are the caller's to order, as in a BPF program. A ProgramMap is a
-// pointer: copy it freely, and keep the map alive.
+// Thread-safe as far as the map is. The caller orders accesses through
+// pointers, as a BPF program does. A ProgramMap is a pointer: copy it freely,
+// and keep the map alive.
 
 #ifndef BPFMAP_MAPS_PROGRAM_MAP_H_
 #define BPFMAP_MAPS_PROGRAM_MAP_H_

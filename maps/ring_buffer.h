@@ -16,11 +16,11 @@
 //
 //   ring.Poll(100, [](void* data, uint32_t size) { ...; return 0; });
 //
-// A record that is not submitted yet holds up all that are behind it. Discarded
+// A record that is not submitted yet holds up all later ones. Discarded
 // records take room until the consumer has passed them, and are not shown.
 //
-// Who is woken: a consumer that waits in Poll() is woken as one that waits in
-// epoll_wait(2), which is what ring_buffer__poll() of libbpf does.
+// A consumer that waits in Poll() is woken as one that waits in epoll_wait(2),
+// which is what ring_buffer__poll() of libbpf does.
 //   - kRbForceWakeup wakes it.
 //   - kRbNoWakeup does not: it sleeps on, even if it starts to wait later.
 //   - Neither: it is woken if it has seen all that was before this record. So

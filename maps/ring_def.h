@@ -16,7 +16,7 @@
 
 namespace bpfmap {
 
-// Who is told of a record, BPF_RB_*. Without either flag Linux decides.
+// Whether the consumer is woken, BPF_RB_*. Without either flag Linux's rule.
 enum class RingFlags : uint64_t {};
 template <>
 inline constexpr bool kIsFlags<RingFlags> = true;
@@ -45,13 +45,14 @@ constexpr uint32_t RoundUpRingSize(uint32_t bytes) {
   return size < internal::kRingPageSize ? internal::kRingPageSize : size;
 }
 
-// What is called with each record. What it returns is said where it is passed.
+// A function that is called with each record. Its result is explained where it
+// is passed.
 template <typename F>
 concept RingCallback = requires(F& callback, void* data, uint32_t size) {
   { callback(data, size) } -> std::convertible_to<int>;
 };
 
-// What the user side of a ring sleeps on, where threads can sleep.
+// The event that the user side of a ring sleeps on, where threads can sleep.
 template <typename P>
 struct RingEvent {};
 template <HasEvent P>

@@ -10,7 +10,7 @@
 //   bpfmap::SpinUnlock(&entry->lock);
 //
 // As in a BPF program: hold one lock at a time, for a few instructions, and
-// call nothing of the map meanwhile.
+// call nothing of the map while holding it.
 
 #ifndef BPFMAP_MAPS_SPIN_LOCK_H_
 #define BPFMAP_MAPS_SPIN_LOCK_H_

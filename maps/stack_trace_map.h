@@ -2,7 +2,7 @@
 //
 // A program asks for the id of its stack with GetStackId(), and counts or keeps
 // ids; user space looks up what stack an id is: value_size / 8 return
-// addresses, the innermost first, and zeros behind the last.
+// addresses, the innermost first, and zeros after the last.
 //
 // The id of a stack is its hash, as many bits of it as there are buckets: the
 // next power of two to max_entries. So two stacks can have one id. The one that
@@ -257,7 +257,7 @@ int64_t StackTraceMap<P>::GetStackIdOf(const uint64_t* frames, uint32_t count,
 
 template <Profile P>
 Errno StackTraceMap<P>::NextKey(const void* key, void* next_key) {
-  // Behind the key, if it is one; else from the start.
+  // After the key, if it is one; else from the start.
   uint64_t id = 0;
   if (key != nullptr && IndexOf(key) < stacks_.buckets() &&
       stacks_.IsFull(IndexOf(key))) {

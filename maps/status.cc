@@ -59,8 +59,8 @@ bool IsArray(MapType type) {
          type == MapType::kProgArray || type == MapType::kArrayOfMaps;
 }
 
-// What is wrong with the index at `key`, which may be null: a batch that failed
-// at an index which the caller does not know.
+// Says what is wrong with the index at `key`, which may be null: a batch that
+// failed at an index which the caller does not know.
 std::string DescribeIndex(const void* key, const MapDef& def) {
   uint32_t index = def.max_entries;
   if (key != nullptr) std::memcpy(&index, key, sizeof index);

@@ -137,7 +137,7 @@ class TypedMap {
       if (StatusToErrno(present.status()) != Errno::kNoEnt) return present;
       const Errno error = Put(key, value, kNoExist);
       if (error == Errno::kOk) return value;
-      // Inserted meanwhile by somebody else: look again.
+      // Another thread inserted it: look again.
       if (error != Errno::kExist) {
         return ToStatus(error, *map_, "update", &key);
       }
@@ -174,7 +174,7 @@ class TypedMap {
 // The entries of a map, fetched in batches as a loop goes through them. Keys
 // that are there from the start to the end of the loop are shown once, others
 // maybe; a value is as new as its batch. An error ends the loop early:
-// look at status() behind it. One loop at a time.
+// look at status() after it. One loop at a time.
 template <typename K, typename V>
 class TypedMap<K, V>::EntryRange {
  public:

@@ -17,7 +17,7 @@
 //
 //   int64_t drained = ring.Drain([](void* data, uint32_t size) { ... });
 //
-// A record that is not submitted yet holds up all that are behind it.
+// A record that is not submitted yet holds up all later ones.
 //
 // Embedded: ReserveBlocking() does not exist there, since there is no operating
 // system to sleep in.

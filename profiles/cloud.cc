@@ -13,8 +13,8 @@ namespace bpfmap {
 
 void SpinThenYield::Pause() {
   // A lock is held for tens of nanoseconds, and for a microsecond or two where
-  // much is done at once. Who waits for some 5 waits for a thread that is not
-  // running, or for a resize.
+  // much is done at once. A thread that waits for some 5 waits for one that is
+  // not running, or for a resize.
   constexpr int kSpins = 64;
   constexpr int kMostDoublings = 8;
   if (spins_ == kSpins) {

@@ -1,8 +1,8 @@
 // Event: how a thread sleeps until another one has something for it.
 //
-// It is set or not, and stays as it is until somebody changes it; what it says
-// is the user's. Whoever waits looks for a moment before it sleeps: to be woken
-// costs more than what most waits are for.
+// It is set or not, and stays as it is until a thread changes it; its meaning
+// is the user's. A waiting thread spins for a moment before it sleeps: waking a
+// sleeper costs more than most waits last.
 //
 // Thread-safe. Needs an operating system.
 
@@ -26,10 +26,12 @@ class Event {
   // Whether it is set. No more than a hint: it orders nothing.
   bool is_set() const { return set_.load(std::memory_order_relaxed); }
 
-  // Wakes all who wait. What was done before is seen by who finds it set.
+  // Wakes all waiting threads. A thread that finds it set sees what was done
+  // before.
   void Set();
 
-  // What was done before a Set() that this takes back is seen afterwards.
+  // Afterwards the caller sees what was done before the Set() that this takes
+  // back.
   void Clear();
 
   // Waits until it is set, or until the deadline. Returns whether it is set.

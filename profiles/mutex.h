@@ -1,13 +1,13 @@
 // BasicMutex: a lock that one thread has at a time, for a few instructions.
 //
-// One word, which is taken by an exchange and given back by a store. Who comes
-// in vain only looks until the lock is free, so that the holder keeps its cache
-// line for the most part. Where sections are as short as a push to a queue,
-// this is worth more than order: a thread takes the lock several times in a row
-// instead of sending the line to another core and back each time. So no order
-// is promised among those who wait.
+// One word, taken by an exchange and released by a store. A thread that finds
+// it taken only reads it until it is free, so that the holder mostly keeps the
+// cache line. Where sections are as short as a push to a queue, this is worth
+// more than order: a thread takes the lock several times in a row instead of
+// sending the line to another core and back each time. So no order is promised
+// among waiting threads.
 //
-// `Backoff` says what a thread does between two spins, as for BasicRwLock.
+// `Backoff` is what a thread does between two spins, as for BasicRwLock.
 //
 // Not recursive. Built on std::atomic alone, which ThreadSanitizer follows.
 

@@ -87,7 +87,7 @@ concept HasEvent = requires(typename P::Event& event) {
   { event.WaitUntil(P::Event::In(0)) } -> std::same_as<bool>;
 };
 
-// What a map asks: PossibleCpus() and CurrentCpu() of P, or 1 and 0.
+// PossibleCpus() and CurrentCpu() of P, or 1 and 0. Maps ask these.
 template <Profile P>
 constexpr int PossibleCpusOf() {
   if constexpr (requires { P::PossibleCpus(); }) {

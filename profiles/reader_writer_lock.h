@@ -4,18 +4,21 @@
 //   - A writer that has to wait sets kWriterWaits after a few spins, which
 //     stops new readers; so it waits for the readers inside, and no longer.
 //   - A reader that finds a writer inside sets kReaderWaits, which stops the
-//     next writer until one waiting reader went in; so readers get a turn
-//     after every writer, however many writers queue.
+//     next writer until one waiting reader went in; so readers get a turn after
+//     every writer, however many writers queue.
 // A reader sets kReaderWaits only because of a writer that it saw inside, so
-// readers who wait for readers do not overtake a waiting writer again and
+// readers that wait for readers do not overtake a waiting writer again and
 // again. Among readers, and among writers, no order is promised.
 //
-// Who is inside stands in one word and who waits in another, so that a writer,
-// who alone may change the first while it is inside, leaves with a plain store:
+//   inside_    readers inside * 2 | 1 if a writer is inside
+//   waiting_   kWriterWaits | kReaderWaits
+//
+// Owners and waiters are kept in separate words, so that a writer, which alone
+// may change the first word while it is inside, can unlock with a plain store:
 // an atomic read-modify-write costs as much as all else in a short section.
 //
-// `Backoff` says what a thread does between two spins: the profile knows
-// whether there is an operating system to yield to.
+// `Backoff` is what a thread does between two spins: the profile knows whether
+// there is an operating system to yield to.
 //
 // Not recursive. Built on std::atomic alone, which ThreadSanitizer follows.
 

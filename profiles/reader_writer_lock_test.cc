@@ -2,8 +2,8 @@
 // profile. Step by step: reader_writer_lock_turns_test.cc.
 //
 // Few threads: the embedded lock spins, and a thread that it keeps waiting for
-// one that does not run costs a time slice. What must happen is awaited, so
-// that a lock that lets somebody starve shows as a timeout.
+// one that does not run costs a time slice. The tests wait for what must
+// happen, so that a lock that lets a thread starve shows as a timeout.
 
 #include "bpfmap/profiles/reader_writer_lock.h"
 

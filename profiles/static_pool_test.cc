@@ -140,7 +140,7 @@ TEST(StaticPoolTest, ResetGivesEverythingBackZeroed) {
   EXPECT_TRUE(IsZero(again, Pool::kTotalSize));
 }
 
-// What one thread of the test below got.
+// Memory that one thread of the test below got.
 struct Block {
   unsigned char* start;
   std::size_t size;

@@ -1,11 +1,16 @@
-// Arena: one piece of memory for several parts of a map.
+// Arena: one piece of memory for all parts of a map.
 //
-// A map takes what it needs in one piece, so that it has all of it or, where
-// memory is spent, has taken nothing: a StaticPool cannot take anything back.
+// A map takes all its memory at once, so that it gets all of it or, where
+// memory is spent, none: a StaticPool cannot take anything back.
 //
 //   Arena<P> arena(memory);
-//   if (!arena.Allocate(Arena<P>::AlignedSize(a) + Arena<P>::AlignedSize(b)))
-//   ... first = arena.Take(a); second = arena.Take(b);
+//   if (!arena.Allocate(Arena<P>::AlignedSize(a) +
+//                       Arena<P>::AlignedSize(b))) ...
+//   first = arena.Take(a);
+//   second = arena.Take(b);
+//
+//   | first    : padding | second         : pad |
+//   ^ cache line         ^ cache line
 
 #ifndef BPFMAP_MAPS_INTERNAL_ARENA_H_
 #define BPFMAP_MAPS_INTERNAL_ARENA_H_
@@ -27,7 +32,7 @@ class Arena {
   Arena(const Arena&) = delete;
   Arena& operator=(const Arena&) = delete;
 
-  // What a part of `bytes` takes of a arena: parts start on cache lines.
+  // Bytes of an arena that a part of `bytes` takes: parts start on cache lines.
   static constexpr uint64_t AlignedSize(uint64_t bytes) {
     return (bytes + P::kCacheLineSize - 1) & ~uint64_t{P::kCacheLineSize - 1};
   }

@@ -1,10 +1,9 @@
 // ArraySlots: the elements of an array map, by index.
 //
-// Element i is slot i of a slab and belongs to seqlock i & (seqlocks - 1). It
-// is written in place, by a thread that holds the seqlock's lock, inside a
-// WriteSection; or by a single store, for values that are small enough. The
-// size changes while all seqlocks are locked, so it stands still for a thread
-// that holds one.
+// Element i is slot i and belongs to seqlock i & (seqlocks - 1). A writer
+// changes it in place: under the lock of the seqlock and inside a WriteSection
+// or, for values that are small enough, by a single store. Resizing locks all
+// seqlocks, so the size stands still for a thread that holds one.
 //
 // Thread-safe.
 

@@ -1,7 +1,7 @@
-// Copying, comparing and clearing bytes that other threads may write meanwhile.
+// Copying, comparing and clearing bytes that other threads may be writing.
 //
 // Map memory is always touched through these functions, with relaxed atomic
-// accesses of 8 bytes (4 or 1 at the end): a reader that raced with a writer
+// accesses of 8 bytes (4 or 1 at the end). A reader that races with a writer
 // sees a mixture of old and new words, which it then throws away (see
 // seq_lock.h), but there is no data race, neither for the language nor for
 // ThreadSanitizer. Where the machine has atomic accesses of 8 bytes, a run of 8

@@ -6,18 +6,18 @@
 // values in it, a filter of m bits and k hash functions finds a value that is
 // not there with a probability of about (1 - exp(-k * n / m)) ^ k.
 //
-// Which bits these are: with kLinux what Linux computes with the seed 0, so
-// that even the false answers are Linux's. Otherwise one hash, multiplied by as
-// many constants, which is faster. (To take the sum of one half and multiples
-// of the other would be faster still, but in a small filter two values then
-// share all of their bits too often.)
+// With kLinux the bits are those that Linux computes with the seed 0, so that
+// even the false answers are Linux's. Otherwise one hash is multiplied by as
+// many constants, which is faster. (The sum of one half and multiples of the
+// other would be faster still, but in a small filter two values then share all
+// of their bits too often.)
 //
 // Thread-safe. Bits are only ever set. Test() takes no lock, nor does Add() of
-// a value whose bits are all set, as most are in a filter that is in use.
-// Others are set under a lock by loads and stores, which together cost as much
-// as one atomic addition does, of which there would be one for each bit.
-// Accesses are relaxed: a Test() that anything orders behind an Add() sees its
-// bits, and no other data hangs on them.
+// a value whose bits are all set, as most are in a filter that is in use. Other
+// bits are set under a lock by loads and stores, which together cost as much as
+// one atomic addition, of which there would be one for each bit. Accesses are
+// relaxed: a Test() that is ordered after an Add() sees its bits, and no other
+// data depends on them.
 
 #ifndef BPFMAP_MAPS_INTERNAL_BLOOM_BITS_H_
 #define BPFMAP_MAPS_INTERNAL_BLOOM_BITS_H_
@@ -88,7 +88,7 @@ class BloomBits {
     for (uint32_t i = 0; i < hashes_; ++i) {
       uint32_t* const word = &words_[positions[i] / 32];
       const uint32_t bit = uint32_t{1} << positions[i] % 32;
-      // Nobody else stores meanwhile.
+      // No other thread stores: this one holds the lock.
       __atomic_store_n(word, __atomic_load_n(word, __ATOMIC_RELAXED) | bit,
                        __ATOMIC_RELAXED);
     }

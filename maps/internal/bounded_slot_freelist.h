@@ -1,10 +1,10 @@
-// BoundedSlotFreelist: which slots of a hash table are free, and how many may
-// be taken.
+// BoundedSlotFreelist: the freelist of a hash table's slots, and how many
+// elements there may be.
 //
 // There are a few more slots than elements, so that a value can be replaced
-// while the table is full (see HashTable): only slots for new elements are
-// counted against the limit. The slot that was given back last is taken first,
-// as in Linux, and a slot is not touched before it is first taken.
+// while the table is full (see HashTable): only slots for new elements count
+// against the limit. The slot that was returned last is taken first, as in
+// Linux, and no slot is touched before it is first taken.
 //
 // Thread-safe.
 

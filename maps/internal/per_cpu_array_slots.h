@@ -1,14 +1,13 @@
 // PerCpuArraySlots: the elements of a per-CPU array map, by index.
 //
-// Two kinds of locks:
-//   - Element i belongs to seqlock i & (seqlocks - 1). The user view, which has
-//     the slices of all CPUs in hand, writes them under this lock, inside a
-//     WriteSection; so what one such write stored is never seen mixed with what
-//     another one did.
-//   - The slices of a CPU belong to a seqlock of that CPU. Whoever writes one
-//     does so under this lock, inside a WriteSection, or by a single store
-//     where values are small enough. A program locks this one alone, which no
-//     other CPU's program wants.
+// Two kinds of seqlocks:
+//   - Element i belongs to seqlock i & (seqlocks - 1). The user view, which
+//     writes the slices of all CPUs, does so under this lock and inside a
+//     WriteSection; so two such writes are never seen mixed.
+//   - All slices of a CPU belong to a seqlock of that CPU. A slice is written
+//     under this lock, inside a WriteSection or, where values are small enough,
+//     by a single store. A program takes this lock alone, for which no other
+//     CPU's program competes.
 // The lock of an element comes before that of a CPU.
 //
 // Thread-safe.

@@ -1,18 +1,18 @@
 // PerCpuElements: the values of a per-CPU hash map, outside its table.
 //
-// The table (hash_table.h) holds for each key where its slices are, a word. So
-// the table is a fast one whatever the size of a value and however many CPUs
-// there are, and the slots that it has to spare are small.
+// The table (hash_table.h) holds for each key one word, the offset of its
+// slices. So the table is a fast one whatever the size of a value and however
+// many CPUs there are, and the slots that it has to spare are small.
 //
-// An element that is given back keeps its bytes until it is taken again; the
-// one that was given back last is taken first, as in Linux.
+// A freed element keeps its bytes until it is taken again; the one that was
+// freed last is taken first, as in Linux.
 //
 // There are as many elements as keys. For this to be enough, an element is
-// taken once the table has room for its key, and given back before the key
-// leaves it.
+// taken once the table has room for its key, and freed before the key leaves
+// the table.
 //
-// Thread-safe, but for the slices: they are guarded by the shard of the key
-// whose value they are.
+// Thread-safe, except for the slices: the shard of a key guards those of its
+// value.
 
 #ifndef BPFMAP_MAPS_INTERNAL_PER_CPU_ELEMENTS_H_
 #define BPFMAP_MAPS_INTERNAL_PER_CPU_ELEMENTS_H_
@@ -30,7 +30,7 @@ namespace bpfmap::internal {
 template <Profile P>
 class PerCpuElements {
  public:
-  // Where the slices of an element are; see PerCpuSlots. What the table holds.
+  // Where the slices of an element are; see PerCpuSlots. The table holds it.
   using Offset = typename PerCpuSlots<P>::Offset;
 
   PerCpuElements(uint32_t value_size, int cpus)

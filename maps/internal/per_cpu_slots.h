@@ -2,7 +2,9 @@
 //
 // The slices of one CPU lie together and start on a cache line of their own:
 //
-//   CPU 0: slice of element 0, of element 1, ...  | CPU 1: slice of ...
+//   | CPU 0: slice of element 0 | of element 1 | ... | CPU 1: slice of ...
+//   ^ areas_                                         ^ areas_ + area_size_
+//                               ^ Offset of element 1
 //
 // So no CPU writes to a line that another one writes to, not even where slices
 // are a few bytes long, and none of the memory goes to padding. With an
@@ -10,11 +12,10 @@
 // that travels between them with each increment.
 //
 // A slice is value_size bytes, rounded up to 8. User space reads and writes all
-// of it, programs what is in front of the padding. An element goes by the place
-// of its slices: how many bytes behind the first element's they are, which is
-// the same for every CPU.
+// of it, programs only the value_size bytes. An element is named by the offset
+// of its slice in the area of each CPU, which is the same for all of them.
 //
-// Who may touch a slice when is the caller's to say.
+// Not thread-safe: the caller decides which thread may touch a slice, and when.
 
 #ifndef BPFMAP_MAPS_INTERNAL_PER_CPU_SLOTS_H_
 #define BPFMAP_MAPS_INTERNAL_PER_CPU_SLOTS_H_
@@ -73,7 +74,7 @@ class PerCpuSlots {
     StoreBytes(At(offset, cpu), slice, slice_size_);
   }
 
-  // All slices, one behind the other.
+  // All slices, one after the other.
   std::size_t user_value_size() const { return cpus_ * slice_size_; }
   void CopyAllOut(void* value, Offset offset) const {
     std::byte* slice = static_cast<std::byte*>(value);
@@ -106,7 +107,7 @@ class PerCpuSlots {
   const uint32_t value_size_;
   const std::size_t slice_size_;
   const int cpus_;
-  std::byte* areas_ = nullptr;  // one behind the other, one for each CPU
+  std::byte* areas_ = nullptr;  // one after the other, one for each CPU
   std::size_t area_size_ = 0;
 };
 

@@ -1,13 +1,13 @@
 // The keys of an LPM trie: a number of bits, most significant first.
 //
 // A key is a uint32_t prefix length in the byte order of the machine, followed
-// by the data: bit 0 is the top bit of its first byte. Bits at and behind the
-// length ("host bits") are kept, and mean nothing.
+// by the data: bit 0 is the top bit of its first byte. Bits from the length on
+// ("host bits") are kept, and mean nothing.
 //
-// In memory of a map the data is a row of words of which bit 0 is the top bit
-// of the first one, so that bits are compared a word at a time; the last word
-// is filled up with zeros. WithPrefix() chooses once per operation between data
-// of one word, which is held in a register, and any other.
+// In map memory the data is a row of words, bit 0 being the top bit of the
+// first one, so that bits are compared a word at a time; the last word is
+// filled up with zeros. WithPrefix() chooses once per operation between data of
+// one word, which is held in a register, and any other.
 
 #ifndef BPFMAP_MAPS_INTERNAL_PREFIX_H_
 #define BPFMAP_MAPS_INTERNAL_PREFIX_H_

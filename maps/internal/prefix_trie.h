@@ -22,8 +22,8 @@
 // Only shorter nodes lie above it, which match what the entrance matches.
 //
 // Invariants:
-//   1. A child begins with the bits of its parent, is longer, and the bit
-//      behind the parent's length says on which side it is.
+//   1. A child begins with the bits of its parent, is longer, and the bit at
+//      the parent's length says on which side it is.
 //   2. A node without a value is a fork: it has two children. So the shape of
 //      the tree follows from the prefixes in it, and there are fewer forks than
 //      prefixes.
@@ -32,11 +32,11 @@
 //      tree. A slot is filled inside a WriteSection too: the version changed
 //      since it was last part of the tree.
 //   4. A link to a slot is stored with release after the slot was filled, and
-//      loaded with acquire: who reaches a value through a pointer sees it
-//      whole, without atomics.
+//      loaded with acquire: a thread that reaches a value through a pointer
+//      sees it whole, without atomics.
 //   5. Going down lengths grow, and going up they shrink. A reader that finds
 //      it otherwise, in a node that was freed and taken again, gives up. So it
-//      does not go round for ever, whatever it sees.
+//      terminates, whatever it sees.
 //
 // There is one lock, as in Linux: an insertion may fork the tree anywhere above
 // what it inserts. Readers do not take it unless writers keep getting in their
@@ -222,7 +222,7 @@ class PrefixTrie {
     }
   }
 
-  // Copies the key behind that of `position` to `next`: children come before
+  // Copies the key after that of `position` to `next`: children come before
   // their parents, side 0 before side 1. The first key where `key` is null or
   // not in the tree. `next` may be null, or the same memory. Returns false if
   // there is none.
@@ -274,8 +274,8 @@ class PrefixTrie {
 
   static constexpr uint32_t kCopySize = 256;
   static constexpr uint32_t kMostEntranceBits = 20;
-  // What a map that may grow takes at first, at most: it is only touched as it
-  // is used, but some systems count it all the same.
+  // Bytes that a map that may grow takes at first, at most: they are only
+  // touched as they are used, but some systems count them anyway.
   static constexpr uint64_t kFirstSize = 128 << 20;
 
   // One entrance for each entry that there can be, or fewer.

@@ -1,10 +1,13 @@
 // SegmentedSlots: numbered slots of one size that never move.
 //
-// The slots of a slab lie in one block, which its owner gives it. A slab that
-// grows adds blocks, each at least as large as everything before it, so there
-// are never more than 32 and an address stays what it was.
+// The first segment is memory that the owner gives it. Growing adds segments,
+// each at least as large as all before it together, so there are never more
+// than 32 and an address stays what it was.
 //
-// Thread-safe: At() may run while Grow() does, for slots that it knows of.
+//   slot   0        8        16                32
+//          | first  | added  | added           | ...
+//
+// Thread-safe: At() may run during Grow(), for slots that existed before.
 
 #ifndef BPFMAP_MAPS_INTERNAL_SEGMENTED_SLOTS_H_
 #define BPFMAP_MAPS_INTERNAL_SEGMENTED_SLOTS_H_

@@ -1,22 +1,28 @@
-// SeqLock: the lock of one part of a map, and the version its readers check.
+// SeqLock: a reader-writer lock, and the version that optimistic readers check.
 //
-// Writers hold the lock. Readers usually do not: they note the version, read
-// with atomic accesses (atomic_bytes.h), and look at the version again. If it
-// is still the same even number, no writer was inside and what was read is
-// whole; otherwise they try again, and after a few tries take the lock as
-// readers. So a reader writes nothing that another core reads.
+// Writers hold the lock. Readers usually do not: they read the version, read
+// the data with atomic accesses (atomic_bytes.h), and validate the version. If
+// it is still the same even number, no writer was inside and the data is whole;
+// otherwise they try again, and after a few tries take the lock as readers. So
+// a reader writes nothing that another core reads.
 //
-//   SeqLock& seqlock = ...;
-//   bool done = seqlock.TryRead([&] { copy with LoadBytes; });   // no lock
+//   SeqLock& seq_lock = ...;
+//   bool done = seq_lock.TryRead([&] { copy with LoadBytes; });   // no lock
 //   ...
-//   WriterLock lock(seqlock);          // locks, and that is all
-//   WriteSection write(seqlock);        // from here on readers are turned away
+//   WriterLock lock(seq_lock);        // locks, and that is all
+//   WriteSection write(seq_lock);     // from here on readers retry
 //   StoreBytes(...);
 //
-// Memory order: WriteSection makes the version odd before the first store
-// (release fence) and even after the last one (release store). A reader whose
-// loads saw one of these stores sees, behind its acquire fence, the odd version
-// too, and is turned away.
+// Memory order:
+//
+//   writer                               reader
+//   version = odd                        before = version (acquire)
+//   release fence                        loads of the data
+//   stores to the data                   acquire fence
+//   version = next even (release)        version == before, and even?
+//
+// A reader whose loads saw one of the stores sees, after its acquire fence, the
+// odd version or a later one, and retries.
 
 #ifndef BPFMAP_MAPS_INTERNAL_SEQ_LOCK_H_
 #define BPFMAP_MAPS_INTERNAL_SEQ_LOCK_H_

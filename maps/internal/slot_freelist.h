@@ -1,15 +1,17 @@
-// SlotFreelist: slots of one size that are taken and given back, one lock
-// above.
+// SlotFreelist: slots of one size, and the list of the free ones. Its owner has
+// the lock.
 //
-// The slot that was given back last is taken first, as in Linux, and a slot is
-// not touched before it is first taken. The first 4 bytes of a slot are its
-// link: while it is free the list of free slots goes through them, and all
-// other bytes stay as they are.
+// The slot that was returned last is taken first, as in Linux, and no slot is
+// touched before it is first taken. The first 4 bytes of a slot are its link:
+// the list of free slots goes through them, and all other bytes stay as they
+// are.
+//
+//   free_ -> slot 7: [3|old bytes]   slot 3: [0|old bytes]   slot 5: [value]
 //
 // Slots are numbered from 1 on; 0 is no slot.
 //
-// Not thread-safe, but for At(): its owner has a lock. Who looks at a slot
-// without it may find it free, and its link led elsewhere.
+// Not thread-safe, except At(). A reader without the lock may land on a freed
+// slot, whose link leads into the freelist.
 
 #ifndef BPFMAP_MAPS_INTERNAL_SLOT_FREELIST_H_
 #define BPFMAP_MAPS_INTERNAL_SLOT_FREELIST_H_

@@ -1,12 +1,12 @@
-// StackTable: stacks by a hash of them, one to a bucket.
+// StackTable: stacks by their hash, one to a bucket.
 //
 // A bucket is empty, or has a stack: a hash and up to `data_size` bytes. There
 // are as many buckets as Linux has, a power of two, and slots for as many
 // stacks as the map may have elements, which may be fewer.
 //
-// Thread-safe. A stack that is there already is found without a lock (see
+// Thread-safe. A stack that is already stored is found without a lock (see
 // seq_lock.h): so a program that meets the same stacks again and again writes
-// nothing that others read. Everything else is done one after the other.
+// nothing that others read. Everything else takes the lock.
 
 #ifndef BPFMAP_MAPS_INTERNAL_STACK_TABLE_H_
 #define BPFMAP_MAPS_INTERNAL_STACK_TABLE_H_
@@ -110,7 +110,7 @@ class StackTable {
   // Whether there is a stack in `bucket`. REQUIRES: bucket < buckets().
   bool IsFull(uint64_t bucket) const { return SlotOf(bucket) != kNone; }
 
-  // Copies the stack of `bucket` to `data`, with zeros behind it up to the
+  // Copies the stack of `bucket` to `data`, with zeros after it up to the
   // data_size of Init(). Returns false if there is none.
   // REQUIRES: bucket < buckets().
   bool Read(uint64_t bucket, void* data) {
@@ -140,7 +140,7 @@ class StackTable {
     return true;
   }
 
-  // What writers lock.
+  // The lock of writers.
   SeqLock<P>& seq_lock() ABSL_LOCK_RETURNED(seq_lock_) { return seq_lock_; }
 
  private:

@@ -1,9 +1,10 @@
 // ValueLayout: how a value is copied into and out of a map.
 //
 // A value may hold a `struct bpf_spin_lock`: 4 bytes that belong to the map.
-// They are not copied in, and read as 0. They start as 0 with the memory and
-// are only ever changed by who takes the lock: a program that holds the lock of
-// an element whose memory was taken for another one still gives it back.
+// They are not copied in, and read as 0. They start as 0 with the memory, and
+// only the thread that takes the lock changes them: a program that holds the
+// lock of an element whose memory was taken for another one still gives it
+// back.
 
 #ifndef BPFMAP_MAPS_INTERNAL_VALUE_LAYOUT_H_
 #define BPFMAP_MAPS_INTERNAL_VALUE_LAYOUT_H_

@@ -5,13 +5,13 @@
 //                              ^       ^
 //                           head_    tail_
 //
-// Values are appended at head_; the oldest one is at tail_. One slot more than
-// values is there, as in Linux: the ring is empty where the positions are the
-// same, and full where head_ is the place before tail_.
+// Values are appended at head_; the oldest one is at tail_. There is one slot
+// more than values, as in Linux: the ring is empty if the positions are equal,
+// and full if head_ is one before tail_.
 //
-// The ring is its own lock, which each method needs. Lock, positions and what
-// else a push or a pop reads lie on one cache line, so that a core that takes
-// the lock has it all.
+// The ring is its own lock, which each method needs. The lock, the positions
+// and all else that a push or a pop reads lie on one cache line, so that a core
+// that takes the lock has it all.
 
 #ifndef BPFMAP_MAPS_INTERNAL_VALUE_RING_H_
 #define BPFMAP_MAPS_INTERNAL_VALUE_RING_H_

@@ -68,7 +68,7 @@ struct MapCall {
 
 // The answer to one call.
 struct MapAnswer {
-  // kOk for what returns no errno, such as a lookup that gave null.
+  // kOk for a call that returns no errno, such as a lookup that gave null.
   Errno error = Errno::kOk;
   // The value that came out: the caller's buffer, or a pointer into the map.
   // Null if nothing did.

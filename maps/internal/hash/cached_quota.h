@@ -1,16 +1,21 @@
 // CachedQuota: how many more elements a table may get.
 //
-// Each element that is inserted takes a permit, each that goes gives one back,
-// so max_entries is exact. They are in one place, the reserve; but a thread
-// that has a number (ThreadNumber() of the profile) may keep some for itself,
-// in its cache, and then touches nothing that other threads touch.
+// Each insert takes a permit and each erase returns one, so max_entries is
+// exact. Permits are in one place, the reserve; but a thread that has a number
+// (ThreadNumber() of the profile) may keep some for itself, in its cache, and
+// then touches nothing that other threads touch.
 //
-// A cache has no lock. Its thread touches it while it holds the lock of a
-// shard of the table, and only if it found then that threads may have caches.
-// When the reserve is spent, Drain() says that they may not; waits until every
-// shard was unlocked once, so that nobody is left who found otherwise; and
-// empties the caches. Then all permits are in the reserve, until there are
-// plenty again.
+//   reserve_ | cache of thread 0 | cache of thread 1 | ...
+//   permits in all of them + elements == max_entries
+//
+// A cache has no lock. Its thread touches it while it holds the lock of a shard
+// of the table, and only if caches were enabled when it looked under that lock.
+// When the reserve is spent, Drain()
+//   1. disables the caches,
+//   2. waits until every shard was unlocked once, so that no thread still uses
+//      one, and
+//   3. empties them into the reserve.
+// They stay disabled until there are plenty of permits again.
 //
 // Thread-safe.
 
@@ -73,8 +78,8 @@ class CachedQuota {
     ReleaseToReserve(own);
   }
 
-  // Brings all permits to the reserve and calls use(reserve). What that leaves
-  // is what there is then. `wait_for_shards()` waits until every shard was
+  // Brings all permits to the reserve and calls use(reserve), which may change
+  // it. `wait_for_shards()` waits until every shard was
   // unlocked once. REQUIRES: the thread holds no lock of a shard.
   template <typename WaitForShards, typename Use>
   void Drain(WaitForShards wait_for_shards, Use use) {

@@ -1,38 +1,45 @@
 // ChainTable: the hash table that takes the least memory: a slot for each
-// element, found through buckets. For large elements, and where memory counts
+// element, found through chains. For large elements, and where memory counts
 // before it is touched; see hash_table.h.
+//
+//   range of hashes:   0                                               max
+//   chains:            | 0       | 1       | 2       | 3       |
+//                        |         |
+//                        v         v
+//                      slot 4    slot 1 -> slot 9 -> end       in hash order
+//
+//   slot:   u32 next slot | u32 hash | key, rounded up to 8 | value, rounded up
 //
 // Keys are in the order of their hashes (the high half of them), and where
 // these are equal, of their bytes. The range of hashes is divided evenly into
-// chains of slots. A slot is
-//   u32 next slot | u32 hash | key, rounded up to 8 | value, rounded up to 8
-// and is named by its number, from 1 on; 0 ends a chain.
+// chains of slots. Slots are numbered from 1 on; 0 ends a chain.
 //
 // Invariants:
-//   1. With 2^n chains, a key is in the chain that the first n bits of its hash
-//      say and nowhere else. A chain is in order, so all of them, one behind
-//      the other, are in the same order however many they are: growing cuts
-//      chains.
-//   2. Shards divide the range likewise, and no chain is larger than a shard.
-//      A chain, and the slots in it, are changed by a thread that holds the
+//   1. With 2^n chains, the first n bits of its hash say which chain a key is
+//      in. Each chain is in order, so all of them in a row are in the same
+//      order however many they are: growing cuts chains.
+//   2. Shards divide the range likewise, and no chain is larger than a shard. A
+//      chain, and the slots in it, are changed by a thread that holds the
 //      shard's lock as a writer, inside a WriteSection. The number of chains is
 //      changed by a thread that does so for all shards. So a reader whose shard
 //      did not change saw a sound chain.
 //   3. Replacing a value puts a new slot in the old one's place. Each shard
-//      keeps the slot that it replaced last as its spare, for the next time:
-//      a full table can still replace, and a pointer to the old value shows
-//      the old bytes until then.
-//   4. A key's place in the order is its own. A walk goes on behind the key, or
-//      the part of the range, that it saw last: it neither misses a key that
-//      stays nor sees it twice, whatever comes, goes, or grows meanwhile.
+//      keeps the slot that it replaced last as its spare, for the next time: a
+//      full table can still replace, and a pointer to the old value shows the
+//      old bytes until then.
+//   4. A key's place in the order is its own. A walk continues after the key,
+//      or the part of the range, that it saw last: it neither misses a key that
+//      stays nor sees it twice, whatever is inserted, erased, or grown during
+//      the walk.
 //   5. A link to a slot is stored with release after the slot was filled, and
-//      loaded with acquire: who reaches a slot through a pointer sees it whole,
-//      without atomics.
+//      loaded with acquire: a thread that reaches a slot through a link sees it
+//      whole, without atomics.
 //
 // A reader may follow a link out of a slot that was freed and taken again, into
-// another chain or the list of free slots. Every such link leads to a slot, and
-// its shard's version has changed: it looks at that every kStepsBetweenChecks
-// steps, so it does not go round for ever, and before it believes what it saw.
+// another chain or the freelist. Every such link leads to a slot, and the
+// version of the reader's shard has changed. The reader validates it every
+// kStepsBetweenChecks steps and before it returns, so it terminates and never
+// returns a stale result.
 //
 // Methods named ...Locked want the shard of the hash or bucket locked; the
 // others lock for themselves. There are no errors here but "absent", "full" and
@@ -271,9 +278,9 @@ class ChainTable {
     const void* const value = make_value();
     WriteSection<P> write(shard);
     Fill(fresh, hash, key, value, /*next=*/0);
-    const SlotRef behind = FirstNotBefore(fresh, HeadOf(CurrentChains(), hash));
-    StoreLink(NextOf(fresh), behind.slot);
-    StoreLink(behind.link, fresh);
+    const SlotRef next = FirstNotBefore(fresh, HeadOf(CurrentChains(), hash));
+    StoreLink(NextOf(fresh), next.slot);
+    StoreLink(next.link, fresh);
     return true;
   }
 
@@ -401,7 +408,7 @@ class ChainTable {
   using Shards = StripedSeqLocks<P, Shard>;
   using Freelist = BoundedSlotFreelist<P, ChainTable>;
 
-  // What a slot keeps of the hash is what the order of keys goes by.
+  // A slot keeps the part of the hash that orders keys.
   static constexpr int kKeptBits = 32;
   static uint64_t Kept(uint64_t hash) { return hash >> kKeptBits; }
 
@@ -484,7 +491,7 @@ class ChainTable {
     }
   }
 
-  // Looks for `key`. What it says counts if the shard is Validate(version).
+  // Looks for `key`. The result counts if the shard is Validate(version).
   template <typename Key>
   SlotRef Walk(const Shard& shard, uint32_t version, uint64_t hash,
                Key key) const {
@@ -582,8 +589,8 @@ bool ChainTable<P>::NextKey(const void* key, void* next) const {
     Shard& shard = ShardOf(hash);
     ReaderLock lock(shard);
     if (const SlotRef ref = FindLocked(shard, hash, any_key)) {
-      const SlotRef behind = RefAfter(NextOf(ref.slot));
-      if (behind) return show(behind);
+      const SlotRef after = RefAfter(NextOf(ref.slot));
+      if (after) return show(after);
       const Chains& chains = CurrentChains();
       from = chains.FirstHash(chains.Of(Kept(hash)) + 1);
     }

@@ -1,9 +1,10 @@
 // Group: 16 bytes that say what is in 12 neighbouring slots of a hash table.
 //
-//   u32 state | 12 tags of one byte each
+//   byte   0         4   5   6                        15
+//          | state   | tag of slot 0 | of slot 1 | ... |
 //
-//   state:  bit 0      locked: somebody has the lock that the group is
-//           bit 1      changing: what follows is about to be another
+//   state:  bit 0      locked: a thread has the lock that the group is
+//           bit 1      changing: the rest is about to be changed
 //           bit 2      overflow: keys of this group are elsewhere too, because
 //                      it was full once
 //           bits 3-31  version: counts the changes
@@ -11,23 +12,22 @@
 // A tag is about one byte of the hash of the key in its slot, or 0 if the slot
 // is empty.
 //
-// Readers take no lock. They load the group, look at the slots whose tags fit,
-// and then ask whether the state is still the same, but for the lock: if so,
-// what they saw was all there at once. Writers (one at a time, under the lock
-// of this group or another one of the table's) say that it is changing before
-// the first store, and count the version up with the last.
+// Readers take no lock. They load the group (a GroupSnapshot), read the slots
+// whose tags fit, and then validate that the state is still the same, except
+// for the lock: if so, all that they saw was there at the same time. Writers
+// (one at a time, under the lock of this group or another one of the table's)
+// set "changing" before their first store, and raise the version with the last.
 //
-// The holder of the lock alone stores to the group; who waits for it does
-// nothing but try to set the lowest bit. A thread that has loaded the group may
-// take the lock on the condition that nothing changed since (TryLock), and then
-// need not look again.
+// Only the lock holder writes to the group; waiting threads touch nothing but
+// bit 0. A thread that has loaded the group may take the lock on the condition
+// that nothing changed since (TryLock), and then need not load it again.
 //
-// Memory order: BeginWrite() says "changing" before anything else of the change
+// Memory order: BeginWrite() sets "changing" before anything else of the change
 // (release fence), EndWrite() stores the new version after it (release store).
-// A reader whose loads saw a part of the change sees, behind its acquire fence,
+// A reader whose loads saw a part of the change sees, after its acquire fence,
 // the word of BeginWrite() or a later one too. Tags are published by EndWrite()
-// or by a release store before it and loaded with acquire, so who reaches a
-// slot through its tag sees the slot as it was filled.
+// or by a release store before it and loaded with acquire, so a thread that
+// reaches a slot through its tag sees the slot as it was filled.
 
 #ifndef BPFMAP_MAPS_INTERNAL_HASH_GROUP_H_
 #define BPFMAP_MAPS_INTERNAL_HASH_GROUP_H_
@@ -63,7 +63,7 @@ class SlotSet {
   uint64_t bits_;
 };
 
-// What a group held when it was loaded.
+// The contents of a group at the time of a load.
 class GroupSnapshot {
  public:
   static constexpr uint32_t kSlots = 12;

@@ -1,8 +1,8 @@
 // GroupShard: a group of a hash table as the lock of the keys that belong to
-// it, which is a bit of the group's own; see group.h. Whoever changes a group
-// has its cache line anyway, and needs no other for the lock.
+// it. The lock is a bit of the group's own; see group.h. A thread that changes
+// a group has its cache line anyway, and needs no other for the lock.
 //
-// No order is promised among those who wait.
+// No order is promised among waiting threads.
 
 #ifndef BPFMAP_MAPS_INTERNAL_HASH_GROUP_SHARD_H_
 #define BPFMAP_MAPS_INTERNAL_HASH_GROUP_SHARD_H_

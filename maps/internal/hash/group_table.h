@@ -1,23 +1,33 @@
 // GroupTable: the hash table for small elements, where memory is not counted
 // before it is touched.
 //
-// Slots lie in groups of 12, in the order of the groups; see group.h. The high
-// half of a key's hash, as a fraction of its range, says which group the key
-// belongs to, and its lowest byte is the tag. A lookup touches the 16 bytes of
-// the group and one slot. There are 1.5 slots for every element; where a group
-// is full all the same, its further keys hang in a chain of overflow slots, of
-// which there are enough for all keys to share one group.
+//   hash of a key:   | high half: which group | ... | lowest byte: the tag |
+//                        |
+//                        v
+//   groups:   | group 0 | group 1 | group 2 | ...       16 bytes each: group.h
+//   slots:    | 12 of 0 | 12 of 1 | 12 of 2 | ...
+//   chains:   | 0       | 7       | 0       | ...       the first overflow slot
+//                         |
+//                         v
+//   overflow slots:       7 -> 3 -> end
 //
 //   slot:           key, rounded up to 8 | value, rounded up to 8
 //   overflow slot:  u32 next | 4 bytes unused | slot
 //
+// A find takes the high half of the hash as a fraction of the number of groups,
+// loads the 16 bytes of that group, and compares the keys in slots that have
+// the tag: two cache lines. There are 1.5 slots for every element. Where a
+// group is full, its further keys hang in a chain of overflow slots, of which
+// there are enough for all keys to share one group.
+//
 // Invariants:
 //   1. A key is in one slot of its group or in its chain, and nowhere else.
 //   2. A group of the first generation (5) is a shard: its lock (group_shard.h)
-//      is that of all keys with such a hash. What belongs to them changes under
-//      this lock, between BeginWrite and EndWrite of each group concerned.
-//   3. Free slots and permits are not the same: who has a permit may insert.
-//      CachedQuota and elements are max_entries together, so max_entries is
+//      is that of all keys with such a hash. Everything that belongs to them
+//      changes under this lock, between BeginWrite and EndWrite of each group
+//      concerned.
+//   3. Free slots and permits are not the same: a thread that has a permit may
+//      insert. Permits and elements are max_entries together, so max_entries is
 //      exact; see cached_quota.h.
 //   4. Replacing a value fills a free slot and moves the tag: a pointer to the
 //      old value shows the old bytes until its slot is taken again.
@@ -27,9 +37,9 @@
 //      when its value is replaced.
 //   6. Walks go by the hash, so they see a key once, wherever it moves.
 //
-// A reader that looked at a slot which meanwhile served another key, of another
-// group or shard even, throws away what it saw: the slot was freed by a change
-// of the group it was found through, so that group's version has changed.
+// A reader may look at a slot that already serves another key, even of another
+// group or shard. It discards the result: the slot was freed by a change of the
+// group that led to it, so that group's version has changed.
 //
 // Methods named ...Locked want the shard of the hash or bucket locked; the
 // others lock for themselves. There are no errors here but "absent", "full" and
@@ -230,8 +240,8 @@ class GroupTable {
 
   // The simple cases, in which a key is looked for before its shard is locked:
   // what waits for an atomic instruction on the group is then only the change.
-  // What returns false has done nothing: lock the shard, and look again. It
-  // does so, too, where `allowed`, called under the lock, returns false.
+  // A call that returns false has done nothing: lock the shard, and look again.
+  // It also returns false where `allowed`, called under the lock, does.
 
   // Puts `value` under `key`, if allowed(whether it is there).
   template <typename Key, typename Allowed>
@@ -448,7 +458,7 @@ class GroupTable {
             snapshot.changing() || !looked_at.Validate(snapshot);
     });
     // Keys move to newer generations, which are looked at last; but a new one
-    // may have come meanwhile.
+    // may have been added since.
     return may || &Newest() != newest;
   }
 
@@ -466,7 +476,7 @@ class GroupTable {
   void EraseBucketLocked(Shard& shard, uint64_t bucket)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     // One after the other: a chain changes as its elements go.
-    while (const SlotRef ref = FirstBehind(shard, bucket, 0, nullptr)) {
+    while (const SlotRef ref = FirstAfter(shard, bucket, 0, nullptr)) {
       EraseLocked(shard, ref, HashOf(ref));
     }
   }
@@ -844,10 +854,10 @@ class GroupTable {
     }
   }
 
-  // The element of `bucket` that comes first behind (hash, key), or of all if
+  // The element of `bucket` that comes first after (hash, key), or of all if
   // `key` is null. REQUIRES: the shard is locked.
-  SlotRef FirstBehind(Shard& shard, uint64_t bucket, uint64_t hash,
-                      const void* key) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
+  SlotRef FirstAfter(Shard& shard, uint64_t bucket, uint64_t hash,
+                     const void* key) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
     SlotRef first{};
     uint64_t first_hash = 0;
     const auto before = [&](uint64_t a_hash, const void* a, uint64_t b_hash,
@@ -934,7 +944,7 @@ bool GroupTable<P>::NextKey(const void* key, void* next) const {
     ReaderLock lock(shard);
     if (FindLocked(shard, hash, AnyKey(key, key_size_))) {
       bucket = BucketOf(hash);
-      const SlotRef ref = FirstBehind(shard, bucket, hash, key);
+      const SlotRef ref = FirstAfter(shard, bucket, hash, key);
       if (ref) {
         if (next != nullptr) CopyKeyOut(next, ref);
         return true;
@@ -946,7 +956,7 @@ bool GroupTable<P>::NextKey(const void* key, void* next) const {
     if (!MayHaveElements(bucket)) continue;
     Shard& shard = ShardOfBucket(bucket);
     ReaderLock lock(shard);
-    const SlotRef ref = FirstBehind(shard, bucket, 0, nullptr);
+    const SlotRef ref = FirstAfter(shard, bucket, 0, nullptr);
     if (ref) {
       if (next != nullptr) CopyKeyOut(next, ref);
       return true;

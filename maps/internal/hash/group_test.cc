@@ -40,7 +40,7 @@ TEST(GroupTest, SlotsAreFoundByTheirTags) {
                                             0x80, 0x81, 254, 255};
   for (int round = 0; round < 10000; ++round) {
     std::array<uint8_t, GroupSnapshot::kSlots> slots{};
-    // What is in the version must not matter.
+    // The version must not matter.
     GroupSnapshot snapshot(random() & 0xffffffff, 0);
     for (int step = 0; step < 30; ++step) {
       const uint32_t slot = random() % GroupSnapshot::kSlots;

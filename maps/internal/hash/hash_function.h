@@ -1,10 +1,11 @@
 // HashFunction: 64 bits from a key, by a seed.
 //
 // Each 8 bytes of the key are mixed into the state by a 64 x 64 -> 128 bit
-// multiplication whose halves are folded together (the idea of wyhash and
-// MUM). State and multiplier come from the seed, so keys that collide under
-// one seed do not under another: whoever does not know it cannot choose keys
-// that do. Tables use the high half for a place and the low byte for a tag.
+// multiplication whose halves are folded together (the idea of wyhash and MUM).
+// State and multiplier come from the seed, so keys that collide under one seed
+// do not under another: an attacker who does not know it cannot choose keys
+// that do. Tables use the high half to find the group or chain, and the low
+// byte as a tag.
 
 #ifndef BPFMAP_MAPS_INTERNAL_HASH_HASH_FUNCTION_H_
 #define BPFMAP_MAPS_INTERNAL_HASH_HASH_FUNCTION_H_

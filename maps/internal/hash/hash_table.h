@@ -1,4 +1,4 @@
-// HashTable: the table behind a hash map; one of two kinds.
+// HashTable: the table of a hash map; one of two kinds.
 //
 //   GroupTable  the fast one: a lookup touches two cache lines. It has 1.5
 //               slots for each element, so it is for small elements, and it
@@ -6,7 +6,8 @@
 //               memory does not count before it is touched (kLazyMemory).
 //   ChainTable  the small one: one slot for each element.
 //
-// They have the same methods. Visit(f) calls f(table) with the one at hand.
+// They have the same methods. Visit(f) calls f(table) with the one that was
+// chosen.
 //
 // Thread-safe.
 

@@ -1,8 +1,8 @@
 // Jhash: the hash function that Linux uses for maps, by Bob Jenkins (lookup3,
 // http://burtleburtle.net/bob/c/lookup3.c, public domain).
 //
-// Slower than hash_function.h. It is for what must come out as on Linux, bit by
-// bit; so far only on machines with the low byte first.
+// Slower than hash_function.h, but the same as Linux's, bit by bit; so far only
+// on little-endian machines.
 
 #ifndef BPFMAP_MAPS_INTERNAL_HASH_JHASH_H_
 #define BPFMAP_MAPS_INTERNAL_HASH_JHASH_H_
@@ -31,7 +31,7 @@ inline uint32_t Jhash(const void* key, uint32_t size, uint32_t seed) {
     b -= a, b ^= std::rotl(a, 19), a += c;
     c -= b, c ^= std::rotl(b, 4), b += a;
   }
-  // What is left; bytes that are missing count as zero.
+  // The rest; bytes that are missing count as zero.
   const auto word = [&](uint32_t offset) {
     uint32_t value = 0;
     if (size >= offset + 4) {

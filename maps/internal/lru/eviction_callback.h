@@ -1,4 +1,5 @@
-// EvictionCallback: whom an LRU map tells that an element is leaving.
+// EvictionCallback: the function that an LRU map calls with an element that it
+// evicts.
 
 #ifndef BPFMAP_MAPS_INTERNAL_LRU_EVICTION_CALLBACK_H_
 #define BPFMAP_MAPS_INTERNAL_LRU_EVICTION_CALLBACK_H_

@@ -1,32 +1,42 @@
 // LinuxLru: which nodes of an LruTable are taken, free, or to be evicted, in
-// the order of Linux: the same keys leave, one by one, as from a BPF LRU map.
+// the order of Linux: the same keys are evicted, one by one, as from a BPF LRU
+// map.
 //
 // The common kind. Each CPU has some free nodes, and a list of the elements
-// that were inserted on it lately (pending). An insert needs nothing else, as
-// long as there are free nodes. Then the CPU hands its pending elements over to
-// lists that all CPUs share, and takes a batch of free nodes, for which it
-// evicts if there are not enough. If even that gives none, it takes one from
-// another CPU.
+// that were inserted on it lately (pending). As long as it has free nodes, an
+// insert needs nothing else. Then the CPU takes a batch:
+//
+//   CPU 0: free  | pending ----+
+//   CPU 1: free  | pending ----+--> inactive <--> active     (LruLists, shared)
+//            ^                          |
+//            +------- free <----------- + evict the oldest
+//                   a batch
+//
+// It moves its pending elements to the lists that all CPUs share and takes a
+// batch of free nodes, evicting if there are not enough. If even that yields
+// none, it steals one node from another CPU.
 //
 // The other kind (BPF_F_NO_COMMON_LRU). Each CPU has a part of the nodes, with
 // lists of its own, and evicts from these alone.
 //
-// An element that is deleted or replaced leaves the common lists later, at the
-// next batch: until then its node is only noted by the CPU it happened on. No
-// decision is made before all such nodes are off the lists, so nothing else is
-// different from doing it at once.
+// A deleted or replaced element leaves the common lists at the next batch:
+// until then its CPU remembers the node as a deferred free. All deferred frees
+// are done before any decision is made, so the order is the same as if they
+// were done at once.
 //
-// Who leaves is decided under the lock of the common lists, which takes the
-// nodes off them; the elements leave the table after it, so that CPUs wait for
-// each other's decisions and not for each other's memory.
+// Victims are chosen under the lock of the common lists, which takes their
+// nodes off the lists. Their elements are erased from the table after it is
+// released, so that CPUs wait for each other's decisions and not for each
+// other's memory.
 //
-// Locks, in the order in which they are taken: the batches of one CPU; the
-// common lists; one CPU's; a shard of the table. A node has one owner at any
-// time: the table (and, for its place in the order, the lock of the list that
-// it is on), or the thread that took its element out of the table, or a list of
-// free nodes. A node that was chosen to leave (kEvicting) has two, if another
-// thread deletes or replaces the element before it is evicted: then it stays
-// out of use until both have released it.
+// Locks, in the order in which they are taken:
+//   batch lock of a CPU -> common lists -> lock of a CPU -> shard of the table
+//
+// A node has one owner at any time: the table (and, for its place in the order,
+// the lock of the list that it is on), or the thread that erased its element
+// from the table, or a list of free nodes. A victim (kEvicting) has two, if
+// another thread deletes or replaces the element before it is evicted: then it
+// stays out of use until both have released it.
 //
 // Thread-safe.
 
@@ -60,7 +70,7 @@ class LinuxLru {
  public:
   enum class Kind { kCommon, kPerCpu };
 
-  // What became of a node that was offered.
+  // The fate of a node that was offered.
   struct Outcome {
     bool used = false;      // it has an element in the table
     uint32_t slot = 0;      // where that is
@@ -166,7 +176,7 @@ class LinuxLru {
     LruLists<P> lists ABSL_GUARDED_BY(lock);
   };
 
-  // What a CPU has of its own, with kCommon.
+  // The part of one CPU, with kCommon.
   struct alignas(P::kCacheLineSize) Cpu {
     Cpu(LruNodes<P>& nodes, uint32_t cpu_number)
         : number(cpu_number),
@@ -393,7 +403,7 @@ class LinuxLru {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(victim.lock) {
     LruList<P>& pending = victim.pending;
     for (uint32_t p = pending.begin(); p != pending.end();
-         p = pending.Behind(p)) {
+         p = pending.After(p)) {
       const uint32_t node = pending.At(p);
       if ((used || !nodes_.IsReferenced(node)) && Evict(node)) {
         pending.Remove(node);

@@ -1,14 +1,18 @@
-// LruList: a list of nodes from the oldest to the newest, and FreeNodes, nodes
-// that no element has.
+// LruList: a list of nodes from the oldest to the newest, and FreeNodes, the
+// nodes that no element has.
 //
-// A list is a ring of node numbers. What leaves from its middle leaves a gap,
-// and where gaps have eaten up the room, Reserve() closes them. So a walk runs
-// along memory, where one from link to link would wait at every step; the price
-// is that a step of a full list of n elements may take time for n once in a
-// while: as often as n elements were added.
+//               begin_                      end_
+//                 v                           v
+//   ring    |   | 4 | 0 | 9 | 2 | 0 | 0 | 7 |   |       0: a gap
+//                 ^ oldest                ^ newest
 //
-// Positions count up and wrap around; Add() gives the next one. They stay what
-// they are until Reserve().
+// A list is a ring of node numbers. A node that is removed from the middle
+// leaves a gap; when gaps have used up the room, Reserve() closes them. So a
+// walk runs along memory, where links would make it wait at every step. The
+// price: for a full list of n elements, one step in n takes time for n.
+//
+// Positions count up and wrap around; Add() gives the next one. They are valid
+// until Reserve().
 //
 // Not thread-safe: its owner has a lock.
 
@@ -64,10 +68,10 @@ class LruList {
 
   void Remove(uint32_t node) {
     const uint32_t position = nodes_[node].position;
-    if (has_cursor_ && position == cursor_) SetCursor(Behind(position));
+    if (has_cursor_ && position == cursor_) SetCursor(After(position));
     ring_[position & mask_] = 0;
     --size_;
-    if (position == begin_) begin_ = Behind(position);
+    if (position == begin_) begin_ = After(position);
     nodes_.SetList(node, ListName::kNone);
   }
 
@@ -80,7 +84,7 @@ class LruList {
   uint32_t TakeOldest() {
     const uint32_t position = begin_;
     const uint32_t node = ring_[position & mask_];
-    begin_ = Behind(position);
+    begin_ = After(position);
     if (has_cursor_ && position == cursor_) SetCursor(begin_);
     ring_[position & mask_] = 0;
     --size_;
@@ -108,11 +112,11 @@ class LruList {
     begin_ = NotBefore(position);
   }
 
-  // Walking: `for (p = begin(); p != end(); p = Behind(p)) At(p)`. A node may
+  // Walking: `for (p = begin(); p != end(); p = After(p)) At(p)`. A node may
   // be removed while one is there. Nodes that are added come at the end.
   uint32_t begin() const { return begin_; }
   uint32_t end() const { return end_; }
-  uint32_t Behind(uint32_t position) const { return NotBefore(position + 1); }
+  uint32_t After(uint32_t position) const { return NotBefore(position + 1); }
   // Where the next node is, here or further on; or end().
   uint32_t NotBefore(uint32_t position) const {
     while (position != end_ && ring_[position & mask_] == 0) ++position;
@@ -155,7 +159,7 @@ class LruList {
   uint32_t cursor_ = 0;
 };
 
-// A stack of free nodes, behind nodes that were never used.
+// A stack of free nodes, and below it nodes that were never used.
 class FreeNodes {
  public:
   // Bytes of the memory that Init() is given, for `count` nodes. It is touched

@@ -1,15 +1,25 @@
 // LruLists: the lists of an LRU map that one lock guards: active, inactive and
 // free nodes.
 //
-// An element starts on one end of a list, the newest, and drifts to the other,
-// the oldest, as others come. Elements that are found used when somebody looks
-// go to the active list; those that were not for a while, to the inactive one,
-// from whose old end they leave. How and when is Linux's, step by step, so that
-// the same keys survive; measured rules in Documentation/bpf/map_hash.rst and
-// tests/golden/lru_survivors.tsv.
+//                oldest                     newest
+//   active     | .................................  <-- referenced since the
+//                  |  rotate                            last scan
+//                  v
+//   inactive   | .................................  <-- new elements, and those
+//                  |  shrink                            not referenced
+//                  v
+//               evicted, then free
 //
-// Not thread-safe: its owner has a lock. Only who was used may change
-// meanwhile.
+// An element starts at the newest end of a list and moves to the oldest end as
+// others are added. A scan moves elements whose reference bit is set to the
+// active list, and clears the bit; those that were not referenced for a while
+// move to the inactive list, from whose oldest end elements are evicted. Each
+// step is Linux's, so that the same keys survive: see
+// Documentation/bpf/map_hash.rst and the answers in
+// tests/contract/golden/lru_survivors.tsv.
+//
+// Not thread-safe: its owner has a lock. Only the reference bits may change
+// without it.
 
 #ifndef BPFMAP_MAPS_INTERNAL_LRU_LRU_LISTS_H_
 #define BPFMAP_MAPS_INTERNAL_LRU_LRU_LISTS_H_

@@ -1,10 +1,10 @@
 // LruNodes: what the lists of an LRU map know of its elements. A node, named by
 // a number from 1 on, stands for one element, or is free.
 //
-// Whether a node was used and in which list it is lie apart from the rest: they
-// are asked far more often, and so take few cache lines.
+// The reference bits and the names of the lists lie apart from the rest: they
+// are read far more often, and so take few cache lines.
 //
-// Each method says who may call it, in terms of linux_lru.h.
+// Each method says which thread may call it, in terms of linux_lru.h.
 
 #ifndef BPFMAP_MAPS_INTERNAL_LRU_LRU_NODES_H_
 #define BPFMAP_MAPS_INTERNAL_LRU_LRU_NODES_H_

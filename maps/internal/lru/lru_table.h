@@ -1,6 +1,6 @@
 // LruTable: the hash table of an LRU map. Each element belongs to a node, a
 // number from 1 on that stands for it in the lists of linux_lru.h or in the
-// order of strict_lru.h; whoever holds a free node may insert an element.
+// order of strict_lru.h; a thread that has a free node may insert an element.
 //
 // Slots lie in groups of 12, in the order of the groups; see group.h. The high
 // half of a key's hash says which group the key belongs to, its lowest byte is
@@ -15,17 +15,17 @@
 // Invariants:
 //   1. A key is in one slot of its group or of the group's chain.
 //   2. A group is a shard: it and its chain change under its lock, between
-//      Begin and End.
+//      BeginWrite and EndWrite.
 //   3. Replacing a value fills a free slot and moves the tag: a pointer to the
 //      old value shows the old bytes until its slot is taken again.
 //   4. Walks go by the hash within a group, so they see a key once, wherever in
 //      the group it moves.
-//   5. No two elements have the same node. So one that knows a node and the
-//      slot that it had can tell whether the element is still there.
+//   5. No two elements have the same node. So a thread that knows a node and
+//      the slot that it had can tell whether the element is still there.
 //
-// A reader may look at a slot that meanwhile serves another key. It was reached
-// through a group that the old key has left since, so the version of that group
-// has changed, and the reader throws away what it saw.
+// A reader may look at a slot that already serves another key. It reached the
+// slot through a group that the old key has left, so the version of that group
+// has changed, and the reader discards the result.
 //
 // Methods named ...Locked want the shard of the hash or bucket locked; the
 // others lock for themselves.
@@ -441,7 +441,7 @@ class LruTable {
   std::byte* OverflowElement(uint32_t overflow) const {
     return reinterpret_cast<std::byte*>(LinkOf(overflow)) + kHeader;
   }
-  // Overflow slots are numbered from 1 on, behind the others.
+  // Overflow slots are numbered from 1 on, after the others.
   uint32_t first_overflow_slot() const {
     return static_cast<uint32_t>(group_count_ * GroupSnapshot::kSlots);
   }
@@ -653,8 +653,8 @@ class LruTable {
   }
 
   // The element of a group that comes first, in the order of hashes and keys;
-  // behind `key`, if that is not null. REQUIRES: the shard is locked.
-  std::byte* FirstBehind(uint64_t group, const void* key) const {
+  // after `key`, if that is not null. REQUIRES: the shard is locked.
+  std::byte* FirstAfter(uint64_t group, const void* key) const {
     const uint64_t key_hash = key == nullptr ? 0 : hash_(key, key_size_);
     std::byte* first = nullptr;
     uint64_t first_hash = 0;
@@ -703,7 +703,7 @@ bool LruTable<P>::NextKey(const void* key, void* next) const {
     ReaderLock lock(shard);
     if (FindLocked(shard, hash, AnyKey(key, key_size_))) {
       group = GroupOf(hash);
-      std::byte* const found = FirstBehind(group, key);
+      std::byte* const found = FirstAfter(group, key);
       if (found != nullptr) {
         if (next != nullptr) CopyKeyOut(next, found);
         return true;
@@ -715,7 +715,7 @@ bool LruTable<P>::NextKey(const void* key, void* next) const {
     if (!MayHaveElements(group * kBucketsPerGroup)) continue;
     Shard& shard = groups_[group];
     ReaderLock lock(shard);
-    std::byte* const found = FirstBehind(group, nullptr);
+    std::byte* const found = FirstAfter(group, nullptr);
     if (found != nullptr) {
       if (next != nullptr) CopyKeyOut(next, found);
       return true;

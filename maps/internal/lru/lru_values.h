@@ -1,12 +1,12 @@
-// LruValues and LruPerCpuValues: where the values of an LRU map are, and who is
-// told when one is evicted.
+// LruValues and LruPerCpuValues: where the values of an LRU map are, and the
+// callback for those that are evicted.
 //
 //   LruValues        Beside the keys, in the slots of the table. A new value is
 //                    a new element.
 //   LruPerCpuValues  Outside the table: each node has slices of its own, one
 //                    for each CPU. A value is written in place.
 //
-// Who may touch a value when is the caller's to say.
+// Not thread-safe: the caller decides which thread may touch a value, and when.
 
 #ifndef BPFMAP_MAPS_INTERNAL_LRU_LRU_VALUES_H_
 #define BPFMAP_MAPS_INTERNAL_LRU_LRU_VALUES_H_

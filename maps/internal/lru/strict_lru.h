@@ -1,16 +1,19 @@
 // StrictLru: the exact order in which the elements of an LruTable were last
 // used, and which nodes are free.
 //
-// Each use stamps the node with the time, a counter that never goes back. Where
-// an element has to leave, the node with the smallest stamp is found through a
-// heap that is only put right then: it holds each node with a stamp that it had
-// once, so the stamp on top is no larger than any true one. If it is the true
-// one of its own node, that node was used least recently; otherwise the node
-// goes down by its true stamp, and the next one is on top. So a use costs no
-// lock, and at most one step of the heap later.
+// Each use stamps the node with the time, a counter that never goes back. A
+// heap finds the node with the smallest stamp, and is put right only when an
+// element has to be evicted. It holds each node with a stamp that it once had,
+// so the stamp on top is no larger than any true one:
+//
+//   1. If the stamp on top is the true one of its node, that node was used
+//      least recently. Done.
+//   2. Otherwise the node sinks by its true stamp, and the next one is on top.
+//
+// So a use takes no lock, and costs at most one step of the heap later.
 //
 // There is one node more than elements: an update fills a free node before the
-// old one, or the victim, goes.
+// old one, or the victim, is released.
 //
 // Thread-safety: Touch() may be called at any time; the others by the thread
 // that holds lock().
@@ -128,7 +131,7 @@ class StrictLru {
       const uint64_t stamp = __atomic_load_n(&stamps_[node], __ATOMIC_RELAXED);
       const bool is_free = nodes_[node].position == kFree;
       if (stamp == heap_[0].stamp && !is_free) return node;
-      // A free node waits behind all others until it is taken again.
+      // A free node waits below all others until it is taken again.
       SiftDown({is_free ? NextTime() : stamp, node});
     }
   }

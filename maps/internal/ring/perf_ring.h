@@ -1,23 +1,26 @@
 // PerfRing: the records of a perf event, from the programs of one CPU to one
-// reader. Their layout, and what they say, is that of Linux's perf buffers.
+// reader, in the layout of Linux's perf buffers.
 //
 // See ring_memory.h for where things lie; the producer position is Linux's
 // data_head, and the consumer position its data_tail. A record that runs over
-// the end goes on behind it, in one piece, where Linux starts again at the
-// front. A record is a header of 8 bytes with its type and size, and:
-//   sample  the size of the data (4 bytes), and the data, in such a way that
-//           all is a multiple of 8. The size counts the padding.
-//   lost    the id of the event, and how many samples found no room since the
-//           last record (8 bytes each). It comes with the next one that does.
+// the end continues past it, in one piece, where Linux continues at the front.
+// A record is a header of 8 bytes with its type and size, and:
+//
+//   sample   | header | u32 size | data and padding to a multiple of 8 |
+//   lost     | header | u64 id of the event | u64 lost samples |
+//
+// The size of a sample counts its padding. The number of samples that found no
+// room since the last record is written with the next one that fits.
 //
 // On Linux one CPU writes at a time. Here several threads may have one virtual
-// CPU, so that writers take a lock; the reader takes none: it reads the
-// position (acquire) that a writer publishes behind a whole record (release),
-// and the writer reads (acquire) how far the reader came (release) before it
-// writes there.
+// CPU, so writers take a lock. The reader takes none:
+//   1. A writer publishes the producer position after a whole record (release).
+//   2. The reader reads it (acquire), and then the records.
+//   3. The reader publishes how far it came (release), and a writer reads that
+//      (acquire) before it writes there.
 //
-// Who is woken: the reader, each `watermark` bytes, or each `wakeup_events`
-// samples; Write() says when.
+// The reader is woken each `watermark` bytes, or each `wakeup_events` samples;
+// see Write().
 //
 // Thread-safe, but for one reader at a time.
 
@@ -60,7 +63,7 @@ struct PerfLost {
 };
 static_assert(offsetof(PerfSample, data_size) == 8 && sizeof(PerfLost) == 24);
 
-// What a sample takes besides its data.
+// Bytes of a sample besides its data.
 inline constexpr uint64_t kPerfSampleHeader = sizeof(PerfSample);
 // Bytes of data that a record can hold: its size has 16 bits.
 inline constexpr uint64_t kPerfMaxData = 0xfff8 - kPerfSampleHeader;

@@ -1,31 +1,36 @@
-// Ring: records of different lengths, one behind the other, from many producers
+// Ring: records of different lengths, one after the other, from many producers
 // to one consumer. The layout is that of Linux's ring buffer, to the byte.
+//
+//   consumer position        pending_            position_
+//            v                   v                    v
+//      free  | done | discarded  | busy | done | busy | free
+//            the consumer reads  ^ and stops here
 //
 // See ring_memory.h for where things lie. The second word of a header is the
 // page that it lies in, as Linux counts them.
 //
-// How a record comes about:
+// A record is made in three steps:
 //   1. Reserve() finds room under mutex_, marks the header as busy, and only
 //      then publishes the producer position (release).
 //   2. The producer writes the data.
-//   3. Commit() takes the busy flag away (release).
+//   3. Commit() clears the busy flag (release).
 // The consumer reads the position (acquire), then the header (acquire): without
-// the flag the data is whole. It stops at a busy record, however many are ready
-// behind it, and moves the consumer position (release) past what it has seen.
-// Reserve() reads that (acquire) before it gives the memory away again.
+// the flag the data is whole. It stops at a busy record, however many ready
+// ones follow, and moves the consumer position (release) past what it has seen.
+// Reserve() reads that (acquire) before it hands the memory out again.
 //
 // Invariants:
-//   1. consumer position <= pending_ <= position_ == the producer position,
-//      if the consumer keeps to the rules.
+//   1. consumer position <= pending_ <= position_ == the producer position, if
+//      the consumer keeps to the rules.
 //   2. position_ - pending_ < size and position_ - consumer position < size: so
-//      one byte of the ring is never in use. Who can write the consumer
-//      position can make the ring forget records; it cannot make it overwrite
-//      one that is busy.
-//   3. What lies at [pending_, position_) are whole records.
+//      one byte of the ring is never in use. A process that can write the
+//      consumer position can make the ring forget records; it cannot make it
+//      overwrite one that is busy.
+//   3. The bytes [pending_, position_) are whole records.
 //
-// What producers alone need lies together with their lock,
-// away from the published position: the consumer, who looks at the latter all
-// the time, does not take the line away from whoever holds the lock.
+// Producers share a cache line with their lock and the positions that they
+// alone need. The published position has a line of its own: the consumer, which
+// polls it, does not take the line away from the producer that holds the lock.
 //
 // Thread-safe, except for what is said of the consumer.
 
@@ -150,8 +155,8 @@ class Ring {
     return 3 + static_cast<uint32_t>((start & memory_.mask()) / kRingPageSize);
   }
 
-  // Whether a record up to `end` reaches no busy one. What was committed lately
-  // is looked at each time, while its header is still in the cache.
+  // Whether a record up to `end` reaches no busy one. Reads the records that
+  // were committed lately each time, while their headers are in the cache.
   bool BusyLeaveRoomTo(Position end) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     while (pending_ != position_) {
       // Acquire pairs with the release in Commit(): its producer is done with

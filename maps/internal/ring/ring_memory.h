@@ -1,15 +1,15 @@
-// RingMemory: what rings are made of. Two positions, and bytes for records.
+// RingMemory: the parts of every ring. Two positions, and bytes for records.
+//
+//   | consumer position | producer position | 2 * size bytes of records |
+//   ^ each is a piece of memory of its own, so that it can be mapped
 //
 // A record is a header of 8 bytes and its data, rounded up to 8 bytes. The
 // header is the length of the data with two flags, busy and discarded, and 4
-// bytes more. Positions count bytes since the ring was made; a record at
-// position p starts at byte p & (size - 1) of the memory, which is twice as
-// long as the ring: a record that starts near the end goes on behind it, in one
-// piece. (Linux maps the same pages twice instead; who reads such a record from
-// its header on sees the same bytes.)
-//
-// The consumer position, the producer position and the bytes are pieces of
-// memory of their own, as those who would map them need it.
+// bytes more. Positions count bytes since the ring was made. A record at
+// position p starts at byte p & (size - 1). The memory is twice as long as the
+// ring: a record that starts near the end continues past it, in one piece.
+// (Linux maps the same pages twice instead; a reader that starts at the header
+// sees the same bytes.)
 
 #ifndef BPFMAP_MAPS_INTERNAL_RING_RING_MEMORY_H_
 #define BPFMAP_MAPS_INTERNAL_RING_RING_MEMORY_H_

@@ -1,18 +1,17 @@
 // UserRing: the other direction. Records from one producer to one consumer at a
 // time, in the layout of ring_memory.h.
 //
-// How a record comes about:
+// A record is made in two steps:
 //   1. Reserve() marks the header as busy and publishes the producer position
 //      (release).
-//   2. The producer writes the data, and Commit() takes the flag away
-//   (release).
+//   2. The producer writes the data, and Commit() clears the flag (release).
 // The consumer reads the position (acquire) and the header (acquire), and moves
-// the consumer position (release) behind the record once it is done with it;
+// the consumer position (release) past the record once it is done with it;
 // Reserve() reads that (acquire). A full ring has no free byte.
 //
-// Who has the producer's memory mapped can write anything there, so the
-// consumer checks it: it goes by no length that it has not compared with the
-// positions and the size of the ring.
+// A process that has the producer's memory mapped can write anything there, so
+// the consumer trusts no length that it has not compared with the positions and
+// the size of the ring.
 //
 // Thread-safe for one producer and one consumer.
 
@@ -83,7 +82,7 @@ class UserRing {
   // may be.
   enum class Next { kNone, kRecord, kDiscarded, kBadLength, kTooLarge };
 
-  // What is next: a record, which is then in *data and *size; one that was
+  // Says what is next: a record, which is then in *data and *size; one that was
   // discarded; or nothing that is ready.
   Next Peek(std::byte** data, uint32_t* size) const {
     // The largest that a bpf_dynptr holds.

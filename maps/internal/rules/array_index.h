@@ -18,7 +18,7 @@ inline uint32_t IndexOf(const void* key) {
   return index;
 }
 
-// The index behind `key`'s among `size`; 0 if key is null or past the end.
+// The index after `key`'s among `size`; 0 if key is null or past the end.
 // False at the end.
 inline bool NextIndex(const void* key, uint32_t size, uint32_t* next) {
   const uint32_t index = key == nullptr ? size : IndexOf(key);

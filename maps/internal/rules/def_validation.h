@@ -175,8 +175,8 @@ constexpr DefError CheckArrayOfNumbers(const MapDef& def, MapFlags own_flags) {
        CheckMaxEntries(def), CheckIndexKey(def), CheckToken(def)});
 }
 
-// What types refuse whose memory is each CPU's: that of a node. And, where
-// values are, more than a block of per-CPU memory for one value.
+// Types whose memory is each CPU's refuse that of a node, and those with values
+// more than a block of per-CPU memory for one value.
 constexpr DefError CheckNoNumaNode(const MapDef& def) {
   if (HasAny(def.map_flags, kNumaNode) && def.numa_node != 0xffffffff) {
     return {Errno::kInval,

@@ -1,6 +1,6 @@
-// What batch commands are made of.
+// The parts of the batch commands.
 //
-// See the comments in bpf_map.h for what the arguments mean.
+// See the comments in bpf_map.h for the meaning of the arguments.
 
 #ifndef BPFMAP_MAPS_INTERNAL_RULES_GENERIC_BATCH_H_
 #define BPFMAP_MAPS_INTERNAL_RULES_GENERIC_BATCH_H_

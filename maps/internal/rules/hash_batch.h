@@ -19,7 +19,8 @@
 
 namespace bpfmap {
 
-// What a map adds to its table. `value_size` is that of the user view.
+// The parts of a batch that only the map knows. `value_size` is that of the
+// user view.
 template <typename CopyValue, typename Drop>
 struct HashBatchElements {
   HashBatchElements(uint32_t key_size, std::size_t value_size,

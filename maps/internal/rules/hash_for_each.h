@@ -1,9 +1,9 @@
 // ForEachHashElem: the walk of bpf_for_each_map_elem() through a hash map.
 //
-// It goes from bucket to bucket. Elements are called with no lock held, so a
-// callback may do to the map whatever it likes: where an element of the same
-// bucket left meanwhile, its memory may still be shown, as in Linux. Nothing
-// that stays is missed or shown twice.
+// It goes from bucket to bucket. The callback runs with no lock held, so it may
+// do anything to the map: if an element of the same bucket is removed during
+// the walk, its memory may still be shown, as in Linux. No element that stays
+// is missed or shown twice.
 
 #ifndef BPFMAP_MAPS_INTERNAL_RULES_HASH_FOR_EACH_H_
 #define BPFMAP_MAPS_INTERNAL_RULES_HASH_FOR_EACH_H_
@@ -40,7 +40,8 @@ class BucketSnapshot {
     elems_[at] = elem;
   }
 
-  // Keys of one hash come together, lest one is missed where the walk goes on.
+  // Keys of one hash come together, so that none is missed where the walk
+  // continues.
   // (More than kRoom keys of 64 equal bits each would stay apart.)
   void Close() {
     if (is_last_ || IsOneHash()) return;

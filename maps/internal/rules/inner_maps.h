@@ -1,12 +1,12 @@
 // InnerMaps: what ArrayOfMaps and HashOfMaps know of the maps in them.
 //
-// That is the template, which every inner map must be like; and which maps were
-// in the outer map before: they are kept until ReclaimRetired(), for a program
-// may still have the pointer that a lookup gave. (Linux keeps them until all
-// programs that run have ended.)
+// That is the template, which every inner map must be like; and the retired
+// maps, which were removed from the outer map. These are kept until
+// ReclaimRetired(), as a program may still have the pointer that a lookup
+// returned. (Linux keeps them until all running programs have ended.)
 //
 // Source: Documentation/bpf/map_of_maps.rst; answers of Linux 6.18 in
-// tests/golden/.
+// tests/contract/golden/.
 
 #ifndef BPFMAP_MAPS_INTERNAL_RULES_INNER_MAPS_H_
 #define BPFMAP_MAPS_INTERNAL_RULES_INNER_MAPS_H_
@@ -27,7 +27,7 @@
 
 namespace bpfmap {
 
-// Whether a profile has maps of maps. Who refers to an inner map is counted,
+// Whether a profile has maps of maps. References to an inner map are counted,
 // and the last one destroys it: that takes a heap.
 template <Profile P>
 inline constexpr bool kHasMapsOfMaps = requires {

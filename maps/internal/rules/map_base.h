@@ -23,7 +23,7 @@
 // A command that writes asks rights_.frozen() once more under the lock of what
 // it changes, if the view is kUser: see user_rights.h.
 //
-// What a type may say, and has a default: kRefuses (nothing), kTraits
+// A type may also say, instead of a default: kRefuses (nothing), kTraits
 // (map_traits.h), Create() where Init() does more than Check() and Allocate(),
 // CurrentMaxEntries() if it can be resized, UserValueSize() if values have a
 // part for each CPU.
@@ -50,8 +50,8 @@
 
 namespace bpfmap {
 
-// What a type answers to commands that it does not have, after the checks that
-// Linux makes for every type. kOk: it has the command.
+// The answers of a type to commands that it does not have, after the checks
+// that Linux makes for every type. kOk: it has the command.
 struct Refusals {
   // The user view.
   Errno lookup = Errno::kOk;
@@ -173,7 +173,7 @@ class MapBase : public LocalMap {
   explicit MapBase(const MapDef& def) : def_(def), rights_(def) {}
   ~MapBase() = default;
 
-  // What types may have otherwise.
+  // Defaults, which types may replace.
   Errno Create() {
     const DefError check = Map::Check(def_);
     return check.failed() ? check.error : CreateUnchecked();
