@@ -1,5 +1,4 @@
-// All that take part: the one list of them. What each is stands in a file of
-// its own.
+// The one list of all that take part. Each has a file of its own.
 
 #ifndef BPFMAP_BENCH_CONTENDERS_H_
 #define BPFMAP_BENCH_CONTENDERS_H_

@@ -44,7 +44,7 @@ template <typename V>
 struct Implementation {
   using View = V;
 
-  // As it stands in the names of rows: "tbb/user". What comes last is `program`
+  // As it stands in the names of rows: "tbb/user". The last part is `program`
   // where a lookup gives a pointer into the map, and `user` where it copies.
   std::string name;
 

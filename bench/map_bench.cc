@@ -47,7 +47,7 @@ ABSL_FLAG(std::string, preset, "full",
 namespace bpfmap::bench {
 namespace {
 
-// What is compared with each other stands together: implementations come last.
+// Rows that are compared stand together: implementations vary last.
 // Returns the number of rows that --benchmark_filter leaves, for progress.
 size_t AddAllRows(Preset preset, Session& session) {
   const RowFilter filter(benchmark::GetBenchmarkFilter());

@@ -57,7 +57,7 @@ constexpr MapKind KindOfView() {
   }
 }
 
-// What a call of Run() is given.
+// The arguments of Run().
 struct Turn {
   const std::byte* key;      // null with kNone
   const std::byte* old_key;  // with kOwnAbsent: see Workload::Lag

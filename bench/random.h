@@ -10,7 +10,7 @@
 
 namespace bpfmap::bench {
 
-// What random bits are for, so that no two uses get the same ones.
+// The use of random bits, so that no two uses get the same ones.
 enum class Purpose : uint64_t { kKey, kValue, kOrder };
 
 // SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number

@@ -12,7 +12,8 @@
 namespace bpfmap::bench {
 
 // Bytes of this process that lie in memory: pages that were touched, not those
-// that were only asked for. What the heap holds for later is given back first.
+// that were only asked for. The heap first returns memory that it holds for
+// later.
 // Linux and glibc only; 0 where /proc is missing.
 inline int64_t ResidentBytes() {
   // Else glibc keeps what it frees for blocks up to the largest that were

@@ -150,7 +150,7 @@ TEST(CheckTest, ADeleteWithoutEffectIsFound) {
             "should be absent");
 }
 
-// What a queue or a stack may do wrong.
+// Mistakes of a queue or a stack.
 enum class PushPopFlaw {
   kNone,
   kHasNoRoom,     // E2BIG at half its size

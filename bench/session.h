@@ -23,7 +23,7 @@ class Session {
 
   uint32_t seed() const { return seed_; }
 
-  // What make() returned for `row`, from the first call for it until one for
+  // The result of make() for `row`, from the first call for it until one for
   // another row. Google Benchmark calls a row again and again, in search of a
   // number of iterations, and from all of its threads at once.
   template <typename Make>

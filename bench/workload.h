@@ -31,7 +31,7 @@ enum class KeySet {
   kOwnAbsent,  // as kAbsent, but each thread has its own
 };
 
-// What one does with maps of a type.
+// How maps of a type are used.
 enum class MapKind {
   kKeyed,      // a key leads to a value
   kPushPop,    // queues and stacks
@@ -80,7 +80,7 @@ inline constexpr MapDef kInnerDef = {.type = MapType::kArray,
                                      .max_entries = 1,
                                      .name = "map_bench_inner"};
 
-// What the keys of elements look like, and which are drawn how often.
+// How the keys of elements look, and how often each is drawn.
 enum class KeyPattern {
   kUniform,  // random keys, all equally likely
   kZipf,     // random keys, the nth of them in proportion to 1 / n^0.99

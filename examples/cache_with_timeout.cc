@@ -68,7 +68,7 @@ absl::Status Try(const std::vector<Packet>& packets, uint32_t max_flows,
 absl::Status Run(const std::string& path) {
   const auto packets = ReadPcap(path);
   if (!packets.ok()) return packets.status();
-  // Who leaves an LRU map depends on how many CPUs there are, as on Linux.
+  // The keys that an LRU map evicts depend on the number of CPUs, as on Linux.
   SetPossibleCpus(1);
   absl::PrintF("%5s  %10s  %5s  %7s  %6s  %7s  %5s\n", "FLOWS", "TIMEOUT",
                "HITS", "EXPIRED", "MISSES", "EVICTED", "ALIVE");

@@ -3,8 +3,8 @@
 //
 // A request comes in (OnReadEnter, OnReadExit), is handed on to other services
 // under the same trace id (OnPropagate), leaves lines in logs (OnLog), and is
-// answered (OnSend). Each step puts an event into a ring. What one step knows
-// and another one needs is kept in maps:
+// answered (OnSend). Each step puts an event into a ring. Facts that one step
+// knows and another one needs are kept in maps:
 //
 //   map              type          entries  key -> value
 //   flow_contexts    HASH           10,000  flow -> context of its request
@@ -97,7 +97,7 @@ struct FlowContextMaps {
   RingProducer& events;
 };
 
-// What the kernel knows of the thread that calls.
+// The calling thread, as the kernel knows it.
 struct Task {
   uint32_t process;  // bpf_get_current_pid_tgid() >> 32
   uint32_t thread;   // (u32)bpf_get_current_pid_tgid()

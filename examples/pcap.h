@@ -28,7 +28,7 @@ absl::StatusOr<std::vector<Packet>> ReadPcap(const std::string& path);
 inline constexpr uint8_t kTcp = 6;
 inline constexpr uint8_t kUdp = 17;
 
-// Who talks to whom. Big endian, as in the packet.
+// The two ends of a flow. Big endian, as in the packet.
 struct Flow {
   uint8_t source[4];
   uint8_t destination[4];

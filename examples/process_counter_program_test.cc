@@ -45,13 +45,13 @@ class ProcessCounterProgramTest : public testing::Test {
     dropped_ = CreateMap(DroppedDef()).value();
   }
 
-  // What the programs have.
+  // The view of the programs.
   ProcessCounterMaps maps() {
     return {.counts = CountsMap::Create(counts_.get()).value(),
             .dropped = DroppedMap::Create(dropped_.get()).value()};
   }
 
-  // What user space reads.
+  // The view of user space.
   TypedMap<uint32_t, OpenatCount> counts() {
     return TypedMap<uint32_t, OpenatCount>::Create(counts_.get()).value();
   }

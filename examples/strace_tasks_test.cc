@@ -149,7 +149,7 @@ TEST_F(StraceTasksTest, ARecordingOfOneThreadNamesNone) {
   EXPECT_EQ(Open(""), "0 a");
 }
 
-// What strace 6.1 writes to a terminal for a process with two threads.
+// The output of strace 6.1 on a terminal for a process with two threads.
 TEST_F(StraceTasksTest, TheFirstThreadKeepsItsPlaceOnceItHasANumber) {
   Follow("execve(\"./thr\", [\"./thr\"], 0x7f) = 0");
   Follow("clone3({flags=CLONE_VM|CLONE_THREAD}strace: Process 17 attached");

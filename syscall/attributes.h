@@ -2,7 +2,7 @@
 //
 // A caller may have an older or a newer header than this library: an attribute
 // that is shorter than the kernel's is filled up with zeros, and one that is
-// longer must have zeros there. What a command does not use must be 0 as well.
+// longer must have zeros there. Fields that a command does not use must be 0.
 
 #ifndef BPFMAP_SYSCALL_ATTRIBUTES_H_
 #define BPFMAP_SYSCALL_ATTRIBUTES_H_

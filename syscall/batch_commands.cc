@@ -34,7 +34,7 @@ class Batch {
                .flags = attributes->batch.flags},
         wanted_(attributes->batch.count) {}
 
-  // What is checked before the type of the map decides.
+  // The checks before the type of the map decides.
   long Find(bool reads, bool writes) {
     if (!attributes_.TailIsZero(kBatchAttrSize)) return -EINVAL;
     const long error =

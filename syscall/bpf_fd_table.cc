@@ -189,7 +189,7 @@ Errno BpfFdTable::Find(uint32_t fd, MapWithId* found) const {
   const long error = FindMap(fd, &file);
   if (error != 0) return static_cast<Errno>(-error);
   found->id = file.map->id();
-  // Whoever holds the map holds all of the object.
+  // A reference to the map keeps the whole object.
   LocalMap* const map = &file.map->map();
   found->map = std::shared_ptr<LocalMap>(std::move(file.map), map);
   return Errno::kOk;

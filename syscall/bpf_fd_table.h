@@ -3,7 +3,7 @@
 //
 // A descriptor is that of a memfd, so that close(2), dup(2), fcntl(2), fork(2),
 // sockets and limits do with it what they do with any. The rights of a
-// descriptor are those that its file was opened with. What a file stands for is
+// descriptor are those that its file was opened with. The object of a file is
 // looked up on every call by its inode, never by its number.
 //
 // A map has one file for each time that it was opened; but one that can be
@@ -51,8 +51,7 @@ class Program {
   uint32_t id_ = 0;
 };
 
-// What a descriptor stands for: a map, BTF or a program; and what may be done
-// with it.
+// The object of a descriptor: a map, BTF or a program; and the rights to it.
 struct OpenFile {
   std::shared_ptr<MapObject> map;
   std::shared_ptr<Btf> btf;
@@ -70,8 +69,8 @@ class BpfFdTable final : public FdResolver {
   BpfFdTable& operator=(const BpfFdTable&) = delete;
 
   // A new descriptor, the lowest that is free, close-on-exec. `rights` may have
-  // kRdOnly or kWrOnly. What is opened first gets an id. Or -errno: EMFILE,
-  // ENFILE, ENOMEM.
+  // kRdOnly or kWrOnly. An object gets its id when it is first opened. Or
+  // -errno: EMFILE, ENFILE, ENOMEM.
   long Open(std::shared_ptr<MapObject> map, MapFlags rights);
   long Open(std::shared_ptr<Btf> btf);
   long Open(std::shared_ptr<Program> program);

@@ -20,8 +20,8 @@
 // is EFAULT.
 //
 // Descriptors (bpf_fd_table.h): each is a real one, of a memfd, so that
-// close(2), dup(2), fcntl(2), sockets and limits mean what they mean. What it
-// stands for is asked by inode on every call, so a number that another file got
+// close(2), dup(2), fcntl(2), sockets and limits mean what they mean. Its
+// object is looked up by inode on every call, so a number that another file got
 // is never taken for a map. The kernel says through inotify(7) when neither a
 // descriptor nor a mapping is left; no call is intercepted for that. A map
 // lives while one of them, a pin or an outer map refers to it; its memory is
@@ -84,8 +84,8 @@ std::shared_ptr<LocalMap> MapOfFd(int fd);
 long CheckMmap(std::size_t length, int protection, int flags, int fd,
                off_t offset);
 
-// What epoll_ctl(2) is to be given for `fd`: the descriptor of an eventfd if it
-// is a ring's, else `fd`.
+// The descriptor to give to epoll_ctl(2) for `fd`: that of an eventfd if it is
+// a ring's, else `fd`.
 int EpollDescriptor(int fd);
 
 // To be called in front of epoll_wait(2): rings that were emptied, or filled,

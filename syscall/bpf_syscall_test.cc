@@ -1,6 +1,6 @@
 // BpfSyscall: descriptors, memory of the caller, mappings, pins, ids.
 //
-// What each command answers to each argument is in kernel_probe_test.
+// kernel_probe_test has the answer of each command to each argument.
 
 #include "bpfmap/syscall/bpf_syscall.h"
 

@@ -51,7 +51,7 @@ class Btf {
   bool IsWord(uint32_t type) const;
 
  private:
-  // What is behind a btf_type: `vlen` times `each` bytes, or `once`.
+  // The bytes after a btf_type: `vlen` times `each`, or `once`.
   struct Shape {
     uint32_t each = 0;
     uint32_t once = 0;

@@ -33,7 +33,7 @@ MapDef DefOf(const Attributes& attributes) {
              .inner_map_fd = attributes->inner_map_fd};
   static_assert(sizeof def.name == sizeof attributes->map_name);
   std::memcpy(def.name, attributes->map_name, sizeof def.name);
-  // What is behind the end of the name is not looked at.
+  // Bytes after the end of the name count for nothing.
   const std::size_t length = strnlen(def.name, sizeof def.name);
   std::memset(def.name + length, 0, sizeof def.name - length);
   return def;
@@ -67,7 +67,7 @@ long CheckTypes(const MapDef& def, const MapObject::Types& types) {
   return no_key ? -EINVAL : 0;
 }
 
-// What the attribute says of types, and the lock that is in the value.
+// Sets the types of the attribute, and the lock that is in the value.
 //   EBADF   btf_fd is not open
 //   EINVAL  it is no BTF; there are no such types; they have other sizes
 long FindTypes(const Attributes& attributes, MapDef* def,

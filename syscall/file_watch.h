@@ -22,7 +22,7 @@ namespace bpfmap {
 
 class FileWatch {
  public:
-  // What happened to the file of a watch.
+  // A change of the file of a watch.
   struct Event {
     int watch;
     bool deleted;  // the watch is gone, too
@@ -39,8 +39,7 @@ class FileWatch {
   int Add(int fd);
   void Remove(int watch);
 
-  // What happened since the last call; *dropped is set if not all of it is
-  // known.
+  // The changes since the last call; *dropped is set if some are unknown.
   std::vector<Event> Read(bool* dropped);
 
   // Finds all watches that are there. Returns false if that cannot be done now.

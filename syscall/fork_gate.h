@@ -6,8 +6,9 @@
 //
 //   const ForkGate::Inside inside;
 //
-// and a fork() goes ahead only while nobody is. Who is inside may come in
-// again: memory that is allocated may be mapped, and mmap(2) is taken over.
+// and a fork() goes ahead only while no thread is. A thread that is inside may
+// enter again: memory that is allocated may be mapped, and mmap(2) is taken
+// over.
 //
 // Thread-safe.
 

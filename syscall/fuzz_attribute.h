@@ -20,7 +20,7 @@
 
 namespace bpfmap {
 
-// Where maps are pinned. What is in a directory stands in front of it.
+// Where maps are pinned. A directory comes after the paths in it.
 inline constexpr const char* kFuzzPaths[] = {"/sys/fs/bpf/a/b", "/sys/fs/bpf/a",
                                              "/sys/fs/bpf/b",   "/sys/fs/bpf",
                                              "/tmp/c",          ""};
@@ -151,7 +151,7 @@ class FuzzAttribute {
   const FuzzArena& arena_;
   const std::vector<int>& fds_;
   alignas(8) unsigned char bytes_[kSize] = {};
-  // What addresses in it may point to.
+  // The memory that addresses in it may point to.
   alignas(8) char key_[512] = {};
   alignas(8) char value_[1024] = {};
   SomeBtf btf_;

@@ -55,7 +55,7 @@ class Run {
   }
 
  private:
-  // What a program has reserved in a ring and not submitted yet.
+  // A record that a program has reserved in a ring and not submitted yet.
   struct Record {
     std::shared_ptr<LocalMap> ring;
     char* data;
@@ -105,7 +105,7 @@ class Run {
     if (result > 0) Keep(static_cast<int>(result));
   }
 
-  // What programs do beside bpf(2).
+  // Steps of programs besides bpf(2).
   void OtherStep(int step) {
     const int fd = static_cast<int>(attribute_.ChooseFd(Take()));
     const std::shared_ptr<LocalMap> map = MapOfFd(fd);
@@ -249,8 +249,8 @@ void RunFuzzInput(const uint8_t* data, std::size_t size) {
   const int lowest_free = LowestFree();
   Run(arena, data, size).All();
   if (LowestFree() != lowest_free) Fail("a descriptor is left");
-  // Whoever looks through /proc, maybe another process, has a file for a
-  // moment, too.
+  // A thread that looks through /proc, maybe of another process, has a file for
+  // a moment, too.
   for (int i = 0; i < 100'000; ++i) {
     if (NoneHasAnId(BPF_MAP_GET_NEXT_ID) && NoneHasAnId(BPF_BTF_GET_NEXT_ID)) {
       return;

@@ -2,8 +2,8 @@
 // while programs use them: nothing is read or written outside of the ring,
 // nobody waits for ever, and what is a program's stays as it is.
 //
-// What a ring answers to such memory is compared with Linux in
-// tests/kernel/user_ring_kernel_test.cc.
+// tests/kernel/user_ring_kernel_test.cc compares the answers to such memory
+// with Linux.
 
 #include <sys/mman.h>
 #include <unistd.h>

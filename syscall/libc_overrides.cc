@@ -1,8 +1,9 @@
 // The calls of the C library that concern maps, for a whole process.
 //
 // Defined here, they are found in front of the C library's: in a program that
-// this is linked into, and in any program that it is preloaded into. What does
-// not concern a map is handed on as it came. bpf_syscall.h says what each does.
+// this is linked into, and in any program that it is preloaded into. Calls
+// that do not concern a map are passed on unchanged. bpf_syscall.h says what
+// each does.
 
 #include <dlfcn.h>
 #include <linux/bpf.h>

@@ -19,9 +19,9 @@ ElemFlags FlagsOf(const Attributes& attributes) {
   return ElemFlags{attributes->flags};
 }
 
-// The key of a command. What the map gets is null where the caller's is bad or,
-// for a map without keys, not null where the caller's is not: the map then says
-// so itself, when it is due.
+// The key of a command. If the caller's key cannot be read, get() is null and
+// the map returns EFAULT where Linux would. Maps without keys get any pointer
+// that is not null, so that they return EINVAL.
 class Key {
  public:
   Key(const MapDef& def, UserAddress address) : bytes_(def.key_size) {

@@ -26,7 +26,7 @@ namespace {
 
 long Result(Errno error) { return -static_cast<long>(error); }
 
-// What an epoll set is told of a ring.
+// A ring as an epoll set sees it.
 PolledRing PolledRingOf(const RingBuffer<Mappable>& ring) {
   return {&ring.event(), RingEventFile::Says::kReadable,
           [](const LocalMap& map) {

@@ -22,7 +22,7 @@
 
 namespace bpfmap {
 
-// What an epoll set is told of a ring: the event, which stays set until the
+// A ring as an epoll set sees it: the event, which stays set until the
 // ring is found empty (that of user space: full), and whether the ring is
 // ready.
 struct PolledRing {
@@ -33,7 +33,7 @@ struct PolledRing {
 
 class MapObject {
  public:
-  // What a map says of its value and key, where it does.
+  // The types of a map's key and value, where it has them.
   struct Types {
     std::shared_ptr<const Btf> btf;
     uint32_t key = 0;
@@ -74,8 +74,7 @@ class MapObject {
   //   EBUSY  the memory is mapped for writing
   long Freeze();
 
-  // What a ring's descriptor is in an epoll set; no event if the map is no
-  // ring.
+  // The ring as an epoll set sees it; no event if the map is no ring.
   const PolledRing& ring() const { return ring_; }
   // As the ring is added to a set: sets the event if the ring is ready.
   void StartRingEvent() const;

@@ -20,7 +20,7 @@ void* MappableMemory::Allocate(std::size_t bytes, std::size_t) {
     return nullptr;
   }
   struct stat file;
-  // Whoever has a descriptor of it cannot take the pages away.
+  // A process that has a descriptor of it cannot take the pages away.
   if (fstat(fd_, &file) != 0 ||
       ftruncate(fd_, static_cast<off_t>(file_size_)) != 0 ||
       fcntl(fd_, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0) {

@@ -3,9 +3,9 @@
 // An array with BPF_F_MMAPABLE and the ring buffers live in a memfd, from its
 // first byte on, laid out as Linux lays them out: the elements of an array, 8
 // bytes apart; or the consumer position, the producer position and the records
-// of a ring, each from a page of its own on. The pages come from kCacheLineSize
-// being theirs, which keeps the parts of a block that far apart. What else a
-// map needs, such as locks, lies behind and is in no file.
+// of a ring, each from a page of its own on. kCacheLineSize is the page size,
+// so each part starts on a page. The rest of a map, such as its locks, follows,
+// and is in no file.
 
 #ifndef BPFMAP_SYSCALL_MAPPABLE_H_
 #define BPFMAP_SYSCALL_MAPPABLE_H_

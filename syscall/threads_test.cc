@@ -244,7 +244,7 @@ TEST_F(ThreadsTest, CountsAddUpAndNothingIsLeft) {
   }
 }
 
-// What a process can do that has one thread and no lock to wait for.
+// Everything that a process with one thread and no lock to wait for can do.
 bool CanDoAll() {
   constexpr char kPath[] = "/sys/fs/bpf/of_the_child";
   const MapDef def = {

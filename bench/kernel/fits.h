@@ -11,7 +11,7 @@ namespace bpfmap::bench {
 // Whether bpf(2) may be used here. Says so on stderr, once, where it may not.
 bool KernelFits(const MapDef& def);
 
-// What the kernel says that the map takes, in bytes; 0 where it does not say.
+// The bytes that the map takes, by the kernel; 0 where it does not say.
 // How many CPUs the kernel has a value for in a map per CPU; 0 if it does not
 // say.
 int KernelCpus();

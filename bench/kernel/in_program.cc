@@ -1,8 +1,8 @@
 // The maps of the running kernel as a BPF program reaches them: each operation
 // is a call of a helper, in a program that the kernel has compiled.
 //
-// A row here is timed by the kernel (loop.h). What the loop costs is
-// taken off, as it is for the other rows (timed_loop.h).
+// The kernel times a row here (loop.h). The cost of the loop is subtracted, as
+// for the other rows (timed_loop.h).
 
 #include <sched.h>
 

@@ -6,8 +6,8 @@
 // a number of times on the caller's CPU and returns the time between the first
 // instruction and the last, without the system call.
 //
-// What the loop itself costs is measured by the same program with no operation
-// in it, and can then be taken off.
+// The same program with no operation in it measures the cost of the loop
+// itself, which can then be subtracted.
 //
 // Linux only; needs the rights of KernelMap. The instructions are those of RFC
 // 9669, in the byte order of this machine.
@@ -28,7 +28,7 @@
 
 namespace bpfmap::bench {
 
-// What the body of the loop does with each key.
+// The body of the loop, for each key.
 enum class KernelStep {
   kNothing,    // reads 4 bytes of the key
   kLookupHit,  // and reads 8 bytes of the value

@@ -1,6 +1,6 @@
-// moodycamel::ConcurrentQueue: a queue for each thread that pushes. What one
-// thread pushed comes in order; between threads there is none, which is less
-// than the other queues promise.
+// moodycamel::ConcurrentQueue: a queue for each thread that pushes. Values
+// that one thread pushed come in order; between threads there is none, which is
+// less than the other queues promise.
 
 #include <concurrentqueue/concurrentqueue.h>
 

@@ -11,8 +11,9 @@
 //
 // All of them from any thread at any time. A library that wants to know of a
 // thread before it comes gets an object per thread, if the class has a
-// `struct Thread` with a default constructor. What the class is for is that a
-// row says of a library what its users get; nothing else may slow it down.
+// `struct Thread` with a default constructor. A row
+// shows what users of the library get; the class may add nothing that slows it
+// down.
 
 #ifndef BPFMAP_BENCH_PEERS_PEER_H_
 #define BPFMAP_BENCH_PEERS_PEER_H_

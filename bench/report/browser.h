@@ -27,7 +27,7 @@ struct Image {
 
 absl::StatusOr<Image> ReadPng(const std::string& path);
 
-// What a browser made of a page.
+// A page as a browser shows it.
 struct OpenedPage {
   std::string dom;  // as HTML, after its scripts have run
   Image screenshot;

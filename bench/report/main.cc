@@ -99,7 +99,7 @@ bool WriteAll(const std::string& name, const std::string& text) {
   return std::fclose(file) == 0 && written;
 }
 
-// What is to stand in the file `out`.
+// The text of the file `out`.
 std::string Written(const ReportRun& run, const std::string& out) {
   if (!absl::GetFlag(FLAGS_markdown)) {
     return ReportPage(run, absl::GetFlag(FLAGS_title));

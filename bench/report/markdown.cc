@@ -39,7 +39,7 @@ std::string Ratio(const ReportRow* row, const ReportRow* other) {
                          *ratio);
 }
 
-// What a table is about: a map with keys and values of some size.
+// The topic of a table: a map with keys and values of some size.
 struct Topic {
   std::string map;
   uint32_t key_size, value_size;

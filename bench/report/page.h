@@ -3,7 +3,7 @@
 // It has no script, and a Content-Security-Policy that forbids any, as it does
 // everything from elsewhere.
 //
-// What a test can rely on: a mark in a chart is a <g class="mark"> with
+// A test can rely on this: a mark in a chart is a <g class="mark"> with
 // data-series, the series that it belongs to, and data-row, the name of the
 // row; and a series in a legend is an <li> with data-series.
 

@@ -1,4 +1,4 @@
-// What a report shows: ratios, scales, colours, and text that is hostile.
+// The contents of a report: ratios, scales, colours, and text that is hostile.
 
 #include "bench/report/page.h"
 

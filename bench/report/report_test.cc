@@ -1,4 +1,4 @@
-// What a report reads: names of rows, medians, errors, the machine.
+// The input of a report: names of rows, medians, errors, the machine.
 
 #include <optional>
 #include <string>

@@ -17,7 +17,7 @@
 
 namespace bpfmap::bench {
 
-// What the name of a row says.
+// The parts of the name of a row.
 struct ReportRowName {
   std::string map;        // "hash"
   std::string operation;  // "lookup_hit"
@@ -43,7 +43,7 @@ struct ReportRow {
   std::string full_name;
   ReportRowName name;
 
-  // What one operation takes one thread, in nanoseconds: the median of the
+  // Nanoseconds that one operation takes one thread: the median of the
   // repetitions.
   double ns_per_op = 0;
 

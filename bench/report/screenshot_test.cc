@@ -113,7 +113,8 @@ bool IsVisible(const json& mark, const Image& image) {
   return pixels >= kPixels;
 }
 
-// What must be seen: the rows, and the series of every section's legend.
+// Everything that must be seen: the rows, and the series of every section's
+// legend.
 std::multiset<std::string> Expected(const ReportRun& run) {
   std::multiset<std::string> expected;
   for (const ReportRow& row : run.rows) {

@@ -12,7 +12,7 @@ struct Color {
   const char* dark;   // on kPaper.dark
 };
 
-// What lies behind every chart.
+// The background of every chart.
 inline constexpr Color kPaper = {"#ffffff", "#161b22"};
 
 // Of implementations: cloud, embedded, the kernel, then peers as they come.
