@@ -10,7 +10,7 @@
 
 namespace bpfmap::bench {
 
-// Linux only. Threads that are started meanwhile inherit the CPU.
+// Linux only. Threads that are started while it lives inherit the CPU.
 class PinnedThread {
  public:
   // Pins the caller to the `number`th CPU that it may use, counted from 0 and

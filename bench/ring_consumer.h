@@ -13,7 +13,7 @@ namespace bpfmap::bench {
 
 class RingConsumer {
  public:
-  // `view` must outlive it, and only it may consume meanwhile.
+  // `view` must outlive it, and nothing else may consume while it lives.
   // REQUIRES: the caller is not pinned yet.
   template <typename View>
   explicit RingConsumer(View& view)

@@ -117,7 +117,7 @@ constexpr const char* PatternName(KeyPattern pattern) {
   return "?";
 }
 
-// The keys that a thread goes through, one behind the other.
+// The keys that a thread goes through, one after the other.
 struct KeyOrder {
   std::vector<std::byte> keys;
   // kOwnAbsent: how many turns a thread leaves a key in the map. Long enough to

@@ -73,8 +73,9 @@ inline void AtomicAdd(uint64_t& counter, uint64_t n) {
 // SEC("xdp"): `interface` is ctx->ingress_ifindex.
 inline Verdict OnReceive(const ConfigAndStatsMaps& maps, uint32_t interface,
                          const Packet& packet) {
-  // bpf_map_lookup_elem(&config, &zero). User space may write meanwhile: each
-  // member is read once, and what it decides does not depend on the others.
+  // bpf_map_lookup_elem(&config, &zero). User space may write at the same time:
+  // each member is read once, and what it decides does not depend on the
+  // others.
   const Config* const config = maps.config.Lookup(0);
   // bpf_map_lookup_elem(&interfaces, &interface): null for number 256 and up.
   InterfaceStats* const stats = maps.stats.Lookup(interface);

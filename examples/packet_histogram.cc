@@ -37,7 +37,7 @@ absl::Status PrintSizes(BpfMap* map) {
   for (const auto& [bucket, count] : entries) counts.push_back(count);
   if (!entries.status().ok()) return entries.status();
 
-  uint32_t first = 0, last = 0;  // buckets with packets, and behind them
+  uint32_t first = 0, last = 0;  // [first, last): buckets with packets
   uint64_t most = 1;
   for (uint32_t i = 0; i < counts.size(); ++i) {
     if (counts[i] == 0) continue;

@@ -63,7 +63,7 @@ absl::StatusOr<std::vector<Packet>> ReadPcap(const std::string& path) {
 }
 
 std::optional<Flow> FlowOf(const Packet& packet) {
-  constexpr std::size_t kIp = 14;  // behind the Ethernet header
+  constexpr std::size_t kIp = 14;  // after the Ethernet header
   const std::string& data = packet.data;
   if (data.size() <= kIp || data.compare(12, 2, "\x08\0", 2) != 0) return {};
   const std::size_t ports = kIp + (data[kIp] & 0xf) * 4;

@@ -40,7 +40,7 @@ struct Worker {
   const StackCollectorMaps maps;
   const uint32_t thread;
   uint64_t work = 0;
-  uint64_t result = 0;  // so that no work is in vain
+  uint64_t result = 0;  // so that no work is optimized away
 
   // One unit of work. The sampler interrupts whoever called it.
   ABSL_ATTRIBUTE_NOINLINE void Work() {
@@ -86,7 +86,7 @@ ABSL_ATTRIBUTE_NOINLINE void RunWorker(Worker& worker) {
 // "Sort" of "bpfmap::examples::(anonymous namespace)::Sort()".
 std::string NameOf(uint64_t address) {
   char name[256];
-  // A return address is behind the call, maybe in the next function.
+  // A return address is after the call, maybe in the next function.
   auto* const pc = reinterpret_cast<const void*>(address - 1);
   if (!absl::Symbolize(pc, name, sizeof name)) {
     return absl::StrCat("0x", absl::Hex(address));
@@ -105,7 +105,7 @@ std::string Fold(const std::array<uint64_t, kMaxFrames>& stack) {
     if (names.back() == "OnSample" || names.back() == "Worker::Work") {
       names.clear();  // the sampler itself
     } else if (names.back() == "RunWorker") {
-      break;  // behind it are the library's threads
+      break;  // below it are the library's threads
     }
   }
   std::reverse(names.begin(), names.end());

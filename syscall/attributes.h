@@ -23,12 +23,12 @@ inline constexpr std::size_t kAttributesSize = 168;
 class Attributes {
  public:
   // Copies `size` bytes from the caller.
-  //   E2BIG   more than a page; bytes behind what Linux knows are not 0
+  //   E2BIG   more than a page; bytes beyond those that Linux knows are not 0
   //   EFAULT  they cannot be read
   long CopyFrom(UserAddress attributes, unsigned size);
 
-  // Whether all behind the first `used` bytes, the last field of a command, is
-  // 0.
+  // Whether all bytes after the first `used`, which end with the last field of
+  // a command, are 0.
   bool TailIsZero(std::size_t used) const;
 
   const bpf_attr& operator*() const { return fields_; }

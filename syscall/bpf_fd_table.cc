@@ -101,7 +101,7 @@ BpfFdTable& BpfFdTable::Global() {
 }
 
 long BpfFdTable::Open(std::shared_ptr<MapObject> map, MapFlags rights) {
-  std::vector<File> gone;  // destroyed behind the lock
+  std::vector<File> gone;  // destroyed after the lock
   WriterLock lock(lock_);
   gone = ReapClosed();
   map_ids_.Give(map);

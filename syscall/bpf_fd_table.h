@@ -14,7 +14,7 @@
 //
 // When objects are let go: at the next call that opens one, or asks for ids.
 //
-// Behind a fork() the child has a BpfFdTable of its own, with the same files.
+// After a fork() the child has a BpfFdTable of its own, with the same files.
 //
 // Thread-safe.
 
@@ -116,7 +116,7 @@ class BpfFdTable final : public FdResolver {
   BpfFdTable() = default;
 
   // Lets go of what nothing refers to. The objects are handed out, for the
-  // caller to destroy behind the lock.
+  // caller to destroy after the lock.
   std::vector<File> ReapClosed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   void ReapClosedNow();
   // Moves the file of `event` to *gone, if it is.

@@ -28,9 +28,9 @@
 // given back at the next call that opens something or asks for ids.
 //   Weighed and left: taking close(2) and dup(2) over misses what libraries,
 //   sockets and fork(2) do; looking through /proc/self/fd from time to time
-//   takes a descriptor that moves meanwhile for closed; a socket's other end
-//   tells of the last close, but costs a second descriptor and has no memory
-//   that could be mapped.
+//   takes a descriptor that moves at that moment for closed; a socket's other
+//   end tells of the last close, but costs a second descriptor and has no
+//   memory that could be mapped.
 //
 // mmap(2): the descriptor of an array with BPF_F_MMAPABLE or of a ring buffer
 // is its memory (mappable.h): plain mmap(2) maps it, and stores are seen on

@@ -51,7 +51,7 @@ long Put(int fd, uint32_t key, uint64_t value) {
   return Update(fd, &key, &value);
 }
 
-// A page that cannot be touched behind one that can.
+// A page that cannot be touched after one that can.
 class Cliff {
  public:
   Cliff()

@@ -61,7 +61,7 @@ long Btf::CheckHeader() {
     return kNotSupported;
   }
   const uint64_t rest = data_.size() - header_.hdr_len;
-  // Types, then strings, and nothing between, before or behind them.
+  // Types, then strings, and nothing between, before or after them.
   if (header_.type_len == 0 || header_.type_off != 0 ||
       header_.type_len % sizeof(uint32_t) != 0 ||
       header_.str_off != header_.type_len ||

@@ -61,7 +61,7 @@ struct SomeBtf {
 };
 static_assert(sizeof(SomeBtf) == 24 + 69 * 4 + 20);
 
-// Memory that commands are given: some pages, and behind them one that cannot
+// Memory that commands are given: some pages, and after them one that cannot
 // be touched.
 class FuzzArena {
  public:

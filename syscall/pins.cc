@@ -65,7 +65,7 @@ class ProcessPins final : public PinTable {
 
   long Unlink(const std::string& path) override {
     const ForkGate::Inside inside;
-    std::shared_ptr<MapObject> unpinned;  // destroyed behind the lock
+    std::shared_ptr<MapObject> unpinned;  // destroyed after the lock
     WriterLock lock(lock_);
     const auto pin = pins_.find(PlainPath(path));
     if (pin == pins_.end()) return -ENOENT;

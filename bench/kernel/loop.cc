@@ -115,7 +115,7 @@ absl::Status KernelLoop::Load(const KernelMap& map, KernelStep step,
     long fd;
     do {
       fd = syscall(SYS_bpf, kProgLoad, &attr, sizeof(attr));
-    } while (fd < 0 && errno == EAGAIN);  // a signal came meanwhile
+    } while (fd < 0 && errno == EAGAIN);  // interrupted by a signal
     if (fd >= 0) {
       program_ = static_cast<int>(fd);
       return absl::OkStatus();

@@ -51,7 +51,7 @@ class KernelLoop {
   static constexpr uint32_t kTurns = 1 << 16;
   static constexpr uint32_t kTurnsOfProgram = 1 << 10;
 
-  // A loop over `keys`, one behind the other, of the map `map`. The next Run()
+  // A loop over `keys`, one after the other, of the map `map`. The next Run()
   // goes on where one ended, and from the start again after the last key.
   // kInsertDelete deletes the key that it inserted `lag` turns ago; the first
   // ones to go are the last of `keys`.

@@ -593,7 +593,7 @@ TEST_P(LruContractTest, AFailedUpdateOfAFullMapEvictsToo) {
   for (uint32_t key = 0; key < 4; ++key) EXPECT_EQ(Update(key, 1), Errno::kOk);
   EXPECT_EQ(Update(9, 2, kExist), Errno::kNoEnt);
   EXPECT_EQ(Keys(), LruRule(4).StayAfterOneMore());
-  // What the first one freed serves the next.
+  // The slot that the first one freed serves the next.
   EXPECT_EQ(Update(3, 2, kNoExist), Errno::kExist);
   EXPECT_EQ(Keys(), LruRule(4).StayAfterOneMore());
 }

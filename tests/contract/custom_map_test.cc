@@ -264,7 +264,7 @@ TYPED_TEST(CustomMapTest, TheProviderVetoesADelete) {
   EXPECT_EQ(count, 1u);
   EXPECT_EQ(ValueOf(*map, pinned), pinned);
 
-  // What is replaced leaves, whatever the provider says.
+  // A replaced value leaves, whatever the provider says.
   EXPECT_EQ(Put(*map, pinned, 50), Errno::kOk);
   EXPECT_EQ(ValueOf(*map, pinned), 50u);
 }

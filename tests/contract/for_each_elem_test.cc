@@ -42,8 +42,8 @@ bool IsLru(MapType type) {
   return type == MapType::kLruHash || type == MapType::kLruPerCpuHash;
 }
 
-// What the callback does and what it saw. The kernel's program has it as the
-// value of an array.
+// Tells the callback what to do, and holds what it saw. The kernel's program
+// has it as the value of an array.
 struct Walk {
   uint64_t flags = 0;
   uint64_t stop_at = 0;  // returns 1 at this call; 0: never

@@ -80,7 +80,7 @@ TEST(LruCallbackTest, TellsWhoLeavesOfAFullMapAndNobodyElse) {
   EXPECT_THAT(evicted, IsEmpty());
   ASSERT_EQ(Update(map, 4, 14), Errno::kOk);
   EXPECT_THAT(evicted, ElementsAre(Pair(0, 10)));
-  // An update that fails has made room all the same, as on Linux.
+  // An update that fails has made room anyway, as on Linux.
   EXPECT_EQ(Update(map, 9, 0, kExist), Errno::kNoEnt);
   EXPECT_THAT(evicted, ElementsAre(Pair(0, 10), Pair(1, 11)));
 }
@@ -171,7 +171,7 @@ TEST(LruListTest, NobodyLeavesWhileThereIsRoom) {
     std::mt19937_64 random(3);
     std::vector<uint64_t> values(kKeys);
     for (uint32_t i = 0; i < 300'000; ++i) {
-      // The first few stay where they are; the gaps are behind them.
+      // The first few stay where they are; the gaps are after them.
       const uint32_t key =
           i < 4 ? i : 4 + static_cast<uint32_t>(random() % (kKeys - 4));
       if (random() % 4 == 0) map.LookupElem(&key);

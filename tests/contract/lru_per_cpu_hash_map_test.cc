@@ -185,7 +185,7 @@ TEST_F(LruPerCpuMapTest, InTheStrictOrderTheLeastRecentlyUsedKeyLeaves) {
   EXPECT_EQ(evicted.size(), 2u);
 }
 
-// Slices are whole and those of their key, whoever leaves meanwhile.
+// Slices are whole and those of their key, whichever keys are evicted.
 struct Kind {
   uint32_t max_entries;
   MapFlags map_flags;

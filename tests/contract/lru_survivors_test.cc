@@ -30,7 +30,7 @@ namespace {
 
 constexpr int kCpus = 2;
 
-// What is done with a map, as the file names it.
+// A scenario, as the file names it.
 struct Scenario {
   absl::string_view name;
   // Called before key `k` is inserted into a map of `size` elements.

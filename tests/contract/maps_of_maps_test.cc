@@ -180,7 +180,7 @@ TEST_P(MapsOfMapsTest, ABatchThatDeletesEmptiesAHash) {
   for (uint32_t key = 0; key < 3; ++key) EXPECT_EQ(IdAt(key), 0u);
 }
 
-// What a program finds: the inner map, and in it an element.
+// The element that a program finds in the inner map.
 std::optional<uint64_t> ReadByProgram(const TestMap& outer, uint32_t key) {
   if (LocalMap* const local = outer.local()) {
     auto* const inner = static_cast<LocalMap*>(local->LookupElem(&key));

@@ -1,4 +1,4 @@
-// What memory a hash map touches: none before it needs it, and less for an
+// The memory that a hash map touches: none before it needs it, and less for an
 // element than the kernel takes.
 //
 // The maps here live in pages of which the system says whether they were ever
@@ -27,7 +27,7 @@ namespace {
 
 constexpr std::size_t kLine = 64;
 
-// Address space, from which blocks are given out one behind the other.
+// Address space, from which blocks are given out one after the other.
 class Arena {
  public:
   static constexpr std::size_t kSize = std::size_t{1} << 34;

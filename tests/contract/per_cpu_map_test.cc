@@ -69,7 +69,7 @@ class PerCpuContractTest : public BackendTest {
   Errno Update(uint32_t key, const Bytes& value, ElemFlags flags = kAny) {
     return map_->Update(&key, value.data(), flags);
   }
-  // The value of a key, if it is there; nothing behind it is written.
+  // The value of a key, if it is there; nothing after it is written.
   std::optional<Bytes> Lookup(uint32_t key) {
     Bytes value(UserValueSize(def_) + 64, 0xee);
     const Bytes untouched = value;

@@ -462,8 +462,8 @@ TEST(PerfEventTest, NumbersAreTheLowestThatAreFree) {
 }
 
 // Two threads on each of two CPUs, and a reader for each that sleeps whenever
-// there is nothing. What was sent is read, in order, or counted as lost.
-TEST(PerfEventConcurrencyTest, WhatIsNotReadIsCountedAsLost) {
+// there is nothing. Each sample is read, in order, or counted as lost.
+TEST(PerfEventConcurrencyTest, UnreadSamplesAreCountedAsLost) {
   constexpr int kCpus = 2, kWriters = 4;
   const ScopedPossibleCpus possible(kCpus);
   struct Sample {

@@ -133,7 +133,7 @@ class LocalPerfView final : public PerfView {
   PerfEventArray<P> array_;
 };
 
-// What user space has of one event.
+// The user space side of one event.
 class KernelEvent {
  public:
   ~KernelEvent() {

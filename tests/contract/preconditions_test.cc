@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a comment says after REQUIRES is checked, in programs that are compiled
-// without NDEBUG.
+// Conditions after REQUIRES in comments are checked, in programs that are
+// compiled without NDEBUG.
 
 #include <cassert>
 #include <cstdint>

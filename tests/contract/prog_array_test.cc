@@ -120,8 +120,8 @@ TEST_P(ProgArrayTest, AProgramMayNeitherLookUpUpdateNorDelete) {
   EXPECT_EQ(KernelProgram(lookup).load_error(), Errno::kInval);
 }
 
-// Slot 0 has the program 100 and slot 2 the program 101; what is behind the
-// call gives 7.
+// Slot 0 has the program 100 and slot 2 the program 101; the code
+// after the call returns 7.
 template <typename TailCall>
 void ExpectTailCalls(TailCall tail_call) {
   EXPECT_EQ(tail_call(0), 100);

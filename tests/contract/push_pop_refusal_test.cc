@@ -1,5 +1,5 @@
-// What the helpers of maps without keys say of maps that have them, and of
-// rings: on local maps, and what the verifier says of such programs.
+// The helpers of maps without keys on maps that have them, and on rings: on
+// local maps, and in programs that the verifier refuses.
 
 #include <cstdint>
 #include <memory>

@@ -59,7 +59,7 @@ class QueueStackTest : public testing::TestWithParam<TypeAndBackend> {
     return map().Update(nullptr, &value, flags);
   }
   // What Lookup or LookupAndDelete gives, if it gives something. A buffer that
-  // was changed all the same is a failure.
+  // was changed anyway is a failure.
   std::optional<uint64_t> Lookup() {
     uint64_t value = kUntouched;
     const Errno error = map().Lookup(nullptr, &value);
@@ -344,7 +344,7 @@ TEST_P(QueueStackTest, AValueOfAnySizeComesBackWhole) {
   }
 }
 
-// What the verifier would have refused.
+// Calls that the verifier would have refused.
 TEST(QueueStackNullTest, AHelperWithoutABufferIsFault) {
   for (const PushPopBackend& backend : LocalPushPopBackends()) {
     std::unique_ptr<PushPopView> view;

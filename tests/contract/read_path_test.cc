@@ -1,6 +1,6 @@
-// What a lookup writes to memory that others can see: nothing. And what an
-// update writes: a number of cache lines that does not depend on how many cores
-// or keys there are.
+// A lookup writes nothing to memory that others can see. An update writes a
+// number of cache lines that does not depend on how many cores or keys there
+// are.
 //
 // The maps here live, object and all, in pages that can be made read-only: a
 // store to one of them ends the test. This needs no counters of the processor,

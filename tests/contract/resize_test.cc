@@ -73,7 +73,7 @@ void Fill(BpfMap& map, uint32_t count) {
   }
 }
 
-// What arrays and hash maps have in common.
+// Promises of both arrays and hash maps.
 template <typename Map>
 class ResizeTest : public testing::Test {
  protected:

@@ -1,7 +1,6 @@
 // Small hash maps, in which keys crowd: many of them, each with a hash function
-// of its own, compared with a std::map step by step. What happens in full
-// groups and their chains, and to slots that are taken again, happens here
-// often.
+// of its own, compared with a std::map step by step. Full
+// groups, their chains, and slots that are taken again are frequent here.
 //
 // Flags: --seed=N (printed by every run).
 

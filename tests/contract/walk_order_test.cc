@@ -74,7 +74,7 @@ Keys FirstNumbers(uint32_t count) {
   return keys;
 }
 
-// Keys whose hashes have the same high half: in pairs, one behind the other.
+// Keys whose hashes have the same high half: in pairs, one after the other.
 Keys PairsOfEqualHashes() {
   const internal::HashFunction hash(0);
   std::unordered_map<uint32_t, uint32_t> seen;

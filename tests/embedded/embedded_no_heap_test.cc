@@ -1,5 +1,5 @@
-// The maps of the embedded profile never ask for memory behind their pool's
-// back: every method is called while malloc() and its like count their calls.
+// The maps of the embedded profile never ask for memory other than their
+// pool's: every method is called while malloc() and its like count their calls.
 //
 // This file replaces the C library's functions, for the whole program, with
 // ones that pass the call on. The sanitizers do the same: not for them.
@@ -150,7 +150,7 @@ TEST(TrapTest, EveryWayToTheHeapIsSeen) {
             2);
 }
 
-// What the test below does, in the profile that does use the heap.
+// The test below, in the profile that does use the heap.
 TEST(TrapTest, ACloudMapIsSeen) {
   const MapDef def = EveryMethodDef(MapType::kHash, /*value_has_lock=*/false);
   Errno error = Errno::kInval;

@@ -1,6 +1,7 @@
-// What the embedded profile promises about memory: a size that is known
-// beforehand to the byte, ENOMEM when it is spent, and no Resize(). That there
-// is no heap is shown in embedded_no_heap_test.cc and embedded_symbols_test.sh.
+// The embedded profile's promises about memory: a size that is known to the
+// byte in advance, ENOMEM when it is spent, and no Resize().
+// embedded_no_heap_test.cc and embedded_symbols_test.sh show that there is no
+// heap.
 
 #include "bpfmap/profiles/embedded.h"
 
@@ -90,7 +91,7 @@ std::vector<MapDef> AllDefs() {
       }
     }
   }
-  // What has no part in it.
+  // Flags and the like, which take no memory.
   defs.push_back(HashDef(4, 16, 20));
   defs.back().map_flags = kNoPrealloc | kZeroSeed;
   defs.push_back(HashDef(4, 16, 20));

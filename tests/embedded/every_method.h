@@ -18,7 +18,7 @@
 
 namespace bpfmap {
 
-// What a map for CallEveryMethod holds. Of per-CPU maps, on one CPU.
+// The elements of a map for CallEveryMethod. Of per-CPU maps, on one CPU.
 using EveryMethodKey = uint32_t;
 struct EveryMethodValue {
   uint32_t lock;

@@ -124,7 +124,7 @@ MapDef Differential::RandomDef() {
       def.type == MapType::kLruHash || def.type == MapType::kLruPerCpuHash;
   const bool handles = HasHandles(def.type);
   const bool may_have_lock = !trie && !lru && !IsPerCpu(def.type) && !handles;
-  // Sizes of programs are mostly small; others must be right all the same.
+  // Sizes of programs are mostly small; others must be right too.
   def.key_size = !hash ? 4 : 1 + RandomBelow(OneIn(3) ? 512 : 17);
   def.value_size = 1 + RandomBelow(OneIn(3) ? 300 : 17);
   def.max_entries = 1 + RandomBelow(OneIn(3) ? 200 : 20);
@@ -532,7 +532,7 @@ void Differential::HashBatchRefused() {
     case 2:
       room = 0;
       break;
-    case 3:  // behind the last bucket
+    case 3:  // after the last bucket
       from = true;
       position = OneIn(2) ? 0xffffffff : 512 + random_() % 100000;
       break;

@@ -1,4 +1,4 @@
-// What a BPF program gets from the map helpers on an LPM trie: the same
+// The map helpers on an LPM trie, as a BPF program calls them: the same
 // expectations of a local map and of programs that the kernel runs, and random
 // calls of both at once.
 //

@@ -48,10 +48,10 @@
 namespace bpfmap {
 namespace {
 
-// What a command gave.
+// The answer to a command.
 struct Answer {
   Errno error = Errno::kOk;
-  // What was read: the value; or elements, each with its key in front, in the
+  // The output: the value; or elements, each with its key in front, in the
   // order of keys.
   std::vector<uint64_t> read;
 

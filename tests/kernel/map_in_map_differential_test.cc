@@ -1,10 +1,9 @@
 // Random commands on maps whose values are handles, here and in the kernel at
 // once: maps of maps, and arrays of programs. See differential.h.
 //
-// What user space puts into such a map is a descriptor, or with arrays of
-// programs here any number, and what it is shown is an id: neither is the same
-// here and there. So both sides number what can be put in, and the map is
-// behind one that translates.
+// User space puts a descriptor into such a map, or with arrays of programs here
+// any number, and reads an id: neither is the same here and there. So both
+// sides number the handles, and a map that translates stands in front of each.
 //
 // Flags: --seed=N (printed by every run), --steps=N, of each test.
 
@@ -36,7 +35,7 @@
 namespace bpfmap {
 namespace {
 
-// What can be put into a map on one side, by number.
+// The handles that can be put into a map on one side, by number.
 class Handles {
  public:
   // `id` is what is shown where `handle` was put in.

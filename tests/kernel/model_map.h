@@ -1,5 +1,5 @@
 // ModelMap: the rules of hash and array maps over a std::map, as plainly as
-// they can be said. What the maps are compared with where there is no kernel.
+// they can be said. Maps are compared with these where there is no kernel.
 //
 // For one thread.
 

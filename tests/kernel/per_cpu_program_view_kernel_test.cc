@@ -47,7 +47,7 @@ class ProgramView {
   // The CPU of the programs from now on.
   virtual void MoveTo(int cpu) = 0;
 
-  // What the helper points at; nothing if it returns null.
+  // The bytes that the helper points at; nothing if it returns null.
   virtual std::optional<Bytes> Lookup(uint32_t key) = 0;
   virtual std::optional<Bytes> LookupPerCpu(uint32_t key, uint32_t cpu) = 0;
   virtual Errno Update(uint32_t key, const Bytes& value, ElemFlags flags) = 0;
@@ -159,7 +159,7 @@ Bytes Value(uint64_t number) {
   return value;
 }
 
-// What user space reads: one number for each CPU.
+// The value in the user view: one number for each CPU.
 std::vector<uint64_t> UserView(BpfMap& map, uint32_t key) {
   std::vector<uint64_t> numbers(PossibleCpus(), 77);
   EXPECT_EQ(map.Lookup(&key, numbers.data()), Errno::kOk);
@@ -208,8 +208,8 @@ INSTANTIATE_TEST_SUITE_P(Backends, PerCpuProgramViewTest,
 
 constexpr ElemFlags kBit32{uint64_t{1} << 32};
 
-// What an update answers in each state of a hash map of 4. An LRU map is never
-// full.
+// The answers of an update in each state of a hash map of 4. An LRU map is
+// never full.
 struct HashRow {
   ElemFlags flags;
   Errno absent, present, full;
@@ -228,7 +228,7 @@ constexpr HashRow kHashRows[] = {
     {kBit32,             Errno::kInval,  Errno::kInval,  Errno::kInval},
     {~ElemFlags{},       Errno::kInval,  Errno::kInval,  Errno::kInval},
 };
-// What an update answers for an index of an array.
+// The answers of an update for an index of an array.
 struct ArrayRow {
   ElemFlags flags;
   Errno in_range, past_end;

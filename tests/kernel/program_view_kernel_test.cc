@@ -1,4 +1,4 @@
-// What a BPF program gets from the map helpers: every test runs on a local map
+// The map helpers as a BPF program calls them: every test runs on a local map
 // and, through small programs, on the kernel, and expects the same of both.
 
 #include <cstdint>
@@ -137,7 +137,7 @@ constexpr MapFlags kHashKinds[] = {MapFlags{}, kNoPrealloc};
 
 constexpr ElemFlags kBit32{uint64_t{1} << 32};
 
-// What an update answers in each state of a hash map.
+// The answers of an update in each state of a hash map.
 struct HashRow {
   ElemFlags flags;
   Errno absent;   // the key is not there, and there is room
@@ -163,7 +163,7 @@ constexpr HashRow kHashRows[] = {
 };
 // clang-format on
 
-// What an update answers for an index of an array map.
+// The answers of an update for an index of an array map.
 struct ArrayRow {
   ElemFlags flags;
   Errno in_range;
@@ -448,7 +448,7 @@ TEST_P(ProgramViewTest, RightsOfTheUserViewDoNotStopAProgram) {
   }
 }
 
-// What the verifier says of a program that looks up key 0 and then loads from,
+// The verifier's answer to a program that looks up key 0 and then loads from,
 // or stores through, the pointer. LocalMap leaves this to its caller.
 Errno LoadThroughPointer(MapType type, MapFlags map_flags, bool store) {
   absl::StatusOr<std::unique_ptr<KernelMap>> map =

@@ -240,7 +240,7 @@ class PushPopDifferential {
     CompareBytes(left, right);
   }
 
-  // What these types have not.
+  // Commands that these types do not have.
   void Refused() {
     const uint64_t choice = Below(8);
     const void* const key = RandomKey();

@@ -1,5 +1,5 @@
 // PushPopModel: the rules of maps without keys over a std::deque or a
-// std::set, as plainly as they can be said. What the maps are compared with
+// std::set, as plainly as they can be said. Maps are compared with these
 // where there is no kernel.
 //
 // For one thread.

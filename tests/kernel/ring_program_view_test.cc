@@ -1,6 +1,6 @@
-// What a BPF program gets from the ring buffer helpers, and what its consumer
-// then sees: every test runs on a local ring and, as small programs, on the
-// kernel, and expects the same of both.
+// The ring buffer helpers as a BPF program calls them, and the records that the
+// consumer then sees: every test runs on a local ring and, as small programs,
+// on the kernel, and expects the same of both.
 
 #include <cstdint>
 #include <memory>
@@ -58,7 +58,7 @@ class RingProgramViewTest : public testing::TestWithParam<std::string> {
     return view_->Run(calls);
   }
   int64_t Run(const RingCall& call) { return Run(std::vector{call})[0]; }
-  // What a consumer in Poll() gets, or -1 if it sleeps on.
+  // The result of a consumer's Poll(), or -1 if it sleeps on.
   int Polled() {
     std::vector<RingRecord> records;
     return view_->Poll(&records) ? static_cast<int>(records.size()) : -1;

@@ -42,7 +42,7 @@ namespace {
 constexpr uint32_t kRingSize = 4096;
 constexpr std::size_t kPage = 4096;
 
-// What goes into a drain, and what comes out of it.
+// The input of a drain, and its output.
 struct Call {
   uint64_t flags;
   uint64_t stop_at;  // the number of the call that returns 1; 0 for none
@@ -249,7 +249,7 @@ class KernelUserRing {
     uint32_t& length = Word(static_cast<char*>(data) - 8);
     length = (length & ~BPF_RINGBUF_BUSY_BIT) | BPF_RINGBUF_DISCARD_BIT;
   }
-  // What only a producer that goes its own ways writes.
+  // Writes of a producer that breaks the rules.
   void WriteProducer(uint64_t position) { Position(producer_).store(position); }
   void WriteFirstLength(uint32_t length) { Word(producer_ + kPage) = length; }
   uint64_t consumer_position() const { return Position(consumer_).load(); }

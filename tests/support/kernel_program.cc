@@ -187,7 +187,7 @@ void KernelProgram::Load(const std::vector<uint64_t>& instructions,
   long fd;
   do {
     fd = syscall(SYS_bpf, kProgLoad, &attr, sizeof(attr));
-  } while (fd < 0 && errno == EAGAIN);  // a signal came meanwhile
+  } while (fd < 0 && errno == EAGAIN);  // interrupted by a signal
   load_error_ = fd < 0 ? static_cast<Errno>(errno) : Errno::kOk;
   if (fd >= 0) {
     fd_ = static_cast<int>(fd);

@@ -162,7 +162,7 @@ class KernelProgram {
   // The file descriptor of a program that was loaded. Owned by this object.
   int fd() const { return fd_; }
 
-  // What the verifier said where it refused; empty where it did not.
+  // The verifier's log if it refused; else empty.
   const std::string& verifier_log() const { return verifier_log_; }
 
   // Runs the program once, on the CPU of the caller, and sets *result to what
@@ -181,7 +181,7 @@ class KernelProgram {
   std::string verifier_log_;
 };
 
-// What the load of a program answers that calls a helper of elements: with
+// The answer to the load of a program that calls a helper of elements: with
 // `map`, key and value of 8 bytes on the stack, and no flags.
 Errno LoadElementHelper(const KernelMap& map, int helper);
 
@@ -203,11 +203,11 @@ class KernelHelpers {
   // where the verifier refuses such a program, as it does for kWrOnlyProg.
   bool LookupElem(const void* key, void* value);
 
-  // What bpf_map_lookup_percpu_elem() finds, as for LookupElem().
+  // The value that bpf_map_lookup_percpu_elem() finds, as for LookupElem().
   // REQUIRES: a per-CPU map.
   bool LookupPerCpuElem(const void* key, uint32_t cpu, void* value);
 
-  // What bpf_map_update_elem() and bpf_map_delete_elem() return; where the
+  // The results of bpf_map_update_elem() and bpf_map_delete_elem(); where the
   // verifier refuses such a program, its errno.
   Errno UpdateElem(const void* key, const void* value, ElemFlags flags);
   Errno DeleteElem(const void* key);

@@ -1,4 +1,4 @@
-// What the tests that ask the running kernel share: whether it can be asked.
+// For tests that ask the running kernel: whether it can be asked.
 
 #ifndef BPFMAP_TESTS_SUPPORT_KERNEL_SUPPORT_H_
 #define BPFMAP_TESTS_SUPPORT_KERNEL_SUPPORT_H_

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // OnCpu: puts the calling thread on one CPU, for the kernel and for local maps,
-// while it lives. What an LRU map keeps depends on it.
+// while it lives. The keys that an LRU map keeps depend on it.
 //
 // Linux only.
 

@@ -1,5 +1,5 @@
-// PushPopView: a map without keys as a BPF program sees it. What is tested
-// through it runs on a local map of each profile and, through small programs,
+// PushPopView: a map without keys as a BPF program sees it. Tests
+// of it run on a local map of each profile and, through small programs,
 // on the kernel.
 
 #ifndef BPFMAP_TESTS_SUPPORT_PUSH_POP_VIEW_H_

@@ -68,8 +68,8 @@ uint32_t KeyAt(const std::byte* key) {
   return number;
 }
 
-// What writers write: a word that says for which key, by which writer, and how
-// many it wrote before.
+// The values that writers write: a word that says for which key, by which
+// writer, and how many it wrote before.
 struct Written {
   uint32_t key;
   uint32_t writer;

@@ -1,6 +1,6 @@
 // Interleave: two calls at the same time, one of which stops at a lock to let
-// the other one in. What a stress test meets by chance is tried here point by
-// point, and comes out the same in every run.
+// the other one in. Interleavings that a stress test meets by chance are
+// tried here one by one, the same in every run.
 //
 //   HashMap<Interleaved<>> map(def, &heap);
 //   ForEachInterleaving([&] { ...; }, [&] { ...; }, [&] { ...; });
@@ -27,7 +27,8 @@
 
 namespace bpfmap {
 
-// What a thread does when it comes to a lock: `reach(must_wait)` if it is set.
+// Called as `reach_lock(must_wait)`, if it is set, by a thread that comes to a
+// lock.
 inline thread_local std::function<void(bool must_wait)> reach_lock;
 
 class ABSL_LOCKABLE ObservedLock {
@@ -89,7 +90,7 @@ static_assert(Profile<Interleaved<true>> && Profile<Interleaved<false>>);
 
 // Runs `first` up to its lock number `point`, counted from 0, then `second` in
 // another thread until it ends or must wait for `first`, then both to the end.
-// Returns false if `first` takes fewer locks; `second` then came behind it.
+// Returns false if `first` takes fewer locks; `second` then came after it.
 inline bool Interleave(int point, const std::function<void()>& first,
                        const std::function<void()>& second) {
   std::latch second_may_start(1), first_may_go_on(1);
@@ -119,7 +120,7 @@ inline bool Interleave(int point, const std::function<void()>& first,
 }
 
 // Interleaves the two at every lock of `first`, one after the other. `fresh`
-// runs before each time, `check` behind it. Returns how many locks there were;
+// runs before each time, `check` after it. Returns how many locks there were;
 // it ends where something failed.
 inline int ForEachInterleaving(const std::function<void()>& fresh,
                                const std::function<void()>& first,

@@ -343,7 +343,8 @@ TYPED_TEST(InterleavingTest, AWalkByNextKeyThatMeetsChangesMissesNoStableKey) {
                   Errno::kOk);
       },
       [&] {
-        // What the old chains led to is gone, and its memory taken again.
+        // The elements of the old chains are gone, and their memory taken
+        // again.
         EXPECT_EQ(map->Resize(100 * kSize), Errno::kOk);
         for (uint32_t key = 0; key < kSize / 2; ++key) {
           absl::MutexLock lock(&mutex);
@@ -400,7 +401,7 @@ TYPED_TEST(InterleavingTest, AnInsertThatMeetsAGrowthIsNotLost) {
                       [&] { EXPECT_EQ(map.Lookup(kSize), 5); });
 }
 
-// Whoever looked for the key before must look again.
+// A thread that looked for the key before must look again.
 TYPED_TEST(InterleavingTest, AKeyThatComesWithAGrowthIsThereOnce) {
   TypeParam map;
   for (const ElemFlags flags : {kAny, kNoExist}) {

@@ -88,7 +88,7 @@ INSTANTIATE_TEST_SUITE_P(
 
 TEST_P(QueueStackConcurrencyTest, EveryValueIsGivenOnceAndWhole) {
   std::vector<uint32_t> pushed(kPushers);
-  // What each popper got from each pusher, in its order.
+  // The values that each popper got from each pusher, in its order.
   std::vector<std::vector<std::vector<uint32_t>>> popped(
       kPoppers, std::vector<std::vector<uint32_t>>(kPushers));
   std::atomic<uint32_t> pushing{kPushers};

@@ -40,7 +40,7 @@ struct Record {
   uint64_t sequence;
 };
 
-// The byte behind the Record of which all others are copies.
+// The byte after the Record of which all others are copies.
 uint8_t Filling(const Record& record) {
   return static_cast<uint8_t>(record.sequence * 31 + record.producer);
 }

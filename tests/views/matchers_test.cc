@@ -37,7 +37,7 @@ using ::testing::Pair;
 using ::testing::SizeIs;
 using ::testing::UnorderedElementsAre;
 
-// What a failing EXPECT_THAT adds to the description.
+// The text that a failing EXPECT_THAT adds to the description.
 template <typename T, typename M>
 std::string ExplanationOf(const T& value, const M& matcher) {
   ::testing::StringMatchResultListener listener;
