@@ -138,7 +138,7 @@ class HashMap final : public MapBase<HashMap<P>, P> {
   using MapBase<HashMap, P>::def_;
   using MapBase<HashMap, P>::rights_;
 
-  // For MapBase. What is called for each element is inlined: MapBase has the
+  // For MapBase. Calls for each element are inlined: MapBase has the
   // checks, and the parts of the table are functions.
   bool Allocate() {
     return table_.Visit(

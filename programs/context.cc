@@ -57,7 +57,7 @@ constexpr ContextField kXdpFields[] = {
       BPFMAP_FIELD(SkbContext, tc_index, W), BPFMAP_FIELD(SkbContext, cb, CB), \
       BPFMAP_FIELD(SkbContext, hash)
 
-// What only programs of sockets and cgroups read.
+// Fields that only programs of sockets and cgroups read.
 #define BPFMAP_SKB_SOCKET                                 \
   BPFMAP_FIELD(SkbContext, family),                       \
       BPFMAP_FIELD(SkbContext, remote_ip4, false, false), \

@@ -5,7 +5,7 @@
 //
 // Refused are instructions that do not exist, fields that must be 0, registers
 // that there are not, jumps and calls out of the program, and a program that
-// can run off its end. What a program does with memory is seen when it runs. A
+// can run off its end. Memory accesses are checked when the program runs. A
 // call of a helper that there is not is no error either: libbpf leaves such
 // calls where the program will not come.
 

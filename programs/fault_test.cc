@@ -451,7 +451,7 @@ TEST_P(FaultTest, EndsWithItsSentence) {
   EXPECT_EQ(result.run.fault, GetParam().sentence);
 }
 
-// What a run that faulted held is free again.
+// Locks and records of a run that faulted are free again.
 TEST_P(FaultTest, LeavesLocksOpenAndRingsUsable) {
   Run(GetParam().type, GetParam().code);
   const Code good = Join(

@@ -23,7 +23,7 @@ namespace bpfmap {
 class Machine;
 class World;
 
-// What an argument must be.
+// The kind of an argument.
 enum class Arg : uint8_t {
   kNone,          // there is none
   kNumber,        // anything that was set
@@ -65,7 +65,7 @@ class HelperCall {
     return reinterpret_cast<T*>(static_cast<uintptr_t>(registers_[i]));
   }
   LocalMap& map(int i) const { return *pointer<LocalMap>(i); }
-  // What the argument points into; null in a run without checks.
+  // The region that the argument points into; null in a run without checks.
   const Region* region(int i) const {
     return regions_ == nullptr ? nullptr : regions_[i];
   }

@@ -23,7 +23,8 @@ bool Within(uint64_t limit, uint64_t offset, uint64_t size) {
   return offset <= limit && size <= limit - offset;
 }
 
-// What follows a change of the packet: `len` of an skb, and its pointers.
+// Updates all that depends on the packet, after a change: `len` of an skb, and
+// its pointers.
 void Moved(HelperCall& call, const char* helper) {
   Machine& machine = call.machine();
   const RunInput& input = machine.input();
@@ -199,8 +200,8 @@ uint64_t SkbChangeType(HelperCall& call) {
   return 0;
 }
 
-// Between IPv4 and IPv6, whose headers differ by 20 bytes. What is in the new
-// header is the program's to write.
+// Between IPv4 and IPv6, whose headers differ by 20 bytes. The program
+// writes the new header.
 uint64_t SkbChangeProto(HelperCall& call) {
   Packet* const packet = call.machine().packet();
   auto& skb = *static_cast<SkbContext*>(call.machine().input().context);

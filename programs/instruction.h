@@ -121,7 +121,7 @@ inline constexpr uint8_t kPseudoFunc = 4;
 inline constexpr uint8_t kPseudoMapIdx = 5;
 inline constexpr uint8_t kPseudoMapIdxValue = 6;
 
-// What the source register of a call says: a helper, a function of the program,
+// The source register of a call: a helper, a function of the program,
 // or a function of the kernel.
 inline constexpr uint8_t kCallHelper = 0;
 inline constexpr uint8_t kCallLocal = 1;

@@ -49,9 +49,9 @@ namespace bpfmap {
 
 enum class Checks { kAll, kNone };
 
-// What a run starts with.
+// The input of a run.
 struct RunInput {
-  // What r1 points to; the layout is that of the program's type.
+  // The memory that r1 points to; the layout is that of the program's type.
   void* context = nullptr;
   uint32_t context_size = 0;  // bytes
   // The program may write the whole context, whatever its type.
@@ -105,8 +105,8 @@ class Machine {
   Machine& operator=(const Machine&) = delete;
 
   // Runs `program` from its start to its exit. `input` and what it points to
-  // must stay until then. What a run that faulted holds, locks and records, is
-  // given back.
+  // must stay until then. Locks and records that a run that faulted holds
+  // are given back.
   // REQUIRES: no run of this machine is under way.
   RunResult Run(const Program& program, const RunInput& input);
 
@@ -162,7 +162,7 @@ class Machine {
   void KeepRing(uint64_t record, LocalMap* ring);
   LocalMap* RingOf(uint64_t record);
 
-  // What pointers into the kernel point into.
+  // The region of pointers into the kernel.
   const Region* kernel() const { return checked() ? &kernel_ : nullptr; }
 
   // The regions of the packet changed: pointers from before are gone.
@@ -173,11 +173,11 @@ class Machine {
   bool CallBack(uint32_t function, const uint64_t* arguments,
                 const Region* const* regions, int count, uint64_t* result);
 
-  // What the program holds.
+  // Locks and records that the program holds.
   uint64_t held_lock = 0;  // the address of the lock; 0: none
   int held_records = 0;
 
-  // What bpf_redirect() asked for.
+  // The arguments of bpf_redirect().
   uint32_t redirect_index = 0;
   uint64_t redirect_flags = 0;
   bool redirected = false;

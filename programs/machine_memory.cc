@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a running program may read and write: the rules that the fast paths of
-// the engine leave out, and the sentences where an access is not allowed.
+// The memory that a running program may read and write: the rules that the fast
+// paths of the engine leave out, and the sentences where an access is not
+// allowed.
 
 #include <algorithm>
 #include <cinttypes>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What programs/ asks of maps beyond LocalMap: the methods of certain types,
+// Calls of maps beyond LocalMap: the methods of certain types,
 // found by the type of the definition.
 //
 // Maps are those of the Cloud profile, as CreateMap() makes them.

@@ -40,7 +40,7 @@ enum class RegionKind : uint8_t {
   kGone,        // no memory any more: `reason` says why
 };
 
-// What a map is, for the checks of helpers.
+// The facts about a map that the checks of helpers need.
 struct MapFacts {
   LocalMap* map = nullptr;
   MapType type{};

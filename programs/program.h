@@ -53,7 +53,8 @@ struct FunctionName {
   std::string name;
 };
 
-// What a program is loaded from. Pointers are used during Load() only.
+// The definition that a program is loaded from. Pointers are used during Load()
+// only.
 struct ProgramDef {
   ProgramType type = ProgramType::kUnspec;
   std::string name;
@@ -120,7 +121,7 @@ class Program {
   std::vector<FunctionName> functions_;
 };
 
-// What is known of `map`.
+// The facts about `map`.
 MapFacts FactsOf(LocalMap* map);
 
 }  // namespace bpfmap

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What holds between pieces: r0 to r5 and r7 to r9 are numbers, r6 points to
+// Between pieces this holds: r0 to r5 and r7 to r9 are numbers, r6 points to
 // the scratch value; the 64 bytes below r10 - 16 hold numbers; r10 - 8 holds
 // the context. In a function there are only r0 to r5 and the 64 bytes.
 
@@ -223,7 +223,7 @@ Code RandomProgram::LookupPiece() {
                SetArguments()});
 }
 
-// Reads and writes behind a check of data_end.
+// Reads and writes after a check of data_end.
 Code RandomProgram::PacketPiece() {
   const uint8_t size = OneOf(kSizes);
   const int32_t checked = static_cast<int32_t>(Below(100)) + 8;

@@ -140,7 +140,7 @@ class Test {
     return true;
   }
 
-  // What is left of a packet: the part that a program sees, and fragments.
+  // The rest of a packet: the part that a program sees, and fragments.
   void FinishData(std::span<const uint8_t> linear,
                   std::span<const uint8_t> fragments) {
     const std::size_t size = linear.size() + fragments.size();
@@ -203,7 +203,7 @@ bool IsZero(const void* start, std::size_t from, std::size_t to) {
                      [](uint8_t b) { return b == 0; });
 }
 
-// What a caller may set: the rest must be 0.
+// The fields that a caller may set: the rest must be 0.
 bool Test::CheckSkbContext(const SkbContext& given, uint32_t size) {
   static constexpr std::size_t kGaps[][2] = {
       {0, offsetof(SkbContext, mark)},
@@ -244,7 +244,7 @@ uint16_t ProtocolOf(const uint8_t* frame, std::size_t size) {
   return ToNetwork(is_raw ? 0x0001 : 0x0004);  // ETH_P_802_3, ETH_P_802_2
 }
 
-// What the program sees: what the caller set, and what comes of the packet.
+// The context that the program sees: fields of the caller and of the packet.
 SkbContext Test::SeenContext(const SkbContext& given,
                              const Packet& packet) const {
   const uint8_t* const frame = packet.mac_header;
@@ -386,7 +386,8 @@ void Test::RunXdp() {
     return;
   }
   if (has_context_ && !CheckXdpDevice(given)) return;
-  // What the program sees; the rest lies in fragments, as Linux calls them.
+  // The part that the program sees; the rest lies in fragments, as Linux calls
+  // them.
   const uint32_t first =
       std::min(has_context_ ? given.data_end : data_size(), linear + meta);
   PacketBuffer buffer(&world_, kPage);

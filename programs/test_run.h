@@ -34,7 +34,7 @@ inline constexpr uint32_t kTestRunOnCpu = 1;
 inline constexpr uint32_t kTestXdpLiveFrames = 2;  // refused: EOPNOTSUPP
 inline constexpr uint32_t kTestSkbChecksumComplete = 4;
 
-// What a test is given: the attributes of bpf(2), with memory already copied.
+// The input of a test: the attributes of bpf(2), with memory already copied.
 struct TestInput {
   std::optional<std::span<const uint8_t>> data;     // data_in
   std::optional<std::span<const uint8_t>> context;  // ctx_in
@@ -57,7 +57,7 @@ struct TestInput {
 };
 
 struct TestResult {
-  // What the call returns.
+  // The result of the call.
   Errno error = Errno::kOk;
   // Whether retval, duration and data_size_out are to be written, which may be
   // so after an error, ENOSPC, too.
@@ -70,8 +70,8 @@ struct TestResult {
   bool has_context = false;
   uint32_t context_size_out = 0;
   std::vector<uint8_t> context_out;
-  // What the program left in its context, which Linux writes back to ctx_in:
-  // type syscall.
+  // The context after the program ran, which Linux writes back to ctx_in: type
+  // syscall.
   std::vector<uint8_t> context_in;
 
   // Where the program did wrong: error is EFAULT then, and this is the run.

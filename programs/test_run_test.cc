@@ -39,8 +39,8 @@ class Both {
     EXPECT_FALSE(error.failed()) << error.instruction << ": " << error.reason;
   }
 
-  // What the verifier refuses must fault here, and the other way round. Returns
-  // whether both take the program.
+  // A program that the verifier refuses must fault here, and the other way
+  // round. Returns whether both take the program.
   bool AgreeOnLoad(const KernelTest& test) {
     const TestResult here = RunHere(test);
     const bool faults = here.run.faulted();

@@ -48,7 +48,7 @@ class World {
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
-  // What the defaults below answer with.
+  // The answers of the defaults below.
   uint64_t now_ns = 1'000'000'000;
   Task task;
   uint64_t random_state = 1;  // never 0
