@@ -17,7 +17,7 @@
 // through pointers at the same time is ordered by nothing but themselves.
 //
 // Source: Documentation/bpf/map_array.rst; answers of Linux 6.18 in
-// tests/golden/. Thread-safe, see bpf_map.h and local_map.h.
+// tests/contract/golden/. Thread-safe, see bpf_map.h and local_map.h.
 
 #ifndef BPFMAP_MAPS_ARRAY_MAP_H_
 #define BPFMAP_MAPS_ARRAY_MAP_H_

@@ -11,10 +11,10 @@
 // maps are kept: call ReclaimRetired() when no program has an old pointer.
 // Programs cannot update or delete.
 //
-// Not on profiles without a heap: who refers to an inner map is counted.
+// Not on profiles without a heap: references to inner maps are counted.
 //
 // Source: Documentation/bpf/map_of_maps.rst; answers of Linux 6.18 in
-// tests/golden/. Thread-safe, see bpf_map.h and local_map.h.
+// tests/contract/golden/. Thread-safe, see bpf_map.h and local_map.h.
 
 #ifndef BPFMAP_MAPS_ARRAY_OF_MAPS_H_
 #define BPFMAP_MAPS_ARRAY_OF_MAPS_H_

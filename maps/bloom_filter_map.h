@@ -19,8 +19,8 @@
 // false ones differ from map to map, as on Linux.
 //
 // Source: Documentation/bpf/map_bloom_filter.rst; answers of Linux 6.18 in
-// tests/golden/. Thread-safe, see bpf_map.h and local_map.h: a Peek() after a
-// Push() finds its value.
+// tests/contract/golden/. Thread-safe, see bpf_map.h and local_map.h: a Peek()
+// after a Push() finds its value.
 
 #ifndef BPFMAP_MAPS_BLOOM_FILTER_MAP_H_
 #define BPFMAP_MAPS_BLOOM_FILTER_MAP_H_

@@ -20,7 +20,7 @@
 //
 // Thread-safe: any method may be called from any thread at any time. A value
 // that is copied out was the whole value at some moment during the call, unless
-// somebody stores through a program-view pointer at the same time.
+// a thread stores through a program-view pointer at the same time.
 //
 // A BpfMap is owned and destroyed as the type that it is, so the destructor is
 // not part of the interface.

@@ -65,7 +65,7 @@ class CustomMap final : public MapBase<CustomMap<P>, P>, private ProvidedMap {
 
   // What HASH would say to `def`; and
   //   EOPNOTSUPP  a lock in the value
-  // Whether the type exists, Init() says.
+  // Init() reports whether the type has a provider.
   static constexpr DefError Check(const MapDef& def);
 
   // Bytes that Init() takes from the memory if values of `stored_size` bytes

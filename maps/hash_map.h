@@ -22,7 +22,7 @@
 // one bucket come together or not at all (ENOSPC, or a smaller *count).
 //
 // Source: Documentation/bpf/map_hash.rst; answers of Linux 6.18 in
-// tests/golden/. Thread-safe, see bpf_map.h and local_map.h.
+// tests/contract/golden/. Thread-safe, see bpf_map.h and local_map.h.
 
 #ifndef BPFMAP_MAPS_HASH_MAP_H_
 #define BPFMAP_MAPS_HASH_MAP_H_

@@ -4,11 +4,11 @@
 // array_of_maps.h; keys, max_entries, BPF_F_NO_PREALLOC, BPF_F_ZERO_SEED and
 // the batches as in hash_map.h.
 //
-// Not on profiles without a heap: who refers to an inner map is counted.
+// Not on profiles without a heap: references to inner maps are counted.
 //
 // Source: Documentation/bpf/map_of_maps.rst; answers of Linux 6.18 in
-// tests/golden/. Thread-safe, see bpf_map.h and local_map.h. Writers take
-// turns.
+// tests/contract/golden/. Thread-safe, see bpf_map.h and local_map.h. Writers
+// take turns.
 
 #ifndef BPFMAP_MAPS_HASH_OF_MAPS_H_
 #define BPFMAP_MAPS_HASH_OF_MAPS_H_

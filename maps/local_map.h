@@ -66,7 +66,8 @@ class LocalMap : public BpfMap {
   virtual bool frozen() const { return false; }
 
   // A map of maps: drops its references to inner maps that were replaced or
-  // deleted. REQUIRES: nobody uses a pointer that a lookup gave before that.
+  // deleted. REQUIRES: no thread uses a pointer that a lookup returned before
+  // that.
   virtual void ReclaimRetired() {}
 
   // The program's side of a ring, for AsRingProducer() (ring_producer.h); null

@@ -30,8 +30,8 @@
 // is a key.
 //
 // Source: Documentation/bpf/map_lpm_trie.rst; answers of Linux 6.18 in
-// tests/golden/. Thread-safe, see bpf_map.h and local_map.h. Writers take
-// turns, readers do not wait for each other.
+// tests/contract/golden/. Thread-safe, see bpf_map.h and local_map.h. Writers
+// take turns, readers do not wait for each other.
 
 #ifndef BPFMAP_MAPS_LPM_TRIE_MAP_H_
 #define BPFMAP_MAPS_LPM_TRIE_MAP_H_

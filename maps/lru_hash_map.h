@@ -1,28 +1,28 @@
-// LruHashMap: BPF_MAP_TYPE_LRU_HASH. Values by key; where max_entries are
-// there, an update of a further key makes others leave.
+// LruHashMap: BPF_MAP_TYPE_LRU_HASH. Values by key; in a full map, an update of
+// a further key evicts others.
 //
 // Keys are evicted in one of two orders:
 //   kLinux   As in Linux, approximately the one that was used least recently:
-//            the same keys leave, one by one, as from a BPF map on which the
-//            same is done on the same CPUs. Up to 128 leave at once. Threads
-//            are on CPUs as profiles/cpu.h says.
-//   kStrict  Exactly the key that was used least recently leaves, and only if
-//            there is no room. For caches of your own; Linux has nothing like
-//            it.
+//            the same keys are evicted, one by one, as from a BPF map on which
+//            the same is done on the same CPUs. Up to 128 are evicted at once.
+//            profiles/cpu.h says which CPU a thread is on.
+//   kStrict  Exactly the key that was used least recently is evicted, and only
+//            if there is no room. For caches of your own; Linux has nothing
+//            like it.
 // A lookup of a program is a use, and so is an update of a program or a user. A
 // lookup of a user, a walk and a batch are not.
 //
 // With kLinux, every update first takes room for a new element, before it looks
-// at the table: also one that then replaces a value, or fails with EEXIST or
-// ENOENT, may make other keys leave. BPF_F_NO_COMMON_LRU gives each CPU its own
+// at the table: even one that then replaces a value, or fails with EEXIST or
+// ENOENT, may evict other keys. BPF_F_NO_COMMON_LRU gives each CPU its own
 // part of max_entries, which is rounded up to a multiple of the CPUs.
 //
 // Program view: a pointer shows the element that it was given for until that
 // element is replaced, deleted or evicted. An update of a present key puts a
 // new element in place; the old one keeps its bytes until its memory serves
-// another one. A lookup takes no lock; it writes one byte that belongs to the
-// element, unless it is written since somebody last looked who is used.
-// (kStrict: a stamp of the element, and a counter of the map.)
+// another one. A lookup takes no lock; it sets the element's reference byte,
+// unless that is set already. (kStrict: it writes a stamp of the element, and a
+// counter of the map.)
 //
 // UpdateElem checks: the rights of programs (EACCES), null pointers (EFAULT),
 // flags beyond BPF_EXIST (EINVAL), room (ENOMEM, if all elements are in the
@@ -37,7 +37,7 @@
 // much room each CPU sets aside.
 //
 // Source: Documentation/bpf/map_hash.rst; answers of Linux 6.18 in
-// tests/golden/. Thread-safe, see bpf_map.h and local_map.h.
+// tests/contract/golden/. Thread-safe, see bpf_map.h and local_map.h.
 
 #ifndef BPFMAP_MAPS_LRU_HASH_MAP_H_
 #define BPFMAP_MAPS_LRU_HASH_MAP_H_

@@ -7,10 +7,10 @@
 // this:
 //
 //   An update of a present key writes its value in place, and is a use of the
-//   key. With BPF_EXIST it takes no room, so that nobody leaves; otherwise it
-//   takes room first, as for a new key, and gives it back.
-//   LookupPerCpuElem is a use, as LookupElem is.
-//   The eviction callback sees the slices of all CPUs, as user space does.
+//   key. With BPF_EXIST it takes no room, so that no key is evicted; otherwise
+//   it takes room first, as for a new key, and gives it back. LookupPerCpuElem
+//   is a use, as LookupElem is. The eviction callback sees the slices of all
+//   CPUs, as user space does.
 //
 // Cloud only. Thread-safe, see bpf_map.h and local_map.h.
 

@@ -19,9 +19,9 @@
 //   OnAssociateProgram           at any time between the first and the last
 //   OnDestroy                    last, and alone
 //
-// So what a stored value refers to may be used in OnFind() without a thought:
-// its OnDelete() waits. None of them comes once MapProviders::Remove() has
-// said kOk.
+// OnFind() may use what a stored value refers to: OnDelete() for that value
+// cannot run at the same time. No notification comes once
+// MapProviders::Remove() has returned kOk.
 //
 // A notification must not use the map itself, which would wait for the
 // notification: ProvidedMap has all that it needs. Other maps are free to use.

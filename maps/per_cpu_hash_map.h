@@ -20,7 +20,7 @@
 // and absent (ENOENT), absent and full (E2BIG).
 //
 // Source: Documentation/bpf/map_hash.rst; answers of Linux 6.18 in
-// tests/golden/. Thread-safe, see bpf_map.h and local_map.h.
+// tests/contract/golden/. Thread-safe, see bpf_map.h and local_map.h.
 
 #ifndef BPFMAP_MAPS_PER_CPU_HASH_MAP_H_
 #define BPFMAP_MAPS_PER_CPU_HASH_MAP_H_

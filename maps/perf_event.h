@@ -10,8 +10,8 @@
 //   event.Poll(100, [](void* data, uint32_t size) { ... },
 //              [](uint64_t lost) { ... });
 //
-// A sample that finds no room is lost. How many were is told with the next one
-// that finds room: until then nobody hears of it, but by lost_samples().
+// A sample that finds no room is lost. The number of lost samples is reported
+// with the next sample that fits; lost_samples() has it at once.
 //
 // A reader that waits in Poll() is woken as one that waits in epoll_wait(2),
 // which is what perf_buffer__poll() of libbpf does: each wakeup_events samples,

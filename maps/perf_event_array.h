@@ -11,8 +11,8 @@
 // closed, unless the map is BPF_F_PRESERVE_ELEMS, nothing happens here: there
 // is no such descriptor.
 //
-// Source: bpf-helpers(7); answers of Linux 6.18 in tests/golden/, and to
-// programs. Thread-safe, see bpf_map.h and local_map.h.
+// Source: bpf-helpers(7); answers of Linux 6.18 in tests/contract/golden/, and
+// to programs. Thread-safe, see bpf_map.h and local_map.h.
 
 #ifndef BPFMAP_MAPS_PERF_EVENT_ARRAY_H_
 #define BPFMAP_MAPS_PERF_EVENT_ARRAY_H_

@@ -9,8 +9,8 @@
 // the call where that is 0. Programs can neither look up, update nor delete:
 // the verifier refuses them with EINVAL.
 //
-// Source: bpf(2) and the answers of Linux 6.18 in tests/golden/. Thread-safe,
-// see bpf_map.h and local_map.h.
+// Source: bpf(2) and the answers of Linux 6.18 in tests/contract/golden/.
+// Thread-safe, see bpf_map.h and local_map.h.
 
 #ifndef BPFMAP_MAPS_PROG_ARRAY_H_
 #define BPFMAP_MAPS_PROG_ARRAY_H_

@@ -26,7 +26,7 @@
 // or given twice, and what a queue gives is in the order of the pushes.
 //
 // Source: Documentation/bpf/map_queue_stack.rst; answers of Linux 6.18 in
-// tests/golden/. Thread-safe, see bpf_map.h and local_map.h.
+// tests/contract/golden/. Thread-safe, see bpf_map.h and local_map.h.
 
 #ifndef BPFMAP_MAPS_QUEUE_STACK_MAP_H_
 #define BPFMAP_MAPS_QUEUE_STACK_MAP_H_

@@ -36,7 +36,7 @@
 // A program that passes a ring to the helpers for elements does not load.
 //
 // Source: Documentation/bpf/ringbuf.rst, bpf-helpers(7), libbpf; answers of
-// Linux 6.18 in tests/golden/.
+// Linux 6.18 in tests/contract/golden/.
 //
 // Thread-safe, see bpf_map.h and local_map.h; but only one thread at a time may
 // be in Consume(), ConsumeN() or Poll(). A record is its producer's from
@@ -175,7 +175,7 @@ class RingBuffer final : public MapBase<RingBuffer<P>, P>, public RingProducer {
   // was over, and if the first record is not submitted yet.
   template <RingCallback F>
   int64_t Poll(int timeout_ms, F callback) requires HasEvent<P> {
-    // As epoll: who was woken once looks again until the ring is empty.
+    // As epoll: a consumer that was woken once reads until the ring is empty.
     const auto deadline = P::Event::In(timeout_ms);
     while (readable_.event.WaitUntil(deadline)) {
       if (ring_.available() != 0) return Consume(callback);

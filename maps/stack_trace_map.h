@@ -25,8 +25,8 @@
 // Not on profiles that cannot find a stack (Profile::CallStack): it takes an
 // operating system's unwinder.
 //
-// Source: bpf-helpers(7); answers of Linux 6.18 in tests/golden/, and to
-// programs. Thread-safe, see bpf_map.h and local_map.h.
+// Source: bpf-helpers(7); answers of Linux 6.18 in tests/contract/golden/, and
+// to programs. Thread-safe, see bpf_map.h and local_map.h.
 
 #ifndef BPFMAP_MAPS_STACK_TRACE_MAP_H_
 #define BPFMAP_MAPS_STACK_TRACE_MAP_H_

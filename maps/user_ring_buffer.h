@@ -25,8 +25,8 @@
 // The user view has no elements: Linux refuses each command.
 // A program that passes a ring to the helpers for elements does not load.
 //
-// Source: bpf-helpers(7), libbpf; answers of Linux 6.18, in tests/golden/ and
-// to programs with bpf_user_ringbuf_drain().
+// Source: bpf-helpers(7), libbpf; answers of Linux 6.18, in
+// tests/contract/golden/ and to programs with bpf_user_ringbuf_drain().
 //
 // Thread-safe, see bpf_map.h and local_map.h; but only one thread at a time may
 // write, with Reserve(), ReserveBlocking(), Submit() and Discard(). Programs
@@ -152,7 +152,7 @@ class UserRingBuffer final : public MapBase<UserRingBuffer<P>, P> {
   // looked at.
   //   EINVAL  other flags; a producer position or a length that cannot be
   //   E2BIG   a record larger than the ring, or than 0xffffff bytes
-  //   EBUSY   somebody drains already, maybe the caller
+  //   EBUSY   a thread is draining already, maybe the caller
   // The producer alone could cause all but the first and the last, by writing
   // to the memory of the ring; the callbacks before have been made.
   template <RingCallback F>

@@ -39,7 +39,7 @@ int CpusInList(const char* list);
 
 namespace internal {
 
-// The CPU of this thread; one that there is not, until it was found.
+// This thread's CPU; out of range until it is first assigned.
 extern constinit thread_local unsigned thread_cpu;
 // What PossibleCpus() is, once it was asked for; 0 before. Relaxed throughout:
 // it changes while no other thread is here.

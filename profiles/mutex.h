@@ -58,7 +58,7 @@ struct BasicBitLock {
   static void Lock(uint64_t* word) {
     if (!TryTake(word)) LockSlow(word);
   }
-  // Takes it if nobody has it and the word is `expected`; and sets the bits
+  // Takes it if no thread has it and the word is `expected`; and sets the bits
   // `also`.
   static bool TryLock(uint64_t* word, uint64_t expected, uint64_t also) {
     return (expected & kTaken) == 0 &&

@@ -58,8 +58,8 @@ class ArraySlots {
     return true;
   }
 
-  // Acquire pairs with the release in SetSize: who sees an index as valid sees
-  // its slot.
+  // Acquire pairs with the release in SetSize: a thread that sees an index as
+  // valid sees its slot.
   uint32_t size() const { return size_.load(std::memory_order_acquire); }
 
   // A pointer to element `index`, aligned to 8.

@@ -86,7 +86,7 @@ class CachedQuota {
     WriterLock one_at_a_time(drain_lock_);
     reserve_lock_.Lock();
     if (!drained_) {
-      // Relaxed: who locks a shard after wait_for_shards() did sees it.
+      // Relaxed: a thread that locks a shard after wait_for_shards() sees it.
       may_cache_.store(false, std::memory_order_relaxed);
       reserve_lock_.Unlock();
       wait_for_shards();

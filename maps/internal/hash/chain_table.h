@@ -296,8 +296,8 @@ class ChainTable {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     WriteSection<P> write(shard);
     const uint32_t next = LoadLink(NextOf(ref.slot));
-    // First: who sees that the key is gone finds room. A walk sees it from the
-    // head of the chain alone.
+    // First: a thread that sees that the key is gone finds room. A walk sees it
+    // from the head of the chain alone.
     freelist_.GiveBackElement(*this, ref.slot);
     StoreLink(ref.link, next);
   }

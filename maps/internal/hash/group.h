@@ -171,8 +171,8 @@ class Group {
     return GroupSnapshot(low, __atomic_load_n(&high_, __ATOMIC_ACQUIRE));
   }
 
-  // Whether the group is as it was when `snapshot` was loaded, and nobody was
-  // changing it then.
+  // Whether the group is as it was when `snapshot` was loaded, and no writer
+  // was changing it then.
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool Validate(
       const GroupSnapshot& snapshot) const {
     // Pairs with the release fence in BeginWrite().
@@ -198,9 +198,9 @@ class Group {
   // The word whose lowest bit is the lock.
   uint64_t* lock_word() { return &low_; }
 
-  // Takes the lock if nobody has it and the group is as it was when `snapshot`
-  // was loaded. TryBeginWrite() starts a change, too, and EndWrite(snapshot)
-  // then ends both.
+  // Takes the lock if no thread has it and the group is as it was when
+  // `snapshot` was loaded. TryBeginWrite() starts a change, too, and
+  // EndWrite(snapshot) then ends both.
   template <typename BitLock>
   ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryLock(const GroupSnapshot& snapshot) {
     return BitLock::TryLock(&low_, snapshot.low_, 0);

@@ -393,9 +393,9 @@ class GroupTable {
     ref.group->BeginWrite(ref.snapshot);
     GroupSnapshot snapshot = ref.snapshot;
     Drop(ref, GroupSnapshot::TagOf(hash), snapshot);
-    // After BeginWrite() and Drop(): who takes the permit finds an overflow
-    // slot, and who sees what it was taken for sees this key no more. Before
-    // EndWrite(): who sees that the key is gone finds room.
+    // After BeginWrite() and Drop(): the next owner of the permit finds an
+    // overflow slot, and who sees what it was taken for sees this key no more.
+    // Before EndWrite(): a thread that sees that the key is gone finds room.
     quota_.Release();
     ref.group->EndWrite(snapshot);
   }
@@ -486,7 +486,8 @@ class GroupTable {
   // Returns false if there is none.
   bool NextKey(const void* key, void* next) const;
 
-  // Runs `change`, and waits until nobody holds a lock who may have missed it.
+  // Runs `change`, and waits until no thread that may have missed it holds a
+  // lock.
   template <typename Change>
   void ApplyAndSynchronize(Change change) {
     change();
@@ -632,8 +633,8 @@ class GroupTable {
       return false;
     }
     // Asked after Load(), whose acquire pairs with the EndWrite() of a writer
-    // that moved the key away: who misses it here sees the generation it went
-    // to.
+    // that moved the key away: a reader that misses it here sees the generation
+    // it went to.
     if (HasGrown() || !MatchFast(ref, hash, key)) [[unlikely]] {
       return TryFindAllGenerations(hash, key, element, use);
     }
@@ -891,7 +892,7 @@ class GroupTable {
     }
   }
 
-  // Adds a generation. Nobody has to wait for that: see FindOptimistic(),
+  // Adds a generation. No thread has to wait for that: see FindOptimistic(),
   // TryFind() and MayHaveElements() for who has not noticed yet. A writer that
   // has not may insert into an older one.
   bool AddGeneration(uint64_t groups) {

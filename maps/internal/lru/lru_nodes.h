@@ -65,7 +65,7 @@ class LruNodes {
     __atomic_store_n(&nodes_[node].position, position, __ATOMIC_RELAXED);
   }
 
-  // Whether the element was used since somebody last looked. Anybody may call
+  // The reference bit: used since the last scan. Any thread may call
   // these at any time: it is a hint.
   bool IsReferenced(uint32_t node) const {
     return __atomic_load_n(&referenced_[node], __ATOMIC_RELAXED) != 0;
@@ -77,7 +77,7 @@ class LruNodes {
     }
   }
 
-  // Anybody may ask for the list; who does not hold its lock learns what it was
+  // Any thread may ask for the list; one without its lock learns what it was
   // a moment ago.
   ListName ListOf(uint32_t node) const {
     return static_cast<ListName>(

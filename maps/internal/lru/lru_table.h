@@ -370,7 +370,8 @@ class LruTable {
   // null or absent. Returns false if there is none.
   bool NextKey(const void* key, void* next) const;
 
-  // Runs `change`, and waits until nobody holds a lock who may have missed it.
+  // Runs `change`, and waits until no thread that may have missed it holds a
+  // lock.
   template <typename Change>
   void ApplyAndSynchronize(Change change) {
     change();
@@ -411,7 +412,7 @@ class LruTable {
   static constexpr uint64_t GroupsFor(uint32_t nodes) {
     return (uint64_t{nodes} + kNodesPerGroup - 1) / kNodesPerGroup;
   }
-  // One for each node: who fills a slot has a node for it.
+  // One for each node: a thread that fills a slot has a node for it.
   static constexpr uint64_t OverflowSlotsFor(uint32_t nodes) { return nodes; }
 
   uint32_t GroupOf(uint64_t hash) const {

@@ -104,7 +104,7 @@ class Ring {
   void Commit(std::byte* data, bool discard) {
     const std::atomic_ref<uint32_t> length = LengthOf(data);
     BPFMAP_DCHECK(P, (length.load(std::memory_order_relaxed) & kRingBusy) != 0);
-    // Nobody else writes to the header of a busy record.
+    // No other thread writes to the header of a busy record.
     const uint32_t size =
         RingRecordSize(length.load(std::memory_order_relaxed));
     // Release pairs with the acquire in Consume().
