@@ -1,8 +1,8 @@
 // A microcontroller's program, as far as maps go: a static pool, a map of each
 // type in it, and every method called, directly and through the interface.
 //
-// embedded_firmware_test.cc runs it, on the host; embedded_symbols_test.sh looks
-// at what the object refers to.
+// embedded_firmware_test.cc runs it, on the host; embedded_symbols_test.sh
+// looks at what the object refers to.
 
 #include "bpfmap/maps/array_map.h"
 #include "bpfmap/maps/bloom_filter_map.h"
