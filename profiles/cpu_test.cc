@@ -23,7 +23,7 @@ class CpuTest : public testing::Test {
   }
 };
 
-TEST_F(CpuTest, ThereAreAsManyAsTheMachineHasUnlessTheirNumberWasSet) {
+TEST_F(CpuTest, ThereAreAsManyAsMachineHasUnlessTheirNumberWasSet) {
   const int of_machine = PossibleCpus();
   // 0 where nobody knows.
   const int known = static_cast<int>(std::thread::hardware_concurrency());
@@ -35,21 +35,21 @@ TEST_F(CpuTest, ThereAreAsManyAsTheMachineHasUnlessTheirNumberWasSet) {
   EXPECT_EQ(PossibleCpus(), of_machine);
 }
 
-TEST_F(CpuTest, TheirNumberCanBeSetFrom1ToTheLargest) {
+TEST_F(CpuTest, TheirNumberCanBeSetFrom1ToLargest) {
   EXPECT_TRUE(SetPossibleCpus(1));
   EXPECT_EQ(PossibleCpus(), 1);
   EXPECT_TRUE(SetPossibleCpus(kMaxCpus));
   EXPECT_EQ(PossibleCpus(), kMaxCpus);
 }
 
-TEST_F(CpuTest, ANumberOutOfRangeIsRefusedAndChangesNothing) {
+TEST_F(CpuTest, NumberOutOfRangeIsRefusedAndChangesNothing) {
   EXPECT_TRUE(SetPossibleCpus(3));
   EXPECT_FALSE(SetPossibleCpus(-1));
   EXPECT_FALSE(SetPossibleCpus(kMaxCpus + 1));
   EXPECT_EQ(PossibleCpus(), 3);
 }
 
-TEST_F(CpuTest, ScopedPossibleCpusNestAndGiveTheNumberBack) {
+TEST_F(CpuTest, ScopedPossibleCpusNestAndGiveNumberBack) {
   EXPECT_TRUE(SetPossibleCpus(3));
   {
     const ScopedPossibleCpus outer(8);
@@ -64,7 +64,7 @@ TEST_F(CpuTest, ScopedPossibleCpusNestAndGiveTheNumberBack) {
   EXPECT_EQ(PossibleCpus(), 3);
 }
 
-TEST_F(CpuTest, AListNamesCpusOneByOneAndInRanges) {
+TEST_F(CpuTest, ListNamesCpusOneByOneAndInRanges) {
   EXPECT_EQ(CpusInList("0"), 1);
   EXPECT_EQ(CpusInList("0-1\n"), 2);
   EXPECT_EQ(CpusInList("0,2-3"), 3);
@@ -72,7 +72,7 @@ TEST_F(CpuTest, AListNamesCpusOneByOneAndInRanges) {
   EXPECT_EQ(CpusInList("0-8191"), kMaxCpus);
 }
 
-TEST_F(CpuTest, WhatIsNoListOfCpusNamesNone) {
+TEST_F(CpuTest, OtherTextNamesNoCpu) {
   for (const char* text :
        {"", "\n", "-", "x", " 0", "-1", "0-", "0-x", "3-2", "0,", "0,,1",
         "0-1x", "0-8192", "0-8191,0", "99999999999999999999", "0--1", "+1"}) {
@@ -80,7 +80,7 @@ TEST_F(CpuTest, WhatIsNoListOfCpusNamesNone) {
   }
 }
 
-TEST_F(CpuTest, AThreadKeepsItsCpu) {
+TEST_F(CpuTest, ThreadKeepsItsCpu) {
   EXPECT_TRUE(SetPossibleCpus(4));
   const int cpu = CurrentCpu();
   EXPECT_GE(cpu, 0);
@@ -92,7 +92,7 @@ TEST_F(CpuTest, AThreadKeepsItsCpu) {
   }
 }
 
-TEST_F(CpuTest, ThreadsInARowHaveAllCpusInTurn) {
+TEST_F(CpuTest, ThreadsInRowHaveAllCpusInTurn) {
   constexpr int kCpus = 4;
   EXPECT_TRUE(SetPossibleCpus(kCpus));
   std::set<int> seen;
@@ -121,7 +121,7 @@ TEST_F(CpuTest, MoreThreadsThanCpusShareThem) {
   }
 }
 
-TEST_F(CpuTest, AScopedCpuHoldsForItsScopeAndNests) {
+TEST_F(CpuTest, ScopedCpuHoldsForItsScopeAndNests) {
   EXPECT_TRUE(SetPossibleCpus(8));
   const int outside = CurrentCpu();
   {
@@ -138,7 +138,7 @@ TEST_F(CpuTest, AScopedCpuHoldsForItsScopeAndNests) {
   EXPECT_EQ(CurrentCpu(), outside);
 }
 
-TEST_F(CpuTest, AScopedCpuIsItsThreadsOwn) {
+TEST_F(CpuTest, ScopedCpuIsItsThreadsOwn) {
   EXPECT_TRUE(SetPossibleCpus(8));
   const int outside = CurrentCpu();
   const int inside = (outside + 1) % 8;

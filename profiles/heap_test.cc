@@ -14,7 +14,7 @@
 namespace bpfmap {
 namespace {
 
-TEST(HeapTest, ABlockIsAlignedAsAsked) {
+TEST(HeapTest, BlockIsAlignedAsAsked) {
   Heap heap;
   for (std::size_t alignment = 1; alignment <= 4096; alignment *= 2) {
     // An odd number of blocks of odd sizes in between moves the next one.
@@ -29,7 +29,7 @@ TEST(HeapTest, ABlockIsAlignedAsAsked) {
   }
 }
 
-TEST(HeapTest, ABlockIsZeroEvenWhereAnotherOneWas) {
+TEST(HeapTest, BlockIsZeroEvenWhereAnotherOneWas) {
   Heap heap;
   for (int i = 0; i < 20; ++i) {
     constexpr std::size_t kBytes = 1000;
@@ -42,7 +42,7 @@ TEST(HeapTest, ABlockIsZeroEvenWhereAnotherOneWas) {
   }
 }
 
-TEST(HeapTest, ASizeThatOverflowsOrIsTooLargeIsRefused) {
+TEST(HeapTest, SizeThatOverflowsOrIsTooLargeIsRefused) {
   constexpr std::size_t kMaxSize = std::numeric_limits<std::size_t>::max();
   Heap heap;
   for (const std::size_t alignment : {1, 8, 64, 4096}) {

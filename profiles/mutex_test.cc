@@ -29,7 +29,7 @@ class MutexTest : public testing::Test {};
 using Mutexes = testing::Types<Cloud::Mutex, Embedded::Mutex>;
 TYPED_TEST_SUITE(MutexTest, Mutexes);
 
-TYPED_TEST(MutexTest, WhatOneThreadDoesUnderItNoOtherSeesHalfDone) {
+TYPED_TEST(MutexTest, NoThreadSeesHalfDoneWorkOfAnother) {
   Account<TypeParam> account;
   ThreadTeam team;
   uint64_t begun[4] = {};
@@ -54,7 +54,7 @@ TYPED_TEST(MutexTest, WhatOneThreadDoesUnderItNoOtherSeesHalfDone) {
 }
 
 // The word counts in steps of 4; bit 1 is set for a while.
-TEST(BitLockTest, TheHolderOwnsTheRestOfTheWord) {
+TEST(BitLockTest, HolderOwnsRestOfWord) {
   uint64_t word = 0;
   uint64_t count = 0;  // under the lock, too
   ThreadTeam team;

@@ -76,7 +76,7 @@ void AwaitForAWhile(Condition condition) {
   for (int i = 0; i < 100 && !condition(); ++i) std::this_thread::yield();
 }
 
-TYPED_TEST(ReaderWriterLockTest, AWriterExcludesWriters) {
+TYPED_TEST(ReaderWriterLockTest, WriterExcludesWriters) {
   constexpr int kThreads = 3;
   constexpr int kRounds = 10000;
   typename TestFixture::Guarded guarded;
@@ -90,7 +90,7 @@ TYPED_TEST(ReaderWriterLockTest, AWriterExcludesWriters) {
   EXPECT_EQ(guarded.one, kThreads * kRounds);
 }
 
-TYPED_TEST(ReaderWriterLockTest, AWriterExcludesReaders) {
+TYPED_TEST(ReaderWriterLockTest, WriterExcludesReaders) {
   constexpr int kRounds = 5000;
   typename TestFixture::Guarded guarded;
   std::atomic<int> torn{0};
@@ -127,7 +127,7 @@ TYPED_TEST(ReaderWriterLockTest, ReadersAreInsideTogether) {
 // Two readers relieve each other: one leaves when the other one has come, so
 // that the lock is never free. Only a reader that the lock keeps out, for the
 // sake of the writer, lets the other one leave.
-TYPED_TEST(ReaderWriterLockTest, AWriterGetsInHoweverManyReadersCome) {
+TYPED_TEST(ReaderWriterLockTest, WriterGetsInHoweverManyReadersCome) {
   TypeParam lock;
   std::atomic<int> reads{0};
   std::atomic<bool> writer_was_in{false};
@@ -149,7 +149,7 @@ TYPED_TEST(ReaderWriterLockTest, AWriterGetsInHoweverManyReadersCome) {
 
 // Two writers relieve each other as well: one leaves when the other one is
 // about to wait for it.
-TYPED_TEST(ReaderWriterLockTest, AReaderGetsInHoweverManyWritersCome) {
+TYPED_TEST(ReaderWriterLockTest, ReaderGetsInHoweverManyWritersCome) {
   TypeParam lock;
   std::atomic<int> writers_there{0};  // inside, or about to wait
   std::atomic<int> writes{0};
@@ -174,7 +174,7 @@ TYPED_TEST(ReaderWriterLockTest, AReaderGetsInHoweverManyWritersCome) {
   EXPECT_TRUE(reader_was_in.load());
 }
 
-TYPED_TEST(ReaderWriterLockTest, AGuardHoldsForItsScope) {
+TYPED_TEST(ReaderWriterLockTest, GuardHoldsForItsScope) {
   typename TestFixture::Guarded guarded;
   {
     WriterLock lock(guarded.lock);
@@ -189,7 +189,7 @@ TYPED_TEST(ReaderWriterLockTest, AGuardHoldsForItsScope) {
   guarded.one = 2;
 }
 
-TEST(ReaderWriterLockTest, ALockNeedsNoConstructor) {
+TEST(ReaderWriterLockTest, LockNeedsNoConstructor) {
   WriterLock cloud(static_cloud_lock);
   WriterLock embedded(static_embedded_lock);
 }

@@ -101,7 +101,7 @@ class LockTurnsTest : public testing::Test {
   std::vector<std::unique_ptr<Visitor>> visitors_;
 };
 
-TEST_F(LockTurnsTest, AFreeLockKeepsNobodyOut) {
+TEST_F(LockTurnsTest, FreeLockKeepsNobodyOut) {
   Visitor& writer = Writer();
   ASSERT_TRUE(writer.inside());
   writer.TellToLeave();
@@ -109,7 +109,7 @@ TEST_F(LockTurnsTest, AFreeLockKeepsNobodyOut) {
   reader.AwaitInside();
 }
 
-TEST_F(LockTurnsTest, AWriterKeepsAWriterOut) {
+TEST_F(LockTurnsTest, WriterKeepsWriterOut) {
   Visitor& first = Writer();
   Visitor& second = Writer();
   ASSERT_TRUE(second.IsKeptOut());
@@ -117,7 +117,7 @@ TEST_F(LockTurnsTest, AWriterKeepsAWriterOut) {
   second.AwaitInside();
 }
 
-TEST_F(LockTurnsTest, AWriterKeepsAReaderOut) {
+TEST_F(LockTurnsTest, WriterKeepsReaderOut) {
   Visitor& writer = Writer();
   Visitor& reader = Reader();
   ASSERT_TRUE(reader.IsKeptOut());
@@ -125,7 +125,7 @@ TEST_F(LockTurnsTest, AWriterKeepsAReaderOut) {
   reader.AwaitInside();
 }
 
-TEST_F(LockTurnsTest, AReaderKeepsAWriterOut) {
+TEST_F(LockTurnsTest, ReaderKeepsWriterOut) {
   Visitor& reader = Reader();
   Visitor& writer = Writer();
   ASSERT_TRUE(writer.IsKeptOut());
@@ -133,14 +133,14 @@ TEST_F(LockTurnsTest, AReaderKeepsAWriterOut) {
   writer.AwaitInside();
 }
 
-TEST_F(LockTurnsTest, AReaderDoesNotKeepAReaderOut) {
+TEST_F(LockTurnsTest, ReaderDoesNotKeepReaderOut) {
   Visitor& first = Reader();
   Visitor& second = Reader();
   EXPECT_TRUE(first.inside());
   EXPECT_TRUE(second.inside());
 }
 
-TEST_F(LockTurnsTest, EveryReaderKeepsAWriterOut) {
+TEST_F(LockTurnsTest, EveryReaderKeepsWriterOut) {
   Visitor& first = Reader();
   Visitor& second = Reader();
   Visitor& writer = Writer();
@@ -150,7 +150,7 @@ TEST_F(LockTurnsTest, EveryReaderKeepsAWriterOut) {
   writer.AwaitInside();
 }
 
-TEST_F(LockTurnsTest, AWaitingWriterGoesBeforeTheNextReader) {
+TEST_F(LockTurnsTest, WaitingWriterGoesBeforeNextReader) {
   Visitor& inside = Reader();
   Visitor& writer = Writer();
   Visitor& reader = Reader();
@@ -162,7 +162,7 @@ TEST_F(LockTurnsTest, AWaitingWriterGoesBeforeTheNextReader) {
   reader.AwaitInside();
 }
 
-TEST_F(LockTurnsTest, AWaitingReaderGoesBeforeTheNextWriter) {
+TEST_F(LockTurnsTest, WaitingReaderGoesBeforeNextWriter) {
   Visitor& inside = Writer();
   Visitor& reader = Reader();
   Visitor& writer = Writer();
@@ -175,7 +175,7 @@ TEST_F(LockTurnsTest, AWaitingReaderGoesBeforeTheNextWriter) {
 }
 
 // Even if it came after that writer.
-TEST_F(LockTurnsTest, ALateReaderGoesBeforeTheNextWriter) {
+TEST_F(LockTurnsTest, LateReaderGoesBeforeNextWriter) {
   Visitor& inside = Writer();
   Visitor& writer = Writer();
   Visitor& reader = Reader();
@@ -187,7 +187,7 @@ TEST_F(LockTurnsTest, ALateReaderGoesBeforeTheNextWriter) {
   writer.AwaitInside();
 }
 
-TEST_F(LockTurnsTest, WaitingReadersLetAWriterInAfterOneOfThem) {
+TEST_F(LockTurnsTest, WaitingReadersLetWriterInAfterOneOfThem) {
   Visitor& inside = Writer();
   Visitor& one = Reader();
   Visitor& other = Reader();

@@ -30,7 +30,7 @@ bool IsZero(const void* block, std::size_t bytes) {
                      [](unsigned char b) { return b == 0; });
 }
 
-TEST(StaticPoolTest, AFreshPoolHasEverythingLeft) {
+TEST(StaticPoolTest, FreshPoolHasEverythingLeft) {
   EXPECT_EQ(static_pool.remaining(), Pool::kTotalSize);
   Pool pool;
   EXPECT_EQ(pool.remaining(), Pool::kTotalSize);
@@ -50,7 +50,7 @@ TEST(StaticPoolTest, BlocksAreZeroAndDoNotOverlap) {
   }
 }
 
-TEST(StaticPoolTest, ASizeIsRoundedUpToAMultipleOf8) {
+TEST(StaticPoolTest, SizeIsRoundedUpToMultipleOf8) {
   Pool pool;
   for (const std::size_t bytes : {1, 7, 8, 9, 15, 16, 17}) {
     const std::size_t before = pool.remaining();
@@ -59,7 +59,7 @@ TEST(StaticPoolTest, ASizeIsRoundedUpToAMultipleOf8) {
   }
 }
 
-TEST(StaticPoolTest, ABlockIsAlignedAsAskedAndTo8AtLeast) {
+TEST(StaticPoolTest, BlockIsAlignedAsAskedAndTo8AtLeast) {
   for (const std::size_t alignment : {1, 2, 4, 8, 16, 32, 64}) {
     Pool pool;
     for (int i = 0; i < 4; ++i) {
@@ -73,14 +73,14 @@ TEST(StaticPoolTest, ABlockIsAlignedAsAskedAndTo8AtLeast) {
   }
 }
 
-TEST(StaticPoolTest, WhatAlignmentSkipsIsGone) {
+TEST(StaticPoolTest, BytesSkippedForAlignmentAreGone) {
   Pool pool;
   ASSERT_NE(pool.Allocate(8, 8), nullptr);
   ASSERT_NE(pool.Allocate(8, 64), nullptr);
   EXPECT_EQ(pool.remaining(), Pool::kTotalSize - 72);
 }
 
-TEST(StaticPoolTest, AnAlignmentAbove64IsRefused) {
+TEST(StaticPoolTest, AlignmentAbove64IsRefused) {
   Pool pool;
   EXPECT_EQ(pool.Allocate(8, 128), nullptr);
   EXPECT_EQ(pool.Allocate(8, std::size_t{1} << 31), nullptr);
@@ -97,7 +97,7 @@ TEST(StaticPoolTest, EveryByteCanBeHadOnce) {
   EXPECT_EQ(pool.remaining(), 0u);
 }
 
-TEST(StaticPoolTest, ARefusalLeavesThePoolAsItWas) {
+TEST(StaticPoolTest, RefusalLeavesPoolAsItWas) {
   Pool pool;
   ASSERT_NE(pool.Allocate(1000, 8), nullptr);
   EXPECT_EQ(pool.Allocate(25, 8), nullptr);
@@ -106,7 +106,7 @@ TEST(StaticPoolTest, ARefusalLeavesThePoolAsItWas) {
   EXPECT_NE(pool.Allocate(24, 8), nullptr);
 }
 
-TEST(StaticPoolTest, ASizeThatOverflowsIsRefused) {
+TEST(StaticPoolTest, SizeThatOverflowsIsRefused) {
   Pool pool;
   ASSERT_NE(pool.Allocate(8, 8), nullptr);
   for (const std::size_t bytes :

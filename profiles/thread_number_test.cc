@@ -12,7 +12,7 @@
 namespace bpfmap {
 namespace {
 
-TEST(ThreadNumberTest, ThreadsThatLiveAtTheSameTimeShareNone) {
+TEST(ThreadNumberTest, ThreadsThatLiveAtSameTimeShareNone) {
   constexpr int kThreads = kThreadNumbers + 16;
   std::latch all_asked(kThreads);
   std::vector<int> numbers(kThreads);
@@ -38,7 +38,7 @@ TEST(ThreadNumberTest, ThreadsThatLiveAtTheSameTimeShareNone) {
   EXPECT_EQ(without, kThreads - kThreadNumbers);
 }
 
-TEST(ThreadNumberTest, AThreadThatEndsHandsItsNumberOn) {
+TEST(ThreadNumberTest, ThreadThatEndsHandsItsNumberOn) {
   for (int i = 0; i < 3 * kThreadNumbers; ++i) {
     std::thread([] { EXPECT_NE(ThreadNumber(), kNoThreadNumber); }).join();
   }
@@ -50,7 +50,7 @@ struct AsksLate {
   int* number;
 };
 
-TEST(ThreadNumberTest, AThreadThatHandedItsNumberOnHasNone) {
+TEST(ThreadNumberTest, ThreadThatHandedItsNumberOnHasNone) {
   int late = 0;
   std::thread([&] {
     thread_local AsksLate asks_late;  // destroyed last

@@ -70,7 +70,7 @@ class Cliff {
   char* pages_;
 };
 
-TEST(BpfSyscallTest, AMapIsCreatedFilledAndRead) {
+TEST(BpfSyscallTest, MapIsCreatedFilledAndRead) {
   const int fd = CreateFd(kHash);
   ASSERT_GE(fd, 0);
   EXPECT_EQ(Put(fd, 1, 10), 0);
@@ -87,7 +87,7 @@ TEST(BpfSyscallTest, ErrnoStaysAsItIs) {
   EXPECT_EQ(errno, 77);
 }
 
-TEST(BpfSyscallTest, WhatIsNotAMapIsRefused) {
+TEST(BpfSyscallTest, OtherDescriptorsAreRefused) {
   const int fd = open("/dev/null", O_RDWR);
   EXPECT_EQ(Put(fd, 1, 1), -EINVAL);
   close(fd);
@@ -97,7 +97,7 @@ TEST(BpfSyscallTest, WhatIsNotAMapIsRefused) {
   EXPECT_EQ(Put(-1, 1, 1), -EBADF);
 }
 
-TEST(BpfSyscallTest, ANumberThatAnotherFileGotIsNoMap) {
+TEST(BpfSyscallTest, NumberThatAnotherFileGotIsNoMap) {
   const int fd = CreateFd(kHash);
   close(fd);
   const int other = open("/dev/null", O_RDWR);
@@ -116,7 +116,7 @@ TEST(BpfSyscallTest, ANumberThatAnotherFileGotIsNoMap) {
   close(second);
 }
 
-TEST(BpfSyscallTest, ADuplicateKeepsTheMap) {
+TEST(BpfSyscallTest, DuplicateKeepsMap) {
   const int fd = CreateFd(kHash);
   Put(fd, 1, 10);
   const uint32_t id = IdOf(fd);
@@ -128,7 +128,7 @@ TEST(BpfSyscallTest, ADuplicateKeepsTheMap) {
   EXPECT_TRUE(IsLetGo(id));
 }
 
-TEST(BpfSyscallTest, ADescriptorOnItsWayThroughASocketKeepsTheMap) {
+TEST(BpfSyscallTest, DescriptorOnItsWayThroughSocketKeepsMap) {
   int sockets[2];
   ASSERT_EQ(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, sockets), 0);
   int fd = CreateFd(kHash);
@@ -160,7 +160,7 @@ TEST(BpfSyscallTest, ADescriptorOnItsWayThroughASocketKeepsTheMap) {
   EXPECT_TRUE(IsLetGo(id));
 }
 
-TEST(BpfSyscallTest, DescriptorsAreTheLowestFreeAndCloseOnExec) {
+TEST(BpfSyscallTest, DescriptorsAreLowestFreeAndCloseOnExec) {
   const int lowest = dup(0);
   close(lowest);
   for (const MapDef& def : {kHash, kMapped}) {
@@ -242,7 +242,7 @@ TEST(BpfSyscallTest, BadAddressesAreFault) {
   close(fd);
 }
 
-TEST(BpfSyscallTest, ABatchStopsWhereItsMemoryDoes) {
+TEST(BpfSyscallTest, BatchStopsWhereItsMemoryDoes) {
   Cliff cliff;
   const int fd = CreateFd({.type = MapType::kHash,
                            .key_size = 4,
@@ -262,7 +262,7 @@ TEST(BpfSyscallTest, ABatchStopsWhereItsMemoryDoes) {
   close(fd);
 }
 
-TEST(BpfSyscallTest, ABatchLargerThanOnePartIsWhole) {
+TEST(BpfSyscallTest, BatchLargerThanOnePartIsWhole) {
   constexpr uint32_t kSize = 1000;
   for (const MapType type : {MapType::kHash, MapType::kArray}) {
     const int fd = CreateFd(
@@ -307,7 +307,7 @@ TEST(BpfSyscallTest, ABatchLargerThanOnePartIsWhole) {
   }
 }
 
-TEST(BpfSyscallTest, AMappingAndTheMapAreOneMemory) {
+TEST(BpfSyscallTest, MappingAndMapAreOneMemory) {
   const int fd = CreateFd(kMapped);
   auto* const values = static_cast<uint64_t*>(
       mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
@@ -333,7 +333,7 @@ TEST(BpfSyscallTest, AMappingAndTheMapAreOneMemory) {
   EXPECT_TRUE(IsLetGo(id));
 }
 
-TEST(BpfSyscallTest, TheOwnerOfAMappedFileCannotShrinkIt) {
+TEST(BpfSyscallTest, OwnerOfMappedFileCannotShrinkIt) {
   const int fd = CreateFd(kMapped);
   EXPECT_EQ(ftruncate(fd, 0), -1);
   EXPECT_EQ(errno, EPERM);
@@ -341,7 +341,7 @@ TEST(BpfSyscallTest, TheOwnerOfAMappedFileCannotShrinkIt) {
   close(fd);
 }
 
-TEST(BpfSyscallTest, ARingIsMappedAsOnLinux) {
+TEST(BpfSyscallTest, RingIsMappedAsOnLinux) {
   const int fd = CreateFd({.type = MapType::kRingBuf, .max_entries = 4096});
   auto* const consumer = static_cast<uint64_t*>(
       mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0));
@@ -372,7 +372,7 @@ TEST(BpfSyscallTest, ARingIsMappedAsOnLinux) {
   close(fd);
 }
 
-TEST(BpfSyscallTest, InnerMapsLiveAsLongAsTheOuterHasThem) {
+TEST(BpfSyscallTest, InnerMapsLiveAsLongAsOuterHasThem) {
   const int inner = CreateFd(kHash);
   const uint32_t id = IdOf(inner);
   const int outer = CreateFd({.type = MapType::kArrayOfMaps,
@@ -397,7 +397,7 @@ TEST(BpfSyscallTest, InnerMapsLiveAsLongAsTheOuterHasThem) {
   close(outer);
 }
 
-TEST(BpfSyscallTest, APinKeepsAMapAndDescriptorsOfItHaveTheirRights) {
+TEST(BpfSyscallTest, PinKeepsMapAndDescriptorsOfItHaveTheirRights) {
   int fd = CreateFd(kHash);
   const uint32_t id = IdOf(fd);
   Put(fd, 1, 10);
@@ -413,7 +413,7 @@ TEST(BpfSyscallTest, APinKeepsAMapAndDescriptorsOfItHaveTheirRights) {
   close(fd);
 }
 
-TEST(BpfSyscallTest, AChildHasACopy) {
+TEST(BpfSyscallTest, ChildHasCopy) {
   const int fd = CreateFd(kHash);
   Put(fd, 1, 10);
   const uint32_t id = IdOf(fd);
@@ -435,7 +435,7 @@ TEST(BpfSyscallTest, AChildHasACopy) {
   EXPECT_TRUE(IsLetGo(id));
 }
 
-TEST(BpfSyscallTest, AProgramMayCloseAllDescriptors) {
+TEST(BpfSyscallTest, ProgramMayCloseAllDescriptors) {
   close(CreateFd(kHash));
   const pid_t child = fork();
   if (child == 0) {

@@ -102,7 +102,7 @@ uint64_t SomePosition(uint64_t near, std::mt19937_64& random) {
   }
 }
 
-TEST(HostileRingTest, AProducerCanWriteAnythingWhileAProgramDrains) {
+TEST(HostileRingTest, ProducerCanWriteAnythingWhileProgramDrains) {
   const int fd =
       CreateFd({.type = MapType::kUserRingBuf, .max_entries = kRingSize});
   const auto map = MapOfFd(fd);
@@ -160,7 +160,7 @@ TEST(HostileRingTest, AProducerCanWriteAnythingWhileAProgramDrains) {
   close(fd);
 }
 
-TEST(HostileRingTest, AConsumerCanWriteAnythingWhileProgramsSubmit) {
+TEST(HostileRingTest, ConsumerCanWriteAnythingWhileProgramsSubmit) {
   constexpr char kHeld = 0x5a;
   const int fd =
       CreateFd({.type = MapType::kRingBuf, .max_entries = kRingSize});

@@ -73,7 +73,7 @@ TEST_F(LibbpfRingTest, PollReturnsWhatWasOutput) {
   EXPECT_EQ(ring_buffer__poll(reader_, kLong), 1);
 }
 
-TEST_F(LibbpfRingTest, WhatIsLeftWakesAgain) {
+TEST_F(LibbpfRingTest, UnreadRecordsWakeAgain) {
   ASSERT_EQ(Output("one"), Errno::kOk);
   ASSERT_EQ(Output("two"), Errno::kOk);
   answer_ = -5;  // stop
@@ -83,7 +83,7 @@ TEST_F(LibbpfRingTest, WhatIsLeftWakesAgain) {
   EXPECT_EQ(received_.size(), 2u);
 }
 
-TEST_F(LibbpfRingTest, WhatCameWithoutAWakeUpIsConsumedAndNotPolled) {
+TEST_F(LibbpfRingTest, RecordWithoutWakeUpIsConsumedAndNotPolled) {
   ASSERT_EQ(Output("quiet", kRbNoWakeup), Errno::kOk);
   EXPECT_EQ(ring_buffer__poll(reader_, 10), 0);
   EXPECT_EQ(ring_buffer__consume(reader_), 1);
@@ -92,7 +92,7 @@ TEST_F(LibbpfRingTest, WhatCameWithoutAWakeUpIsConsumedAndNotPolled) {
   EXPECT_EQ(ring_buffer__poll(reader_, kLong), 2);
 }
 
-TEST_F(LibbpfRingTest, AReaderThatIsLateFindsWhatWaits) {
+TEST_F(LibbpfRingTest, ReaderThatIsLateFindsWhatWaits) {
   ASSERT_EQ(Output("early", kRbNoWakeup), Errno::kOk);
   ring_buffer* const late = ring_buffer__new(fd_, &Receive, this, nullptr);
   ASSERT_NE(late, nullptr);
@@ -100,7 +100,7 @@ TEST_F(LibbpfRingTest, AReaderThatIsLateFindsWhatWaits) {
   ring_buffer__free(late);
 }
 
-TEST_F(LibbpfRingTest, ASleeperIsWokenForEachRecord) {
+TEST_F(LibbpfRingTest, SleeperIsWokenForEachRecord) {
   constexpr int kRecords = 20'000;
   std::thread program([&] {
     for (int i = 0; i < kRecords;) {
@@ -123,7 +123,7 @@ TEST_F(LibbpfRingTest, ASleeperIsWokenForEachRecord) {
   EXPECT_EQ(received_.back(), "record " + std::to_string(kRecords - 1));
 }
 
-TEST(LibbpfUserRingTest, AWriterThatWaitsForRoomGetsIt) {
+TEST(LibbpfUserRingTest, WriterThatWaitsForRoomGetsIt) {
   const int fd =
       bpf_map_create(BPF_MAP_TYPE_USER_RINGBUF, "ring", 0, 0, 4096, nullptr);
   const auto map = MapOfFd(fd);

@@ -262,7 +262,7 @@ bool CanDoAll() {
   return IsLetGo(id);
 }
 
-TEST_F(ThreadsTest, AForkFindsNoLockTaken) {
+TEST_F(ThreadsTest, ForkFindsNoLockTaken) {
   std::atomic<bool> stop{false};
   std::vector<std::thread> threads;
   for (int thread = 0; thread < kThreads; ++thread) {

@@ -18,7 +18,7 @@ namespace {
 
 constexpr uint64_t kSlotSize = 24;
 
-TEST(SlotPoolTest, TheSlotThatWasGivenBackLastIsTakenFirst) {
+TEST(SlotPoolTest, SlotThatWasGivenBackLastIsTakenFirst) {
   alignas(8) std::byte block[4 * kSlotSize] = {};
   Heap heap;
   SlotFreelist<Cloud> pool(heap);
@@ -34,7 +34,7 @@ TEST(SlotPoolTest, TheSlotThatWasGivenBackLastIsTakenFirst) {
   EXPECT_EQ(pool.Take(), 2u);
 }
 
-TEST(SlotPoolTest, AFreeSlotKeepsItsBytesButForTheLink) {
+TEST(SlotPoolTest, FreeSlotKeepsItsBytesButForLink) {
   alignas(8) std::byte block[2 * kSlotSize] = {};
   Heap heap;
   SlotFreelist<Cloud> pool(heap);

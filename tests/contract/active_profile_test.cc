@@ -15,7 +15,7 @@ namespace {
 
 static_assert(std::is_same_v<ActiveProfile, EXPECTED_PROFILE>);
 
-TEST(ActiveProfileTest, AMapInItsMemoryWorks) {
+TEST(ActiveProfileTest, MapInItsMemoryWorks) {
   constinit static ActiveProfile::Memory memory;
   HashMap<ActiveProfile> map({.type = MapType::kHash,
                               .key_size = sizeof(uint32_t),

@@ -75,7 +75,7 @@ INSTANTIATE_TEST_SUITE_P(Backends, BloomFilterTest,
                          testing::ValuesIn(PushPopBackends()),
                          [](const auto& info) { return info.param.name; });
 
-TEST_P(BloomFilterTest, WhatWasPushedIsAlwaysFound) {
+TEST_P(BloomFilterTest, PushedValueIsAlwaysFound) {
   for (const MapFlags map_flags : {MapFlags{}, kZeroSeed}) {
     for (const uint64_t hashes : kHashCounts) {
       Make(100, hashes, map_flags);
@@ -92,7 +92,7 @@ TEST_P(BloomFilterTest, WhatWasPushedIsAlwaysFound) {
   }
 }
 
-TEST_P(BloomFilterTest, AnEmptyFilterFindsNothing) {
+TEST_P(BloomFilterTest, EmptyFilterFindsNothing) {
   for (const uint64_t hashes : kHashCounts) {
     Make(10, hashes);
     for (uint64_t value = 0; value < 100; ++value) {
@@ -103,7 +103,7 @@ TEST_P(BloomFilterTest, AnEmptyFilterFindsNothing) {
 }
 
 // A full filter of this many bits and hash functions.
-TEST_P(BloomFilterTest, FalseAnswersAreAsRareAsTheSizeAllows) {
+TEST_P(BloomFilterTest, FalseAnswersAreAsRareAsSizeAllows) {
   for (const uint64_t hashes : kHashCounts) {
     for (const uint32_t entries : {64U, 1000U, 20000U}) {
       Make(entries, hashes);
@@ -154,7 +154,7 @@ TEST_P(BloomFilterTest, ValuesOfAnySizeAreToldApart) {
   }
 }
 
-TEST_P(BloomFilterTest, APushTakesNoFlags) {
+TEST_P(BloomFilterTest, PushTakesNoFlags) {
   Make(10);
   for (const ElemFlags flags :
        {kNoExist, kExist, ElemFlags{3}, kLock, ElemFlags{8},
@@ -181,7 +181,7 @@ TEST_P(BloomFilterTest, ValuesAreOnlyAdded) {
   EXPECT_EQ(Peek(1), Errno::kOk);
 }
 
-TEST_P(BloomFilterTest, AKeyIsInvalAndNoValueIsFault) {
+TEST_P(BloomFilterTest, KeyIsInvalAndNoValueIsFault) {
   Make(10);
   const uint32_t key = 0;
   uint64_t value = 1;
@@ -195,7 +195,7 @@ TEST_P(BloomFilterTest, AKeyIsInvalAndNoValueIsFault) {
   EXPECT_EQ(map().Update(nullptr, nullptr, ElemFlags{3}), Errno::kFault);
 }
 
-TEST_P(BloomFilterTest, AFrozenFilterIsStillPushedToByPrograms) {
+TEST_P(BloomFilterTest, FrozenFilterIsStillPushedToByPrograms) {
   Make(10);
   ASSERT_EQ(map().Freeze(), Errno::kOk);
   EXPECT_EQ(map().Freeze(), Errno::kPerm);
@@ -216,7 +216,7 @@ TEST_P(BloomFilterTest, RightsOfProgramsAreForPushesOnly) {
   EXPECT_EQ(Peek(1), Errno::kOk);
 }
 
-TEST_P(BloomFilterTest, TheHelpersOfMapsWithKeysAreRefused) {
+TEST_P(BloomFilterTest, HelpersOfMapsWithKeysAreRefused) {
   Make(10);
   const uint64_t value = 1;
   EXPECT_EQ(view_->LookupElem(),
@@ -225,7 +225,7 @@ TEST_P(BloomFilterTest, TheHelpersOfMapsWithKeysAreRefused) {
   EXPECT_EQ(view_->DeleteElem(), Errno::kAcces);
 }
 
-TEST_P(BloomFilterTest, TheSizeOfAValueIsCheckedBeforeTheKey) {
+TEST_P(BloomFilterTest, SizeOfValueIsCheckedBeforeKey) {
   MapDef def = {.type = MapType::kBloomFilter,
                 .key_size = 4,
                 .value_size = 0x400001,
@@ -246,7 +246,7 @@ TEST(BloomBitsTest, ThereAreAsManyBitsAsOnLinux) {
   EXPECT_EQ(Bits::Count(0xffffffff, 15), uint64_t{1} << 32);
 }
 
-TEST_P(BloomFilterTest, WhatOneThreadPushedItFindsWhileOthersPush) {
+TEST_P(BloomFilterTest, ThreadFindsItsValueWhileOthersPush) {
   if (GetParam().is_kernel) GTEST_SKIP() << "one program at a time";
   Make(50'000);
   ThreadTeam team;
@@ -280,7 +280,7 @@ TEST_P(BloomFilterTest, WhatOneThreadPushedItFindsWhileOthersPush) {
 }
 
 // Small filters, so that both threads set bits of the same word.
-TEST(BloomFilterRaceTest, PushesAtTheSameTimeLoseNoBit) {
+TEST(BloomFilterRaceTest, PushesAtSameTimeLoseNoBit) {
   constexpr uint32_t kRounds = 5000;
   constexpr uint64_t kValues = 3;  // of each thread
   std::vector<std::unique_ptr<BloomFilterMap<Cloud>>> maps(kRounds);

@@ -93,7 +93,7 @@ TEST_P(ArrayContractTest, EveryIndexIsThereAndZeroAtFirst) {
   EXPECT_THAT(Keys(), UnorderedElementsAre(0, 1, 2, 3, 4));
 }
 
-TEST_P(ArrayContractTest, AnIndexPastTheEndIsNoEntToReadAnd2BigToWrite) {
+TEST_P(ArrayContractTest, IndexPastEndIsNoEntToReadAnd2BigToWrite) {
   Make(MapType::kArray, 5);
   for (const uint32_t index : {5U, 6U, 0x7fffffffU, 0xffffffffU}) {
     uint64_t value = 17;
@@ -111,7 +111,7 @@ TEST_P(ArrayContractTest, NoExistIsAlwaysRefusedAndExistNever) {
   EXPECT_EQ(At(0), 2u);
 }
 
-TEST_P(ArrayContractTest, TheIndexIsCheckedBeforeNoExist) {
+TEST_P(ArrayContractTest, IndexIsCheckedBeforeNoExist) {
   Make(MapType::kArray, 2);
   EXPECT_EQ(Update(2, 1, kNoExist), Errno::k2Big);
 }
@@ -131,7 +131,7 @@ TEST_P(ArrayContractTest, NothingCanBeDeleted) {
   EXPECT_EQ(At(0), 7u);
 }
 
-TEST_P(ArrayContractTest, AWalkFromPastTheEndStartsAgain) {
+TEST_P(ArrayContractTest, WalkFromPastEndStartsAgain) {
   Make(MapType::kArray, 3);
   uint32_t next = 99;
   for (const uint32_t key : {3U, 0xffffffffU}) {
@@ -142,7 +142,7 @@ TEST_P(ArrayContractTest, AWalkFromPastTheEndStartsAgain) {
   EXPECT_EQ(map_->GetNextKey(&last, &next), Errno::kNoEnt);
 }
 
-TEST_P(ArrayContractTest, ABatchThatEndsExactlyIsOkAndTheNextOneNoEnt) {
+TEST_P(ArrayContractTest, BatchThatEndsExactlyIsOkAndNextOneNoEnt) {
   Make(MapType::kArray, 3);
   for (uint32_t i = 0; i < 3; ++i) EXPECT_EQ(Update(i, 10 + i), Errno::kOk);
   std::array<uint32_t, 4> keys{};
@@ -161,7 +161,7 @@ TEST_P(ArrayContractTest, ABatchThatEndsExactlyIsOkAndTheNextOneNoEnt) {
   EXPECT_EQ(count, 0u);
 }
 
-TEST_P(ArrayContractTest, AValueOfOddSizeComesBackWhole) {
+TEST_P(ArrayContractTest, ValueOfOddSizeComesBackWhole) {
   for (const uint32_t size : {1U, 3U, 5U, 7U, 9U, 12U, 17U, 255U}) {
     ASSERT_EQ(GetParam().create({.type = MapType::kArray,
                                  .key_size = 4,
@@ -185,7 +185,7 @@ TEST_P(ArrayContractTest, AValueOfOddSizeComesBackWhole) {
 
 // Hash maps.
 
-TEST_P(HashContractTest, AKeyIsThereFromItsUpdateToItsDelete) {
+TEST_P(HashContractTest, KeyIsThereFromItsUpdateToItsDelete) {
   Make(MapType::kHash, 4);
   EXPECT_FALSE(Has(1));
   EXPECT_EQ(Update(1, 10), Errno::kOk);
@@ -196,7 +196,7 @@ TEST_P(HashContractTest, AKeyIsThereFromItsUpdateToItsDelete) {
   EXPECT_FALSE(Has(1));
 }
 
-TEST_P(HashContractTest, DeleteOfAMissingKeyIsNoEnt) {
+TEST_P(HashContractTest, DeleteOfMissingKeyIsNoEnt) {
   Make(MapType::kHash, 4);
   EXPECT_EQ(Delete(1), Errno::kNoEnt);
 }
@@ -212,7 +212,7 @@ TEST_P(HashContractTest, NoExistInsertsOnlyAndExistReplacesOnly) {
   EXPECT_EQ(At(1), 11u);
 }
 
-TEST_P(HashContractTest, AFullMapStillReplaces) {
+TEST_P(HashContractTest, FullMapStillReplaces) {
   Make(MapType::kHash, 2);
   ASSERT_EQ(Update(1, 10), Errno::kOk);
   ASSERT_EQ(Update(2, 20), Errno::kOk);  // max_entries == 2
@@ -228,7 +228,7 @@ TEST_P(HashContractTest, MissingBeatsFull) {
   EXPECT_EQ(Update(2, 20, kExist), Errno::kNoEnt);
 }
 
-TEST_P(HashContractTest, ADeleteGivesItsPlaceBackAtOnce) {
+TEST_P(HashContractTest, DeleteGivesItsPlaceBackAtOnce) {
   for (const MapFlags map_flags : {MapFlags{}, kNoPrealloc}) {
     Make(MapType::kHash, 3, map_flags);
     for (uint32_t key = 0; key < 3; ++key)
@@ -242,7 +242,7 @@ TEST_P(HashContractTest, ADeleteGivesItsPlaceBackAtOnce) {
   }
 }
 
-TEST_P(HashContractTest, AFailedUpdateLeavesTheValue) {
+TEST_P(HashContractTest, FailedUpdateLeavesValue) {
   Make(MapType::kHash, 1);
   ASSERT_EQ(Update(1, 10), Errno::kOk);
   EXPECT_EQ(Update(1, 11, kNoExist), Errno::kExist);
@@ -251,14 +251,14 @@ TEST_P(HashContractTest, AFailedUpdateLeavesTheValue) {
   EXPECT_EQ(At(1), 10u);
 }
 
-TEST_P(HashContractTest, AFailedLookupLeavesTheBuffer) {
+TEST_P(HashContractTest, FailedLookupLeavesBuffer) {
   Make(MapType::kHash, 1);
   uint64_t value = 17;
   EXPECT_EQ(Lookup(1, &value), Errno::kNoEnt);
   EXPECT_EQ(value, 17u);
 }
 
-TEST_P(HashContractTest, LookupAndDeleteTakesTheKeyEvenWithoutABuffer) {
+TEST_P(HashContractTest, LookupAndDeleteTakesKeyEvenWithoutBuffer) {
   Make(MapType::kHash, 2);
   ASSERT_EQ(Update(1, 10), Errno::kOk);
   ASSERT_EQ(Update(2, 20), Errno::kOk);
@@ -294,7 +294,7 @@ TEST_P(HashContractTest, KeysThatDifferInTheirLastByteAreTwoKeys) {
   }
 }
 
-TEST_P(HashContractTest, AWalkShowsEveryKeyOnce) {
+TEST_P(HashContractTest, WalkShowsEveryKeyOnce) {
   Make(MapType::kHash, 100);
   std::set<uint32_t> keys;
   for (uint32_t i = 0; i < 100; ++i) {
@@ -304,7 +304,7 @@ TEST_P(HashContractTest, AWalkShowsEveryKeyOnce) {
   EXPECT_EQ(Keys(), keys);
 }
 
-TEST_P(HashContractTest, AWalkFromAMissingKeyStartsAgain) {
+TEST_P(HashContractTest, WalkFromMissingKeyStartsAgain) {
   Make(MapType::kHash, 4);
   uint32_t first = 0;
   EXPECT_EQ(map_->GetNextKey(nullptr, &first), Errno::kNoEnt);
@@ -316,7 +316,7 @@ TEST_P(HashContractTest, AWalkFromAMissingKeyStartsAgain) {
   EXPECT_EQ(next, first);
 }
 
-TEST_P(HashContractTest, ABatchThatShowsTheLastBucketIsNoEntWithItsCount) {
+TEST_P(HashContractTest, BatchThatShowsLastBucketIsNoEntWithItsCount) {
   Make(MapType::kHash, 8);
   for (uint32_t key = 0; key < 5; ++key)
     ASSERT_EQ(Update(key, key), Errno::kOk);
@@ -331,7 +331,7 @@ TEST_P(HashContractTest, ABatchThatShowsTheLastBucketIsNoEntWithItsCount) {
   for (uint32_t i = 0; i < count; ++i) EXPECT_EQ(values[i], keys[i]);
 }
 
-TEST_P(HashContractTest, ABucketThatDoesNotFitIsNoSpcAndNothingIsLost) {
+TEST_P(HashContractTest, BucketThatDoesNotFitIsNoSpcAndNothingIsLost) {
   Make(MapType::kHash, 512);
   for (uint32_t key = 0; key < 512; ++key) {
     ASSERT_EQ(Update(key, key), Errno::kOk);
@@ -366,7 +366,7 @@ TEST_P(HashContractTest, ABucketThatDoesNotFitIsNoSpcAndNothingIsLost) {
   EXPECT_TRUE(Keys().empty());
 }
 
-TEST_P(HashContractTest, AnUpdateBatchStopsAtTheFirstErrorAndSaysWhere) {
+TEST_P(HashContractTest, UpdateBatchStopsAtFirstErrorAndSaysWhere) {
   Make(MapType::kHash, 3);
   const std::array<uint32_t, 5> keys = {1, 2, 1, 3, 4};
   const std::array<uint64_t, 5> values = {10, 20, 11, 30, 40};
@@ -378,7 +378,7 @@ TEST_P(HashContractTest, AnUpdateBatchStopsAtTheFirstErrorAndSaysWhere) {
   EXPECT_THAT(Keys(), UnorderedElementsAre(1, 2, 3));
 }
 
-TEST_P(HashContractTest, ADeleteBatchStopsAtTheFirstMissingKey) {
+TEST_P(HashContractTest, DeleteBatchStopsAtFirstMissingKey) {
   Make(MapType::kHash, 3);
   for (uint32_t key = 1; key <= 3; ++key) ASSERT_EQ(Update(key, 1), Errno::kOk);
   const std::array<uint32_t, 3> keys = {1, 9, 2};
@@ -390,7 +390,7 @@ TEST_P(HashContractTest, ADeleteBatchStopsAtTheFirstMissingKey) {
 
 // Rights, for both types.
 
-TEST_P(ContractTest, AFrozenMapIsReadOnlyForGood) {
+TEST_P(ContractTest, FrozenMapIsReadOnlyForGood) {
   for (const MapType type : {MapType::kArray, MapType::kHash}) {
     Make(type, 4);
     ASSERT_EQ(Update(1, 10), Errno::kOk);
@@ -402,12 +402,12 @@ TEST_P(ContractTest, AFrozenMapIsReadOnlyForGood) {
   }
 }
 
-TEST_P(ContractTest, TheRightIsCheckedBeforeTheFlagsOfAnUpdate) {
+TEST_P(ContractTest, RightIsCheckedBeforeFlagsOfUpdate) {
   Make(MapType::kHash, 4, kRdOnly);
   EXPECT_EQ(Update(1, 10, ElemFlags{99}), Errno::kPerm);
 }
 
-TEST_P(ContractTest, TheFlagsOfALookupAreCheckedBeforeTheRight) {
+TEST_P(ContractTest, FlagsOfLookupAreCheckedBeforeRight) {
   Make(MapType::kHash, 4, kWrOnly);
   const uint32_t key = 1;
   uint64_t value;
@@ -415,7 +415,7 @@ TEST_P(ContractTest, TheFlagsOfALookupAreCheckedBeforeTheRight) {
   EXPECT_EQ(map_->Lookup(&key, &value, kAny), Errno::kPerm);
 }
 
-TEST_P(ContractTest, ABatchWithoutACountIsFault) {
+TEST_P(ContractTest, BatchWithoutCountIsFault) {
   for (const MapType type : {MapType::kArray, MapType::kHash}) {
     Make(type, 4);
     uint32_t key = 0, position = 0;
@@ -430,7 +430,7 @@ TEST_P(ContractTest, ABatchWithoutACountIsFault) {
   }
 }
 
-TEST_P(ContractTest, ALockInAValueIsNeitherCopiedInNorOut) {
+TEST_P(ContractTest, LockInValueIsNeitherCopiedInNorOut) {
   struct Value {
     uint32_t before, lock, after;
   };
@@ -466,7 +466,7 @@ class PointerTest : public ContractTest {
   }
 };
 
-TEST_P(PointerTest, AMissingKeyHasNone) {
+TEST_P(PointerTest, MissingKeyHasNone) {
   Make(MapType::kHash, 2);
   EXPECT_EQ(Pointer(1), nullptr);
   Make(MapType::kArray, 2);
@@ -474,7 +474,7 @@ TEST_P(PointerTest, AMissingKeyHasNone) {
   EXPECT_EQ(map_.local()->LookupElem(nullptr), nullptr);
 }
 
-TEST_P(PointerTest, WhatIsStoredThroughItIsInTheMap) {
+TEST_P(PointerTest, StoreThroughPointerIsInMap) {
   for (const MapType type : {MapType::kArray, MapType::kHash}) {
     Make(type, 2);
     ASSERT_EQ(Update(1, 10), Errno::kOk);
@@ -483,7 +483,7 @@ TEST_P(PointerTest, WhatIsStoredThroughItIsInTheMap) {
   }
 }
 
-TEST_P(PointerTest, OfAnArrayStaysOnTheLiveElement) {
+TEST_P(PointerTest, ArrayPointerSurvivesUpdate) {
   Make(MapType::kArray, 2);
   uint64_t* const pointer = Pointer(1);
   ASSERT_EQ(Update(1, 2), Errno::kOk);
@@ -491,7 +491,7 @@ TEST_P(PointerTest, OfAnArrayStaysOnTheLiveElement) {
   EXPECT_EQ(Pointer(1), pointer);
 }
 
-TEST_P(PointerTest, OfAHashKeepsTheOldValueWhenItIsReplaced) {
+TEST_P(PointerTest, HashPointerKeepsOldValueAfterUpdate) {
   Make(MapType::kHash, 2);
   ASSERT_EQ(Update(1, 1), Errno::kOk);
   uint64_t* const old = Pointer(1);
@@ -502,7 +502,7 @@ TEST_P(PointerTest, OfAHashKeepsTheOldValueWhenItIsReplaced) {
   EXPECT_EQ(At(1), 2u);
 }
 
-TEST_P(PointerTest, OfADeletedKeyStaysReadable) {
+TEST_P(PointerTest, PointerToDeletedKeyStaysReadable) {
   Make(MapType::kHash, 2);
   ASSERT_EQ(Update(1, 9), Errno::kOk);
   uint64_t* const pointer = Pointer(1);
@@ -514,7 +514,7 @@ TEST_P(PointerTest, OfADeletedKeyStaysReadable) {
   EXPECT_EQ(*pointer, 4u);
 }
 
-TEST_P(PointerTest, AnUpdateUnderTheLockWritesInPlace) {
+TEST_P(PointerTest, UpdateUnderLockWritesInPlace) {
   struct Value {
     uint32_t lock, count;
   };
@@ -555,7 +555,7 @@ TEST_P(PointerTest, IsAlignedTo8) {
   }
 }
 
-TEST_P(PointerTest, ProgramsWriteToAFrozenMapButNotToOneThatIsReadOnlyForThem) {
+TEST_P(PointerTest, ProgramsWriteToFrozenMapButNotToOneThatIsReadOnlyForThem) {
   for (const MapType type : {MapType::kArray, MapType::kHash}) {
     const uint32_t key = 1;
     const uint64_t value = 10;
@@ -572,7 +572,7 @@ TEST_P(PointerTest, ProgramsWriteToAFrozenMapButNotToOneThatIsReadOnlyForThem) {
 
 // LRU hash maps.
 
-TEST_P(LruContractTest, TheNewestKeysStay) {
+TEST_P(LruContractTest, NewestKeysStay) {
   Make(MapType::kLruHash, 4);
   for (uint32_t key = 0; key < 100; ++key) {
     EXPECT_EQ(Update(key, key), Errno::kOk);
@@ -580,7 +580,7 @@ TEST_P(LruContractTest, TheNewestKeysStay) {
   EXPECT_THAT(Keys(), UnorderedElementsAre(96, 97, 98, 99));
 }
 
-TEST_P(LruContractTest, AnUpdateOfAPresentKeyInAFullMapEvictsToo) {
+TEST_P(LruContractTest, UpdateOfPresentKeyInFullMapEvictsToo) {
   Make(MapType::kLruHash, 4);
   for (uint32_t key = 0; key < 4; ++key) EXPECT_EQ(Update(key, 1), Errno::kOk);
   EXPECT_EQ(Update(3, 2), Errno::kOk);
@@ -588,7 +588,7 @@ TEST_P(LruContractTest, AnUpdateOfAPresentKeyInAFullMapEvictsToo) {
   EXPECT_EQ(At(3), 2u);
 }
 
-TEST_P(LruContractTest, AFailedUpdateOfAFullMapEvictsToo) {
+TEST_P(LruContractTest, FailedUpdateOfFullMapEvictsToo) {
   Make(MapType::kLruHash, 4);
   for (uint32_t key = 0; key < 4; ++key) EXPECT_EQ(Update(key, 1), Errno::kOk);
   EXPECT_EQ(Update(9, 2, kExist), Errno::kNoEnt);
@@ -606,7 +606,7 @@ TEST_P(LruContractTest, FlagsAreCheckedBeforeAnythingIsEvicted) {
   EXPECT_THAT(Keys(), UnorderedElementsAre(0, 1, 2, 3));
 }
 
-TEST_P(LruContractTest, ALookupOfAUserKeepsNothing) {
+TEST_P(LruContractTest, LookupOfUserKeepsNothing) {
   Make(MapType::kLruHash, 4);
   for (uint32_t key = 0; key < 20; ++key) {
     EXPECT_EQ(Update(key, key), Errno::kOk);
@@ -617,7 +617,7 @@ TEST_P(LruContractTest, ALookupOfAUserKeepsNothing) {
   EXPECT_THAT(Keys(), UnorderedElementsAre(16, 17, 18, 19));
 }
 
-TEST_P(LruContractTest, ABatchOfMoreKeysThanFitIsOk) {
+TEST_P(LruContractTest, BatchOfMoreKeysThanFitIsOk) {
   Make(MapType::kLruHash, 4);
   const std::array<uint32_t, 6> keys = {0, 1, 2, 3, 4, 5};
   const std::array<uint64_t, 6> values = {};
@@ -627,7 +627,7 @@ TEST_P(LruContractTest, ABatchOfMoreKeysThanFitIsOk) {
   EXPECT_THAT(Keys(), UnorderedElementsAre(2, 3, 4, 5));
 }
 
-TEST_P(LruContractTest, ABatchTakesAllKeys) {
+TEST_P(LruContractTest, BatchTakesAllKeys) {
   Make(MapType::kLruHash, 100);
   const uint32_t room = LruRule(100).room();
   for (uint32_t key = 0; key < room; ++key) {

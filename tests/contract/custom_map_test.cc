@@ -71,7 +71,7 @@ Errno Put(BpfMap& map, uint32_t key, uint32_t value, ElemFlags flags = kAny) {
 }
 Errno Delete(BpfMap& map, uint32_t key) { return map.Delete(&key); }
 
-TYPED_TEST(CustomMapTest, ATypeWithoutAProviderDoesNotExist) {
+TYPED_TEST(CustomMapTest, TypeWithoutProviderDoesNotExist) {
   std::optional<CustomMap<TypeParam>> map;
   EXPECT_EQ(this->Create(DefOf(MapType{4097}), &map), Errno::kInval);
   EXPECT_STREQ(map->reason(),
@@ -82,7 +82,7 @@ TYPED_TEST(CustomMapTest, ATypeWithoutAProviderDoesNotExist) {
   EXPECT_EQ(this->Create(def, &map), Errno::kInval);
 }
 
-TYPED_TEST(CustomMapTest, ATypeHasOneProviderAndIsACustomOne) {
+TYPED_TEST(CustomMapTest, TypeHasOneProviderAndIsCustomOne) {
   WatchProvider other, hash(MapType::kHash), last(MapType{4095});
   EXPECT_EQ(this->providers_.Add(&other), Errno::kExist);
   EXPECT_EQ(this->providers_.Add(&hash), Errno::kInval);
@@ -96,7 +96,7 @@ TYPED_TEST(CustomMapTest, ATypeHasOneProviderAndIsACustomOne) {
   EXPECT_EQ(this->providers_.Add(&this->watch_), Errno::kOk);
 }
 
-TYPED_TEST(CustomMapTest, TheProviderRefusesSizes) {
+TYPED_TEST(CustomMapTest, ProviderRefusesSizes) {
   std::optional<CustomMap<TypeParam>> map;
   MapDef def = DefOf(ObjectProvider::kType);
   def.max_entries = 9;
@@ -108,7 +108,7 @@ TYPED_TEST(CustomMapTest, TheProviderRefusesSizes) {
   EXPECT_EQ(this->objects_.destructions, 0);  // there was no map
 }
 
-TYPED_TEST(CustomMapTest, WhatNoHashMapTakesIsRefusedBeforeItIsAsked) {
+TYPED_TEST(CustomMapTest, ProviderIsNotAskedAboutDefinitionsOfNoHashMap) {
   std::optional<CustomMap<TypeParam>> map;
   const auto expect = [&](Errno error, auto change) {
     MapDef def = DefOf(ObjectProvider::kType);
@@ -126,7 +126,7 @@ TYPED_TEST(CustomMapTest, WhatNoHashMapTakesIsRefusedBeforeItIsAsked) {
   EXPECT_EQ(this->objects_.creations, 0);
 }
 
-TYPED_TEST(CustomMapTest, WhatIsStoredHasAnotherSizeOnlyIfItIsConverted) {
+TYPED_TEST(CustomMapTest, StoredValueHasOtherSizeOnlyIfConverted) {
   std::optional<CustomMap<TypeParam>> map;
   this->watch_.extra_bytes = 1;
   EXPECT_EQ(this->Create(DefOf(WatchProvider::kType), &map), Errno::kInval);
@@ -145,7 +145,7 @@ TYPED_TEST(CustomMapTest, MemoryNeededIsWhatInitTakes) {
   }
 }
 
-TYPED_TEST(CustomMapTest, WithoutMemoryTheMapOfTheProviderEnds) {
+TYPED_TEST(CustomMapTest, WithoutMemoryMapOfProviderEnds) {
   if constexpr (std::is_same_v<TypeParam, Embedded>) {
     const MapDef def = DefOf(ObjectProvider::kType);
     std::optional<CustomMap<TypeParam>> map;
@@ -171,7 +171,7 @@ TYPED_TEST(CustomMapTest, ValuesAreStoredInAnotherForm) {
   EXPECT_EQ(values[1], ObjectProvider::HandleOf(3));
 }
 
-TYPED_TEST(CustomMapTest, AnElementComesAndLeavesOnce) {
+TYPED_TEST(CustomMapTest, ElementComesAndLeavesOnce) {
   std::optional<CustomMap<TypeParam>> map;
   ASSERT_EQ(this->Create(DefOf(WatchProvider::kType), &map), Errno::kOk);
   for (uint32_t key = 0; key < 4; ++key) {
@@ -191,7 +191,7 @@ TYPED_TEST(CustomMapTest, AnElementComesAndLeavesOnce) {
   EXPECT_EQ(this->watch_.updates, 5);
 }
 
-TYPED_TEST(CustomMapTest, FlagsAndRoomAreCheckedBeforeTheProviderIsTold) {
+TYPED_TEST(CustomMapTest, FlagsAndRoomAreCheckedBeforeProviderIsTold) {
   std::optional<CustomMap<TypeParam>> map;
   ASSERT_EQ(this->Create(DefOf(WatchProvider::kType), &map), Errno::kOk);
   for (uint32_t key = 0; key < 4; ++key) {
@@ -210,7 +210,7 @@ TYPED_TEST(CustomMapTest, FlagsAndRoomAreCheckedBeforeTheProviderIsTold) {
   EXPECT_EQ(this->watch_.left[0], 0);
 }
 
-TYPED_TEST(CustomMapTest, AnUpdateThatTheProviderRefusesChangesNothing) {
+TYPED_TEST(CustomMapTest, UpdateThatProviderRefusesChangesNothing) {
   std::optional<CustomMap<TypeParam>> map;
   ASSERT_EQ(this->Create(DefOf(ObjectProvider::kType), &map), Errno::kOk);
   ASSERT_EQ(Put(*map, 1, ObjectProvider::HandleOf(3)), Errno::kOk);
@@ -223,7 +223,7 @@ TYPED_TEST(CustomMapTest, AnUpdateThatTheProviderRefusesChangesNothing) {
   EXPECT_EQ(count, 1u);
 }
 
-TYPED_TEST(CustomMapTest, TheProviderRewritesValuesInBothViews) {
+TYPED_TEST(CustomMapTest, ProviderRewritesValuesInBothViews) {
   std::optional<CustomMap<TypeParam>> map;
   ASSERT_EQ(this->Create(DefOf(WatchProvider::kType), &map), Errno::kOk);
   const uint32_t key = 2, value = 5000;
@@ -237,7 +237,7 @@ TYPED_TEST(CustomMapTest, TheProviderRewritesValuesInBothViews) {
   EXPECT_FALSE(this->watch_.found_a_buffer);
 }
 
-TYPED_TEST(CustomMapTest, ALookupThatTheProviderRefuses) {
+TYPED_TEST(CustomMapTest, LookupThatProviderRefuses) {
   std::optional<CustomMap<TypeParam>> map;
   ASSERT_EQ(this->Create(DefOf(WatchProvider::kType), &map), Errno::kOk);
   const uint32_t key = WatchProvider::kHidden;
@@ -250,7 +250,7 @@ TYPED_TEST(CustomMapTest, ALookupThatTheProviderRefuses) {
   EXPECT_EQ(this->watch_.left[0], 0);
 }
 
-TYPED_TEST(CustomMapTest, TheProviderVetoesADelete) {
+TYPED_TEST(CustomMapTest, ProviderVetoesDelete) {
   std::optional<CustomMap<TypeParam>> map;
   ASSERT_EQ(this->Create(DefOf(WatchProvider::kType), &map), Errno::kOk);
   const uint32_t keys[] = {1, WatchProvider::kPinned, 2}, pinned = keys[1];
@@ -269,7 +269,7 @@ TYPED_TEST(CustomMapTest, TheProviderVetoesADelete) {
   EXPECT_EQ(ValueOf(*map, pinned), 50u);
 }
 
-TYPED_TEST(CustomMapTest, AKeyIsGoneIfThereIsNoBufferForItsValue) {
+TYPED_TEST(CustomMapTest, KeyIsGoneIfThereIsNoBufferForItsValue) {
   std::optional<CustomMap<TypeParam>> map;
   ASSERT_EQ(this->Create(DefOf(ObjectProvider::kType), &map), Errno::kOk);
   ASSERT_EQ(Put(*map, 1, ObjectProvider::HandleOf(3)), Errno::kOk);
@@ -303,7 +303,7 @@ TYPED_TEST(CustomMapTest, WalksAreToldWithKeysAndValues) {
   EXPECT_EQ(this->watch_.walked, 6);
 }
 
-TYPED_TEST(CustomMapTest, ABatchTakesElementsUntilTheProviderVetoesOne) {
+TYPED_TEST(CustomMapTest, BatchTakesElementsUntilProviderVetoesOne) {
   std::optional<CustomMap<TypeParam>> map;
   ASSERT_EQ(this->Create(DefOf(WatchProvider::kType), &map), Errno::kOk);
   for (const uint32_t key : {1, 2, 3}) ASSERT_EQ(Put(*map, key, 7), Errno::kOk);
@@ -332,7 +332,7 @@ TYPED_TEST(CustomMapTest, ABatchTakesElementsUntilTheProviderVetoesOne) {
             Errno::kPerm);
 }
 
-TYPED_TEST(CustomMapTest, ProgramsWalkOverWhatTheProviderShows) {
+TYPED_TEST(CustomMapTest, ProgramsWalkOverWhatProviderShows) {
   std::optional<CustomMap<TypeParam>> map;
   ASSERT_EQ(this->Create(DefOf(WatchProvider::kType), &map), Errno::kOk);
   const uint32_t keys[] = {1, WatchProvider::kHidden, 2};
@@ -364,14 +364,14 @@ TYPED_TEST(CustomMapTest, ProgramsHaveNoAccessToWhatIsConverted) {
             -static_cast<int64_t>(Errno::kNotSupp));
 }
 
-TYPED_TEST(CustomMapTest, TheProviderRefusesPrograms) {
+TYPED_TEST(CustomMapTest, ProviderRefusesPrograms) {
   std::optional<CustomMap<TypeParam>> map;
   ASSERT_EQ(this->Create(DefOf(WatchProvider::kType), &map), Errno::kOk);
   EXPECT_EQ(map->AssociateProgram(WatchProvider::kProgramType), Errno::kOk);
   EXPECT_EQ(map->AssociateProgram(2), Errno::kInval);
 }
 
-TYPED_TEST(CustomMapTest, TheProviderReadsElements) {
+TYPED_TEST(CustomMapTest, ProviderReadsElements) {
   std::optional<CustomMap<TypeParam>> map;
   ASSERT_EQ(this->Create(DefOf(WatchProvider::kType), &map), Errno::kOk);
   ASSERT_EQ(Put(*map, 1, 11), Errno::kOk);
@@ -385,7 +385,7 @@ TYPED_TEST(CustomMapTest, TheProviderReadsElements) {
   EXPECT_FALSE(provided.ReadStored(&absent, &stored));
 }
 
-TYPED_TEST(CustomMapTest, AProviderWithAMapCannotLeave) {
+TYPED_TEST(CustomMapTest, ProviderWithMapCannotLeave) {
   std::optional<CustomMap<TypeParam>> map, other;
   ASSERT_EQ(this->Create(DefOf(WatchProvider::kType), &map), Errno::kOk);
   ASSERT_EQ(this->Create(DefOf(WatchProvider::kType), &other), Errno::kOk);
@@ -419,7 +419,7 @@ class BusyProvider final : public MapProvider {
   MapProviders<P>& providers_;
 };
 
-TYPED_TEST(CustomMapTest, ANotificationMayUseTheRegistry) {
+TYPED_TEST(CustomMapTest, NotificationMayUseRegistry) {
   BusyProvider<TypeParam> busy(this->memory_.get(), &this->providers_);
   ASSERT_EQ(this->providers_.Add(&busy), Errno::kOk);
   std::optional<CustomMap<TypeParam>> map;
@@ -429,7 +429,7 @@ TYPED_TEST(CustomMapTest, ANotificationMayUseTheRegistry) {
 }
 
 // Both maps do the same, so that also their walks have the same order.
-TYPED_TEST(CustomMapTest, WithAProviderThatTakesEverythingItIsAHashMap) {
+TYPED_TEST(CustomMapTest, WithProviderThatTakesEverythingItIsHashMap) {
   PlainProvider plain;
   ASSERT_EQ(this->providers_.Add(&plain), Errno::kOk);
   std::mt19937_64 random(RandomSeed());
@@ -516,7 +516,7 @@ TYPED_TEST(CustomMapTest, WithAProviderThatTakesEverythingItIsAHashMap) {
   EXPECT_EQ(this->providers_.Remove(&plain), Errno::kOk);
 }
 
-TEST(CreateCustomMapTest, CreateMapFindsTheProvider) {
+TEST(CreateCustomMapTest, CreateMapFindsProvider) {
   ObjectProvider provider;
   auto& providers = MapProviders<Cloud>::Global();
   MapDef def = DefOf(provider.type());

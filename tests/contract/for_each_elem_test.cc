@@ -182,7 +182,7 @@ class ForEachElemTest : public BackendTest {
 INSTANTIATE_TEST_SUITE_P(Backends, ForEachElemTest,
                          ::testing::ValuesIn(Backends()), BackendName);
 
-TEST_P(ForEachElemTest, CallsForEachElementAndReturnsTheNumberOfCalls) {
+TEST_P(ForEachElemTest, CallsForEachElementAndReturnsNumberOfCalls) {
   for (const MapType type : Types()) {
     SCOPED_TRACE(MapTypeName(type));
     for (const uint32_t max_entries : {1U, 4U, 100U}) {
@@ -197,7 +197,7 @@ TEST_P(ForEachElemTest, CallsForEachElementAndReturnsTheNumberOfCalls) {
   }
 }
 
-TEST_P(ForEachElemTest, OfAnEmptyHashMapIsZero) {
+TEST_P(ForEachElemTest, EmptyHashMapIsZero) {
   for (const MapType type : Types()) {
     if (IsArray(type)) continue;
     View view(GetParam(), Def(type, 4));
@@ -207,7 +207,7 @@ TEST_P(ForEachElemTest, OfAnEmptyHashMapIsZero) {
   }
 }
 
-TEST_P(ForEachElemTest, TheCallThatStopsCounts) {
+TEST_P(ForEachElemTest, CallThatStopsCounts) {
   for (const MapType type : Types()) {
     for (const uint64_t stop_at : {1, 2, 4}) {
       View view = Full(type, 4);
@@ -229,7 +229,7 @@ TEST_P(ForEachElemTest, FlagsAreInval) {
   }
 }
 
-TEST_P(ForEachElemTest, TheCallbackMayDeleteWhatItIsGiven) {
+TEST_P(ForEachElemTest, CallbackMayDeleteWhatItIsGiven) {
   for (const MapType type : Types()) {
     if (IsArray(type)) continue;
     SCOPED_TRACE(MapTypeName(type));
@@ -247,7 +247,7 @@ TEST_P(ForEachElemTest, TheCallbackMayDeleteWhatItIsGiven) {
 }
 
 // A walk is no use of an element.
-TEST_P(ForEachElemTest, KeepsNoKeyOfAnLruMap) {
+TEST_P(ForEachElemTest, KeepsNoKeyOfLruMap) {
   for (const MapType type : {MapType::kLruHash, MapType::kLruPerCpuHash}) {
     if (!GetParam().has(type)) continue;
     View view = Full(type, 4);
@@ -284,7 +284,7 @@ TEST_P(ForEachElemTest, OtherTypesHaveNone) {
 
 // Here only: what a callback does to others, and maps that have grown.
 
-TEST(ForEachElemHereTest, EveryElementIsShownOnceWhileTheCallbackReplacesIt) {
+TEST(ForEachElemHereTest, EveryElementIsShownOnceWhileCallbackReplacesIt) {
   for (const MapType type : {MapType::kHash, MapType::kLruHash}) {
     TestMap map;
     ASSERT_EQ(
@@ -313,7 +313,7 @@ TEST(ForEachElemHereTest, EveryElementIsShownOnceWhileTheCallbackReplacesIt) {
   }
 }
 
-TEST(ForEachElemHereTest, AMapThatGrewHasMoreInABucketThanAWalkHolds) {
+TEST(ForEachElemHereTest, MapThatGrewHasMoreInBucketThanWalkHolds) {
   for (const uint32_t value_size : {8U, 300U}) {  // both kinds of tables
     HashMap<Cloud> map({.type = MapType::kHash,
                         .key_size = 4,

@@ -142,7 +142,7 @@ TEST_P(GoldenTest, EveryRowHoldsOrIsExempt) {
   EXPECT_GT(probed.size(), 600u);
 }
 
-TEST(ExemptionTest, EachIsNeededAndHasAReason) {
+TEST(ExemptionTest, EachIsNeededAndHasReason) {
   std::vector<Exemption> exemptions = Exemptions();
   for (const std::string& line : Lines("kernel_errno.tsv")) {
     const std::vector<std::string> row = absl::StrSplit(line, '\t');

@@ -69,7 +69,7 @@ class LpmTrieContractTest : public BackendTest {
   TestMap map_;
 };
 
-TEST_P(LpmTrieContractTest, TheLongestPrefixOfAKeyIsFound) {
+TEST_P(LpmTrieContractTest, LongestPrefixOfKeyIsFound) {
   Make(4);
   ASSERT_EQ(Update(Ip(0x0a000000, 8), 8), Errno::kOk);
   ASSERT_EQ(Update(Ip(0x0a010000, 16), 16), Errno::kOk);
@@ -80,7 +80,7 @@ TEST_P(LpmTrieContractTest, TheLongestPrefixOfAKeyIsFound) {
   EXPECT_EQ(Find(Ip(0x0b000000, 32)), -1);
 }
 
-TEST_P(LpmTrieContractTest, APrefixThatIsLongerThanTheKeyIsNot) {
+TEST_P(LpmTrieContractTest, PrefixThatIsLongerThanKeyIsNot) {
   Make(4);
   ASSERT_EQ(Update(Ip(0x0a000000, 8), 8), Errno::kOk);
   ASSERT_EQ(Update(Ip(0x0a010000, 16), 16), Errno::kOk);
@@ -90,7 +90,7 @@ TEST_P(LpmTrieContractTest, APrefixThatIsLongerThanTheKeyIsNot) {
   EXPECT_EQ(Find(Ip(0x0a010000, 7)), -1);
 }
 
-TEST_P(LpmTrieContractTest, APrefixOfNoBitsMatchesEveryKey) {
+TEST_P(LpmTrieContractTest, PrefixOfNoBitsMatchesEveryKey) {
   Make(4);
   ASSERT_EQ(Update(Ip(0xffffffff, 0), 7), Errno::kOk);
   for (const uint32_t length : {0, 1, 31, 32}) {
@@ -99,7 +99,7 @@ TEST_P(LpmTrieContractTest, APrefixOfNoBitsMatchesEveryKey) {
   EXPECT_EQ(Find(Ip(0, 33)), -1);
 }
 
-TEST_P(LpmTrieContractTest, APrefixLongerThanTheDataIsNotFoundAndNotTaken) {
+TEST_P(LpmTrieContractTest, PrefixLongerThanDataIsNotFoundAndNotTaken) {
   Make(4);
   for (const uint32_t length : {33U, 64U, 0x80000000U, 0xffffffffU}) {
     EXPECT_EQ(Find(Ip(0, length)), -1);
@@ -109,7 +109,7 @@ TEST_P(LpmTrieContractTest, APrefixLongerThanTheDataIsNotFoundAndNotTaken) {
   }
 }
 
-TEST_P(LpmTrieContractTest, HostBitsCountForNothingAndAreThoseOfTheLastUpdate) {
+TEST_P(LpmTrieContractTest, HostBitsCountForNothingAndAreThoseOfLastUpdate) {
   Make(4);
   ASSERT_EQ(Update(Ip(0x0a010203, 16), 1), Errno::kOk);
   EXPECT_EQ(Update(Ip(0x0a01ffff, 16), 2, kNoExist), Errno::kExist);
@@ -121,7 +121,7 @@ TEST_P(LpmTrieContractTest, HostBitsCountForNothingAndAreThoseOfTheLastUpdate) {
   EXPECT_THAT(Keys(), ElementsAre());
 }
 
-TEST_P(LpmTrieContractTest, ADeleteMeansTheExactPrefix) {
+TEST_P(LpmTrieContractTest, DeleteMeansExactPrefix) {
   Make(4);
   ASSERT_EQ(Update(Ip(0x0a000000, 8), 8), Errno::kOk);
   ASSERT_EQ(Update(Ip(0x0a010000, 16), 16), Errno::kOk);
@@ -132,7 +132,7 @@ TEST_P(LpmTrieContractTest, ADeleteMeansTheExactPrefix) {
   EXPECT_EQ(Find(Ip(0x0a010000, 32)), 8);
 }
 
-TEST_P(LpmTrieContractTest, AForkIsNoPrefix) {
+TEST_P(LpmTrieContractTest, ForkIsNoPrefix) {
   Make(3);
   ASSERT_EQ(Update(Ip(0x0a000000, 16), 1), Errno::kOk);
   ASSERT_EQ(Update(Ip(0x0a010000, 16), 2), Errno::kOk);  // fork at 10.0.0.0/15
@@ -148,7 +148,7 @@ TEST_P(LpmTrieContractTest, AForkIsNoPrefix) {
   EXPECT_EQ(Find(Ip(0x0a010203, 32)), 2);
 }
 
-TEST_P(LpmTrieContractTest, AFullTrieIsNoSpcAndStillReplaces) {
+TEST_P(LpmTrieContractTest, FullTrieIsNoSpcAndStillReplaces) {
   Make(2);
   ASSERT_EQ(Update(Ip(0x0a000000, 24), 1), Errno::kOk);
   ASSERT_EQ(Update(Ip(0xc0000000, 24), 2), Errno::kOk);
@@ -161,7 +161,7 @@ TEST_P(LpmTrieContractTest, AFullTrieIsNoSpcAndStillReplaces) {
   EXPECT_EQ(Find(Ip(0xc0000000, 32)), 19);
 }
 
-TEST_P(LpmTrieContractTest, ADeleteGivesItsPlaceBackAtOnce) {
+TEST_P(LpmTrieContractTest, DeleteGivesItsPlaceBackAtOnce) {
   for (const uint32_t max_entries : {1U, 2U, 3U, 5U}) {
     Make(max_entries);
     const auto key = [](uint32_t i) { return Ip(i * 0x9e3779b9, 8 + i % 25); };
@@ -177,7 +177,7 @@ TEST_P(LpmTrieContractTest, ADeleteGivesItsPlaceBackAtOnce) {
   }
 }
 
-TEST_P(LpmTrieContractTest, AWalkShowsLongerPrefixesFirstAndZeroBeforeOne) {
+TEST_P(LpmTrieContractTest, WalkShowsLongerPrefixesFirstAndZeroBeforeOne) {
   Make(8);
   for (const PrefixKey& key :
        {Ip(0, 0), Ip(0x80000000, 1), Ip(0xc0000000, 2), Ip(0x80000000, 32),
@@ -189,7 +189,7 @@ TEST_P(LpmTrieContractTest, AWalkShowsLongerPrefixesFirstAndZeroBeforeOne) {
                           Ip(0xc0000000, 2), Ip(0x80000000, 1), Ip(0, 0)));
 }
 
-TEST_P(LpmTrieContractTest, AWalkFromAPrefixThatIsNotThereStartsAgain) {
+TEST_P(LpmTrieContractTest, WalkFromPrefixThatIsNotThereStartsAgain) {
   Make(8);
   PrefixKey next;
   EXPECT_EQ(map_->GetNextKey(nullptr, &next), Errno::kNoEnt);
@@ -206,7 +206,7 @@ TEST_P(LpmTrieContractTest, AWalkFromAPrefixThatIsNotThereStartsAgain) {
   EXPECT_EQ(map_->GetNextKey(&last, &next), Errno::kNoEnt);
 }
 
-TEST_P(LpmTrieContractTest, ABatchThatEndsExactlyIsOkAndTheNextOneNoEnt) {
+TEST_P(LpmTrieContractTest, BatchThatEndsExactlyIsOkAndNextOneNoEnt) {
   Make(3);
   for (uint32_t i = 0; i < 3; ++i) {
     ASSERT_EQ(Update(Ip(i << 24, 8), i), Errno::kOk);
@@ -250,7 +250,7 @@ TEST_P(LpmTrieContractTest, PrefixesMayEndAtAnyBit) {
   }
 }
 
-TEST_P(LpmTrieContractTest, TheMostEntriesThatThereCanBeNeedNoMemoryAtFirst) {
+TEST_P(LpmTrieContractTest, MostEntriesThatThereCanBeNeedNoMemoryAtFirst) {
   const MapDef def = {.type = MapType::kLpmTrie,
                       .key_size = sizeof(PrefixKey),
                       .value_size = 8,
@@ -282,14 +282,14 @@ TEST_P(LpmTriePointerTest, ThereIsNoneWhereNothingMatches) {
   EXPECT_EQ(map_.local()->LookupElem(nullptr), nullptr);
 }
 
-TEST_P(LpmTriePointerTest, WhatIsStoredThroughItIsInTheMap) {
+TEST_P(LpmTriePointerTest, StoreThroughPointerIsInMap) {
   Make(2);
   ASSERT_EQ(Update(Ip(0x0a000000, 8), 10), Errno::kOk);
   *Pointer(Ip(0x0a010203, 32)) += 5;
   EXPECT_EQ(Find(Ip(0x0a000000, 8)), 15);
 }
 
-TEST_P(LpmTriePointerTest, KeepsTheOldValueWhenItIsReplaced) {
+TEST_P(LpmTriePointerTest, KeepsOldValueWhenItIsReplaced) {
   Make(1);
   const PrefixKey key = Ip(0x0a000000, 8);
   ASSERT_EQ(Update(key, 1), Errno::kOk);
@@ -300,7 +300,7 @@ TEST_P(LpmTriePointerTest, KeepsTheOldValueWhenItIsReplaced) {
   EXPECT_EQ(Find(key), 2);
 }
 
-TEST_P(LpmTriePointerTest, OfADeletedPrefixStaysReadable) {
+TEST_P(LpmTriePointerTest, PointerToDeletedPrefixStaysReadable) {
   Make(3);
   const PrefixKey fork = Ip(0, 0);
   ASSERT_EQ(Update(fork, 9), Errno::kOk);
@@ -372,7 +372,7 @@ std::string BitsOf(const PrefixKey& key) {
 
 using LpmTrieModelTest = LpmTrieContractTest;
 
-TEST_P(LpmTrieModelTest, RandomCommandsDoWhatTheModelDoes) {
+TEST_P(LpmTrieModelTest, RandomCommandsMatchModel) {
   std::mt19937_64 random(RandomSeed());
   for (const uint32_t max_entries : {1, 7, 60, 300}) {
     Make(max_entries);

@@ -66,7 +66,7 @@ std::set<uint32_t> Keys(Map& map) {
   return keys;
 }
 
-TEST(LruCallbackTest, TellsWhoLeavesOfAFullMapAndNobodyElse) {
+TEST(LruCallbackTest, TellsKeysThatLeaveFullMapAndNoOther) {
   const ScopedPossibleCpus cpus(2);  // one key leaves at a time
   Evicted evicted;
   Map map(Def(4), Options(LruOrder::kLinux, &evicted));
@@ -85,7 +85,7 @@ TEST(LruCallbackTest, TellsWhoLeavesOfAFullMapAndNobodyElse) {
   EXPECT_THAT(evicted, ElementsAre(Pair(0, 10), Pair(1, 11)));
 }
 
-TEST(LruSizeTest, IsAMultipleOfTheCpusWithNoCommonLru) {
+TEST(LruSizeTest, IsMultipleOfCpusWithNoCommonLru) {
   const ScopedPossibleCpus cpus(2);
   for (const auto& [asked, got] : {std::pair(1, 2), {2, 2}, {3, 4}, {5, 6}}) {
     EXPECT_EQ(Map(Def(asked, kNoCommonLru)).def().max_entries,
@@ -109,7 +109,7 @@ TEST(LruSizeTest, IsNeverExceeded) {
 }
 
 // From a row of progside.tsv each.
-TEST(LruPointerTest, ShowsTheOldElementUntilItsMemoryServesAnother) {
+TEST(LruPointerTest, ShowsOldElementUntilItsMemoryServesAnother) {
   Map map(Def(4));
   ASSERT_EQ(map.Init(), Errno::kOk);
   const uint32_t key = 1;
@@ -160,7 +160,7 @@ TEST(LruTableTest, SmallMapsKeepWhatTheyHave) {
 }
 
 // The lists go round in their rings many times, with gaps everywhere.
-TEST(LruListTest, NobodyLeavesWhileThereIsRoom) {
+TEST(LruListTest, NoKeyLeavesWhileThereIsRoom) {
   constexpr uint32_t kKeys = 400;
   for (const MapFlags flags : {MapFlags{}, kNoCommonLru}) {
     const ScopedPossibleCpus cpus(2);
@@ -187,7 +187,7 @@ TEST(LruListTest, NobodyLeavesWhileThereIsRoom) {
   }
 }
 
-TEST(StrictLruTest, TheLeastRecentlyUsedKeyLeaves) {
+TEST(StrictLruTest, LeastRecentlyUsedKeyLeaves) {
   Evicted evicted;
   Map map(Def(3), Options(LruOrder::kStrict, &evicted));
   ASSERT_EQ(map.Init(), Errno::kOk);
@@ -205,7 +205,7 @@ TEST(StrictLruTest, TheLeastRecentlyUsedKeyLeaves) {
   EXPECT_THAT(evicted, ElementsAre(Pair(1, 1), Pair(0, 0)));
 }
 
-TEST(StrictLruTest, OnlyAnInsertIntoAFullMapEvicts) {
+TEST(StrictLruTest, OnlyInsertIntoFullMapEvicts) {
   Evicted evicted;
   Map map(Def(2), Options(LruOrder::kStrict, &evicted));
   ASSERT_EQ(map.Init(), Errno::kOk);

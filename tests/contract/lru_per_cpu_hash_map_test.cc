@@ -87,13 +87,13 @@ class LruPerCpuContractTest : public BackendTest {
 INSTANTIATE_TEST_SUITE_P(Backends, LruPerCpuContractTest,
                          ::testing::ValuesIn(Backends()), BackendName);
 
-TEST_P(LruPerCpuContractTest, TheNewestKeysStay) {
+TEST_P(LruPerCpuContractTest, NewestKeysStay) {
   Make();
   for (uint32_t key = 4; key < 100; ++key) EXPECT_EQ(Update(key), Errno::kOk);
   EXPECT_THAT(Keys(*map_), UnorderedElementsAre(96, 97, 98, 99));
 }
 
-TEST_P(LruPerCpuContractTest, AnUpdateOfAPresentKeyMakesRoomToo) {
+TEST_P(LruPerCpuContractTest, UpdateOfPresentKeyMakesRoomToo) {
   Make();
   EXPECT_EQ(Update(3), Errno::kOk);
   EXPECT_EQ(Keys(*map_), LruRule(4).StayAfterOneMore());
@@ -101,7 +101,7 @@ TEST_P(LruPerCpuContractTest, AnUpdateOfAPresentKeyMakesRoomToo) {
   EXPECT_EQ(Keys(*map_), LruRule(4).StayAfterOneMore());
 }
 
-TEST_P(LruPerCpuContractTest, AnUpdateWithExistMakesNoRoom) {
+TEST_P(LruPerCpuContractTest, UpdateWithExistMakesNoRoom) {
   Make();
   EXPECT_EQ(Update(3, kExist), Errno::kOk);
   EXPECT_EQ(Update(9, kExist), Errno::kNoEnt);
@@ -110,7 +110,7 @@ TEST_P(LruPerCpuContractTest, AnUpdateWithExistMakesNoRoom) {
 }
 
 // An update is a use, of a user too; a lookup of a user is none.
-TEST_P(LruPerCpuContractTest, AnUpdateKeepsAKey) {
+TEST_P(LruPerCpuContractTest, UpdateKeepsKey) {
   for (const bool update : {false, true}) {
     Make();
     for (uint32_t key = 10; key < 30; ++key) {
@@ -151,7 +151,7 @@ class LruPerCpuMapTest : public testing::Test {
   }
 };
 
-TEST_F(LruPerCpuMapTest, TheCallbackSeesTheSlicesOfAllCpus) {
+TEST_F(LruPerCpuMapTest, CallbackSeesSlicesOfAllCpus) {
   for (const LruOrder order : {LruOrder::kLinux, LruOrder::kStrict}) {
     Evicted evicted;
     Map map(Def(2), Options(order, &evicted));
@@ -169,7 +169,7 @@ TEST_F(LruPerCpuMapTest, TheCallbackSeesTheSlicesOfAllCpus) {
   }
 }
 
-TEST_F(LruPerCpuMapTest, InTheStrictOrderTheLeastRecentlyUsedKeyLeaves) {
+TEST_F(LruPerCpuMapTest, InStrictOrderLeastRecentlyUsedKeyLeaves) {
   Evicted evicted;
   Map map(Def(3), Options(LruOrder::kStrict, &evicted));
   ASSERT_EQ(map.Init(), Errno::kOk);

@@ -24,7 +24,7 @@ std::shared_ptr<LocalMap> NewMap() {
       .value();
 }
 
-TEST(MapFdTableTest, ADescriptorIsTheLowestThatIsFree) {
+TEST(MapFdTableTest, DescriptorIsLowestThatIsFree) {
   MapFdTable fd_table;
   const uint32_t first = fd_table.Open(NewMap());
   EXPECT_EQ(first, 3u);
@@ -35,7 +35,7 @@ TEST(MapFdTableTest, ADescriptorIsTheLowestThatIsFree) {
   EXPECT_EQ(fd_table.Open(NewMap()), first + 3);
 }
 
-TEST(MapFdTableTest, WhatIsNotOpenIsBadF) {
+TEST(MapFdTableTest, ClosedDescriptorIsBadF) {
   MapFdTable fd_table;
   MapWithId found;
   EXPECT_EQ(fd_table.Find(3, &found), Errno::kBadF);
@@ -46,7 +46,7 @@ TEST(MapFdTableTest, WhatIsNotOpenIsBadF) {
   EXPECT_EQ(fd_table.Close(fd), Errno::kBadF);
 }
 
-TEST(MapFdTableTest, ADescriptorKeepsAMapAliveAndAnIdDoesNot) {
+TEST(MapFdTableTest, DescriptorKeepsMapAliveAndIdDoesNot) {
   MapFdTable fd_table;
   std::shared_ptr<LocalMap> map = NewMap();
   const std::weak_ptr<LocalMap> seen = map;
@@ -63,7 +63,7 @@ TEST(MapFdTableTest, ADescriptorKeepsAMapAliveAndAnIdDoesNot) {
   EXPECT_EQ(fd_table.FindById(id), nullptr);
 }
 
-TEST(MapFdTableTest, AnIdIsAMapsOwnAndNeverComesBack) {
+TEST(MapFdTableTest, IdIsMapsOwnAndNeverComesBack) {
   MapFdTable fd_table;
   const std::shared_ptr<LocalMap> map = NewMap();
   const auto id_of = [&](uint32_t fd) {

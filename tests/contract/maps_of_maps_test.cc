@@ -104,7 +104,7 @@ class MapsOfMapsTest
   TestMap outer_;
 };
 
-TEST_P(MapsOfMapsTest, ALookupShowsTheIdOfTheMapThatWasPutIn) {
+TEST_P(MapsOfMapsTest, LookupShowsIdOfMapThatWasPutIn) {
   const TestMap one = NewInner(1), two = NewInner(2);
   EXPECT_EQ(IdAt(0), 0u);
   ASSERT_EQ(Put(0, one), Errno::kOk);
@@ -116,7 +116,7 @@ TEST_P(MapsOfMapsTest, ALookupShowsTheIdOfTheMapThatWasPutIn) {
   EXPECT_EQ(IdAt(0), IdAt(1));
 }
 
-TEST_P(MapsOfMapsTest, ADeleteEmptiesTheSlot) {
+TEST_P(MapsOfMapsTest, DeleteEmptiesSlot) {
   const TestMap inner = NewInner(1);
   ASSERT_EQ(Put(1, inner), Errno::kOk);
   EXPECT_EQ(Delete(1), Errno::kOk);
@@ -125,7 +125,7 @@ TEST_P(MapsOfMapsTest, ADeleteEmptiesTheSlot) {
   EXPECT_EQ(Delete(9), is_array() ? Errno::k2Big : Errno::kNoEnt);
 }
 
-TEST_P(MapsOfMapsTest, ADescriptorThatIsNotOpenIsBadF) {
+TEST_P(MapsOfMapsTest, DescriptorThatIsNotOpenIsBadF) {
   const uint32_t key = 1, fd = 9999;
   EXPECT_EQ(outer_->Update(&key, &fd), Errno::kBadF);
   // An array looks at its flags and the index first, a hash at the descriptor.
@@ -138,7 +138,7 @@ TEST_P(MapsOfMapsTest, ADescriptorThatIsNotOpenIsBadF) {
   EXPECT_EQ(backend().create(OuterDef(type(), fd), &outer), Errno::kBadF);
 }
 
-TEST_P(MapsOfMapsTest, ARefusedMapLeavesTheOneThatIsThere) {
+TEST_P(MapsOfMapsTest, RefusedMapLeavesOneThatIsThere) {
   ASSERT_EQ(Put(1, NewInner(1)), Errno::kOk);
   const uint32_t id = IdAt(1);
   MapDef other = kInner;
@@ -150,7 +150,7 @@ TEST_P(MapsOfMapsTest, ARefusedMapLeavesTheOneThatIsThere) {
   EXPECT_EQ(IdAt(1), id);
 }
 
-TEST_P(MapsOfMapsTest, ABatchShowsIdsAndSkipsEmptySlots) {
+TEST_P(MapsOfMapsTest, BatchShowsIdsAndSkipsEmptySlots) {
   const TestMap one = NewInner(1), two = NewInner(2);
   ASSERT_EQ(Put(1, one), Errno::kOk);
   ASSERT_EQ(Put(3, two), Errno::kOk);
@@ -165,7 +165,7 @@ TEST_P(MapsOfMapsTest, ABatchShowsIdsAndSkipsEmptySlots) {
               UnorderedElementsAre(1, 3));
 }
 
-TEST_P(MapsOfMapsTest, ABatchThatDeletesEmptiesAHash) {
+TEST_P(MapsOfMapsTest, BatchThatDeletesEmptiesHash) {
   if (is_array()) return;  // it has none
   const TestMap one = NewInner(1);
   for (uint32_t key = 0; key < 3; ++key) ASSERT_EQ(Put(key, one), Errno::kOk);
@@ -215,7 +215,7 @@ std::optional<uint64_t> ReadByProgram(const TestMap& outer, uint32_t key) {
   return result;
 }
 
-TEST_P(MapsOfMapsTest, AProgramFindsTheLiveInnerMap) {
+TEST_P(MapsOfMapsTest, ProgramFindsLiveInnerMap) {
   const TestMap inner = NewInner(7);
   ASSERT_EQ(Put(1, inner), Errno::kOk);
   EXPECT_EQ(ReadByProgram(outer_, 1), 7u);
@@ -243,7 +243,7 @@ void ExpectNoWrites(const TestMap& map, Errno error) {
   }
 }
 
-TEST_P(MapsOfMapsTest, AProgramMayNeitherUpdateNorDelete) {
+TEST_P(MapsOfMapsTest, ProgramMayNeitherUpdateNorDelete) {
   ExpectNoWrites(outer_, Errno::kInval);
   if (is_array()) return;  // which takes no such flag
   const Descriptor like(NewInner(0));
@@ -254,7 +254,7 @@ TEST_P(MapsOfMapsTest, AProgramMayNeitherUpdateNorDelete) {
   ExpectNoWrites(read_only, Errno::kAcces);
 }
 
-TEST_P(MapsOfMapsTest, TheTemplateIsCheckedBehindTheSizesAndBeforeTheName) {
+TEST_P(MapsOfMapsTest, TemplateIsCheckedBehindSizesAndBeforeName) {
   const TestMap like = NewInner(0);
   const Descriptor descriptor(like);
   const auto error_of = [](const MapDef& def) {
@@ -276,7 +276,7 @@ TEST_P(MapsOfMapsTest, TheTemplateIsCheckedBehindTheSizesAndBeforeTheName) {
   EXPECT_EQ(error_of(def), Errno::k2Big);
 }
 
-TEST_P(MapsOfMapsTest, AnInnerMapOutlivesItsDescriptors) {
+TEST_P(MapsOfMapsTest, InnerMapOutlivesItsDescriptors) {
   {
     const TestMap inner = NewInner(7);
     ASSERT_EQ(Put(1, inner), Errno::kOk);
@@ -328,14 +328,14 @@ class InnerMapLifeTest : public ::testing::Test {
 using Outers = ::testing::Types<ArrayOfMaps<Cloud>, HashOfMaps<Cloud>>;
 TYPED_TEST_SUITE(InnerMapLifeTest, Outers);
 
-TYPED_TEST(InnerMapLifeTest, AnElementKeepsItAlive) {
+TYPED_TEST(InnerMapLifeTest, ElementKeepsItAlive) {
   const auto inner = this->PutNew(1, 7);
   EXPECT_FALSE(inner.expired());
   this->outer_.reset();
   EXPECT_TRUE(inner.expired());
 }
 
-TYPED_TEST(InnerMapLifeTest, WhatWasReplacedLivesUntilItIsReleased) {
+TYPED_TEST(InnerMapLifeTest, ReplacedMapLivesUntilItIsReleased) {
   const uint32_t key = 1, zero = 0;
   const auto first = this->PutNew(key, 7);
   auto* const found = static_cast<LocalMap*>(this->outer_->LookupElem(&key));
@@ -352,7 +352,7 @@ TYPED_TEST(InnerMapLifeTest, WhatWasReplacedLivesUntilItIsReleased) {
   EXPECT_TRUE(second.expired());
 }
 
-TYPED_TEST(InnerMapLifeTest, OfTwoElementsTheLastOneCounts) {
+TYPED_TEST(InnerMapLifeTest, LastOfTwoElementsCounts) {
   const uint32_t key = 1, other = 2;
   const auto inner = this->PutNew(key, 7);
   const uint32_t fd = this->fd_table_.Open(inner.lock());
@@ -367,7 +367,7 @@ TYPED_TEST(InnerMapLifeTest, OfTwoElementsTheLastOneCounts) {
   EXPECT_TRUE(inner.expired());
 }
 
-TYPED_TEST(InnerMapLifeTest, ReadersFindOneOfTheMapsThatWerePutIn) {
+TYPED_TEST(InnerMapLifeTest, ReadersFindOneOfMapsThatWerePutIn) {
   const uint32_t key = 1;
   this->PutNew(key, 1);
   ThreadTeam team;

@@ -111,7 +111,7 @@ TEST(MemoryTest, CreationTouchesNoPageThatItDoesNotUse) {
   EXPECT_GT(arena.TouchedPages(), 2u);
 }
 
-TEST(MemoryTest, AnElementTakesLessThanInTheKernel) {
+TEST(MemoryTest, ElementTakesLessThanInKernel) {
   struct Sizes {
     uint32_t key;
     uint32_t value;

@@ -93,7 +93,7 @@ class PerCpuContractTest : public BackendTest {
 INSTANTIATE_TEST_SUITE_P(Backends, PerCpuContractTest,
                          ::testing::ValuesIn(Backends()), BackendName);
 
-TEST_P(PerCpuContractTest, AValueIsARoundedPartForEachCpuAndPaddingIsKept) {
+TEST_P(PerCpuContractTest, ValueIsRoundedPartForEachCpuAndPaddingIsKept) {
   for (const MapType type : Types()) {
     for (const uint32_t size : {1U, 3U, 4U, 8U, 9U, 17U, 255U, 256U, 1000U}) {
       const MapDef def = Def(type, size, 4);
@@ -109,7 +109,7 @@ TEST_P(PerCpuContractTest, AValueIsARoundedPartForEachCpuAndPaddingIsKept) {
   }
 }
 
-TEST_P(PerCpuContractTest, AnArrayIsZeroAtFirst) {
+TEST_P(PerCpuContractTest, ArrayIsZeroAtFirst) {
   Make(Def(MapType::kPerCpuArray, 12, 3));
   for (uint32_t key = 0; key < 3; ++key) {
     EXPECT_EQ(Lookup(key), Bytes(UserValueSize(def_)));
@@ -117,7 +117,7 @@ TEST_P(PerCpuContractTest, AnArrayIsZeroAtFirst) {
   EXPECT_EQ(Lookup(3), std::nullopt);
 }
 
-TEST_P(PerCpuContractTest, AFullHashMapStillReplacesAndADeleteMakesRoom) {
+TEST_P(PerCpuContractTest, FullHashMapStillReplacesAndDeleteMakesRoom) {
   Make(Def(MapType::kPerCpuHash, 8, 3));
   for (uint32_t key = 0; key < 3; ++key) {
     ASSERT_EQ(Update(key, Value(def_, 1)), Errno::kOk);
@@ -213,7 +213,7 @@ TEST_P(PerCpuContractTest, FlagsThatNameCpusAreInval) {
   }
 }
 
-TEST_P(PerCpuContractTest, AFrozenMapIsReadOnlyForGood) {
+TEST_P(PerCpuContractTest, FrozenMapIsReadOnlyForGood) {
   for (const MapType type : Types()) {
     Make(Def(type, 8, 4));
     ASSERT_EQ(Update(1, Value(def_, 1)), Errno::kOk);
@@ -270,7 +270,7 @@ using Maps = testing::Types<PerCpuArrayMap<Cloud>, PerCpuHashMap<Cloud>,
                             LruPerCpuHashMap<Cloud>>;
 TYPED_TEST_SUITE(PerCpuMapTest, Maps, TypeNames);
 
-TYPED_TEST(PerCpuMapTest, NoTwoCpusShareACacheLine) {
+TYPED_TEST(PerCpuMapTest, NoTwoCpusShareCacheLine) {
   for (const uint32_t value_size : {1U, 8U, 24U, 100U}) {
     TypeParam map(Def(this->kType, value_size, 50));
     ASSERT_EQ(map.Init(), Errno::kOk);
@@ -296,7 +296,7 @@ TYPED_TEST(PerCpuMapTest, NoTwoCpusShareACacheLine) {
   }
 }
 
-TYPED_TEST(PerCpuMapTest, APointerStaysOnTheLiveSlice) {
+TYPED_TEST(PerCpuMapTest, PointerStaysOnLiveSlice) {
   TypeParam map(Def(this->kType, 8, 4));
   ASSERT_EQ(map.Init(), Errno::kOk);
   ScopedCpu cpu(3);
@@ -321,7 +321,7 @@ TYPED_TEST(PerCpuMapTest, APointerStaysOnTheLiveSlice) {
   EXPECT_EQ(this->Pointer(map, key), pointer);
 }
 
-TYPED_TEST(PerCpuMapTest, AProgramWritesNoPaddingOfAPresentKey) {
+TYPED_TEST(PerCpuMapTest, ProgramWritesNoPaddingOfPresentKey) {
   const MapDef def = Def(this->kType, 3, 4);
   TypeParam map(def);
   ASSERT_EQ(map.Init(), Errno::kOk);
@@ -341,7 +341,7 @@ class PerCpuHashMapTest : public PerCpuMapTest<Map> {};
 using HashMaps = testing::Types<PerCpuHashMap<Cloud>, LruPerCpuHashMap<Cloud>>;
 TYPED_TEST_SUITE(PerCpuHashMapTest, HashMaps, TypeNames);
 
-TYPED_TEST(PerCpuHashMapTest, APointerToADeletedKeyStaysReadable) {
+TYPED_TEST(PerCpuHashMapTest, PointerToDeletedKeyStaysReadable) {
   TypeParam map(Def(this->kType, 8, 4));
   ASSERT_EQ(map.Init(), Errno::kOk);
   const uint32_t key = 1;

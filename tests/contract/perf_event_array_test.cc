@@ -74,7 +74,7 @@ class PerfEventArrayTest : public BackendTest {
   uint32_t fd_ = 0;
 };
 
-TEST_P(PerfEventArrayTest, AnEventCanBePutIntoSlotsAndTakenOut) {
+TEST_P(PerfEventArrayTest, EventCanBePutIntoSlotsAndTakenOut) {
   for (const uint32_t index : {0U, 3U, 0U}) {
     EXPECT_EQ(map_->Update(&index, &fd_), Errno::kOk);
   }
@@ -84,14 +84,14 @@ TEST_P(PerfEventArrayTest, AnEventCanBePutIntoSlotsAndTakenOut) {
   }
 }
 
-TEST_P(PerfEventArrayTest, FlagsAndIndexAreCheckedInThisOrderBeforeTheEvent) {
+TEST_P(PerfEventArrayTest, FlagsAndIndexAreCheckedInThisOrderBeforeEvent) {
   const uint32_t none = 9999, past_end = 4, index = 0;
   EXPECT_EQ(map_->Update(&past_end, &none, kNoExist), Errno::kInval);
   EXPECT_EQ(map_->Update(&past_end, &none), Errno::k2Big);
   EXPECT_EQ(map_->Update(&index, &none), Errno::kBadF);
 }
 
-TEST_P(PerfEventArrayTest, AProgramMayNeitherLookUpUpdateNorDelete) {
+TEST_P(PerfEventArrayTest, ProgramMayNeitherLookUpUpdateNorDelete) {
   const uint32_t index = 0;
   if (map_.local() != nullptr) {
     EXPECT_EQ(map_.local()->LookupElem(&index), nullptr);
@@ -146,12 +146,12 @@ class PerfViewTest : public testing::TestWithParam<std::string> {
   std::unique_ptr<PerfView> view_;
 };
 
-TEST_P(PerfViewTest, AnEventIsOfAPossibleCpu) {
+TEST_P(PerfViewTest, EventIsOfPossibleCpu) {
   EXPECT_EQ(view_->Open(0, {.cpu = -1}), Errno::kInval);
   EXPECT_EQ(view_->Open(0, {.cpu = 100000}), Errno::kInval);
 }
 
-TEST_P(PerfViewTest, ABufferIsPagesTimesAPowerOfTwo) {
+TEST_P(PerfViewTest, BufferIsPagesTimesPowerOfTwo) {
   for (const uint32_t pages : {1, 2, 4}) {
     EXPECT_EQ(view_->Open(0, Buffer(4096 * pages)), Errno::kOk) << pages;
   }
@@ -160,7 +160,7 @@ TEST_P(PerfViewTest, ABufferIsPagesTimesAPowerOfTwo) {
   }
 }
 
-TEST_P(PerfViewTest, FlagsAreCheckedBeforeThePacketAndTheSlot) {
+TEST_P(PerfViewTest, FlagsAreCheckedBeforePacketAndSlot) {
   EXPECT_EQ(view_->Output(PerfFlags{uint64_t{1} << 52}, 8), kInval);
   EXPECT_EQ(view_->Output(
                 PerfFlags{uint64_t{1} << 52} | Packet(4000) | PerfFlags{4}, 8),
@@ -173,7 +173,7 @@ TEST_P(PerfViewTest, FlagsAreCheckedBeforeThePacketAndTheSlot) {
   EXPECT_EQ(view_->Output(kCurrentCpu, 8), kNoEnt);
 }
 
-TEST_P(PerfViewTest, AnEventThatIsNotForOutputIsRefused) {
+TEST_P(PerfViewTest, EventThatIsNotForOutputIsRefused) {
   constexpr uint64_t kCpuClock = 0;
   ASSERT_EQ(view_->Open(3, {.config = kCpuClock}), Errno::kOk);
   EXPECT_EQ(view_->Output(PerfFlags{3}, 8), kInval);
@@ -182,7 +182,7 @@ TEST_P(PerfViewTest, AnEventThatIsNotForOutputIsRefused) {
   EXPECT_EQ(view_->Output(PerfFlags{3}, 8), kInval);
 }
 
-TEST_P(PerfViewTest, AnEventOfAnotherCpuIsRefused) {
+TEST_P(PerfViewTest, EventOfAnotherCpuIsRefused) {
   if (!has_cpus()) GTEST_SKIP() << "one CPU";
   ASSERT_EQ(view_->Open(1, {.cpu = 1, .buffer_size = 4096}), Errno::kOk);
   EXPECT_EQ(view_->Output(PerfFlags{1}, 8), kOpNotSupp);
@@ -194,7 +194,7 @@ TEST_P(PerfViewTest, AnEventOfAnotherCpuIsRefused) {
   EXPECT_EQ(view_->Output(PerfFlags{2}, 8), kNoSpc);
 }
 
-TEST_P(PerfViewTest, NobodyMappedTheBuffer) {
+TEST_P(PerfViewTest, OutputWithoutMappedBufferIsNoSpc) {
   ASSERT_EQ(view_->Open(0, Buffer(0)), Errno::kOk);
   EXPECT_EQ(view_->Output(PerfFlags{}, 8), kNoSpc);
   EXPECT_EQ(view_->LostSamples(0), 0u);
@@ -221,7 +221,7 @@ TEST_P(PerfViewTest, RecordsAreLinuxs) {
   EXPECT_EQ(sizes(4000), 4004u);
 }
 
-TEST_P(PerfViewTest, ThePacketFollowsTheData) {
+TEST_P(PerfViewTest, PacketFollowsData) {
   ASSERT_EQ(view_->Open(0, Buffer(4096)), Errno::kOk);
   EXPECT_EQ(view_->Output(Packet(20), 8, 7), 0);
   EXPECT_EQ(view_->Output(Packet(kPerfPacketSize), 0), 0);
@@ -231,7 +231,7 @@ TEST_P(PerfViewTest, ThePacketFollowsTheData) {
   EXPECT_EQ(seen[1].data_size, 68u);
 }
 
-TEST_P(PerfViewTest, ABufferLeavesOneByteFree) {
+TEST_P(PerfViewTest, BufferLeavesOneByteFree) {
   ASSERT_EQ(view_->Open(0, Buffer(4096)), Errno::kOk);
   EXPECT_EQ(view_->Output(PerfFlags{}, 4076), 0);
   EXPECT_EQ(view_->Consume(0)[0].size, 4088);
@@ -240,7 +240,7 @@ TEST_P(PerfViewTest, ABufferLeavesOneByteFree) {
   EXPECT_EQ(Fill(4), 255);
 }
 
-TEST_P(PerfViewTest, LostSamplesAreCountedInFrontOfTheNext) {
+TEST_P(PerfViewTest, LostSamplesAreCountedInFrontOfNext) {
   ASSERT_EQ(view_->Open(0, Buffer(4096)), Errno::kOk);
   EXPECT_EQ(Fill(8), 170);
   EXPECT_EQ(view_->Output(PerfFlags{}, 0),
@@ -257,7 +257,7 @@ TEST_P(PerfViewTest, LostSamplesAreCountedInFrontOfTheNext) {
   EXPECT_EQ(view_->LostSamples(0), 2u);
 }
 
-TEST_P(PerfViewTest, TheCountOfLostSamplesNeedsRoomToo) {
+TEST_P(PerfViewTest, CountOfLostSamplesNeedsRoomToo) {
   ASSERT_EQ(view_->Open(0, Buffer(4096)), Errno::kOk);
   EXPECT_EQ(view_->Output(PerfFlags{}, 4096), kNoSpc);
   EXPECT_EQ(view_->Output(PerfFlags{}, 4076),
@@ -301,7 +301,7 @@ TEST_P(PerfViewTest, EachThirdSampleWakes) {
   EXPECT_THAT(Wakes(10), ElementsAre(2, 5, 8));
 }
 
-TEST_P(PerfViewTest, HalfABufferWakesWhereNothingElseDoes) {
+TEST_P(PerfViewTest, HalfBufferWakesWhereNothingElseDoes) {
   if (!view_->can_poll()) GTEST_SKIP() << "no Poll() in this profile";
   for (const bool watermark : {false, true}) {
     ASSERT_EQ(view_->Open(0, {.buffer_size = 4096,
@@ -312,7 +312,7 @@ TEST_P(PerfViewTest, HalfABufferWakesWhereNothingElseDoes) {
   }
 }
 
-TEST_P(PerfViewTest, TheWatermarkIsBytesSinceTheLastWakeUp) {
+TEST_P(PerfViewTest, WatermarkIsBytesSinceLastWakeUp) {
   if (!view_->can_poll()) GTEST_SKIP() << "no Poll() in this profile";
   ASSERT_EQ(
       view_->Open(
@@ -321,7 +321,7 @@ TEST_P(PerfViewTest, TheWatermarkIsBytesSinceTheLastWakeUp) {
   EXPECT_THAT(Wakes(40), ElementsAre(6, 12, 18, 25, 31, 37));
 }
 
-TEST_P(PerfViewTest, AWatermarkBeyondTheBufferIsTheBuffer) {
+TEST_P(PerfViewTest, WatermarkBeyondBufferIsBuffer) {
   if (!view_->can_poll()) GTEST_SKIP() << "no Poll() in this profile";
   ASSERT_EQ(view_->Open(0, {.buffer_size = 4096,
                             .watermark = true,
@@ -333,7 +333,7 @@ TEST_P(PerfViewTest, AWatermarkBeyondTheBufferIsTheBuffer) {
   EXPECT_THAT(Wakes(1), ElementsAre(0));
 }
 
-TEST_P(PerfViewTest, ALostSampleWakesNobody) {
+TEST_P(PerfViewTest, LostSampleWakesNobody) {
   if (!view_->can_poll()) GTEST_SKIP() << "no Poll() in this profile";
   ASSERT_EQ(view_->Open(0, Buffer(4096)), Errno::kOk);
   EXPECT_EQ(Fill(4), 255);
@@ -349,7 +349,7 @@ INSTANTIATE_TEST_SUITE_P(Views, PerfViewTest,
 
 class PerfDifferentialTest : public testing::TestWithParam<std::string> {};
 
-TEST_P(PerfDifferentialTest, EveryAnswerAndEveryRecordIsTheKernels) {
+TEST_P(PerfDifferentialTest, EveryAnswerAndRecordMatchesKernel) {
   SKIP_WITHOUT_KERNEL();
   if (!CanUseCpu(0)) GTEST_SKIP() << "programs cannot run on CPU 0";
   const OnCpu cpu(0);
@@ -404,7 +404,7 @@ INSTANTIATE_TEST_SUITE_P(Profiles, PerfDifferentialTest,
                          testing::Values("cloud", "embedded"),
                          [](const auto& info) { return info.param; });
 
-TEST(PerfEventTest, ASampleThatNoRecordCanHoldIsRefused) {
+TEST(PerfEventTest, SampleThatNoRecordCanHoldIsRefused) {
   const std::vector<char> bytes(kPerfMaxSample + 1);
   PerfEvent<Cloud> event({.buffer_size = 1 << 17});
   ASSERT_EQ(event.Init(), Errno::kOk);
@@ -421,7 +421,7 @@ TEST(PerfEventTest, ASampleThatNoRecordCanHoldIsRefused) {
   });
 }
 
-TEST(PerfEventTest, TheReaderMayStop) {
+TEST(PerfEventTest, ReaderMayStop) {
   PerfEvent<Cloud> event({.buffer_size = 4096});
   ASSERT_EQ(event.Init(), Errno::kOk);
   for (uint32_t i = 0; i < 3; ++i) {
@@ -441,7 +441,7 @@ TEST(PerfEventTest, TheReaderMayStop) {
   EXPECT_EQ(last, 2u);
 }
 
-TEST(PerfEventTest, NumbersAreTheLowestThatAreFree) {
+TEST(PerfEventTest, NumbersAreLowestThatAreFree) {
   PerfEvents<Cloud> events;
   Heap heap;
   const auto open = [&] {

@@ -66,7 +66,7 @@ class ProgArrayTest : public BackendTest {
   std::optional<KernelProgram> programs_[2];
 };
 
-TEST_P(ProgArrayTest, ASlotIsEmptyUntilAProgramIsPutIn) {
+TEST_P(ProgArrayTest, SlotIsEmptyUntilProgramIsPutIn) {
   EXPECT_EQ(IdAt(0), 0u);
   ASSERT_EQ(Put(0, ProgramOf(0)), Errno::kOk);
   ASSERT_EQ(Put(3, ProgramOf(0)), Errno::kOk);
@@ -79,7 +79,7 @@ TEST_P(ProgArrayTest, ASlotIsEmptyUntilAProgramIsPutIn) {
   EXPECT_EQ(IdAt(0), IdAt(2));
 }
 
-TEST_P(ProgArrayTest, ADeleteEmptiesTheSlot) {
+TEST_P(ProgArrayTest, DeleteEmptiesSlot) {
   ASSERT_EQ(Put(0, ProgramOf(0)), Errno::kOk);
   EXPECT_EQ(Delete(0), Errno::kOk);
   EXPECT_EQ(IdAt(0), 0u);
@@ -87,7 +87,7 @@ TEST_P(ProgArrayTest, ADeleteEmptiesTheSlot) {
   EXPECT_EQ(Delete(4), Errno::k2Big);
 }
 
-TEST_P(ProgArrayTest, FlagsAndIndexAreCheckedInThisOrderBeforeTheProgram) {
+TEST_P(ProgArrayTest, FlagsAndIndexAreCheckedInThisOrderBeforeProgram) {
   const uint32_t none = GetParam().is_kernel ? 9999 : 0;
   const uint32_t past_end = 4, index = 0;
   EXPECT_EQ(map_->Update(&past_end, &none, kNoExist), Errno::kInval);
@@ -95,7 +95,7 @@ TEST_P(ProgArrayTest, FlagsAndIndexAreCheckedInThisOrderBeforeTheProgram) {
   EXPECT_EQ(map_->Update(&index, &none), Errno::kBadF);
 }
 
-TEST_P(ProgArrayTest, AProgramMayNeitherLookUpUpdateNorDelete) {
+TEST_P(ProgArrayTest, ProgramMayNeitherLookUpUpdateNorDelete) {
   const uint32_t index = 0, value = 1;
   ASSERT_EQ(Put(0, ProgramOf(0)), Errno::kOk);
   if (map_.local() != nullptr) {
@@ -131,7 +131,7 @@ void ExpectTailCalls(TailCall tail_call) {
   EXPECT_EQ(tail_call(0xffffffff), 7);
 }
 
-TEST_P(ProgArrayTest, ATailCallGoesToTheProgramOrFallsThrough) {
+TEST_P(ProgArrayTest, TailCallGoesToProgramOrFallsThrough) {
   if (!GetParam().is_kernel) return;  // see TailCallTest
   ASSERT_EQ(Put(0, ProgramOf(0)), Errno::kOk);
   ASSERT_EQ(Put(2, ProgramOf(1)), Errno::kOk);
@@ -156,7 +156,7 @@ class TailCallTest : public ::testing::Test {};
 using Profiles = ::testing::Types<Cloud, Embedded>;
 TYPED_TEST_SUITE(TailCallTest, Profiles);
 
-TYPED_TEST(TailCallTest, ATailCallGoesToTheProgramOrFallsThrough) {
+TYPED_TEST(TailCallTest, TailCallGoesToProgramOrFallsThrough) {
   const auto memory = std::make_unique<typename TypeParam::Memory>();
   ProgArray<TypeParam> programs(kDef, memory.get());
   ASSERT_EQ(programs.Init(), Errno::kOk);
@@ -170,7 +170,7 @@ TYPED_TEST(TailCallTest, ATailCallGoesToTheProgramOrFallsThrough) {
   });
 }
 
-TEST(ProgArrayConcurrencyTest, ATailCallFindsAProgramThatWasPutIn) {
+TEST(ProgArrayConcurrencyTest, TailCallFindsProgramThatWasPutIn) {
   Heap memory;
   ProgArray<Cloud> programs(kDef, &memory);
   ASSERT_EQ(programs.Init(), Errno::kOk);

@@ -115,7 +115,7 @@ INSTANTIATE_TEST_SUITE_P(Backends, QueueStackTest,
                                   ("_" + std::get<1>(info.param).name);
                          });
 
-TEST_P(QueueStackTest, AQueueGivesTheOldestFirstAndAStackTheNewest) {
+TEST_P(QueueStackTest, QueueGivesOldestFirstAndStackNewest) {
   Make(3);
   for (const uint64_t value : {1, 2, 3}) ASSERT_EQ(Push(value), Errno::kOk);
   if (is_queue()) {
@@ -125,7 +125,7 @@ TEST_P(QueueStackTest, AQueueGivesTheOldestFirstAndAStackTheNewest) {
   }
 }
 
-TEST_P(QueueStackTest, APeekShowsWhatAPopGives) {
+TEST_P(QueueStackTest, PeekShowsWhatPopGives) {
   Make(2);
   ASSERT_EQ(Push(1), Errno::kOk);
   ASSERT_EQ(Push(2), Errno::kOk);
@@ -139,7 +139,7 @@ TEST_P(QueueStackTest, APeekShowsWhatAPopGives) {
   EXPECT_EQ(Pop(), std::nullopt);
 }
 
-TEST_P(QueueStackTest, BothViewsAreOfTheSameValues) {
+TEST_P(QueueStackTest, BothViewsAreOfSameValues) {
   Make(4);
   ASSERT_EQ(Push(1), Errno::kOk);
   ASSERT_EQ(Update(2), Errno::kOk);
@@ -160,7 +160,7 @@ TEST_P(QueueStackTest, ItHoldsMaxEntriesAndThenIs2Big) {
   }
 }
 
-TEST_P(QueueStackTest, ExistDropsTheOldestOfAFullMapOnly) {
+TEST_P(QueueStackTest, ExistDropsOldestOfFullMapOnly) {
   Make(3);
   for (const uint64_t value : {1, 2}) {
     ASSERT_EQ(Push(value, kExist), Errno::kOk);
@@ -193,7 +193,7 @@ TEST_P(QueueStackTest, FlagsAreCheckedBeforeRoom) {
 }
 
 // Lookup() and its like check the buffer.
-TEST_P(QueueStackTest, AnEmptyMapGivesProgramsZerosAndUsersNothing) {
+TEST_P(QueueStackTest, EmptyMapGivesProgramsZerosAndUsersNothing) {
   Make(2);
   for (int i = 0; i < 2; ++i) {
     EXPECT_EQ(Peek(), std::nullopt);
@@ -205,7 +205,7 @@ TEST_P(QueueStackTest, AnEmptyMapGivesProgramsZerosAndUsersNothing) {
   }
 }
 
-TEST_P(QueueStackTest, LookupAndDeleteTakesAValueEvenWithoutABuffer) {
+TEST_P(QueueStackTest, LookupAndDeleteTakesValueEvenWithoutBuffer) {
   Make(2);
   EXPECT_EQ(map().Lookup(nullptr, nullptr), Errno::kNoEnt);
   EXPECT_EQ(map().LookupAndDelete(nullptr, nullptr), Errno::kNoEnt);
@@ -217,7 +217,7 @@ TEST_P(QueueStackTest, LookupAndDeleteTakesAValueEvenWithoutABuffer) {
   EXPECT_EQ(Pop(), std::nullopt);
 }
 
-TEST_P(QueueStackTest, UpdateWithoutAValueIsFaultWhateverTheFlags) {
+TEST_P(QueueStackTest, UpdateWithoutValueIsFaultWhateverFlags) {
   Make(2);
   EXPECT_EQ(map().Update(nullptr, nullptr, kAny), Errno::kFault);
   EXPECT_EQ(map().Update(nullptr, nullptr, ElemFlags{3}), Errno::kFault);
@@ -225,7 +225,7 @@ TEST_P(QueueStackTest, UpdateWithoutAValueIsFaultWhateverTheFlags) {
   EXPECT_EQ(map().Update(nullptr, nullptr, kLock), Errno::kInval);
 }
 
-TEST_P(QueueStackTest, AKeyIsInval) {
+TEST_P(QueueStackTest, KeyIsInval) {
   Make(2);
   ASSERT_EQ(Push(1), Errno::kOk);
   const uint32_t key = 0;
@@ -260,7 +260,7 @@ TEST_P(QueueStackTest, ThereIsNoDeleteNoWalkAndNoBatch) {
   EXPECT_THAT(PopAll(), ElementsAre(1));
 }
 
-TEST_P(QueueStackTest, AFrozenMapIsForUsersToPeekAndForProgramsToUse) {
+TEST_P(QueueStackTest, FrozenMapIsForUsersToPeekAndForProgramsToUse) {
   Make(2);
   ASSERT_EQ(Update(1), Errno::kOk);
   EXPECT_EQ(map().Freeze(), Errno::kOk);
@@ -274,7 +274,7 @@ TEST_P(QueueStackTest, AFrozenMapIsForUsersToPeekAndForProgramsToUse) {
   EXPECT_EQ(PopAll().size(), 2u);
 }
 
-TEST_P(QueueStackTest, RightsOfTheUserViewDoNotStopAProgram) {
+TEST_P(QueueStackTest, RightsOfUserViewDoNotStopProgram) {
   uint64_t value = kUntouched;
   Make(2, kRdOnly);
   EXPECT_EQ(Update(1), Errno::kPerm);
@@ -290,7 +290,7 @@ TEST_P(QueueStackTest, RightsOfTheUserViewDoNotStopAProgram) {
   EXPECT_EQ(value, kUntouched);
 }
 
-TEST_P(QueueStackTest, AProgramMayOnlyPeekIntoAReadOnlyProgMap) {
+TEST_P(QueueStackTest, ProgramMayOnlyPeekIntoReadOnlyProgMap) {
   Make(2, kRdOnlyProg);
   ASSERT_EQ(Update(1), Errno::kOk);
   uint64_t value = kUntouched;
@@ -302,14 +302,14 @@ TEST_P(QueueStackTest, AProgramMayOnlyPeekIntoAReadOnlyProgMap) {
   EXPECT_EQ(Peek(), 1u);
 }
 
-TEST_P(QueueStackTest, AProgramMayDoEverythingWithAWriteOnlyProgMap) {
+TEST_P(QueueStackTest, ProgramMayDoEverythingWithWriteOnlyProgMap) {
   Make(2, kWrOnlyProg);
   EXPECT_EQ(Push(1), Errno::kOk);
   EXPECT_EQ(Peek(), 1u);
   EXPECT_EQ(Pop(), 1u);
 }
 
-TEST_P(QueueStackTest, TheHelpersOfMapsWithKeysAreRefused) {
+TEST_P(QueueStackTest, HelpersOfMapsWithKeysAreRefused) {
   for (const MapFlags map_flags : {MapFlags{}, kRdOnlyProg, kWrOnlyProg}) {
     Make(2, map_flags);
     const uint64_t value = 1;
@@ -320,7 +320,7 @@ TEST_P(QueueStackTest, TheHelpersOfMapsWithKeysAreRefused) {
   }
 }
 
-TEST_P(QueueStackTest, AValueOfAnySizeComesBackWhole) {
+TEST_P(QueueStackTest, ValueOfAnySizeComesBackWhole) {
   for (const uint32_t size : {1U, 2U, 3U, 4U, 5U, 7U, 8U, 9U, 12U, 16U, 255U}) {
     ASSERT_EQ(backend().create({.type = std::get<0>(GetParam()),
                                 .value_size = size,
@@ -345,7 +345,7 @@ TEST_P(QueueStackTest, AValueOfAnySizeComesBackWhole) {
 }
 
 // Calls that the verifier would have refused.
-TEST(QueueStackNullTest, AHelperWithoutABufferIsFault) {
+TEST(QueueStackNullTest, HelperWithoutBufferIsFault) {
   for (const PushPopBackend& backend : LocalPushPopBackends()) {
     std::unique_ptr<PushPopView> view;
     ASSERT_EQ(backend.create(

@@ -136,7 +136,7 @@ using Maps =
                      LpmTrieMap<InPages<Cloud>>, LpmTrieMap<InPages<Embedded>>>;
 TYPED_TEST_SUITE(ReadPathTest, Maps);
 
-TYPED_TEST(ReadPathTest, ALookupWritesNothing) {
+TYPED_TEST(ReadPathTest, LookupWritesNothing) {
   for (const uint32_t value_size : {8U, 64U, 200U}) {
     this->Make(value_size);
     std::string copy(value_size, '\0');
@@ -156,7 +156,7 @@ TYPED_TEST(ReadPathTest, ALookupWritesNothing) {
 
 using ReadPathDeathTest = ReadPathTest<HashMap<InPages<Cloud>>>;
 
-TEST_F(ReadPathDeathTest, AnUpdateOfReadOnlyPagesIsNoticed) {
+TEST_F(ReadPathDeathTest, UpdateOfReadOnlyPagesIsNoticed) {
   Make(8);
   const uint32_t key = 1;
   EXPECT_DEATH(
@@ -168,7 +168,7 @@ TEST_F(ReadPathDeathTest, AnUpdateOfReadOnlyPagesIsNoticed) {
 }
 
 // A line with nothing but the lock is left as it was found, and comes on top.
-TYPED_TEST(ReadPathTest, AnUpdateChangesAFewLinesHoweverLargeTheMap) {
+TYPED_TEST(ReadPathTest, UpdateChangesFewLinesHoweverLargeMap) {
   this->Make(8);
   std::string value(8, 'a');
   uint32_t lines_of_all = 0;

@@ -118,7 +118,7 @@ TYPED_TEST(ResizeTest, GrowingKeepsEveryElementAndEveryPointerToOne) {
   }
 }
 
-TYPED_TEST(ResizeTest, AGrownMapTakesAsManyElementsAsItSays) {
+TYPED_TEST(ResizeTest, GrownMapTakesAsManyElementsAsItSays) {
   TypeParam map(Def(this->kType, 3));
   ASSERT_EQ(map.Init(), Errno::kOk);
   for (uint32_t size : {3, 4, 17, 1000}) {
@@ -150,7 +150,7 @@ TYPED_TEST(ResizeTest, SizeZeroIsInvalid) {
   EXPECT_EQ(Contents(map), contents);
 }
 
-TYPED_TEST(ResizeTest, AFrozenMapKeepsItsSize) {
+TYPED_TEST(ResizeTest, FrozenMapKeepsItsSize) {
   TypeParam map(Def(this->kType, 10));
   ASSERT_EQ(map.Init(), Errno::kOk);
   ASSERT_EQ(map.Freeze(), Errno::kOk);
@@ -160,7 +160,7 @@ TYPED_TEST(ResizeTest, AFrozenMapKeepsItsSize) {
   }
 }
 
-TYPED_TEST(ResizeTest, AMapThatUsersMayNotWriteKeepsItsSize) {
+TYPED_TEST(ResizeTest, MapThatUsersMayNotWriteKeepsItsSize) {
   TypeParam map(Def(this->kType, 10, kRdOnly));
   ASSERT_EQ(map.Init(), Errno::kOk);
   EXPECT_EQ(map.Resize(20), Errno::kPerm);
@@ -176,7 +176,7 @@ TYPED_TEST(ResizeTest, OtherRightsDoNotMatter) {
   }
 }
 
-TYPED_TEST(ResizeTest, ASizeThatNoMemoryHoldsChangesNothing) {
+TYPED_TEST(ResizeTest, SizeThatNoMemoryHoldsChangesNothing) {
   MapDef def = Def(this->kType, 2);
   def.value_size = 1 << 21;  // 2^48 bytes for 2^27 of them
   TypeParam map(def);
@@ -229,7 +229,7 @@ TEST(ArrayResizeTest, NewElementsAreZero) {
   EXPECT_EQ(Contents(map), expected);
 }
 
-TEST(ArrayResizeTest, APointerShowsWhatUsersWriteLater) {
+TEST(ArrayResizeTest, PointerShowsWhatUsersWriteLater) {
   ArrayMap<Cloud> map(Def(MapType::kArray, 3));
   ASSERT_EQ(map.Init(), Errno::kOk);
   const uint64_t* const pointer = Find(map, 1);
@@ -242,7 +242,7 @@ TEST(ArrayResizeTest, APointerShowsWhatUsersWriteLater) {
   }
 }
 
-TEST(ArrayResizeTest, ShrinkingDropsTheElementsPastTheEnd) {
+TEST(ArrayResizeTest, ShrinkingDropsElementsPastEnd) {
   ArrayMap<Cloud> map(Def(MapType::kArray, 10));
   ASSERT_EQ(map.Init(), Errno::kOk);
   Fill(map, 10);
@@ -259,7 +259,7 @@ TEST(ArrayResizeTest, ShrinkingDropsTheElementsPastTheEnd) {
   }
 }
 
-TEST(ArrayResizeTest, APointerToADroppedElementShowsItsLastValue) {
+TEST(ArrayResizeTest, PointerToDroppedElementShowsItsLastValue) {
   ArrayMap<Cloud> map(Def(MapType::kArray, 10));
   ASSERT_EQ(map.Init(), Errno::kOk);
   Fill(map, 10);
@@ -272,7 +272,7 @@ TEST(ArrayResizeTest, APointerToADroppedElementShowsItsLastValue) {
   EXPECT_EQ(*dropped, 5);
 }
 
-TEST(ArrayResizeTest, AnElementThatComesBackIsZeroAtItsOldAddress) {
+TEST(ArrayResizeTest, ElementThatComesBackIsZeroAtItsOldAddress) {
   ArrayMap<Cloud> map(Def(MapType::kArray, 10));
   ASSERT_EQ(map.Init(), Errno::kOk);
   Fill(map, 10);
@@ -295,7 +295,7 @@ TEST(ArrayResizeTest, AnElementThatComesBackIsZeroAtItsOldAddress) {
   EXPECT_EQ(*pointers[3], 103);
 }
 
-TEST(ArrayResizeTest, ALockThatAProgramHoldsOutlivesItsElement) {
+TEST(ArrayResizeTest, LockThatProgramHoldsOutlivesItsElement) {
   struct Locked {
     uint32_t lock;
     uint32_t number;
@@ -316,7 +316,7 @@ TEST(ArrayResizeTest, ALockThatAProgramHoldsOutlivesItsElement) {
   SpinUnlock(&held->lock);
 }
 
-TEST(ArrayResizeTest, AWalkThatSpansAResizeFollowsTheIndices) {
+TEST(ArrayResizeTest, WalkThatSpansResizeFollowsIndices) {
   ArrayMap<Cloud> map(Def(MapType::kArray, 10));
   ASSERT_EQ(map.Init(), Errno::kOk);
   uint32_t key = 7, next = 0, position = 7;
@@ -354,7 +354,7 @@ class HashResizeTest : public testing::Test {};
 using ResizableHashMaps = testing::Types<HashMap<Cloud>, HashMap<EagerMemory>>;
 TYPED_TEST_SUITE(HashResizeTest, ResizableHashMaps, TypeNames);
 
-TYPED_TEST(HashResizeTest, ShrinkingBelowTheElementsChangesNothing) {
+TYPED_TEST(HashResizeTest, ShrinkingBelowElementsChangesNothing) {
   TypeParam map(Def(MapType::kHash, 20));
   ASSERT_EQ(map.Init(), Errno::kOk);
   Fill(map, 10);
@@ -367,7 +367,7 @@ TYPED_TEST(HashResizeTest, ShrinkingBelowTheElementsChangesNothing) {
   Fill(map, 20);
 }
 
-TYPED_TEST(HashResizeTest, AMapShrunkToItsElementsIsFull) {
+TYPED_TEST(HashResizeTest, MapShrunkToItsElementsIsFull) {
   TypeParam map(Def(MapType::kHash, 20));
   ASSERT_EQ(map.Init(), Errno::kOk);
   Fill(map, 10);
@@ -393,7 +393,7 @@ TYPED_TEST(HashResizeTest, MoreThanLinuxAllowsIsTooBig) {
   }
 }
 
-TYPED_TEST(HashResizeTest, APointerToAnOldElementStaysGoodMemory) {
+TYPED_TEST(HashResizeTest, PointerToOldElementStaysGoodMemory) {
   TypeParam map(Def(MapType::kHash, 4));
   ASSERT_EQ(map.Init(), Errno::kOk);
   Fill(map, 2);
@@ -428,7 +428,7 @@ void ExpectWholeWalk(BpfMap& map, uint32_t count, uint32_t before,
       << "with a resize after " << before << " of " << count << " keys";
 }
 
-TYPED_TEST(HashResizeTest, AWalkByNextKeyThatSpansAGrowthShowsEachKeyOnce) {
+TYPED_TEST(HashResizeTest, WalkByNextKeyThatSpansGrowthShowsEachKeyOnce) {
   constexpr uint32_t kCount = 40;
   for (uint32_t before = 1; before <= kCount && !this->HasFailure(); ++before) {
     for (uint32_t size : {kCount + 1, 2 * kCount, 100 * kCount}) {
@@ -441,7 +441,7 @@ TYPED_TEST(HashResizeTest, AWalkByNextKeyThatSpansAGrowthShowsEachKeyOnce) {
   }
 }
 
-TYPED_TEST(HashResizeTest, AWalkByNextKeyThatSpansAShrinkShowsEachKeyOnce) {
+TYPED_TEST(HashResizeTest, WalkByNextKeyThatSpansShrinkShowsEachKeyOnce) {
   constexpr uint32_t kCount = 40;
   TypeParam map(Def(MapType::kHash, 10 * kCount));
   ASSERT_EQ(map.Init(), Errno::kOk);
@@ -453,7 +453,7 @@ TYPED_TEST(HashResizeTest, AWalkByNextKeyThatSpansAShrinkShowsEachKeyOnce) {
   EXPECT_EQ(steps, kCount);
 }
 
-TYPED_TEST(HashResizeTest, AWalkByBatchThatSpansAGrowthShowsEachKeyOnce) {
+TYPED_TEST(HashResizeTest, WalkByBatchThatSpansGrowthShowsEachKeyOnce) {
   constexpr uint32_t kCount = 40;
   for (uint32_t before = 1; before <= kCount && !this->HasFailure(); ++before) {
     for (uint32_t size : {kCount + 1, 2 * kCount, 100 * kCount}) {
@@ -568,12 +568,12 @@ void ExpectThatAFailedResizeChangesNothing(MapType type) {
   EXPECT_GT(failures, 0);
 }
 
-TEST(ArrayResizeTest, AResizeThatFindsNoMemoryChangesNothing) {
+TEST(ArrayResizeTest, ResizeThatFindsNoMemoryChangesNothing) {
   ExpectThatAFailedResizeChangesNothing<ArrayMap<Rationed<true>>>(
       MapType::kArray);
 }
 
-TEST(HashResizeMemoryTest, AResizeThatFindsNoMemoryChangesNothing) {
+TEST(HashResizeMemoryTest, ResizeThatFindsNoMemoryChangesNothing) {
   ExpectThatAFailedResizeChangesNothing<HashMap<Rationed<true>>>(
       MapType::kHash);
   ExpectThatAFailedResizeChangesNothing<HashMap<Rationed<false>>>(

@@ -91,7 +91,7 @@ struct ProfileName {
 using Profiles = testing::Types<Cloud, Embedded>;
 TYPED_TEST_SUITE(RingBufferTest, Profiles, ProfileName);
 
-TYPED_TEST(RingBufferTest, ABusyRecordHoldsUpTheConsumer) {
+TYPED_TEST(RingBufferTest, BusyRecordHoldsUpConsumer) {
   uint64_t* const first = this->Reserve(1);
   uint64_t* const second = this->Reserve(2);
   this->ring_.Submit(second);
@@ -102,7 +102,7 @@ TYPED_TEST(RingBufferTest, ABusyRecordHoldsUpTheConsumer) {
   EXPECT_THAT(this->Consume(), ElementsAre(1, 2, 3));
 }
 
-TYPED_TEST(RingBufferTest, ADiscardedRecordIsNotShown) {
+TYPED_TEST(RingBufferTest, DiscardedRecordIsNotShown) {
   uint64_t* const first = this->Reserve(1);
   EXPECT_EQ(this->Output(2), Errno::kOk);
   this->ring_.Discard(first);
@@ -117,7 +117,7 @@ TYPED_TEST(RingBufferTest, RecordsAreAlignedTo8) {
   }
 }
 
-TYPED_TEST(RingBufferTest, ABusyRecordIsNotOverwritten) {
+TYPED_TEST(RingBufferTest, BusyRecordIsNotOverwritten) {
   uint64_t* const busy = this->Reserve(77);
   while (this->Output(1) == Errno::kOk) {
   }
@@ -137,7 +137,7 @@ TYPED_TEST(RingBufferTest, ConsumeNStopsAtItsNumber) {
   EXPECT_THAT(numbers, ElementsAre(0, 1, 2, 3, 4));
 }
 
-TYPED_TEST(RingBufferTest, ACallbackBelow0EndsItAndItsRecordIsConsumed) {
+TYPED_TEST(RingBufferTest, CallbackBelow0EndsItAndItsRecordIsConsumed) {
   for (uint64_t i = 0; i < 3; ++i) ASSERT_EQ(this->Output(i), Errno::kOk);
   int calls = 0;
   const auto fail = [&](void*, uint32_t) { return ++calls == 2 ? -7 : 0; };
@@ -145,7 +145,7 @@ TYPED_TEST(RingBufferTest, ACallbackBelow0EndsItAndItsRecordIsConsumed) {
   EXPECT_THAT(this->Consume(), ElementsAre(2));
 }
 
-TYPED_TEST(RingBufferTest, ACallbackMayProduce) {
+TYPED_TEST(RingBufferTest, CallbackMayProduce) {
   ASSERT_EQ(this->Output(1), Errno::kOk);
   std::vector<uint64_t> numbers;
   const auto echo = [&](void* data, uint32_t) {
@@ -156,7 +156,7 @@ TYPED_TEST(RingBufferTest, ACallbackMayProduce) {
   EXPECT_THAT(numbers, ElementsAre(1, 9, 9));
 }
 
-TYPED_TEST(RingBufferTest, WhatFindsNoRoomIsCounted) {
+TYPED_TEST(RingBufferTest, RecordWithoutRoomIsCounted) {
   EXPECT_EQ(this->ring_.dropped(), 0u);
   EXPECT_EQ(this->ring_.Reserve(4089), nullptr);
   EXPECT_EQ(this->ring_.dropped(), 1u);
@@ -171,7 +171,7 @@ TYPED_TEST(RingBufferTest, WhatFindsNoRoomIsCounted) {
   EXPECT_EQ(this->ring_.dropped(), 3u);
 }
 
-TYPED_TEST(RingBufferTest, AFrozenRingStillTakesRecordsOfPrograms) {
+TYPED_TEST(RingBufferTest, FrozenRingStillTakesRecordsOfPrograms) {
   EXPECT_EQ(this->ring_.Freeze(), Errno::kOk);
   EXPECT_EQ(this->Output(1), Errno::kOk);
   EXPECT_THAT(this->Consume(), ElementsAre(1));
@@ -204,14 +204,14 @@ TYPED_TEST(RingBufferTest, RecordsOfAllLengthsComeBackWhole) {
 
 using PollTest = RingBufferTest<Cloud>;
 
-TEST_F(PollTest, ReturnsWhenTheTimeIsOver) {
+TEST_F(PollTest, ReturnsWhenTimeIsOver) {
   std::vector<uint64_t> numbers;
   EXPECT_EQ(ring_.Poll(0, Into(&numbers)), 0);
   EXPECT_EQ(ring_.Poll(1, Into(&numbers)), 0);
   EXPECT_THAT(numbers, IsEmpty());
 }
 
-TEST_F(PollTest, DoesNotWaitForABusyRecord) {
+TEST_F(PollTest, DoesNotWaitForBusyRecord) {
   uint64_t* const first = Reserve(1);
   EXPECT_EQ(Output(2), Errno::kOk);
   std::vector<uint64_t> numbers;

@@ -88,7 +88,7 @@ class SmallTablesTest : public BackendTest {
   std::map<std::string, std::string> expected_;
 };
 
-TEST_P(SmallTablesTest, AgreeWithAMap) {
+TEST_P(SmallTablesTest, AgreeWithMap) {
   constexpr int kMaps = 4000;
   for (int i = 0; i < kMaps && !HasFailure(); ++i) {
     SCOPED_TRACE(i);

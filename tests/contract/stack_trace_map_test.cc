@@ -155,7 +155,7 @@ class StackTraceMapTest : public testing::TestWithParam<std::string> {
   std::unique_ptr<StackView> view_;
 };
 
-TEST_P(StackTraceMapTest, AnIdIsTheHashOfTheFrames) {
+TEST_P(StackTraceMapTest, IdIsHashOfFrames) {
   for (const uint32_t buckets : {64U, 1U, 1U << 16}) {
     New(Def(buckets));
     const int64_t id = Get(0);
@@ -169,7 +169,7 @@ TEST_P(StackTraceMapTest, AnIdIsTheHashOfTheFrames) {
   }
 }
 
-TEST_P(StackTraceMapTest, ThereAreAPowerOfTwoOfBucketsAndMaxEntriesStacks) {
+TEST_P(StackTraceMapTest, ThereArePowerOfTwoOfBucketsAndMaxEntriesStacks) {
   for (const uint32_t max_entries : {1, 2, 3, 4, 5}) {
     New(Def(max_entries));
     const int64_t buckets = std::bit_ceil(max_entries);
@@ -193,7 +193,7 @@ TEST_P(StackTraceMapTest, ThereAreAPowerOfTwoOfBucketsAndMaxEntriesStacks) {
   }
 }
 
-TEST_P(StackTraceMapTest, OtherFlagsAreRefusedAndTheUserStackIsNot) {
+TEST_P(StackTraceMapTest, OtherFlagsAreRefusedAndUserStackIsNot) {
   New(Def(64));
   for (const int bit : {11, 12, 30}) {
     EXPECT_EQ(Get(0, StackFlags{uint64_t{1} << bit}), kInval) << bit;
@@ -202,7 +202,7 @@ TEST_P(StackTraceMapTest, OtherFlagsAreRefusedAndTheUserStackIsNot) {
   EXPECT_GE(Get(0, kUserStack), 0);
 }
 
-TEST_P(StackTraceMapTest, SkippedFramesAreTheInnermost) {
+TEST_P(StackTraceMapTest, SkippedFramesAreInnermost) {
   New(Def(1 << 16));
   const Frames all = StackOf(map(), Get(0));
   for (uint64_t skip = 1; skip < all.size(); ++skip) {
@@ -215,7 +215,7 @@ TEST_P(StackTraceMapTest, SkippedFramesAreTheInnermost) {
   EXPECT_EQ(Get(0, StackFlags{255}), kFault);
 }
 
-TEST_P(StackTraceMapTest, AShortValueHasTheInnermostOfWhatIsNotSkipped) {
+TEST_P(StackTraceMapTest, ShortValueHasInnermostOfWhatIsNotSkipped) {
   New(Def(1 << 16));
   const Frames all = StackOf(map(), Get(0));
   New(Def(1 << 16, 2));
@@ -226,7 +226,7 @@ TEST_P(StackTraceMapTest, AShortValueHasTheInnermostOfWhatIsNotSkipped) {
   EXPECT_THAT(value, ElementsAre(all[1], all[2]));
 }
 
-TEST_P(StackTraceMapTest, AStackInABucketStaysThere) {
+TEST_P(StackTraceMapTest, StackInBucketStaysThere) {
   New(Def(1));
   ASSERT_EQ(Get(0), 0);
   EXPECT_EQ(Get(0), 0);
@@ -258,7 +258,7 @@ TEST_P(StackTraceMapTest, ReuseReplacesWhileThereIsRoomForBoth) {
   EXPECT_EQ(Get(place, kReuseStackId), id);
 }
 
-TEST_P(StackTraceMapTest, TheUserViewWalksOverWhatIsThere) {
+TEST_P(StackTraceMapTest, UserViewWalksOverWhatIsThere) {
   New(Def(1 << 10));
   std::set<uint32_t> ids;
   for (int place = 0; place < 5; ++place) {
@@ -279,7 +279,7 @@ TEST_P(StackTraceMapTest, TheUserViewWalksOverWhatIsThere) {
   }
 }
 
-TEST_P(StackTraceMapTest, LookupAndDeleteEmptiesTheBucket) {
+TEST_P(StackTraceMapTest, LookupAndDeleteEmptiesBucket) {
   New(Def(1));
   ASSERT_EQ(Get(0), 0);
   const Frames frames = StackOf(map(), 0);
@@ -296,7 +296,7 @@ TEST_P(StackTraceMapTest, LookupAndDeleteEmptiesTheBucket) {
   EXPECT_EQ(Lookup(map(), 0, value.data()), Errno::kNoEnt);
 }
 
-TEST_P(StackTraceMapTest, AFrozenMapStillTakesStacks) {
+TEST_P(StackTraceMapTest, FrozenMapStillTakesStacks) {
   New(Def(1));
   ASSERT_EQ(map().Freeze(), Errno::kOk);
   EXPECT_EQ(Get(0), 0);
@@ -329,7 +329,7 @@ TEST_P(StackTraceMapTest, BuildIdsAreAddressesWhereThereAreNone) {
   }
 }
 
-TEST_P(StackTraceMapTest, BuildIdsNeedAPlaceBeforeTheyAreCompared) {
+TEST_P(StackTraceMapTest, BuildIdsNeedPlaceBeforeTheyAreCompared) {
   New(BuildIdDef(1, 4));
   ASSERT_EQ(Get(0), 0);
   EXPECT_EQ(Get(0), kNoMem);
@@ -345,7 +345,7 @@ INSTANTIATE_TEST_SUITE_P(Views, StackTraceMapTest,
 
 class StackTraceBackendTest : public BackendTest {};
 
-TEST_P(StackTraceBackendTest, WhatCanBeCreated) {
+TEST_P(StackTraceBackendTest, DefinitionsThatCanBeCreated) {
   if (!GetParam().has(MapType::kStackTrace)) GTEST_SKIP() << "not there";
   const auto create = [&](MapDef def) {
     TestMap map;
@@ -369,7 +369,7 @@ TEST_P(StackTraceBackendTest, WhatCanBeCreated) {
   EXPECT_EQ(create(def), Errno::kInval);
 }
 
-TEST_P(StackTraceBackendTest, AProgramMayNeitherLookUpUpdateNorDelete) {
+TEST_P(StackTraceBackendTest, ProgramMayNeitherLookUpUpdateNorDelete) {
   if (!GetParam().has(MapType::kStackTrace)) GTEST_SKIP() << "not there";
   TestMap map;
   ASSERT_EQ(GetParam().create(Def(4, 1), &map), Errno::kOk);
@@ -412,7 +412,7 @@ class OwnStackTest : public testing::Test {
   StackTraceMap<Cloud> map_;
 };
 
-TEST_F(OwnStackTest, ItStartsWithTheCaller) {
+TEST_F(OwnStackTest, ItStartsWithCaller) {
   int64_t ids[2];
   volatile int calls = 2;  // from one place: the loop stays one
   for (int i = 0; i < calls; ++i) ids[i] = Ask(map_);
@@ -434,7 +434,7 @@ TEST_F(OwnStackTest, OneFrameForEachCall) {
   EXPECT_EQ(std::count(deeper.begin(), deeper.end(), deeper[2]), 10);
 }
 
-TEST_F(OwnStackTest, SkippingLeavesTheInnermostOut) {
+TEST_F(OwnStackTest, SkippingLeavesInnermostOut) {
   const Frames all = StackOf(map_, AskFrom(3, map_));
   const Frames rest = StackOf(map_, AskFrom(3, map_, StackFlags{2}));
   EXPECT_THAT(rest, SizeIs(all.size() - 2));
@@ -442,7 +442,7 @@ TEST_F(OwnStackTest, SkippingLeavesTheInnermostOut) {
   EXPECT_EQ(AskFrom(3, map_, StackFlags{255}), kFault);
 }
 
-TEST_F(OwnStackTest, AVeryDeepStackIsCut) {
+TEST_F(OwnStackTest, VeryDeepStackIsCut) {
   EXPECT_THAT(StackOf(map_, AskFrom(300, map_)), SizeIs(kMaxStack));
   EXPECT_THAT(StackOf(map_, AskFrom(300, map_, StackFlags{10})),
               SizeIs(kMaxStack - 10));
@@ -450,7 +450,7 @@ TEST_F(OwnStackTest, AVeryDeepStackIsCut) {
 
 // Writers put stacks into few buckets and take them out; a stack that is read
 // is one of those that were put in, and belongs to its id.
-TEST(StackTraceMapConcurrencyTest, AStackIsNeverTorn) {
+TEST(StackTraceMapConcurrencyTest, StackIsNeverTorn) {
   constexpr uint32_t kBuckets = 4, kFrames = 20;
   StackTraceMap<Cloud> map(Def(kBuckets, kFrames));
   ASSERT_EQ(map.Init(), Errno::kOk);

@@ -48,14 +48,14 @@ TEST(StatusTest, EveryErrnoHasItsCanonicalCodeAndComesBack) {
   }
 }
 
-TEST(StatusTest, ErrnoIsAPayload) {
+TEST(StatusTest, ErrnoIsPayload) {
   const absl::Status status = ToStatus(Errno::kNoEnt, "message");
   const auto payload = status.GetPayload("bpfmap/errno");
   ASSERT_TRUE(payload.has_value());
   EXPECT_EQ(std::string(*payload), "2");
 }
 
-TEST(StatusTest, StatusOfAnotherLibraryGivesTheErrnoOfItsCode) {
+TEST(StatusTest, StatusOfAnotherLibraryGivesErrnoOfItsCode) {
   EXPECT_EQ(StatusToErrno(absl::NotFoundError("")), Errno::kNoEnt);
   EXPECT_EQ(StatusToErrno(absl::PermissionDeniedError("")), Errno::kPerm);
   EXPECT_EQ(StatusToErrno(absl::ResourceExhaustedError("")), Errno::k2Big);
@@ -68,21 +68,21 @@ TEST(StatusTest, OkIsOk) {
   EXPECT_EQ(StatusToErrno(absl::OkStatus()), Errno::kOk);
 }
 
-TEST(StatusTest, ANumberThatIsNotListedIsShown) {
+TEST(StatusTest, NumberThatIsNotListedIsShown) {
   const absl::Status status = ToStatus(static_cast<Errno>(4), "message");
   EXPECT_EQ(status.code(), absl::StatusCode::kUnknown);
   EXPECT_EQ(status.message(), "message: E? (4)");
   EXPECT_EQ(StatusToErrno(status), static_cast<Errno>(4));
 }
 
-TEST(StatusTest, TheNumbersAreLinuxs) {
+TEST(StatusTest, NumbersAreLinuxs) {
   EXPECT_EQ(static_cast<int>(Errno::k2Big), 7);
   EXPECT_EQ(static_cast<int>(Errno::kExist), 17);
   EXPECT_EQ(static_cast<int>(Errno::kOpNotSupp), 95);
   EXPECT_EQ(static_cast<int>(Errno::kNotSupp), 524);
 }
 
-TEST(StatusTest, ACreateThatFailsSaysWhatWouldBeRight) {
+TEST(StatusTest, CreateThatFailsSaysWhatWouldBeRight) {
   const auto map = CreateMap({.type = MapType::kArray,
                               .key_size = 8,
                               .value_size = 4,
@@ -161,7 +161,7 @@ TEST(StatusTest, EachTypeSaysWhichAttributeIsWrong) {
             "be an open map: EBADF");
 }
 
-TEST(StatusTest, AnIndexIsShownWithWhatWouldBeRight) {
+TEST(StatusTest, IndexIsShownWithWhatWouldBeRight) {
   const auto array = CreateMap({.type = MapType::kArray,
                                 .key_size = 4,
                                 .value_size = 4,
@@ -193,7 +193,7 @@ TEST(StatusTest, AnIndexIsShownWithWhatWouldBeRight) {
       "that can be put in: EBADF");
 }
 
-TEST(StatusTest, ATypeThatDoesNotExistIsRefused) {
+TEST(StatusTest, TypeThatDoesNotExistIsRefused) {
   const auto map = CreateMap({.type = static_cast<MapType>(77),
                               .key_size = 4,
                               .value_size = 4,
@@ -201,7 +201,7 @@ TEST(StatusTest, ATypeThatDoesNotExistIsRefused) {
   EXPECT_EQ(StatusToErrno(map.status()), Errno::kInval);
 }
 
-TEST(StatusTest, ANameThatCannotBePrintedIsEscaped) {
+TEST(StatusTest, NameThatCannotBePrintedIsEscaped) {
   MapDef def{.type = MapType::kHash, .name = "a"};
   def.name[1] = '\n';
   EXPECT_EQ(DescribeMap(def), "HASH map \"a\\n\"");

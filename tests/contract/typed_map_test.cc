@@ -53,7 +53,7 @@ std::vector<uint32_t> Keys(Counts::EntryRange& entries) {
   return keys;
 }
 
-TEST_F(TypedMapTest, WhatWasSetIsGot) {
+TEST_F(TypedMapTest, SetValueIsGot) {
   const auto map = Make(MapType::kHash, 4);
   Counts counts = *Counts::Create(map.get());
   ASSERT_TRUE(counts.Set(7, {70, 1}).ok());
@@ -62,7 +62,7 @@ TEST_F(TypedMapTest, WhatWasSetIsGot) {
   EXPECT_EQ(*value, (Value{70, 1}));
 }
 
-TEST_F(TypedMapTest, AMissingKeyIsNotFoundAndTheMessageNamesIt) {
+TEST_F(TypedMapTest, MissingKeyIsNotFoundAndMessageNamesIt) {
   const auto map = Make(MapType::kHash, 4);
   const Counts counts = *Counts::Create(map.get());
   const absl::Status status = counts.Get(0x1234).status();
@@ -73,7 +73,7 @@ TEST_F(TypedMapTest, AMissingKeyIsNotFoundAndTheMessageNamesIt) {
             "key: ENOENT");
 }
 
-TEST_F(TypedMapTest, AFullMapSaysItsSize) {
+TEST_F(TypedMapTest, FullMapSaysItsSize) {
   const auto map = Make(MapType::kHash, 1);
   Counts counts = *Counts::Create(map.get());
   ASSERT_TRUE(counts.Set(1, {}).ok());
@@ -91,7 +91,7 @@ TEST_F(TypedMapTest, FlagsAreHandedOn) {
   EXPECT_EQ(StatusToErrno(counts.Set(1, {}, ElemFlags{99})), Errno::kInval);
 }
 
-TEST_F(TypedMapTest, WhatWasErasedIsGone) {
+TEST_F(TypedMapTest, ErasedKeyIsGone) {
   const auto map = Make(MapType::kHash, 4);
   Counts counts = *Counts::Create(map.get());
   ASSERT_TRUE(counts.Set(1, {}).ok());
@@ -149,7 +149,7 @@ TEST_F(TypedMapTest, EntriesShowEveryKeyOnce) {
   EXPECT_THAT(Keys(entries), UnorderedElementsAreArray(keys));
 }
 
-TEST_F(TypedMapTest, EntriesOfAnArrayAreAllIndices) {
+TEST_F(TypedMapTest, EntriesOfArrayAreAllIndices) {
   const auto map = Make(MapType::kArray, 1000);
   Counts counts = *Counts::Create(map.get());
   std::vector<uint32_t> keys;
@@ -161,7 +161,7 @@ TEST_F(TypedMapTest, EntriesOfAnArrayAreAllIndices) {
   EXPECT_EQ(Keys(entries), keys);
 }
 
-TEST_F(TypedMapTest, EntriesOfAnEmptyMapAreNone) {
+TEST_F(TypedMapTest, EntriesOfEmptyMapAreNone) {
   const auto map = Make(MapType::kHash, 4);
   const Counts counts = *Counts::Create(map.get());
   auto entries = counts.Entries();
@@ -169,7 +169,7 @@ TEST_F(TypedMapTest, EntriesOfAnEmptyMapAreNone) {
   EXPECT_TRUE(entries.status().ok());
 }
 
-TEST_F(TypedMapTest, AnErrorEndsALoopAndIsInTheStatus) {
+TEST_F(TypedMapTest, ErrorEndsLoopAndIsInStatus) {
   const auto map = Make(MapType::kHash, 4, kWrOnly);
   Counts counts = *Counts::Create(map.get());
   ASSERT_TRUE(counts.Set(1, {}).ok());
@@ -178,7 +178,7 @@ TEST_F(TypedMapTest, AnErrorEndsALoopAndIsInTheStatus) {
   EXPECT_TRUE(absl::IsPermissionDenied(entries.status()));
 }
 
-TEST_F(TypedMapTest, BatchesOfOneComeToAnEnd) {
+TEST_F(TypedMapTest, BatchesOfOneEnd) {
   const auto map = Make(MapType::kHash, 100);
   Counts counts = *Counts::Create(map.get());
   for (uint32_t key = 0; key < 100; ++key)
@@ -195,7 +195,7 @@ TEST_F(TypedMapTest, BatchesOfOneComeToAnEnd) {
   for (uint32_t key = 0; key < 100; ++key) EXPECT_EQ(seen[key], key);
 }
 
-TEST_F(TypedMapTest, ABatchIsSetInOrderUpToTheFirstError) {
+TEST_F(TypedMapTest, BatchIsSetInOrderUpToFirstError) {
   const auto map = Make(MapType::kHash, 2);
   Counts counts = *Counts::Create(map.get());
   const std::vector<uint32_t> keys = {1, 1, 2, 3, 4};
@@ -209,7 +209,7 @@ TEST_F(TypedMapTest, ABatchIsSetInOrderUpToTheFirstError) {
   EXPECT_TRUE(counts.SetBatch({}, {}).ok());
 }
 
-TEST_F(TypedMapTest, ABatchOfUnequalLengthsIsRefused) {
+TEST_F(TypedMapTest, BatchOfUnequalLengthsIsRefused) {
   const auto map = Make(MapType::kHash, 2);
   Counts counts = *Counts::Create(map.get());
   EXPECT_EQ(StatusToErrno(counts.SetBatch({1, 2}, {Value{}})), Errno::kInval);

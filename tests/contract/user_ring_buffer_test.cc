@@ -89,7 +89,7 @@ TYPED_TEST(UserRingBufferTest, RecordsComeInOrder) {
   EXPECT_THAT(this->Drain(), IsEmpty());
 }
 
-TYPED_TEST(UserRingBufferTest, ABusyRecordHoldsUpTheOthers) {
+TYPED_TEST(UserRingBufferTest, BusyRecordHoldsUpOthers) {
   ASSERT_EQ(this->Send(1), Errno::kOk);
   void* const busy = this->Reserve(8);
   ASSERT_EQ(this->Send(3), Errno::kOk);
@@ -99,7 +99,7 @@ TYPED_TEST(UserRingBufferTest, ABusyRecordHoldsUpTheOthers) {
   EXPECT_THAT(this->Drain(), ElementsAre(3));
 }
 
-TYPED_TEST(UserRingBufferTest, UnlikeTheOtherRingItFillsToTheLastByte) {
+TYPED_TEST(UserRingBufferTest, UnlikeOtherRingItFillsToLastByte) {
   void* data = nullptr;
   EXPECT_EQ(this->ring_.Reserve(4089, &data), Errno::k2Big);
   EXPECT_EQ(this->ring_.Reserve(0x40000000, &data), Errno::k2Big);
@@ -114,7 +114,7 @@ TYPED_TEST(UserRingBufferTest, UnlikeTheOtherRingItFillsToTheLastByte) {
   EXPECT_EQ(this->Drain().size(), 256u);
 }
 
-TYPED_TEST(UserRingBufferTest, ACallbackThatReturns1StopsBehindItsRecord) {
+TYPED_TEST(UserRingBufferTest, CallbackThatReturns1StopsBehindItsRecord) {
   for (uint64_t i = 0; i < 5; ++i) ASSERT_EQ(this->Send(i), Errno::kOk);
   int calls = 0;
   const auto stop = [&](void*, uint32_t) { return ++calls == 2 ? 1 : 0; };
@@ -133,7 +133,7 @@ TYPED_TEST(UserRingBufferTest, UnknownFlagsAreRefused) {
   EXPECT_THAT(this->Drain(kRbNoWakeup | kRbForceWakeup), ElementsAre(1));
 }
 
-TYPED_TEST(UserRingBufferTest, WhoDrainsWhileSomebodyDrainsIsTurnedAway) {
+TYPED_TEST(UserRingBufferTest, SecondDrainIsTurnedAway) {
   ASSERT_EQ(this->Send(1), Errno::kOk);
   int64_t inner = 0;
   const auto nothing = [](void*, uint32_t) { return 0; };
@@ -146,7 +146,7 @@ TYPED_TEST(UserRingBufferTest, WhoDrainsWhileSomebodyDrainsIsTurnedAway) {
   EXPECT_EQ(this->ring_.Drain(nothing), 0);
 }
 
-TYPED_TEST(UserRingBufferTest, ARecordThatIsBeingReadStillTakesItsRoom) {
+TYPED_TEST(UserRingBufferTest, RecordThatIsBeingReadStillTakesItsRoom) {
   for (uint64_t i = 0; i < 256; ++i) ASSERT_EQ(this->Send(i), Errno::kOk);
   const auto send = [&](void*, uint32_t) {
     EXPECT_EQ(this->Send(9), Errno::kNoSpc);
@@ -191,7 +191,7 @@ TEST_F(CloudUserRingTest, OneDrainLooksAtSoManyRecords) {
   EXPECT_EQ(ring.Drain(nothing), 51696);
 }
 
-TEST_F(CloudUserRingTest, ReserveBlockingGivesUpWhenTheTimeIsOver) {
+TEST_F(CloudUserRingTest, ReserveBlockingGivesUpWhenTimeIsOver) {
   void* data = nullptr;
   EXPECT_EQ(ring_.ReserveBlocking(8, -2, &data), Errno::kInval);
   EXPECT_EQ(ring_.ReserveBlocking(5000, -1, &data), Errno::k2Big);

@@ -100,7 +100,7 @@ TYPED_TEST(WalkOrderTest, DoesNotDependOnWhatCameFirst) {
   }
 }
 
-TYPED_TEST(WalkOrderTest, DoesNotDependOnTheSize) {
+TYPED_TEST(WalkOrderTest, DoesNotDependOnSize) {
   for (const Keys& keys : {FirstNumbers(50), PairsOfEqualHashes()}) {
     TypeParam growing(this->Def(50));
     ASSERT_EQ(growing.Init(), Errno::kOk);
@@ -118,7 +118,7 @@ TYPED_TEST(WalkOrderTest, DoesNotDependOnTheSize) {
   }
 }
 
-TYPED_TEST(WalkOrderTest, OfKeysThatStayIsThatOfAllKeysWithoutTheOthers) {
+TYPED_TEST(WalkOrderTest, KeysThatStayKeepTheirOrder) {
   TypeParam map(this->Def(200));
   ASSERT_EQ(map.Init(), Errno::kOk);
   this->Insert(map, FirstNumbers(200));
@@ -158,7 +158,7 @@ TYPED_TEST(WalkOrderTest, KeysOfEqualHashesAreFoundAndDeletedOneByOne) {
 }
 
 // A bucket has several chains once its map grew.
-TYPED_TEST(WalkOrderTest, ABatchOfAMapThatGrewTakesWholeBuckets) {
+TYPED_TEST(WalkOrderTest, BatchOfMapThatGrewTakesWholeBuckets) {
   TypeParam map(this->Def(4));
   ASSERT_EQ(map.Init(), Errno::kOk);
   ASSERT_EQ(map.Resize(1000), Errno::kOk);

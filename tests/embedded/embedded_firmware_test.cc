@@ -7,7 +7,7 @@ extern "C" int FirmwareMain();
 
 namespace {
 
-TEST(EmbeddedFirmwareTest, EveryAnswerIsTheExpectedOne) {
+TEST(EmbeddedFirmwareTest, EveryAnswerIsExpectedOne) {
   EXPECT_EQ(FirmwareMain(), 0);
 }
 

@@ -107,7 +107,7 @@ int CountHeapCalls(Body body) {
 // The compiler cannot know that what goes through here is not needed.
 void* volatile kept;
 
-TEST(TrapTest, EveryWayToTheHeapIsSeen) {
+TEST(TrapTest, EveryWayToHeapIsSeen) {
   EXPECT_EQ(CountHeapCalls([] {}), 0);
   EXPECT_EQ(CountHeapCalls([] {
               kept = std::malloc(8);
@@ -151,7 +151,7 @@ TEST(TrapTest, EveryWayToTheHeapIsSeen) {
 }
 
 // The test below, in the profile that does use the heap.
-TEST(TrapTest, ACloudMapIsSeen) {
+TEST(TrapTest, CloudMapIsSeen) {
   const MapDef def = EveryMethodDef(MapType::kHash, /*value_has_lock=*/false);
   Errno error = Errno::kInval;
   EXPECT_GT(CountHeapCalls([&] {
@@ -183,7 +183,7 @@ class EmbeddedNoHeapTrieTest : public testing::Test {
 };
 constinit Embedded::Memory EmbeddedNoHeapTrieTest::pool_;
 
-TEST_P(EmbeddedNoHeapTest, NoMethodOfAMapUsesTheHeap) {
+TEST_P(EmbeddedNoHeapTest, NoMethodOfMapUsesHeap) {
   const MapDef def = Def();
   Errno error = Errno::kInval;
   int surprises = -1;
@@ -201,7 +201,7 @@ TEST_P(EmbeddedNoHeapTest, NoMethodOfAMapUsesTheHeap) {
 }
 
 // Both views again, as one who does not know the type sees them.
-TEST_P(EmbeddedNoHeapTest, NoMethodOfTheInterfaceUsesTheHeap) {
+TEST_P(EmbeddedNoHeapTest, NoMethodOfInterfaceUsesHeap) {
   const MapDef def = Def();
   Errno error = Errno::kInval;
   int surprises = -1;
@@ -220,7 +220,7 @@ TEST_P(EmbeddedNoHeapTest, NoMethodOfTheInterfaceUsesTheHeap) {
   EXPECT_EQ(surprises, 0);
 }
 
-TEST(EmbeddedRingNoHeapTest, NoMethodOfARingUsesTheHeap) {
+TEST(EmbeddedRingNoHeapTest, NoMethodOfRingUsesHeap) {
   static constinit Embedded::Memory pool;
   Errno error = Errno::kInval;
   int surprises = -1;
@@ -234,7 +234,7 @@ TEST(EmbeddedRingNoHeapTest, NoMethodOfARingUsesTheHeap) {
   EXPECT_EQ(surprises, 0);
 }
 
-TEST(EmbeddedRingNoHeapTest, NoMethodOfAUserRingUsesTheHeap) {
+TEST(EmbeddedRingNoHeapTest, NoMethodOfUserRingUsesHeap) {
   static constinit Embedded::Memory pool;
   Errno error = Errno::kInval;
   int surprises = -1;
@@ -249,7 +249,7 @@ TEST(EmbeddedRingNoHeapTest, NoMethodOfAUserRingUsesTheHeap) {
   EXPECT_EQ(surprises, 0);
 }
 
-TEST(EmbeddedPerfEventNoHeapTest, NoMethodUsesTheHeap) {
+TEST(EmbeddedPerfEventNoHeapTest, NoMethodUsesHeap) {
   static constinit Embedded::Memory pool;
   Errno error = Errno::kInval;
   int surprises = -1;
@@ -266,7 +266,7 @@ TEST(EmbeddedPerfEventNoHeapTest, NoMethodUsesTheHeap) {
   EXPECT_EQ(surprises, 0);
 }
 
-TEST_P(EmbeddedNoHeapTest, ASpentPoolDoesNotTurnToTheHeap) {
+TEST_P(EmbeddedNoHeapTest, SpentPoolDoesNotTurnToHeap) {
   const MapDef def = Def();
   ASSERT_NE(pool_.Allocate(pool_.remaining(), 8), nullptr);
   Errno error = Errno::kOk;
@@ -281,7 +281,7 @@ TEST_P(EmbeddedNoHeapTest, ASpentPoolDoesNotTurnToTheHeap) {
   EXPECT_EQ(error, Errno::kNoMem);
 }
 
-TEST_F(EmbeddedNoHeapTrieTest, NoMethodUsesTheHeapOrMoreThanItSaid) {
+TEST_F(EmbeddedNoHeapTrieTest, NoMethodUsesHeapOrMoreThanItSaid) {
   for (const uint32_t data_size : kEveryTrieDataSizes) {
     pool_.Reset();
     const MapDef def = EveryTrieMethodDef(data_size);

@@ -136,7 +136,7 @@ class EmbeddedTest : public testing::Test {
 };
 constinit Pool EmbeddedTest::pool_;
 
-TEST_F(EmbeddedTest, AMapTakesWhatWasSaidToTheByte) {
+TEST_F(EmbeddedTest, MapTakesWhatWasSaidToByte) {
   int fit = 0;
   for (const MapDef& def : AllDefs()) {
     SCOPED_TRACE(Describe(def));
@@ -155,7 +155,7 @@ TEST_F(EmbeddedTest, AMapTakesWhatWasSaidToTheByte) {
   EXPECT_GE(fit, 1000);
 }
 
-TEST_F(EmbeddedTest, AMapFitsIfAndOnlyIfThatMuchIsLeft) {
+TEST_F(EmbeddedTest, MapFitsIfAndOnlyIfThatMuchIsLeft) {
   int fit = 0;
   for (const MapDef& def : AllDefs()) {
     SCOPED_TRACE(Describe(def));
@@ -177,7 +177,7 @@ TEST_F(EmbeddedTest, AMapFitsIfAndOnlyIfThatMuchIsLeft) {
   EXPECT_GE(fit, 1000);
 }
 
-TEST_F(EmbeddedTest, MapsFollowEachOtherWithoutAGap) {
+TEST_F(EmbeddedTest, MapsFollowEachOtherWithoutGap) {
   const MapDef first = HashDef(5, 3, 7);
   const MapDef second = ArrayDef(3, 5);
   HashMap<Embedded> hash(first, &pool_);
@@ -188,7 +188,7 @@ TEST_F(EmbeddedTest, MapsFollowEachOtherWithoutAGap) {
             MemoryNeeded<Embedded>(first) + MemoryNeeded<Embedded>(second));
 }
 
-TEST_F(EmbeddedTest, TheLargestArrayTakesTheWholePool) {
+TEST_F(EmbeddedTest, LargestArrayTakesWholePool) {
   const uint64_t lock_size = MemoryNeeded<Embedded>(ArrayDef(8, 1)) - 8;
   const MapDef largest = ArrayDef(Pool::kTotalSize - lock_size, 1);
   ASSERT_EQ(MemoryNeeded<Embedded>(largest), Pool::kTotalSize);
@@ -196,7 +196,7 @@ TEST_F(EmbeddedTest, TheLargestArrayTakesTheWholePool) {
   EXPECT_EQ(pool_.remaining(), 0u);
 }
 
-TEST_F(EmbeddedTest, ABadDefinitionNeedsNothingAndTakesNothing) {
+TEST_F(EmbeddedTest, BadDefinitionNeedsNothingAndTakesNothing) {
   for (const MapDef& def :
        {ArrayDef(0, 1), ArrayDef(8, 0), HashDef(0, 8, 1), HashDef(4, 8, 0),
         HashDef(4, 8, 0xffffffff), KeylessDef(MapType::kQueue, 0, 1),
@@ -213,7 +213,7 @@ TEST_F(EmbeddedTest, ABadDefinitionNeedsNothingAndTakesNothing) {
   }
 }
 
-TEST_F(EmbeddedTest, ASizeBeyondAnyMemoryIsNoMem) {
+TEST_F(EmbeddedTest, SizeBeyondAnyMemoryIsNoMem) {
   for (const MapDef& def :
        {ArrayDef(0x7fffffff, 0xffffffff), ArrayDef(8, 0xffffffff),
         HashDef(4, 8, 1U << 27), HashDef(512, 4193743, 1U << 27),
@@ -232,7 +232,7 @@ TEST_F(EmbeddedTest, ASizeBeyondAnyMemoryIsNoMem) {
 }
 
 // Wherever in Init() memory ran out.
-TEST_F(EmbeddedTest, AMapWithoutMemoryCanBeDestroyed) {
+TEST_F(EmbeddedTest, MapWithoutMemoryCanBeDestroyed) {
   MapDef per_cpu_array = ArrayDef(8, 10), per_cpu_hash = HashDef(4, 8, 10);
   per_cpu_array.type = MapType::kPerCpuArray;
   per_cpu_hash.type = MapType::kPerCpuHash;
@@ -251,7 +251,7 @@ TEST_F(EmbeddedTest, AMapWithoutMemoryCanBeDestroyed) {
   }
 }
 
-TEST_F(EmbeddedTest, BehindAMapWithoutMemoryThereIsRoomForASmallerOne) {
+TEST_F(EmbeddedTest, BehindMapWithoutMemoryThereIsRoomForSmallerOne) {
   for (const MapDef& large : {ArrayDef(1000, 500), HashDef(4, 1000, 500)}) {
     SCOPED_TRACE(Describe(large));
     pool_.Reset();
@@ -264,7 +264,7 @@ TEST_F(EmbeddedTest, BehindAMapWithoutMemoryThereIsRoomForASmallerOne) {
   }
 }
 
-TEST_F(EmbeddedTest, AMapWithoutMemoryLeavesOthersAlone) {
+TEST_F(EmbeddedTest, MapWithoutMemoryLeavesOthersAlone) {
   HashMap<Embedded> map(HashDef(4, 4, 100), &pool_);
   ASSERT_EQ(map.Init(), Errno::kOk);
   for (uint32_t key = 0; key < 100; ++key) {
@@ -281,7 +281,7 @@ TEST_F(EmbeddedTest, AMapWithoutMemoryLeavesOthersAlone) {
   }
 }
 
-TEST_F(EmbeddedTest, ADestroyedMapGivesNothingBack) {
+TEST_F(EmbeddedTest, DestroyedMapGivesNothingBack) {
   const MapDef def = HashDef(4, 8, 10);
   for (int maps = 1; maps <= 3; ++maps) {
     ExpectMapWorks(def);

@@ -94,12 +94,12 @@ class DifferentialTest : public ::testing::TestWithParam<Backend> {
 class ParityTest : public DifferentialTest {};
 class ModelTest : public DifferentialTest {};
 
-TEST_P(ParityTest, EveryAnswerIsTheKernels) {
+TEST_P(ParityTest, EveryAnswerMatchesKernel) {
   SKIP_WITHOUT_KERNEL();
   Run(Backends().back());
 }
 
-TEST_P(ModelTest, EveryAnswerIsTheModels) { Run(ModelBackend()); }
+TEST_P(ModelTest, EveryAnswerMatchesModel) { Run(ModelBackend()); }
 
 INSTANTIATE_TEST_SUITE_P(Backends, ParityTest,
                          ::testing::ValuesIn(LocalBackends()), BackendName);

@@ -59,7 +59,7 @@ void ExpectAllSeen(const Differential::Results& results) {
 
 class LpmTrieParityTest : public ::testing::TestWithParam<Backend> {};
 
-TEST_P(LpmTrieParityTest, EveryAnswerIsTheKernels) {
+TEST_P(LpmTrieParityTest, EveryAnswerMatchesKernel) {
   SKIP_WITHOUT_KERNEL();
   const uint64_t seed = absl::GetFlag(FLAGS_seed);
   const uint64_t steps = absl::GetFlag(FLAGS_steps);

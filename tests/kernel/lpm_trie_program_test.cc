@@ -91,7 +91,7 @@ TEST_P(LpmTrieProgramTest, UpdateAnswersByItsFlags) {
   EXPECT_EQ(trie.Lookup(key), 3u);
 }
 
-TEST_P(LpmTrieProgramTest, AFullTrieIsNoSpcAndStillReplaces) {
+TEST_P(LpmTrieProgramTest, FullTrieIsNoSpcAndStillReplaces) {
   ProgramTrie trie(GetParam(), TrieOf(4));
   for (uint32_t i = 0; i < 4; ++i) {
     EXPECT_EQ(trie.Update(Ip(i << 24, 8), i, kAny), Errno::kOk);
@@ -101,7 +101,7 @@ TEST_P(LpmTrieProgramTest, AFullTrieIsNoSpcAndStillReplaces) {
   EXPECT_EQ(trie.Lookup(Ip(0, 32)), 9u);
 }
 
-TEST_P(LpmTrieProgramTest, LookupFindsTheLongestAndDeleteTheExactPrefix) {
+TEST_P(LpmTrieProgramTest, LookupFindsLongestAndDeleteExactPrefix) {
   ProgramTrie trie(GetParam(), TrieOf(4));
   EXPECT_EQ(trie.Update(Ip(0x0a010000, 16), 7, kAny), Errno::kOk);
   EXPECT_EQ(trie.Lookup(Ip(0x0a010009, 32)), 7u);
@@ -113,7 +113,7 @@ TEST_P(LpmTrieProgramTest, LookupFindsTheLongestAndDeleteTheExactPrefix) {
   EXPECT_EQ(trie.Delete(Ip(0x0a01ffff, 16)), Errno::kNoEnt);
 }
 
-TEST_P(LpmTrieProgramTest, ATrieThatIsReadOnlyForProgramsIsAcces) {
+TEST_P(LpmTrieProgramTest, TrieThatIsReadOnlyForProgramsIsAcces) {
   ProgramTrie trie(GetParam(), TrieOf(4, kRdOnlyProg));
   EXPECT_EQ(trie.Update(Ip(0, 0), 1, kAny), Errno::kAcces);
   EXPECT_EQ(trie.Delete(Ip(0, 0)), Errno::kAcces);
@@ -125,7 +125,7 @@ INSTANTIATE_TEST_SUITE_P(Backends, LpmTrieProgramTest,
 
 using LpmTrieProgramParityTest = BackendTest;
 
-TEST_P(LpmTrieProgramParityTest, RandomCallsAnswerAsInTheKernel) {
+TEST_P(LpmTrieProgramParityTest, RandomCallsAnswerAsInKernel) {
   SKIP_WITHOUT_KERNEL();
   std::mt19937_64 random(RandomSeed());
   for (const uint32_t max_entries : {1, 5, 40, 200}) {

@@ -311,7 +311,7 @@ void ExpectAllSeen(MapType type, const Differential::Results& results) {
 class HandlesParityTest
     : public ::testing::TestWithParam<std::tuple<MapType, Backend>> {};
 
-TEST_P(HandlesParityTest, EveryAnswerIsTheKernels) {
+TEST_P(HandlesParityTest, EveryAnswerMatchesKernel) {
   SKIP_WITHOUT_KERNEL();
   const auto& [type, backend] = GetParam();
   const uint64_t seed = absl::GetFlag(FLAGS_seed);

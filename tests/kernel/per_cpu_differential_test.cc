@@ -47,7 +47,7 @@ class PerCpuParityTest : public ::testing::TestWithParam<Backend> {
   }
 };
 
-TEST_P(PerCpuParityTest, EveryAnswerOfAHashMapIsTheKernels) {
+TEST_P(PerCpuParityTest, EveryAnswerOfHashMapMatchesKernel) {
   Run(MapType::kPerCpuHash,
       {{"create", {Errno::kOk, Errno::kInval, Errno::k2Big, Errno::kOpNotSupp}},
        {"lookup",
@@ -76,7 +76,7 @@ TEST_P(PerCpuParityTest, EveryAnswerOfAHashMapIsTheKernels) {
        {"freeze", {Errno::kOk, Errno::kPerm}}});
 }
 
-TEST_P(PerCpuParityTest, EveryAnswerOfAnArrayIsTheKernels) {
+TEST_P(PerCpuParityTest, EveryAnswerOfArrayMatchesKernel) {
   Run(MapType::kPerCpuArray,
       {{"create", {Errno::kOk, Errno::kInval, Errno::k2Big, Errno::kOpNotSupp}},
        {"lookup",

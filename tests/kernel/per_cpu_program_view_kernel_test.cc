@@ -288,7 +288,7 @@ TEST_P(PerCpuProgramViewTest, LruUpdateAnswersByItsFlags) {
 }
 
 // Rows "absent key, map full" and "key 2 (present when full refuses)".
-TEST_P(PerCpuProgramViewTest, AnUpdateOfAFullLruMapMakesRoomUnlessItIsExist) {
+TEST_P(PerCpuProgramViewTest, UpdateOfFullLruMapMakesRoomUnlessItIsExist) {
   for (const ElemFlags flags : {kAny, kNoExist, kExist}) {
     const auto view = NewView(MapType::kLruPerCpuHash);
     for (uint32_t key : {1, 2, 3, 4}) {
@@ -312,7 +312,7 @@ TEST_P(PerCpuProgramViewTest, AnUpdateOfAFullLruMapMakesRoomUnlessItIsExist) {
 }
 
 // A use by LookupPerCpu keeps a key, as one by Lookup does.
-TEST_P(PerCpuProgramViewTest, EachLookupKeepsAKeyOfAnLruMap) {
+TEST_P(PerCpuProgramViewTest, EachLookupKeepsKeyOfLruMap) {
   for (const bool per_cpu : {false, true}) {
     const auto view = NewView(MapType::kLruPerCpuHash);
     for (uint32_t key : {1, 2, 3, 4, 5, 6, 7, 8}) {
@@ -351,7 +351,7 @@ TEST_P(PerCpuProgramViewTest, DeleteAnswers) {
   }
 }
 
-TEST_P(PerCpuProgramViewTest, AProgramSeesTheSliceOfItsCpu) {
+TEST_P(PerCpuProgramViewTest, ProgramSeesSliceOfItsCpu) {
   for (const MapType type : kTypes) {
     const auto view = NewView(type);
     const uint32_t key = 1;
@@ -365,7 +365,7 @@ TEST_P(PerCpuProgramViewTest, AProgramSeesTheSliceOfItsCpu) {
   }
 }
 
-TEST_P(PerCpuProgramViewTest, AnUpdateWritesTheSliceOfItsCpuAlone) {
+TEST_P(PerCpuProgramViewTest, UpdateWritesSliceOfItsCpuAlone) {
   for (const MapType type : kTypes) {
     const auto view = NewView(type);
     const uint32_t key = 1;
@@ -379,7 +379,7 @@ TEST_P(PerCpuProgramViewTest, AnUpdateWritesTheSliceOfItsCpuAlone) {
   }
 }
 
-TEST_P(PerCpuProgramViewTest, AnInsertIsZeroOnTheOtherCpus) {
+TEST_P(PerCpuProgramViewTest, InsertIsZeroOnOtherCpus) {
   for (const auto& [type, map_flags] :
        {std::pair(MapType::kPerCpuHash, MapFlags{}),
         {MapType::kPerCpuHash, kNoPrealloc},
@@ -400,7 +400,7 @@ TEST_P(PerCpuProgramViewTest, AnInsertIsZeroOnTheOtherCpus) {
   }
 }
 
-TEST_P(PerCpuProgramViewTest, ACpuOrKeyThatIsNotThereHasNoSlice) {
+TEST_P(PerCpuProgramViewTest, CpuOrKeyThatIsNotThereHasNoSlice) {
   const auto array = NewView(MapType::kPerCpuArray);
   ASSERT_EQ(array->Update(1, Value(33), kAny), Errno::kOk);
   EXPECT_EQ(array->LookupPerCpu(1, 0), Value(33));
@@ -497,10 +497,10 @@ void CompareRandomCommands(MapType type, int steps) {
   }
 }
 
-TEST(PerCpuProgramDifferentialTest, EveryAnswerOfAHashMapIsTheKernels) {
+TEST(PerCpuProgramDifferentialTest, EveryAnswerOfHashMapMatchesKernel) {
   CompareRandomCommands(MapType::kPerCpuHash, 200'000);
 }
-TEST(PerCpuProgramDifferentialTest, EveryAnswerOfAnArrayIsTheKernels) {
+TEST(PerCpuProgramDifferentialTest, EveryAnswerOfArrayMatchesKernel) {
   CompareRandomCommands(MapType::kPerCpuArray, 200'000);
 }
 

@@ -245,7 +245,7 @@ TEST_P(ProgramViewTest, ArrayUpdateAnswersByItsFlags) {
 }
 
 // The rows for kLock are those of the same flags without it.
-TEST_P(ProgramViewTest, UpdateOfAValueWithALockMayBeUnderTheLock) {
+TEST_P(ProgramViewTest, UpdateOfValueWithLockMayBeUnderLock) {
   for (const ElemFlags lock : {kAny, kLock}) {
     for (HashRow row : kHashRows) {
       if (HasAny(row.flags, kLock)) continue;
@@ -266,7 +266,7 @@ TEST_P(ProgramViewTest, UpdateOfAValueWithALockMayBeUnderTheLock) {
   }
 }
 
-TEST_P(ProgramViewTest, TheLockOfAValueIsNotCopiedIn) {
+TEST_P(ProgramViewTest, LockOfValueIsNotCopiedIn) {
   for (const MapType type : {MapType::kHash, MapType::kArray}) {
     const auto view = NewView(type, {}, 4);
     ASSERT_NE(view, nullptr);
@@ -303,7 +303,7 @@ TEST_P(ProgramViewTest, LruUpdateAnswersByItsFlagsAndMakesRoom) {
   }
 }
 
-TEST_P(ProgramViewTest, LruDeleteIsNoEntWhereTheKeyWasEvicted) {
+TEST_P(ProgramViewTest, LruDeleteIsNoEntWhereKeyWasEvicted) {
   const OnCpu on_cpu;
   const auto view = NewView(MapType::kLruHash);
   ASSERT_NE(view, nullptr);
@@ -315,7 +315,7 @@ TEST_P(ProgramViewTest, LruDeleteIsNoEntWhereTheKeyWasEvicted) {
   EXPECT_EQ(view->Delete(5), Errno::kNoEnt);
 }
 
-TEST_P(ProgramViewTest, ALookupOfAProgramKeepsAKeyAndOneOfAUserDoesNot) {
+TEST_P(ProgramViewTest, LookupOfProgramKeepsKeyAndOneOfUserDoesNot) {
   const OnCpu on_cpu;
   for (const bool program : {false, true}) {
     const auto view = NewView(MapType::kLruHash);
@@ -358,7 +358,7 @@ TEST_P(ProgramViewTest, ArrayLookupFindsEveryIndexInRange) {
   EXPECT_FALSE(view->Found(0xffffffff));
 }
 
-TEST_P(ProgramViewTest, HashDeleteGivesThePlaceBack) {
+TEST_P(ProgramViewTest, HashDeleteGivesPlaceBack) {
   for (const MapFlags map_flags : kHashKinds) {
     const auto view = NewView(MapType::kHash, map_flags);
     ASSERT_NE(view, nullptr);
@@ -385,7 +385,7 @@ TEST_P(ProgramViewTest, ArrayDeleteIsAlwaysInval) {
   EXPECT_EQ(view->Lookup(0), 7);
 }
 
-TEST_P(ProgramViewTest, AProgramMayOnlyReadAReadOnlyProgMap) {
+TEST_P(ProgramViewTest, ProgramMayOnlyReadReadOnlyProgMap) {
   for (const MapType type :
        {MapType::kHash, MapType::kLruHash, MapType::kArray}) {
     const auto view = NewView(type, kRdOnlyProg);
@@ -405,7 +405,7 @@ TEST_P(ProgramViewTest, AProgramMayOnlyReadAReadOnlyProgMap) {
   }
 }
 
-TEST_P(ProgramViewTest, AProgramMayUpdateAWriteOnlyProgMap) {
+TEST_P(ProgramViewTest, ProgramMayUpdateWriteOnlyProgMap) {
   for (const MapType type :
        {MapType::kHash, MapType::kLruHash, MapType::kArray}) {
     const auto view = NewView(type, kWrOnlyProg);
@@ -421,7 +421,7 @@ TEST_P(ProgramViewTest, AProgramMayUpdateAWriteOnlyProgMap) {
   }
 }
 
-TEST_P(ProgramViewTest, FreezeDoesNotStopAProgram) {
+TEST_P(ProgramViewTest, FreezeDoesNotStopProgram) {
   for (const MapType type :
        {MapType::kHash, MapType::kLruHash, MapType::kArray}) {
     const auto view = NewView(type);
@@ -434,7 +434,7 @@ TEST_P(ProgramViewTest, FreezeDoesNotStopAProgram) {
   }
 }
 
-TEST_P(ProgramViewTest, RightsOfTheUserViewDoNotStopAProgram) {
+TEST_P(ProgramViewTest, RightsOfUserViewDoNotStopProgram) {
   for (const MapType type :
        {MapType::kHash, MapType::kLruHash, MapType::kArray}) {
     for (const MapFlags map_flags : {kRdOnly, kWrOnly}) {
@@ -472,7 +472,7 @@ Errno LoadThroughPointer(MapType type, MapFlags map_flags, bool store) {
   return KernelProgram(assembler.MoveValue(kR0, 0).Exit()).load_error();
 }
 
-TEST(VerifierTest, AStoreNeedsTheRightToWriteAndALoadTheRightToRead) {
+TEST(VerifierTest, StoreNeedsRightToWriteAndLoadRightToRead) {
   SKIP_WITHOUT_KERNEL();
   for (const MapType type : {MapType::kHash, MapType::kArray}) {
     EXPECT_EQ(LoadThroughPointer(type, {}, false), Errno::kOk);

@@ -403,12 +403,14 @@ class PushPopDifferentialTest : public testing::TestWithParam<TypeAndBackend> {
 class PushPopParityTest : public PushPopDifferentialTest {};
 class PushPopModelTest : public PushPopDifferentialTest {};
 
-TEST_P(PushPopParityTest, EveryAnswerIsTheKernels) {
+TEST_P(PushPopParityTest, EveryAnswerMatchesKernel) {
   SKIP_WITHOUT_KERNEL();
   Run(PushPopBackends().back());
 }
 
-TEST_P(PushPopModelTest, EveryAnswerIsTheModels) { Run(PushPopModelBackend()); }
+TEST_P(PushPopModelTest, EveryAnswerMatchesModel) {
+  Run(PushPopModelBackend());
+}
 
 INSTANTIATE_TEST_SUITE_P(
     Backends, PushPopParityTest,

@@ -102,7 +102,7 @@ class RandomPrograms {
 
 class RingDifferentialTest : public testing::TestWithParam<std::string> {};
 
-TEST_P(RingDifferentialTest, EveryAnswerAndEveryRecordIsTheKernels) {
+TEST_P(RingDifferentialTest, EveryAnswerAndRecordMatchesKernel) {
   SKIP_WITHOUT_KERNEL();
   const uint64_t programs = absl::GetFlag(FLAGS_programs);
   uint64_t reserved = 0, refused = 0, consumed = 0, woken = 0, asleep = 0;

@@ -67,19 +67,19 @@ class RingProgramViewTest : public testing::TestWithParam<std::string> {
   std::unique_ptr<RingView> view_;
 };
 
-TEST_P(RingProgramViewTest, QueriesOfAnEmptyRing) {
+TEST_P(RingProgramViewTest, QueriesOfEmptyRing) {
   EXPECT_THAT(Run({Query(kAvailable), Query(kSize), Query(kConsumer),
                    Query(kProducer), Query(4), Query(-1)}),
               ElementsAre(0, 4096, 0, 0, 0, 0));
 }
 
-TEST_P(RingProgramViewTest, ARecordTakesItsHeaderAndIsRoundedUpTo8) {
+TEST_P(RingProgramViewTest, RecordTakesItsHeaderAndIsRoundedUpTo8) {
   EXPECT_THAT(Run({Output(8), Query(kAvailable), Output(1), Query(kProducer),
                    Output(8), Output(8), Output(0), Query(kProducer)}),
               ElementsAre(0, 16, 0, 32, 0, 0, 0, 72));
 }
 
-TEST_P(RingProgramViewTest, FlagsOfAnOutput) {
+TEST_P(RingProgramViewTest, FlagsOfOutput) {
   EXPECT_THAT(Run({Output(8, 0), Output(8, 1), Output(8, 2), Output(8, 3)}),
               ElementsAre(0, 0, 0, 0));
   EXPECT_THAT(Run({Output(8, 4), Output(8, 7), Output(8, -1)}),
@@ -87,24 +87,24 @@ TEST_P(RingProgramViewTest, FlagsOfAnOutput) {
   EXPECT_THAT(view_->ConsumeN(10), SizeIs(4));
 }
 
-TEST_P(RingProgramViewTest, AReservedRecordIsDataAlready) {
+TEST_P(RingProgramViewTest, ReservedRecordIsDataAlready) {
   EXPECT_THAT(
       Run({Reserve(0, 8), Query(kAvailable), Query(kProducer), Submit(0)}),
       ElementsAre(1, 16, 16, 0));
 }
 
-TEST_P(RingProgramViewTest, FlagsOfAReserveMustBe0) {
+TEST_P(RingProgramViewTest, FlagsOfReserveMustBe0) {
   EXPECT_THAT(Run({Reserve(0, 8, 0, 1), Submit(0), Reserve(1, 8, 0, -1),
                    Submit(1), Query(kProducer)}),
               ElementsAre(0, 0, 0, 0, 0));
 }
 
-TEST_P(RingProgramViewTest, OtherFlagsOfACommitMeanNothing) {
+TEST_P(RingProgramViewTest, OtherFlagsOfCommitMeanNothing) {
   Run({Reserve(0, 8, 5), Reserve(1, 8, 6), Submit(0, 0xff), Discard(1, -1)});
   EXPECT_THAT(view_->ConsumeN(10), ElementsAre(RingRecord{8, 3, 5}));
 }
 
-TEST_P(RingProgramViewTest, ARecordLeavesOneByteOfTheRingFree) {
+TEST_P(RingProgramViewTest, RecordLeavesOneByteOfRingFree) {
   for (const auto& [size, fits] :
        std::vector<std::pair<uint32_t, int64_t>>{{4096, 0},
                                                  {4088, 0},
@@ -127,7 +127,7 @@ TEST_P(RingProgramViewTest, ARecordLeavesOneByteOfTheRingFree) {
   EXPECT_EQ(Run(Output(4080)), 0);
 }
 
-TEST_P(RingProgramViewTest, AFullRingTakesWhatStillFits) {
+TEST_P(RingProgramViewTest, FullRingTakesWhatStillFits) {
   for (int i = 0; i < 255; ++i) ASSERT_EQ(Run(Output(8, kNoWakeup)), 0) << i;
   EXPECT_THAT(
       Run({Output(8), Reserve(0, 8), Submit(0), Query(kProducer), Reserve(1, 0),
@@ -152,7 +152,7 @@ TEST_P(RingProgramViewTest, HeadersAreLinuxs) {
   EXPECT_EQ(view_->ConsumeN(1)[0].page, 4u);
 }
 
-TEST_P(RingProgramViewTest, ABusyRecordHoldsUpTheConsumer) {
+TEST_P(RingProgramViewTest, BusyRecordHoldsUpConsumer) {
   // A program commits what it reserves, so the kernel's consumer can only see
   // the order of things afterwards.
   Run({Reserve(0, 8, 10), Reserve(1, 8, 11), Reserve(2, 8, 12), Submit(2),
@@ -161,7 +161,7 @@ TEST_P(RingProgramViewTest, ABusyRecordHoldsUpTheConsumer) {
               ElementsAre(RingRecord{8, 3, 10}, RingRecord{8, 3, 12}));
 }
 
-TEST_P(RingProgramViewTest, ADiscardedRecordTakesRoomAndDoesNotCount) {
+TEST_P(RingProgramViewTest, DiscardedRecordTakesRoomAndDoesNotCount) {
   Run({Output(8, 0, 1), Reserve(0, 8), Discard(0), Output(8, 0, 2)});
   EXPECT_EQ(Run(Query(kAvailable)), 48);
   EXPECT_THAT(view_->ConsumeN(1), SizeIs(1));
@@ -170,7 +170,7 @@ TEST_P(RingProgramViewTest, ADiscardedRecordTakesRoomAndDoesNotCount) {
   EXPECT_EQ(Run(Query(kAvailable)), 0);
 }
 
-TEST_P(RingProgramViewTest, ARecordRunsOverTheEndInOnePiece) {
+TEST_P(RingProgramViewTest, RecordRunsOverEndInOnePiece) {
   for (int lap = 0; lap < 50; ++lap) {
     ASSERT_EQ(Run(Output(1000, 0, lap)), 0);
     ASSERT_EQ(Run(Output(2000, 0, lap + 1)), 0);
@@ -183,7 +183,7 @@ TEST_P(RingProgramViewTest, ARecordRunsOverTheEndInOnePiece) {
 
 // Wake-ups. On the kernel they are epoll's.
 
-TEST_P(RingProgramViewTest, ASleepingConsumerIsWokenByARecord) {
+TEST_P(RingProgramViewTest, SleepingConsumerIsWokenByRecord) {
   if (!view_->can_poll()) GTEST_SKIP() << "no Poll() in this profile";
   EXPECT_EQ(Polled(), -1);
   Run(Output(8));
@@ -193,7 +193,7 @@ TEST_P(RingProgramViewTest, ASleepingConsumerIsWokenByARecord) {
   EXPECT_EQ(Polled(), 1);
 }
 
-TEST_P(RingProgramViewTest, ADiscardedRecordWakesToo) {
+TEST_P(RingProgramViewTest, DiscardedRecordWakesToo) {
   if (!view_->can_poll()) GTEST_SKIP() << "no Poll() in this profile";
   Run({Reserve(0, 8), Discard(0)});
   EXPECT_EQ(Polled(), 0);
@@ -202,7 +202,7 @@ TEST_P(RingProgramViewTest, ADiscardedRecordWakesToo) {
   EXPECT_EQ(Polled(), -1);
 }
 
-TEST_P(RingProgramViewTest, NoWakeupLetsItSleepOnThoughThereIsARecord) {
+TEST_P(RingProgramViewTest, NoWakeupLetsItSleepOnThoughThereIsRecord) {
   if (!view_->can_poll()) GTEST_SKIP() << "no Poll() in this profile";
   Run(Output(8, kNoWakeup));
   EXPECT_EQ(Polled(), -1);
@@ -210,7 +210,7 @@ TEST_P(RingProgramViewTest, NoWakeupLetsItSleepOnThoughThereIsARecord) {
   EXPECT_EQ(Run(Query(kAvailable)), 16);
 }
 
-TEST_P(RingProgramViewTest, AConsumerThatLagsIsNotWoken) {
+TEST_P(RingProgramViewTest, ConsumerThatLagsIsNotWoken) {
   if (!view_->can_poll()) GTEST_SKIP() << "no Poll() in this profile";
   Run(Output(8, kNoWakeup));
   Run(Output(8));  // not the next that it would read
@@ -219,7 +219,7 @@ TEST_P(RingProgramViewTest, AConsumerThatLagsIsNotWoken) {
   EXPECT_EQ(Polled(), 3);
 }
 
-TEST_P(RingProgramViewTest, WhoWasWokenLooksAgainUntilTheRingIsEmpty) {
+TEST_P(RingProgramViewTest, ReaderLooksAgainUntilRingIsEmpty) {
   if (!view_->can_poll()) GTEST_SKIP() << "no Poll() in this profile";
   Run(Output(8));
   EXPECT_EQ(Polled(), 1);
@@ -230,13 +230,13 @@ TEST_P(RingProgramViewTest, WhoWasWokenLooksAgainUntilTheRingIsEmpty) {
   EXPECT_EQ(Polled(), -1);
 }
 
-TEST_P(RingProgramViewTest, BothFlagsForceAWakeup) {
+TEST_P(RingProgramViewTest, BothFlagsForceWakeup) {
   if (!view_->can_poll()) GTEST_SKIP() << "no Poll() in this profile";
   Run(Output(8, kNoWakeup | kForceWakeup));
   EXPECT_EQ(Polled(), 1);
 }
 
-TEST_P(RingProgramViewTest, OnlyTheRecordThatIsNextWakes) {
+TEST_P(RingProgramViewTest, OnlyRecordThatIsNextWakes) {
   if (!view_->can_poll()) GTEST_SKIP() << "no Poll() in this profile";
   Run({Reserve(0, 8), Reserve(1, 8), Submit(1), Submit(0, kNoWakeup)});
   EXPECT_EQ(Polled(), -1);

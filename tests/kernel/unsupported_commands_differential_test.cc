@@ -114,7 +114,7 @@ class RefusalsTest : public testing::TestWithParam<Backend> {
   bool no_output_ = false;  // null pointers in its place
 };
 
-TEST_P(RefusalsTest, EveryAnswerIsTheKernels) {
+TEST_P(RefusalsTest, EveryAnswerMatchesKernel) {
   random_.seed(RandomSeed());
   Side local, kernel;
   local.event = GetParam().open_perf_event(&local.event_fd);

@@ -344,7 +344,7 @@ struct ProfileName {
 using Profiles = testing::Types<Cloud, Embedded>;
 TYPED_TEST_SUITE(UserRingKernelTest, Profiles, ProfileName);
 
-TYPED_TEST(UserRingKernelTest, EveryDrainIsTheKernels) {
+TYPED_TEST(UserRingKernelTest, EveryDrainMatchesKernel) {
   SKIP_WITHOUT_KERNEL();
   UserRingBuffer<TypeParam> local(
       {.type = MapType::kUserRingBuf, .max_entries = kRingSize},
@@ -408,7 +408,7 @@ TYPED_TEST(UserRingKernelTest, EveryDrainIsTheKernels) {
   EXPECT_GT(held_up, 100u);
 }
 
-TYPED_TEST(UserRingKernelTest, WhatCannotBeIsRefusedAsByTheKernel) {
+TYPED_TEST(UserRingKernelTest, BadDefinitionIsRefusedAsByKernel) {
   SKIP_WITHOUT_KERNEL();
   int refused = 0;
   for (const uint64_t position :

@@ -176,16 +176,16 @@ void ExpectWholeValues(const TestMap& map) {
   team.Run();
 }
 
-TEST_P(ConcurrencyTest, AShortValueIsNeverTornNorStale) {
+TEST_P(ConcurrencyTest, ShortValueIsNeverTornNorStale) {
   ExpectWholeValues(NewMap(Observer::kKeys, 64));
 }
 
 // Lookups from a hash map copy up to 256 bytes without a lock, and more with.
-TEST_P(ConcurrencyTest, ALongValueIsNeverTornNorStale) {
+TEST_P(ConcurrencyTest, LongValueIsNeverTornNorStale) {
   ExpectWholeValues(NewMap(Observer::kKeys, 256));
 }
 
-TEST_P(ConcurrencyTest, AVeryLongValueIsNeverTornNorStale) {
+TEST_P(ConcurrencyTest, VeryLongValueIsNeverTornNorStale) {
   ExpectWholeValues(NewMap(Observer::kKeys, 300));
 }
 
@@ -476,12 +476,12 @@ void ExpectPairsUnderLock(const TestMap& map, uint32_t keys) {
   team.Run();
 }
 
-TEST_P(ConcurrencyTest, AValueBehindItsLockIsNeverSeenHalfDone) {
+TEST_P(ConcurrencyTest, ValueBehindItsLockIsNeverSeenHalfDone) {
   ExpectPairsUnderLock(NewMap(2, LockedValue::kSize, /*spin_lock_offset=*/0),
                        2);
 }
 
-TEST_P(ConcurrencyTest, AValueAroundItsLockIsNeverSeenHalfDone) {
+TEST_P(ConcurrencyTest, ValueAroundItsLockIsNeverSeenHalfDone) {
   ExpectPairsUnderLock(NewMap(2, LockedValue::kSize, /*spin_lock_offset=*/12),
                        2);
 }

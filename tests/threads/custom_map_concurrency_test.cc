@@ -69,7 +69,7 @@ AssertionResult Use(BpfMap& map, std::mt19937_64& random) {
 // Two threads create, use and destroy maps, each its own, while a third takes
 // the provider out of the registry and, if it may, destroys it and brings
 // another one.
-TEST(CustomMapConcurrencyTest, AProviderLeavesOnlyBetweenItsMaps) {
+TEST(CustomMapConcurrencyTest, ProviderLeavesOnlyBetweenItsMaps) {
   MapProviders<Cloud> providers;
   Heap memory;
   std::atomic<int> created{0};
@@ -116,7 +116,7 @@ TEST(CustomMapConcurrencyTest, AProviderLeavesOnlyBetweenItsMaps) {
 }
 
 // Several threads use one map, and the provider one of its own.
-TEST(CustomMapConcurrencyTest, WhatIsLookedAtHasNotLeft) {
+TEST(CustomMapConcurrencyTest, ProviderNeverSeesRemovedValue) {
   MapProviders<Cloud> providers;
   Heap memory;
   ObjectProvider provider;

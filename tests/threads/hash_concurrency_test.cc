@@ -117,7 +117,7 @@ void AddChurn(const TestMap& map, ThreadTeam* team) {
   }
 }
 
-TEST_P(HashConcurrencyTest, AWalkByBatchShowsEachStableKeyOnce) {
+TEST_P(HashConcurrencyTest, WalkByBatchShowsEachStableKeyOnce) {
   const TestMap map = NewMap(kAll);
   InsertStableKeys(map);
   ThreadTeam team;
@@ -147,7 +147,7 @@ TEST_P(HashConcurrencyTest, AWalkByBatchShowsEachStableKeyOnce) {
   team.Run();
 }
 
-TEST_P(HashConcurrencyTest, AWalkByNextKeyEndsAndShowsOnlyKeysThatWereThere) {
+TEST_P(HashConcurrencyTest, WalkByNextKeyEndsAndShowsOnlyKeysThatWereThere) {
   const TestMap map = NewMap(kAll);
   InsertStableKeys(map);
   ThreadTeam team;
@@ -177,7 +177,7 @@ TEST_P(HashConcurrencyTest, AWalkByNextKeyEndsAndShowsOnlyKeysThatWereThere) {
 }
 
 // Its element moves with every replacement, and there is no other to be seen.
-TEST_P(HashConcurrencyTest, AWalkAlwaysShowsAKeyThatIsReplaced) {
+TEST_P(HashConcurrencyTest, WalkAlwaysShowsKeyThatIsReplaced) {
   const TestMap map = NewMap(1);
   const Key key = Key::Of(7);
   const uint64_t first_value = 0;
@@ -212,7 +212,7 @@ TEST_P(HashConcurrencyTest, AWalkAlwaysShowsAKeyThatIsReplaced) {
   team.Run();
 }
 
-TEST_P(HashConcurrencyTest, AStableKeyIsAlwaysFound) {
+TEST_P(HashConcurrencyTest, StableKeyIsAlwaysFound) {
   const TestMap map = NewMap(kAll);
   InsertStableKeys(map);
   ThreadTeam team;
@@ -240,7 +240,7 @@ TEST_P(HashConcurrencyTest, AStableKeyIsAlwaysFound) {
   team.Run();
 }
 
-TEST_P(HashConcurrencyTest, AProgramReadsANewElementWithoutAtomics) {
+TEST_P(HashConcurrencyTest, ProgramReadsNewElementWithoutAtomics) {
   constexpr uint32_t kKeys = 700;
   constexpr int kRounds = 20;
   for (int round = 0; round < kRounds && !HasFailure(); ++round) {
@@ -269,7 +269,7 @@ TEST_P(HashConcurrencyTest, AProgramReadsANewElementWithoutAtomics) {
 }
 
 // One key is there at a time, and the next one is put where it was.
-TEST_P(HashConcurrencyTest, AKeyNeverShowsTheValueOfAnother) {
+TEST_P(HashConcurrencyTest, KeyNeverShowsValueOfAnother) {
   constexpr uint64_t kKeys = 4;
   constexpr uint32_t kValueSize = 256;
   TestMap map;
@@ -384,7 +384,7 @@ TEST_P(HashConcurrencyTest, ThreadsThatComeAndGoLeaveNoRoomBehind) {
   }
 }
 
-TEST_P(HashConcurrencyTest, ThereIsRoomForEveryThreadsShareOfTheKeys) {
+TEST_P(HashConcurrencyTest, ThereIsRoomForEveryThreadsShareOfKeys) {
   constexpr uint64_t kThreads = 3;
   for (uint64_t share : {1, 20}) {
     const TestMap map = NewMap(kThreads * share);
@@ -414,7 +414,7 @@ TEST_P(HashConcurrencyTest, ThereIsRoomForEveryThreadsShareOfTheKeys) {
   }
 }
 
-TEST_P(HashConcurrencyTest, AFullMapStillReplacesEveryKey) {
+TEST_P(HashConcurrencyTest, FullMapStillReplacesEveryKey) {
   constexpr uint64_t kKeys = 50;
   const TestMap map = NewMap(kKeys);
   for (uint64_t id = 0; id < kKeys; ++id) {
@@ -441,7 +441,7 @@ TEST_P(HashConcurrencyTest, AFullMapStillReplacesEveryKey) {
 }
 
 // Two threads take turns in having the last place of a map.
-TEST_P(HashConcurrencyTest, AKeyThatIsSeenToBeGoneHasLeftItsPlace) {
+TEST_P(HashConcurrencyTest, KeyThatIsSeenToBeGoneHasLeftItsPlace) {
   constexpr uint32_t kMaxEntries = 64;
   const TestMap map = NewMap(kMaxEntries);
   for (uint64_t id = 2; id <= kMaxEntries; ++id) {
@@ -557,7 +557,7 @@ TEST_P(HashConcurrencyTest, LookupAndDeleteBatchTakesEachValueOnce) {
   });
 }
 
-TEST_P(HashConcurrencyTest, OneOfSeveralInsertsOfAKeySucceeds) {
+TEST_P(HashConcurrencyTest, OneOfSeveralInsertsOfKeySucceeds) {
   constexpr int kRounds = 40;
   constexpr uint64_t kKeys = 200;
   constexpr uint64_t kThreads = 3;
@@ -592,7 +592,7 @@ TEST_P(HashConcurrencyTest, OneOfSeveralInsertsOfAKeySucceeds) {
 // What Linux does: a new element in old memory takes the lock over as it is,
 // since a program may be inside (in hashtab.c, alloc_htab_elem() copies around
 // the lock).
-TEST_P(HashConcurrencyTest, ALockThatAProgramHoldsOutlivesItsElement) {
+TEST_P(HashConcurrencyTest, LockThatProgramHoldsOutlivesItsElement) {
   struct Locked {
     uint32_t lock;
     uint32_t number;

@@ -217,13 +217,13 @@ template <typename Map>
 class InterleavingTest : public testing::Test {};
 TYPED_TEST_SUITE(InterleavingTest, FullHashes, TypeNames);
 
-TYPED_TEST(InterleavingTest, WhoSeesThatAKeyWasDeletedFindsRoom) {
+TYPED_TEST(InterleavingTest, ReaderThatMissesDeletedKeyFindsRoom) {
   ExpectRoomForWhoSeesAKeyGone<TypeParam>(
       [](TypeParam& map) { EXPECT_EQ(map.Delete(3), Errno::kOk); },
       [](TypeParam& map) { return !map.Lookup(3).has_value(); });
 }
 
-TYPED_TEST(InterleavingTest, WhoSeesThatAKeyWasTakenFindsRoom) {
+TYPED_TEST(InterleavingTest, ReaderThatMissesTakenKeyFindsRoom) {
   ExpectRoomForWhoSeesAKeyGone<TypeParam>(
       [](TypeParam& map) {
         const uint32_t key = 3;
@@ -233,13 +233,13 @@ TYPED_TEST(InterleavingTest, WhoSeesThatAKeyWasTakenFindsRoom) {
       [](TypeParam& map) { return !map.Lookup(3).has_value(); });
 }
 
-TYPED_TEST(InterleavingTest, WhoWalksAndMissesAKeyFindsRoom) {
+TYPED_TEST(InterleavingTest, WalkThatMissesKeyFindsRoom) {
   ExpectRoomForWhoSeesAKeyGone<TypeParam>(
       [](TypeParam& map) { EXPECT_EQ(map.Delete(3), Errno::kOk); },
       [](TypeParam& map) { return !map.Contents().contains(3); });
 }
 
-TYPED_TEST(InterleavingTest, OneOfTwoInsertsGetsTheLastPlace) {
+TYPED_TEST(InterleavingTest, OneOfTwoInsertsGetsLastPlace) {
   TypeParam map;
   Errno first, second;
   const int points = ForEachInterleaving(
@@ -257,7 +257,7 @@ TYPED_TEST(InterleavingTest, OneOfTwoInsertsGetsTheLastPlace) {
   EXPECT_GT(points, 0);
 }
 
-TYPED_TEST(InterleavingTest, OneOfTwoInsertsOfAKeySucceeds) {
+TYPED_TEST(InterleavingTest, OneOfTwoInsertsOfKeySucceeds) {
   TypeParam map;
   Errno first, second;
   ForEachInterleaving(
@@ -274,7 +274,7 @@ TYPED_TEST(InterleavingTest, OneOfTwoInsertsOfAKeySucceeds) {
       });
 }
 
-TYPED_TEST(InterleavingTest, OneOfTwoTakersGetsAValue) {
+TYPED_TEST(InterleavingTest, OneOfTwoTakersGetsValue) {
   TypeParam map;
   Errno first, second;
   const auto take = [&] {
@@ -290,7 +290,7 @@ TYPED_TEST(InterleavingTest, OneOfTwoTakersGetsAValue) {
       });
 }
 
-TYPED_TEST(InterleavingTest, AWalkByNextKeyThatMeetsAGrowthShowsEachKeyOnce) {
+TYPED_TEST(InterleavingTest, WalkByNextKeyThatMeetsGrowthShowsEachKeyOnce) {
   TypeParam map;
   std::multiset<uint32_t> shown;
   const int points = ForEachInterleaving(
@@ -317,7 +317,7 @@ TYPED_TEST(InterleavingTest, AWalkByNextKeyThatMeetsAGrowthShowsEachKeyOnce) {
 }
 
 // A walk whose key was deleted begins again.
-TYPED_TEST(InterleavingTest, AWalkByNextKeyThatMeetsChangesMissesNoStableKey) {
+TYPED_TEST(InterleavingTest, WalkByNextKeyThatMeetsChangesMissesNoStableKey) {
   TypeParam map;
   // Both use it at once where the second had to wait for a lock of the first.
   absl::Mutex mutex;
@@ -362,7 +362,7 @@ TYPED_TEST(InterleavingTest, AWalkByNextKeyThatMeetsChangesMissesNoStableKey) {
       });
 }
 
-TYPED_TEST(InterleavingTest, AWalkByBatchThatMeetsAGrowthMissesNoKey) {
+TYPED_TEST(InterleavingTest, WalkByBatchThatMeetsGrowthMissesNoKey) {
   TypeParam map;
   std::map<uint32_t, uint64_t> shown;
   const int points = ForEachInterleaving(
@@ -372,7 +372,7 @@ TYPED_TEST(InterleavingTest, AWalkByBatchThatMeetsAGrowthMissesNoKey) {
   EXPECT_GT(points, 1);
 }
 
-TYPED_TEST(InterleavingTest, LookupsThatMeetAGrowthFindEveryKey) {
+TYPED_TEST(InterleavingTest, LookupsThatMeetGrowthFindEveryKey) {
   TypeParam map;
   const int points = ForEachInterleaving(
       [&] { map.Renew(); },
@@ -388,7 +388,7 @@ TYPED_TEST(InterleavingTest, LookupsThatMeetAGrowthFindEveryKey) {
   EXPECT_GT(points, 1);
 }
 
-TYPED_TEST(InterleavingTest, AnInsertThatMeetsAGrowthIsNotLost) {
+TYPED_TEST(InterleavingTest, InsertThatMeetsGrowthIsNotLost) {
   TypeParam map;
   ForEachInterleaving([&] { map.Renew(); },
                       [&] { EXPECT_EQ(map->Resize(100 * kSize), Errno::kOk); },
@@ -402,7 +402,7 @@ TYPED_TEST(InterleavingTest, AnInsertThatMeetsAGrowthIsNotLost) {
 }
 
 // A thread that looked for the key before must look again.
-TYPED_TEST(InterleavingTest, AKeyThatComesWithAGrowthIsThereOnce) {
+TYPED_TEST(InterleavingTest, KeyThatComesWithGrowthIsThereOnce) {
   TypeParam map;
   for (const ElemFlags flags : {kAny, kNoExist}) {
     const int points = ForEachInterleaving(
@@ -424,7 +424,7 @@ TYPED_TEST(InterleavingTest, AKeyThatComesWithAGrowthIsThereOnce) {
   }
 }
 
-TYPED_TEST(InterleavingTest, AKeyThatMovesWithAGrowthIsDeletedForGood) {
+TYPED_TEST(InterleavingTest, KeyThatMovesWithGrowthIsDeletedForGood) {
   TypeParam map;
   Errno deleted;
   const int points = ForEachInterleaving(
@@ -441,7 +441,7 @@ TYPED_TEST(InterleavingTest, AKeyThatMovesWithAGrowthIsDeletedForGood) {
   EXPECT_GT(points, 0);
 }
 
-TYPED_TEST(InterleavingTest, AnInsertFindsTheRoomThatADeleteLeaves) {
+TYPED_TEST(InterleavingTest, InsertFindsRoomThatDeleteLeaves) {
   TypeParam map;
   Errno inserted;
   bool gone_before = false;
@@ -462,7 +462,7 @@ TYPED_TEST(InterleavingTest, AnInsertFindsTheRoomThatADeleteLeaves) {
   EXPECT_TRUE(gone_before);
 }
 
-TYPED_TEST(InterleavingTest, AShrinkLeavesNoMoreElementsThanItSays) {
+TYPED_TEST(InterleavingTest, ShrinkLeavesNoMoreElementsThanItSays) {
   TypeParam map;
   Errno shrunk;
   ForEachInterleaving(
@@ -479,7 +479,7 @@ TYPED_TEST(InterleavingTest, AShrinkLeavesNoMoreElementsThanItSays) {
       });
 }
 
-TEST(InterleavingArrayTest, AnUpdateThatMeetsAShrinkWritesToNoDroppedElement) {
+TEST(InterleavingArrayTest, UpdateThatMeetsShrinkWritesToNoDroppedElement) {
   FullArray map;
   uint64_t* dropped = nullptr;
   uint64_t last_value = 0;

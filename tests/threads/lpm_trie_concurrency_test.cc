@@ -98,7 +98,7 @@ void AddChurn(const TestMap& map, ThreadTeam* team) {
   }
 }
 
-TEST_P(LpmTrieConcurrencyTest, ALookupFindsAPrefixThatIsLongEnough) {
+TEST_P(LpmTrieConcurrencyTest, LookupFindsPrefixThatIsLongEnough) {
   const TestMap map = NewTrie(kMaxEntries);
   InsertStable(map);
   ThreadTeam team;
@@ -123,7 +123,7 @@ TEST_P(LpmTrieConcurrencyTest, ALookupFindsAPrefixThatIsLongEnough) {
   team.Run();
 }
 
-TEST_P(LpmTrieConcurrencyTest, AWalkShowsStablePrefixesInOrder) {
+TEST_P(LpmTrieConcurrencyTest, WalkShowsStablePrefixesInOrder) {
   const TestMap map = NewTrie(kMaxEntries);
   InsertStable(map);
   ThreadTeam team;

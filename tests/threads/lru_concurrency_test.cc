@@ -96,7 +96,7 @@ uint64_t KeysWhenSettled(Map& map, const std::atomic<uint64_t>& evictions) {
   return count;
 }
 
-TEST_P(LruConcurrencyTest, WhateverIsFoundIsWhole) {
+TEST_P(LruConcurrencyTest, FoundValueIsWhole) {
   std::atomic<uint64_t> evictions{0};
   LruOptions options = {.order = GetParam().order};
   options.on_eviction = {
@@ -176,7 +176,7 @@ TEST_P(LruConcurrencyTest, WhateverIsFoundIsWhole) {
 
 // Programs may store through a pointer at any time, with atomics; whatever
 // element it shows by then.
-TEST_P(LruConcurrencyTest, APointerStaysGoodMemory) {
+TEST_P(LruConcurrencyTest, PointerStaysGoodMemory) {
   Map map({.type = MapType::kLruHash,
            .key_size = 8,
            .value_size = 8,

@@ -122,7 +122,7 @@ TYPED_TEST(PerCpuConcurrencyTest, CountersOfDifferentCpusLoseNothing) {
   }
 }
 
-TYPED_TEST(PerCpuConcurrencyTest, ASliceIsNeverTornNorWrittenByOthers) {
+TYPED_TEST(PerCpuConcurrencyTest, SliceIsNeverTornNorWrittenByOthers) {
   constexpr uint64_t kRounds = 5'000;
   this->InsertAll();
   ThreadTeam team;
@@ -193,7 +193,7 @@ TYPED_TEST_SUITE(PerCpuHashConcurrencyTest, HashMaps, TypeNames);
 
 // Each key is inserted, updated and deleted by the program of one CPU, and the
 // map is too small for all: elements go from key to key all the time.
-TYPED_TEST(PerCpuHashConcurrencyTest, AnElementNeverShowsWhatAnotherKeyLeft) {
+TYPED_TEST(PerCpuHashConcurrencyTest, ElementNeverShowsWhatAnotherKeyLeft) {
   constexpr uint64_t kRounds = 10'000;
   constexpr uint32_t kOwnKeys = kKeys;
   ThreadTeam team;
@@ -239,7 +239,7 @@ TYPED_TEST(PerCpuHashConcurrencyTest, AnElementNeverShowsWhatAnotherKeyLeft) {
 }
 
 // Threads that insert and delete at once never find a map full that is not.
-TYPED_TEST(PerCpuHashConcurrencyTest, WhoGivesAPlaceBackFindsOne) {
+TYPED_TEST(PerCpuHashConcurrencyTest, ThreadThatGivesPlaceBackFindsOne) {
   constexpr uint64_t kRounds = 20'000;
   ThreadTeam team;
   for (uint32_t thread = 0; thread < 4; ++thread) {

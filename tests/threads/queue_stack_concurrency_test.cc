@@ -154,7 +154,7 @@ TEST_P(QueueStackConcurrencyTest, EveryValueIsGivenOnceAndWhole) {
 }
 
 // Pushes that drop the oldest value, peeks and pops all at once.
-TEST_P(QueueStackConcurrencyTest, WhatIsDroppedOrSeenIsWholeToo) {
+TEST_P(QueueStackConcurrencyTest, DroppedOrSeenValueIsWholeToo) {
   for (uint32_t pusher = 0; pusher < kPushers; ++pusher) {
     team_.AddWorker([&, pusher]() -> AssertionResult {
       uint32_t number = 0;
@@ -190,7 +190,7 @@ TEST_P(QueueStackConcurrencyTest, WhatIsDroppedOrSeenIsWholeToo) {
 }
 
 // A frozen map is what it was when Freeze() returned.
-TEST_P(QueueStackConcurrencyTest, NothingIsPushedBehindAFreeze) {
+TEST_P(QueueStackConcurrencyTest, NothingIsPushedBehindFreeze) {
   for (int round = 0; round < 50; ++round) {
     SetUp();
     ThreadTeam team;

@@ -150,7 +150,7 @@ using ResizableMaps =
     testing::Types<ArrayMap<Cloud>, HashMap<Cloud>, HashMap<EagerMemory>>;
 TYPED_TEST_SUITE(ResizeConcurrencyTest, ResizableMaps, TypeNames);
 
-TYPED_TEST(ResizeConcurrencyTest, AStableKeyIsAlwaysFoundAndItsValueWhole) {
+TYPED_TEST(ResizeConcurrencyTest, StableKeyIsAlwaysFoundAndItsValueWhole) {
   for (int round = 0; round < this->kRounds && !this->HasFailure(); ++round) {
     TypeParam map(this->Def());
     ASSERT_EQ(map.Init(), Errno::kOk);
@@ -182,7 +182,7 @@ TYPED_TEST(ResizeConcurrencyTest, AStableKeyIsAlwaysFoundAndItsValueWhole) {
   }
 }
 
-TYPED_TEST(ResizeConcurrencyTest, AWalkMissesNoStableKey) {
+TYPED_TEST(ResizeConcurrencyTest, WalkMissesNoStableKey) {
   for (int round = 0; round < this->kRounds && !this->HasFailure(); ++round) {
     TypeParam map(this->Def());
     ASSERT_EQ(map.Init(), Errno::kOk);
@@ -290,7 +290,7 @@ TYPED_TEST(ResizeConcurrencyTest, WritersLoseNoUpdate) {
   }
 }
 
-TYPED_TEST(ResizeConcurrencyTest, AProgramReadsANewElementWithoutAtomics) {
+TYPED_TEST(ResizeConcurrencyTest, ProgramReadsNewElementWithoutAtomics) {
   constexpr uint32_t kKeys = 500;
   for (int round = 0; round < this->kRounds && !this->HasFailure(); ++round) {
     TypeParam map(this->Def());
@@ -326,7 +326,7 @@ TYPED_TEST(ResizeConcurrencyTest, AProgramReadsANewElementWithoutAtomics) {
   }
 }
 
-TYPED_TEST(ResizeConcurrencyTest, TheSizeStaysOnceFreezeHasReturned) {
+TYPED_TEST(ResizeConcurrencyTest, SizeStaysOnceFreezeHasReturned) {
   constexpr int kFreezes = 15;
   for (int round = 0; round < kFreezes && !this->HasFailure(); ++round) {
     TypeParam map(this->Def());

@@ -176,11 +176,11 @@ TEST(RingSoakTest, EightProducersAndOneConsumer) {
   Soak<Cloud>(8, 65536, absl::GetFlag(FLAGS_records)).Run();
 }
 
-TEST(RingSoakTest, ASmallRingThatIsAlwaysFullOrEmpty) {
+TEST(RingSoakTest, SmallRingThatIsAlwaysFullOrEmpty) {
   Soak<Cloud>(2, 4096, absl::GetFlag(FLAGS_records) / 20).Run();
 }
 
-TEST(RingSoakTest, TwoProducersOnTheEmbeddedProfile) {
+TEST(RingSoakTest, TwoProducersOnEmbeddedProfile) {
   Soak<Embedded>(2, 16384, absl::GetFlag(FLAGS_records) / 20).Run();
 }
 

@@ -78,7 +78,7 @@ TEST(FailNthTest, CountsBothViews) {
   EXPECT_THAT(failing.UpdateElem(&key, &value, kAny), IsErrno(Errno::kNoMem));
 }
 
-TEST(FailNthTest, LookupOfAProgramIsNull) {
+TEST(FailNthTest, LookupOfProgramIsNull) {
   FailNth failing(Make(MapType::kArray), "lookup", 1, Errno::kNoEnt);
   const Counts counts = *Counts::Create(&failing);
   EXPECT_EQ(counts.Lookup(1), nullptr);
@@ -138,7 +138,7 @@ TEST(FailNthTest, RingCanFail) {
   EXPECT_EQ(AsRingProducer(no_output)->Query(kRbAvailData), 32u);
 }
 
-TEST(FailNthTest, OperationThatDoesNotExistFailsTheTest) {
+TEST(FailNthTest, OperationThatDoesNotExistFailsTest) {
   const auto map = Make();
   EXPECT_NONFATAL_FAILURE(FailNth(map, "updaet", 1, Errno::kNoMem),
                           "no operation \"updaet\" can fail; there are: "
@@ -166,7 +166,7 @@ TEST(FailNthTest, OneOfManyThreadsFails) {
   EXPECT_EQ(failing.calls(), 400);
 }
 
-TEST(TraceTest, ShowsCallsOfAProgramAndTheirAnswers) {
+TEST(TraceTest, ShowsCallsOfProgramAndTheirAnswers) {
   Trace traced(Make());
   const Counts counts = *Counts::Create(&traced);
   EXPECT_EQ(counts.Lookup(7), nullptr);
@@ -257,7 +257,7 @@ TEST(TraceTest, SaysWhoCalled) {
             "  thread 1, cpu 3: UpdateElem(3, 0) = OK");
 }
 
-TEST(TraceTest, KeepsTheLastCalls) {
+TEST(TraceTest, KeepsLastCalls) {
   Trace traced(Make(MapType::kArray));
   const Counts counts = *Counts::Create(&traced);
   for (std::size_t i = 0; i < Trace::kMaxCalls + 5; ++i) {
@@ -269,7 +269,7 @@ TEST(TraceTest, KeepsTheLastCalls) {
               StartsWith("calls of ARRAY map \"counts\":\n  5 before\n"));
 }
 
-TEST(TraceDeathTest, IsPrintedIfTheTestHasFailed) {
+TEST(TraceDeathTest, IsPrintedIfTestHasFailed) {
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   EXPECT_EXIT(
       {
@@ -284,7 +284,7 @@ TEST(TraceDeathTest, IsPrintedIfTheTestHasFailed) {
       "calls of HASH map \"counts\":\n  thread 0, cpu .*UpdateElem");
 }
 
-TEST(TraceDeathTest, IsNotPrintedIfTheTestPasses) {
+TEST(TraceDeathTest, IsNotPrintedIfTestPasses) {
   testing::FLAGS_gtest_death_test_style = "threadsafe";
   EXPECT_EXIT(
       {
@@ -307,7 +307,7 @@ TEST(MapDecoratorTest, MayBeNested) {
   EXPECT_EQ(&traced.map(), &failing);
 }
 
-TEST(MapDecoratorTest, IsTheMapToItsViews) {
+TEST(MapDecoratorTest, IsMapToItsViews) {
   const auto map = Make();
   Trace traced(map);
   EXPECT_EQ(traced.def(), map->def());
@@ -323,14 +323,14 @@ TEST(MapDecoratorTest, IsTheMapToItsViews) {
   EXPECT_TRUE(traced.frozen());
 }
 
-TEST(MapDecoratorTest, IsNotTheClassOfTheMap) {
+TEST(MapDecoratorTest, IsNotClassOfMap) {
   const auto map = Make();
   Trace traced(map);
   EXPECT_EQ(MapCast<HashMap>(traced), nullptr);
   EXPECT_NE(MapCast<HashMap>(traced.map()), nullptr);
 }
 
-TEST(MapDecoratorTest, KeepsASharedMapAlive) {
+TEST(MapDecoratorTest, KeepsSharedMapAlive) {
   auto map = Make();
   const std::weak_ptr<LocalMap> watch = map;
   {

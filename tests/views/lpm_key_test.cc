@@ -42,7 +42,7 @@ TEST(LpmKeyTest, Ipv4IsParsedAndPrinted) {
   EXPECT_EQ(AsPrinted<4>("255.255.255.255"), "255.255.255.255/32");
 }
 
-TEST(LpmKeyTest, BitsAfterThePrefixAreKept) {
+TEST(LpmKeyTest, BitsAfterPrefixAreKept) {
   EXPECT_EQ(AsPrinted<4>("10.1.2.3/8"), "10.1.2.3/8");
 }
 
@@ -82,7 +82,7 @@ TEST(LpmKeyTest, LengthThatIsNoneIsRefused) {
   EXPECT_THAT(AsPrinted<16>("::/129"), HasSubstr("a number from 0 to 128"));
 }
 
-TEST(LpmKeyTest, AgreesWithTheCLibrary) {
+TEST(LpmKeyTest, AgreesWithCLibrary) {
   const uint64_t seed = RandomSeed();
   std::mt19937_64 random(seed);
   for (int i = 0; i < 20'000; ++i) {
@@ -111,7 +111,7 @@ TEST(LpmKeyTest, AgreesWithTheCLibrary) {
   }
 }
 
-TEST(LpmKeyTest, IsTheKeyOfATrie) {
+TEST(LpmKeyTest, IsKeyOfTrie) {
   const auto trie = *CreateMap({.type = MapType::kLpmTrie,
                                 .key_size = sizeof(LpmKey<4>),
                                 .value_size = sizeof(uint32_t),

@@ -43,7 +43,7 @@ constexpr MapDef kRingDef = {.type = MapType::kRingBuf, .max_entries = 4096};
 constexpr MapDef kQueueDef = {
     .type = MapType::kQueue, .value_size = 4, .max_entries = 2};
 
-TEST(CreateMapAsTest, GivesTheClass) {
+TEST(CreateMapAsTest, GivesClass) {
   auto map = CreateMap<HashMap>(kHashDef);
   static_assert(
       std::is_same_v<decltype(map),
@@ -53,7 +53,7 @@ TEST(CreateMapAsTest, GivesTheClass) {
   EXPECT_EQ((*map)->Resize(32), Errno::kOk);
 }
 
-TEST(CreateMapAsTest, RefusesInTheWordsOfTheErasedOne) {
+TEST(CreateMapAsTest, RefusesInWordsOfErasedOne) {
   MapDef def = kHashDef;
   def.key_size = 0;
   const auto map = CreateMap<HashMap>(def);
@@ -83,7 +83,7 @@ TEST(CreateMapAsTest, SaysHowMuchMemoryThereIsNot) {
               HasSubstr(std::to_string(HashMap<Cloud>::MemoryNeeded(def))));
 }
 
-TEST(MapCastTest, FindsTheClassOfCreateMap) {
+TEST(MapCastTest, FindsClassOfCreateMap) {
   const std::shared_ptr<LocalMap> map = *CreateMap(kHashDef);
   HashMap<Cloud>* const hash = MapCast<HashMap>(map);
   ASSERT_NE(hash, nullptr);
@@ -128,7 +128,7 @@ concept CastsTemporary = requires(Map map) {
   MapCast<HashMap>(std::move(map));
 };
 
-TEST(MapCastTest, RefusesAnOwnerThatIsATemporary) {
+TEST(MapCastTest, RefusesOwnerThatIsTemporary) {
   EXPECT_FALSE(CastsTemporary<std::shared_ptr<LocalMap>>);
   EXPECT_TRUE(CastsTemporary<LocalMap*>);
 }
@@ -165,7 +165,7 @@ void ExpectOneAndTwo(Ring& ring) {
             2);
 }
 
-TEST(RingProducerTest, IsTheRingOfCreateMap) {
+TEST(RingProducerTest, IsRingOfCreateMap) {
   const std::shared_ptr<LocalMap> map = *CreateMap(kRingDef);
   RingProducer* const producer = AsRingProducer(map);
   ASSERT_NE(producer, nullptr);
@@ -174,7 +174,7 @@ TEST(RingProducerTest, IsTheRingOfCreateMap) {
   ExpectOneAndTwo(*MapCast<RingBuffer>(map));
 }
 
-TEST(RingProducerTest, IsARingOfAnotherProfile) {
+TEST(RingProducerTest, IsRingOfAnotherProfile) {
   Embedded::Memory memory;
   RingBuffer<Embedded> ring(kRingDef, &memory);
   ASSERT_EQ(ring.Init(), Errno::kOk);

@@ -87,7 +87,7 @@ TEST_F(MatchersTest, IsErrnoNamesBoth) {
             "is not EPERM (1)");
 }
 
-TEST_F(MatchersTest, IsErrnoOfAStatusShowsItsMessage) {
+TEST_F(MatchersTest, IsErrnoOfStatusShowsItsMessage) {
   const absl::StatusOr<int> result = ToStatus(Errno::kNoEnt, "no such key");
   EXPECT_EQ(ExplanationOf(result, IsOk()),
             "whose errno is ENOENT (2), \"no such key: ENOENT\"");
@@ -123,7 +123,7 @@ TEST_F(MatchersTest, HasEntrySaysWhatIsThere) {
       "has no entry 7 with a value that is equal to 3");
 }
 
-TEST_F(MatchersTest, EntriesAreAContainerOfPairs) {
+TEST_F(MatchersTest, EntriesAreContainerOfPairs) {
   Make(MapType::kHash);
   EXPECT_THAT(user(), Entries(IsEmpty()));
   ASSERT_THAT(user().Set(8, 1), IsOk());

@@ -118,7 +118,7 @@ TEST_P(PerCpuTest, EntriesAndBatchesHaveAllParts) {
   EXPECT_THAT(sums, UnorderedElementsAre(33, 63, 93));
 }
 
-TEST_P(PerCpuTest, AbsentKeyHasNoPartsInAProgram) {
+TEST_P(PerCpuTest, AbsentKeyHasNoPartsInProgram) {
   Make<uint64_t>(GetParam());
   const auto program = *ProgramMap<uint32_t, uint64_t>::Create(map_.get());
   EXPECT_EQ(program.LookupAllCpus(100).size(), 0);

@@ -42,7 +42,7 @@ std::shared_ptr<LocalMap> Make(MapType type, uint32_t max_entries,
                      .name = "counts"});
 }
 
-TEST(ProgramMapTest, LookupGivesThePointerOfTheMap) {
+TEST(ProgramMapTest, LookupGivesPointerOfMap) {
   const auto map = Make(MapType::kHash, 4);
   const Counts counts = *Counts::Create(map.get());
   EXPECT_EQ(counts.Lookup(7), nullptr);
@@ -54,7 +54,7 @@ TEST(ProgramMapTest, LookupGivesThePointerOfTheMap) {
   EXPECT_EQ(counts.map(), map.get());
 }
 
-TEST(ProgramMapTest, ErrorsAreThoseOfTheHelpers) {
+TEST(ProgramMapTest, ErrorsAreThoseOfHelpers) {
   const auto map = Make(MapType::kHash, 1);
   const Counts counts = *Counts::Create(map.get());
   EXPECT_EQ(counts.Delete(1), Errno::kNoEnt);
@@ -95,7 +95,7 @@ class ProgramMapOfMapsTest : public ::testing::Test {
   std::shared_ptr<LocalMap> outer_;
 };
 
-TEST_F(ProgramMapOfMapsTest, LookupFindsTheInnerMap) {
+TEST_F(ProgramMapOfMapsTest, LookupFindsInnerMap) {
   const auto outer = *ProgramMap<uint32_t, LocalMap>::Create(outer_.get());
   EXPECT_EQ(outer.Lookup(1), inner_.get());
   EXPECT_EQ(outer.Lookup(0), nullptr);
@@ -131,14 +131,14 @@ TEST(ProgramMapTest, GetOrInsertInsertsOnce) {
   EXPECT_EQ(inserted->count, 5u);
 }
 
-TEST(ProgramMapTest, GetOrInsertOfAFullMapIsNull) {
+TEST(ProgramMapTest, GetOrInsertOfFullMapIsNull) {
   const auto map = Make(MapType::kHash, 1);
   const Counts counts = *Counts::Create(map.get());
   ASSERT_NE(counts.GetOrInsert(1, {}), nullptr);
   EXPECT_EQ(counts.GetOrInsert(2, {}), nullptr);
 }
 
-TEST(ProgramMapTest, GetOrInsertPastTheEndOfAnArrayIsNull) {
+TEST(ProgramMapTest, GetOrInsertPastEndOfArrayIsNull) {
   const auto map = Make(MapType::kArray, 2);
   const Counts counts = *Counts::Create(map.get());
   EXPECT_NE(counts.GetOrInsert(1, {}), nullptr);
@@ -189,7 +189,7 @@ TEST(ProgramMapTest, ForEachEndsWhereItsFunctionSaysSo) {
       counts.ForEach([](const uint32_t& key, Value&) { return key == 1; }), 2);
 }
 
-TEST(ProgramMapTest, ForEachOfATypeWithoutWalkIsNotSupp) {
+TEST(ProgramMapTest, ForEachOfTypeWithoutWalkIsNotSupp) {
   const auto map = *CreateMap({.type = MapType::kLpmTrie,
                                .key_size = 8,
                                .value_size = 4,
@@ -200,7 +200,7 @@ TEST(ProgramMapTest, ForEachOfATypeWithoutWalkIsNotSupp) {
             -static_cast<int64_t>(Errno::kNotSupp));
 }
 
-TEST(ProgramMapTest, PerCpuValueIsThePartOfOneCpu) {
+TEST(ProgramMapTest, PerCpuValueIsPartOfOneCpu) {
   const ScopedPossibleCpus cpus(3);
   for (const MapType type :
        {MapType::kPerCpuHash, MapType::kPerCpuArray, MapType::kLruPerCpuHash}) {

@@ -69,7 +69,7 @@ TEST(SnapshotTest, OutlivesItsMap) {
   EXPECT_THAT(snapshot.ToString(), EndsWith("\n  1: 2"));
 }
 
-TEST(SnapshotTest, IsTheSameThroughEachWayToAMap) {
+TEST(SnapshotTest, IsSameThroughEachWayToMap) {
   const auto map = Make(MapType::kHash);
   Put(*map, 1, 2);
   const MapSnapshot snapshot = Snapshot(*map);
@@ -87,7 +87,7 @@ TEST(SnapshotTest, DiffOfEqualMapsIsEmpty) {
   EXPECT_EQ(Diff(Snapshot(*map), Snapshot(*map)), "");
 }
 
-TEST(SnapshotTest, DiffHasALineForEachKey) {
+TEST(SnapshotTest, DiffHasLineForEachKey) {
   const auto map = Make(MapType::kHash);
   for (const uint32_t key : {1, 2, 4}) Put(*map, key, key * 10);
   const MapSnapshot before = Snapshot(*map);
@@ -104,7 +104,7 @@ TEST(SnapshotTest, DiffHasALineForEachKey) {
             "  + 5: 50");
 }
 
-TEST(SnapshotTest, IsUnchangedSinceShowsTheDiff) {
+TEST(SnapshotTest, IsUnchangedSinceShowsDiff) {
   const auto map = Make(MapType::kHash);
   Put(*map, 1, 10);
   const MapSnapshot before = Snapshot(*map);
@@ -171,7 +171,7 @@ TEST(SnapshotTest, LongMapIsShownInPart) {
   EXPECT_THAT(Snapshot(*map).ToString(), EndsWith("\n  63: 0\n  and 36 more"));
 }
 
-TEST(SnapshotTest, TakingOneIsNoUseOfAnLruElement) {
+TEST(SnapshotTest, TakingOneIsNoUseOfLruElement) {
   LruHashMap<Cloud> map({.type = MapType::kLruHash,
                          .key_size = 4,
                          .value_size = 8,
@@ -214,7 +214,7 @@ struct Port {
   }
 };
 
-TEST(SnapshotTest, TypedViewIsShownByThePrintersOfItsTypes) {
+TEST(SnapshotTest, TypedViewIsShownByPrintersOfItsTypes) {
   const auto map = Make(MapType::kHash);
   Put(*map, 80, 1);
   EXPECT_THAT(Snapshot(*TypedMap<Port, uint64_t>::Create(map.get())).ToString(),

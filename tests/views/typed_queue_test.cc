@@ -35,7 +35,7 @@ std::shared_ptr<LocalMap> Make(MapType type) {
                      .name = "jobs"});
 }
 
-TEST(TypedQueueTest, QueueGivesTheOldestFirst) {
+TEST(TypedQueueTest, QueueGivesOldestFirst) {
   const auto map = Make(MapType::kQueue);
   auto jobs = *TypedQueue<Job>::Create(map.get());
   ASSERT_TRUE(jobs.Push({.id = 1, .size = 10}).ok());
@@ -46,7 +46,7 @@ TEST(TypedQueueTest, QueueGivesTheOldestFirst) {
   EXPECT_EQ(jobs.map(), map.get());
 }
 
-TEST(TypedQueueTest, StackGivesTheNewestFirst) {
+TEST(TypedQueueTest, StackGivesNewestFirst) {
   const auto map = Make(MapType::kStack);
   auto jobs = *TypedQueue<Job>::Create(map.get());
   ASSERT_TRUE(jobs.Push({.id = 1, .size = 10}).ok());
@@ -55,7 +55,7 @@ TEST(TypedQueueTest, StackGivesTheNewestFirst) {
   EXPECT_EQ(jobs.Pop()->id, 1u);
 }
 
-TEST(TypedQueueTest, ErrorsNameTheMap) {
+TEST(TypedQueueTest, ErrorsNameMap) {
   const auto map = Make(MapType::kQueue);
   auto jobs = *TypedQueue<Job>::Create(map.get());
   EXPECT_EQ(jobs.Pop().status().message(),
@@ -69,7 +69,7 @@ TEST(TypedQueueTest, ErrorsNameTheMap) {
       "QUEUE map \"jobs\": push: the map is full; max_entries is 2: E2BIG");
 }
 
-TEST(TypedQueueTest, FullQueueDropsTheOldestWithExist) {
+TEST(TypedQueueTest, FullQueueDropsOldestWithExist) {
   const auto map = Make(MapType::kQueue);
   auto jobs = *TypedQueue<Job>::Create(map.get());
   for (const uint32_t id : {1, 2, 3}) {
@@ -99,7 +99,7 @@ TEST(TypedQueueTest, AnotherTypeIsRefused) {
               HasSubstr("not QUEUE or STACK"));
 }
 
-TEST(ProgramQueueTest, IsTheHelpers) {
+TEST(ProgramQueueTest, IsHelpers) {
   const auto map = Make(MapType::kQueue);
   const auto jobs = *ProgramQueue<Job>::Create(map.get());
   Job job = {.id = 9, .size = 9};

@@ -24,7 +24,7 @@ std::set<uint32_t> Taken(SlotSet slots) {
 // The hash of a key whose tag is byte `tag`.
 uint64_t HashWithTag(uint8_t tag) { return 0xabcdef00 | tag; }
 
-TEST(GroupTest, NoKeyHasTheTagOfAnEmptySlot) {
+TEST(GroupTest, NoKeyHasTagOfEmptySlot) {
   std::set<GroupSnapshot::Tag> tags;
   for (int byte = 0; byte < 256; ++byte) {
     tags.insert(GroupSnapshot::TagOf(HashWithTag(static_cast<uint8_t>(byte))));
@@ -71,7 +71,7 @@ TEST(GroupTest, SlotsAreFoundByTheirTags) {
   }
 }
 
-TEST(GroupTest, AChangeEndsWithAnotherVersionAndKeepsTheTags) {
+TEST(GroupTest, ChangeEndsWithAnotherVersionAndKeepsTags) {
   Group group;
   GroupSnapshot snapshot = group.Load();
   for (uint32_t slot = 0; slot < GroupSnapshot::kSlots; ++slot) {
@@ -99,7 +99,7 @@ struct NoWait {
 };
 using BitLock = BasicBitLock<NoWait>;
 
-TEST(GroupTest, ReadersDoNotMindTheLock) {
+TEST(GroupTest, ReadersDoNotMindLock) {
   Group group;
   const GroupSnapshot before = group.Load();
   BitLock::Lock(group.lock_word());
@@ -111,7 +111,7 @@ TEST(GroupTest, ReadersDoNotMindTheLock) {
   EXPECT_TRUE(group.Validate(locked));
 }
 
-TEST(GroupTest, ALookAllowsTheLockAsLongAsNothingChanged) {
+TEST(GroupTest, LookAllowsLockAsLongAsNothingChanged) {
   Group group;
   const GroupSnapshot first = group.Load();
   ASSERT_TRUE(group.TryLock<BitLock>(first));
