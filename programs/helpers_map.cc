@@ -93,7 +93,7 @@ uint64_t MapLookupElem(HelperCall& call) {
 uint64_t MapUpdateElem(HelperCall& call) {
   if (!Allow(call, HasElements(TypeOf(call)), "map_update_elem")) return 0;
   return Result(call, call.map(1).UpdateElem(call.pointer(2), call.pointer(3),
-                                             call.number(4)));
+                                             ElemFlags{call.number(4)}));
 }
 
 uint64_t MapDeleteElem(HelperCall& call) {
@@ -103,7 +103,8 @@ uint64_t MapDeleteElem(HelperCall& call) {
 
 uint64_t MapPushElem(HelperCall& call) {
   if (!Allow(call, HasValuesOnly(TypeOf(call)), "map_push_elem")) return 0;
-  return Result(call, call.map(1).Push(call.pointer(2), call.number(3)));
+  return Result(call,
+                call.map(1).Push(call.pointer(2), ElemFlags{call.number(3)}));
 }
 
 uint64_t MapPopElem(HelperCall& call) {
@@ -137,9 +138,9 @@ uint64_t MapPeekElem(HelperCall& call) {
 
 uint64_t MapLookupPerCpuElem(HelperCall& call) {
   if (!Allow(call, IsPerCpu(TypeOf(call)), "map_lookup_percpu_elem")) return 0;
-  return ReturnValue(call,
-                     LookupPerCpu(&call.map(1), call.pointer(2), call.word(3)),
-                     "map_lookup_percpu_elem");
+  return ReturnValue(
+      call, call.map(1).LookupPerCpuElem(call.pointer(2), call.word(3)),
+      "map_lookup_percpu_elem");
 }
 
 // Calls the function of argument 2 for one element.

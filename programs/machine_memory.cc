@@ -195,7 +195,7 @@ bool Machine::MayRead(const Region* region, uint64_t address, uint64_t size,
   if (region->kind == RegionKind::kMapValue &&
       region->map.lock_offset != kNoSpinLock &&
       Within(region->size, offset, size) &&
-      (region->map.flags & static_cast<uint32_t>(kWrOnlyProg)) == 0 &&
+      !HasAny(region->map.flags, kWrOnlyProg) &&
       (offset + size <= region->map.lock_offset ||
        offset >= region->map.lock_offset + 4ULL)) {
     return true;
@@ -233,7 +233,7 @@ bool Machine::MayWrite(const Region* region, uint64_t address, uint64_t size,
   if (region->kind == RegionKind::kMapValue &&
       region->map.lock_offset != kNoSpinLock &&
       Within(region->size, offset, size) &&
-      (region->map.flags & static_cast<uint32_t>(kRdOnlyProg)) == 0 &&
+      !HasAny(region->map.flags, kRdOnlyProg) &&
       (offset + size <= region->map.lock_offset ||
        offset >= region->map.lock_offset + 4ULL)) {
     return true;
