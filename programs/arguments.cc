@@ -76,7 +76,9 @@ class ArgumentCheck {
         return (&region == context && reg_[i] == context->base) ||
                Wrong(i, "context");
       case Arg::kMap:
-        return region.kind == RegionKind::kMap || Wrong(i, "map");
+        return (region.kind == RegionKind::kMap &&
+                reg_[i] == reinterpret_cast<uintptr_t>(region.map.map)) ||
+               Wrong(i, "map");
       case Arg::kKey:
         return Memory(i, map.map.key_size, false);
       case Arg::kValue:
@@ -100,7 +102,9 @@ class ArgumentCheck {
                 reg_[i] == region.base) ||
                Wrong(i, "start of a ring record that the program holds");
       case Arg::kFunction:
-        return region.kind == RegionKind::kFunction || Wrong(i, "function");
+        return (region.kind == RegionKind::kFunction &&
+                reg_[i] == region.instruction) ||
+               Wrong(i, "function");
       case Arg::kDynptr:
         return m_.DynptrAt(region_[i], reg_[i]) != nullptr || m_.faulted() ||
                Wrong(i, "dynptr");

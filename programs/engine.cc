@@ -345,24 +345,36 @@ bool Engine::Run(Machine* machine, int depth, const Operation* start) {
     SET_NUMBER(0);                                                      \
     NEXT();                                                             \
   }
-#define LOAD_ACQUIRE(label, type)                                        \
-  OPERATION(label) {                                                     \
-    const uint64_t address =                                             \
-        reg[op->src] + static_cast<uint64_t>(int64_t{op->offset});       \
-    if constexpr (kChecked) {                                            \
-      CHECKED_LOAD(type, op->src);                                       \
-      if (address % sizeof(type) != 0) goto misaligned;                  \
-      region[op->dst] = loaded;                                          \
-    }                                                                    \
-    reg[op->dst] = __atomic_load_n(At<type>(address), __ATOMIC_ACQUIRE); \
-    NEXT();                                                              \
+#define LOAD_ACQUIRE(label, type)                                         \
+  OPERATION(label) {                                                      \
+    const uint64_t address =                                              \
+        reg[op->src] + static_cast<uint64_t>(int64_t{op->offset});        \
+    if constexpr (kChecked) {                                             \
+      m.at_ = op;                                                         \
+      NEED(op->src);                                                      \
+      if (!m.MayLoadAtomically(region[op->src], address, sizeof(type))) { \
+        goto fault;                                                       \
+      }                                                                   \
+      region[op->dst] = kNumberRegion;                                    \
+    }                                                                     \
+    reg[op->dst] = __atomic_load_n(At<type>(address), __ATOMIC_ACQUIRE);  \
+    NEXT();                                                               \
   }
-#define STORE_RELEASE(label, type)                                       \
-  OPERATION(label) {                                                     \
-    ATOMIC_ADDRESS(type)                                                 \
-    __atomic_store_n(At<type>(address), static_cast<type>(reg[op->src]), \
-                     __ATOMIC_RELEASE);                                  \
-    NEXT();                                                              \
+#define STORE_RELEASE(label, type)                                         \
+  OPERATION(label) {                                                       \
+    NEED(op->src);                                                         \
+    NEED(op->dst);                                                         \
+    const uint64_t address =                                               \
+        reg[op->dst] + static_cast<uint64_t>(int64_t{op->offset});         \
+    if constexpr (kChecked) {                                              \
+      m.at_ = op;                                                          \
+      if (!m.MayStoreAtomically(region[op->dst], address, sizeof(type))) { \
+        goto fault;                                                        \
+      }                                                                    \
+    }                                                                      \
+    __atomic_store_n(At<type>(address), static_cast<type>(reg[op->src]),   \
+                     __ATOMIC_RELEASE);                                    \
+    NEXT();                                                                \
   }
 
 // Loads of classic BPF from the packet: outside of it the program ends with 0.

@@ -138,9 +138,9 @@ uint64_t MapPeekElem(HelperCall& call) {
 
 uint64_t MapLookupPerCpuElem(HelperCall& call) {
   if (!Allow(call, IsPerCpu(TypeOf(call)), "map_lookup_percpu_elem")) return 0;
-  return ReturnValue(call,
-                     LookupPerCpu(&call.map(1), call.pointer(2), call.word(3)),
-                     "map_lookup_percpu_elem");
+  return ReturnValue(
+      call, call.map(1).LookupPerCpuElem(call.pointer(2), call.word(3)),
+      "map_lookup_percpu_elem");
 }
 
 // Calls the function of argument 2 for one element.
@@ -150,15 +150,15 @@ int VisitElem(HelperCall& call, const void* key, void* value) {
       call.number(1), reinterpret_cast<uintptr_t>(key),
       reinterpret_cast<uintptr_t>(value), call.number(3)};
   const Region* regions[4] = {};
+  Region* key_region = nullptr;
   if (machine.checked()) {
-    Region* const key_region = machine.NewRegion(RegionKind::kMapKey);
+    key_region = machine.NewRegion(RegionKind::kMapKey);
     if (key_region == nullptr) return 1;
     key_region->map = call.region(1)->map;
     key_region->base = arguments[1];
     key_region->size = key_region->readable = key_region->map.key_size;
-    key_region->held = true;  // until the function has it
+    key_region->held = true;  // while it is lent
     Region* const value_region = machine.NewRegion(RegionKind::kMapValue);
-    key_region->held = false;
     if (value_region == nullptr) return 1;
     FillValueRegion(call.region(1)->map, value, value_region);
     regions[0] = call.region(1);
@@ -167,8 +167,15 @@ int VisitElem(HelperCall& call, const void* key, void* value) {
     regions[3] = call.region(3);
   }
   uint64_t result = 0;
-  if (!machine.CallBack(call.word(2), arguments, regions, 4, &result)) return 1;
-  return static_cast<int>(result);
+  const bool ended =
+      machine.CallBack(call.word(2), arguments, regions, 4, &result);
+  if (key_region != nullptr) {
+    key_region->kind = RegionKind::kGone;
+    key_region->readable = 0;
+    key_region->held = false;
+    key_region->reason = "the end of the function that it was lent to";
+  }
+  return ended ? static_cast<int>(result) : 1;
 }
 
 uint64_t ForEachMapElem(HelperCall& call) {

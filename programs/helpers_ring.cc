@@ -106,6 +106,15 @@ void PutDynptr(HelperCall& call, int i, const Dynptr& dynptr,
   call.machine().SetDynptr(call.region(i), call.number(i), region);
 }
 
+// The dynptr at argument `i`. With checks, what the machine knows of it: the
+// program may have changed the bytes.
+Dynptr DynptrOf(HelperCall& call, int i) {
+  if (!call.machine().checked()) return *call.pointer<const Dynptr>(i);
+  const Region* const region =
+      call.machine().DynptrAt(call.region(i), call.number(i));
+  return {region->base, region->size, region->writable == 0 ? 1U : 0U};
+}
+
 uint64_t DynptrFromMem(HelperCall& call) {
   Machine& machine = call.machine();
   const uint64_t size = call.number(2);
@@ -132,7 +141,7 @@ uint64_t DynptrFromMem(HelperCall& call) {
   }
   if (region != nullptr) {
     region->base = dynptr.data;
-    region->size = dynptr.size;
+    region->size = region->writable = dynptr.size;
     region->map = call.region(1)->map;
   }
   PutDynptr(call, 4, dynptr, region);
@@ -171,7 +180,7 @@ uint64_t ReserveDynptr(HelperCall& call) {
       return 0;
     }
     region->base = dynptr.data;
-    region->size = dynptr.size;
+    region->size = region->writable = dynptr.size;
     region->map = call.region(1)->map;
     region->held = true;
     ++machine.held_records;
@@ -184,12 +193,12 @@ uint64_t ReserveDynptr(HelperCall& call) {
 
 uint64_t EndDynptr(HelperCall& call, bool submit) {
   Machine& machine = call.machine();
-  Dynptr& dynptr = *call.pointer<Dynptr>(1);
+  const Dynptr dynptr = DynptrOf(call, 1);
   LocalMap* map = nullptr;
   if (machine.checked()) {
     const Region* const region =
         machine.DynptrAt(call.region(1), call.number(1));
-    if (!region->held) {
+    if (!region->held || call.region(1)->kind != RegionKind::kStack) {
       machine.Fault("ends a dynptr that holds no ring record");
       return 0;
     }
@@ -210,7 +219,7 @@ uint64_t EndDynptr(HelperCall& call, bool submit) {
       RingDiscard(map, data, call.number(2));
     }
   }
-  dynptr = {};
+  *call.pointer<Dynptr>(1) = {};
   return 0;
 }
 uint64_t SubmitDynptr(HelperCall& call) { return EndDynptr(call, true); }
@@ -224,7 +233,7 @@ Errno CheckDynptr(const Dynptr& dynptr, uint64_t offset, uint64_t size) {
 }
 
 uint64_t DynptrRead(HelperCall& call) {
-  const Dynptr& dynptr = *call.pointer<Dynptr>(3);
+  const Dynptr dynptr = DynptrOf(call, 3);
   if (call.number(5) != 0) return Minus(Errno::kInval);
   const Errno error = CheckDynptr(dynptr, call.word(4), call.word(2));
   if (error != Errno::kOk) return Minus(error);
@@ -236,7 +245,7 @@ uint64_t DynptrRead(HelperCall& call) {
 }
 
 uint64_t DynptrWrite(HelperCall& call) {
-  const Dynptr& dynptr = *call.pointer<Dynptr>(1);
+  const Dynptr dynptr = DynptrOf(call, 1);
   if (dynptr.data == 0 || dynptr.read_only != 0) return Minus(Errno::kInval);
   if (call.number(5) != 0) return Minus(Errno::kInval);
   const Errno error = CheckDynptr(dynptr, call.word(2), call.word(4));
@@ -249,7 +258,7 @@ uint64_t DynptrWrite(HelperCall& call) {
 
 uint64_t DynptrData(HelperCall& call) {
   Machine& machine = call.machine();
-  const Dynptr& dynptr = *call.pointer<Dynptr>(1);
+  const Dynptr dynptr = DynptrOf(call, 1);
   const uint32_t offset = call.word(2);
   const uint32_t size = call.word(3);
   if (CheckDynptr(dynptr, offset, size) != Errno::kOk ||
@@ -278,17 +287,24 @@ uint64_t UserRingbufDrain(HelperCall& call) {
     if (machine.checked()) {
       region = machine.NewRegion(RegionKind::kDynptr);
       if (region == nullptr) return 1;
-      region->base = reinterpret_cast<uintptr_t>(&dynptr);
+      region->base = dynptr.data;
+      region->size = size;
       region->map = outer.region(1)->map;
     }
     const uint64_t arguments[] = {reinterpret_cast<uintptr_t>(&dynptr),
                                   outer.number(3)};
     const Region* const regions[] = {region, outer.region(3)};
     uint64_t result = 1;
-    if (!machine.CallBack(outer.word(2), arguments, regions, 2, &result)) {
-      return 1;
+    if (region != nullptr) region->held = true;  // while it is lent
+    const bool ended =
+        machine.CallBack(outer.word(2), arguments, regions, 2, &result);
+    if (region != nullptr) {
+      region->kind = RegionKind::kGone;
+      region->held = false;
+      region->reason = "the end of the function that it was lent to";
+      machine.Forget(region->base, region->size, region->reason);
     }
-    return static_cast<int>(result);
+    return ended ? static_cast<int>(result) : 1;
   };
   return static_cast<uint64_t>(
       UserRingDrain(&call.map(1), visit, &call, call.number(4)));

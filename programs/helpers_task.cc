@@ -50,6 +50,7 @@ uint64_t GetCurrentComm(HelperCall& call) {
   const Task task = call.world().CurrentTask();
   const std::size_t size = call.number(2);
   char* const name = call.pointer<char>(1);
+  if (size == 0) return Minus(Errno::kInval);
   std::memset(name, 0, size);
   std::size_t length = 0;
   while (length < sizeof task.comm && task.comm[length] != 0) ++length;
@@ -81,10 +82,9 @@ uint64_t CurrentTaskUnderCgroup(HelperCall& call) {
 // ENOENT and EINVAL for another namespace than the World's only one.
 uint64_t GetNsCurrentPidTgid(HelperCall& call) {
   const Task task = call.world().CurrentTask();
-  uint32_t* const result = call.pointer<uint32_t>(3);
-  if (call.number(4) != 2 * sizeof(uint32_t)) return Minus(Errno::kInval);
-  result[0] = task.pid;
-  result[1] = task.tgid;
+  const uint32_t result[] = {task.pid, task.tgid};
+  if (call.number(4) != sizeof result) return Minus(Errno::kInval);
+  std::memcpy(call.pointer(3), result, sizeof result);
   return 0;
 }
 

@@ -39,6 +39,7 @@ Errno Read(HelperCall& call, const Region* region, Space space,
 // bpf_probe_read_*(): a copy, or zeros and EFAULT.
 uint64_t ProbeRead(HelperCall& call, Space space) {
   const std::size_t size = call.word(2);
+  if (size == 0) return 0;
   void* const to = call.pointer(1);
   const Errno error =
       Read(call, call.region(3), space, call.number(3), to, size);

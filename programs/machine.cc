@@ -2,6 +2,7 @@
 
 #include "bpfmap/programs/machine.h"
 
+#include <algorithm>
 #include <cstring>
 #include <iterator>
 #include <string>
@@ -109,7 +110,9 @@ void Machine::GiveBack() {
   }
   for (int i = 0; i < used_regions_ && held_records > 0; ++i) {
     Region& region = regions_[i];
-    if (!region.held) continue;
+    const bool is_record = region.kind == RegionKind::kRecord ||
+                           region.kind == RegionKind::kDynptr;
+    if (!region.held || !is_record) continue;
     region.held = false;
     --held_records;
     if (region.base == 0) continue;  // a dynptr without a record
@@ -197,7 +200,7 @@ void Machine::CollectRegions() {
 }
 
 void Machine::MovePacket(const char* why) {
-  if (!checked()) return;
+  if (!checked() || input_->packet == nullptr) return;
   for (const Region* old : {packet_region_, meta_region_}) {
     if (old == nullptr) continue;
     Region* const gone = const_cast<Region*>(old);
@@ -275,14 +278,16 @@ bool Machine::CallBack(uint32_t function, const uint64_t* arguments,
   // gets the full number of instructions.
   const uint64_t before = executed_;
   const uint64_t limit = limit_;
-  limit_ = executed_ + input_->max_instructions;
+  limit_ = std::min(executed_ + input_->max_instructions,
+                    input_->max_instructions_with_callbacks);
   depth_ = depth;
   const bool ended = Engine::Run(this, depth, program->operations() + function);
   if (!ended) return false;
   *result = frame.reg[0];
   depth_ = depth - 1;
   at_ = at;
-  limit_ = limit + (executed_ - before);
+  limit_ = std::min(limit + (executed_ - before),
+                    input_->max_instructions_with_callbacks);
   return true;
 }
 
@@ -301,6 +306,7 @@ const Program* Machine::FindTailCall(Frame* frame) {
     }
     const Region* const region = frame->region[2];
     if (region->kind != RegionKind::kMap ||
+        frame->reg[2] != reinterpret_cast<uintptr_t>(region->map.map) ||
         region->map.type != MapType::kProgArray) {
       Fault("passes r2, which is no map of type PROG_ARRAY");
       return nullptr;
@@ -318,6 +324,9 @@ const Program* Machine::FindTailCall(Frame* frame) {
   if (program == nullptr) return nullptr;
   const Program* const next = program.get();
   entered_[tail_calls_++] = std::move(program);
+  // Linux looks at each program for itself.
+  limit_ = std::min(executed_ + input_->max_instructions,
+                    input_->max_instructions_with_callbacks);
   const uint64_t context = frame->reg[1];
   const Operation* const caller = frame->caller;
   StartFrame(static_cast<int>(frame - frames_), next, caller);

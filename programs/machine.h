@@ -61,7 +61,10 @@ struct RunInput {
   // What `data` and `data_end` of the context are; null: there is no packet.
   Packet* packet = nullptr;
   Checks checks = Checks::kAll;
+  // Of the program, and of each call of a function by a helper.
   uint64_t max_instructions = kMaxInstructions;
+  // Of all of them together.
+  uint64_t max_instructions_with_callbacks = UINT64_MAX;
   // Whether a program may read bytes of its stack that it did not write, as
   // Linux lets programs of root.
   bool may_read_unwritten_stack = false;
@@ -114,11 +117,14 @@ class Machine {
 
   World& world() { return world_; }
   const RunInput& input() const { return *input_; }
-  Packet* packet() { return input_->packet; }
+  // The packet of the run; an empty one if it has none.
+  Packet* packet() {
+    return input_->packet != nullptr ? input_->packet : &no_packet_;
+  }
   // The MAC header (0) or the network header (1) of the packet; null: there is
   // none.
   const uint8_t* HeaderAt(uint32_t which) const {
-    if (which > 1) return nullptr;
+    if (which > 1 || input_->packet == nullptr) return nullptr;
     return which == 0 ? input_->packet->mac_header
                       : input_->packet->network_header;
   }
@@ -219,7 +225,10 @@ class Machine {
                  const Region** loaded);
   bool StoreContext(const Region* region, uint64_t offset, int size,
                     uint64_t value);
-  // The address for an atomic instruction; null after a fault.
+  // The same for atomic instructions.
+  bool IsAtomicPlace(const Region* region, uint64_t address, int size);
+  bool MayLoadAtomically(const Region* region, uint64_t address, int size);
+  bool MayStoreAtomically(const Region* region, uint64_t address, int size);
   bool MayChange(const Region* region, uint64_t address, int size);
   // bpf_tail_call(). Returns the program to go on with, or null.
   const Program* FindTailCall(Frame* frame);
@@ -247,6 +256,7 @@ class Machine {
   bool faulted_ = false;
   RunResult result_;
 
+  Packet no_packet_;
   Region context_;
   Region packet_end_;
   Region kernel_;

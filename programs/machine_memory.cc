@@ -196,7 +196,7 @@ bool Machine::MayRead(const Region* region, uint64_t address, uint64_t size,
   if (region->kind == RegionKind::kMapValue &&
       region->map.lock_offset != kNoSpinLock &&
       Within(region->size, offset, size) &&
-      (region->map.flags & static_cast<uint32_t>(kWrOnlyProg)) == 0 &&
+      !HasAny(region->map.flags, kWrOnlyProg) &&
       (offset + size <= region->map.lock_offset ||
        offset >= region->map.lock_offset + 4ULL)) {
     return true;
@@ -234,7 +234,7 @@ bool Machine::MayWrite(const Region* region, uint64_t address, uint64_t size,
   if (region->kind == RegionKind::kMapValue &&
       region->map.lock_offset != kNoSpinLock &&
       Within(region->size, offset, size) &&
-      (region->map.flags & static_cast<uint32_t>(kRdOnlyProg)) == 0 &&
+      !HasAny(region->map.flags, kRdOnlyProg) &&
       (offset + size <= region->map.lock_offset ||
        offset >= region->map.lock_offset + 4ULL)) {
     return true;
@@ -462,24 +462,39 @@ bool Machine::StoreContext(const Region* region, uint64_t offset, int size,
   return true;
 }
 
-bool Machine::MayChange(const Region* region, uint64_t address, int size) {
-  const uint64_t bytes = static_cast<uint64_t>(size);
+// What holds for all atomic instructions.
+bool Machine::IsAtomicPlace(const Region* region, uint64_t address, int size) {
   if (region->kind == RegionKind::kContext ||
       region->kind == RegionKind::kPacket ||
       region->kind == RegionKind::kPacketMeta) {
     Fault("is atomic, which is not allowed on " + Described(*region));
     return false;
   }
-  if (!MayRead(region, address, bytes, {}) ||
+  if (address % static_cast<uint64_t>(size) == 0) return true;
+  Fault("is atomic, but its address is no multiple of its size");
+  return false;
+}
+
+bool Machine::MayLoadAtomically(const Region* region, uint64_t address,
+                                int size) {
+  return IsAtomicPlace(region, address, size) &&
+         MayRead(region, address, static_cast<uint64_t>(size), {});
+}
+
+bool Machine::MayStoreAtomically(const Region* region, uint64_t address,
+                                 int size) {
+  const uint64_t bytes = static_cast<uint64_t>(size);
+  if (!IsAtomicPlace(region, address, size) ||
       !MayWrite(region, address, bytes, {})) {
-    return false;
-  }
-  if (address % bytes != 0) {
-    Fault("is atomic, but its address is no multiple of its size");
     return false;
   }
   Written(region, address, bytes);
   return true;
+}
+
+bool Machine::MayChange(const Region* region, uint64_t address, int size) {
+  return MayLoadAtomically(region, address, size) &&
+         MayStoreAtomically(region, address, size);
 }
 
 }  // namespace bpfmap

@@ -2,36 +2,19 @@
 
 #include "bpfmap/programs/map_calls.h"
 
-#include "bpfmap/maps/lru_hash_map.h"
-#include "bpfmap/maps/lru_per_cpu_hash_map.h"
+#include "bpfmap/maps/cloud_maps.h"
+#include "bpfmap/maps/map_cast.h"
 #include "bpfmap/maps/map_def.h"
-#include "bpfmap/maps/per_cpu_array_map.h"
-#include "bpfmap/maps/per_cpu_hash_map.h"
-#include "bpfmap/maps/perf_event_array.h"
-#include "bpfmap/maps/prog_array.h"
-#include "bpfmap/maps/ring_buffer.h"
-#include "bpfmap/maps/stack_trace_map.h"
-#include "bpfmap/maps/user_ring_buffer.h"
-#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/maps/ring_producer.h"
 #include "bpfmap/programs/program.h"
 
 namespace bpfmap {
-namespace {
-
-RingBuffer<Cloud>& Ring(LocalMap* map) {
-  return static_cast<RingBuffer<Cloud>&>(*map);
-}
-
-}  // namespace
 
 MapFacts FactsOf(LocalMap* map) {
   const MapDef def = map->def();
-  return {map,
-          def.type,
-          def.key_size,
-          def.value_size,
-          static_cast<uint32_t>(def.map_flags),
-          def.spin_lock_offset};
+  return {map,           def.type,
+          def.key_size,  def.value_size,
+          def.map_flags, def.spin_lock_offset};
 }
 
 void* DirectValue(const MapFacts& map) {
@@ -49,77 +32,62 @@ void FillValueRegion(const MapFacts& map, void* value, Region* region) {
   region->map = map;
   // A lock in the value is nobody's to touch: its map has rules of its own.
   const bool plain = map.lock_offset == kNoSpinLock;
-  const uint32_t flags = map.flags;
   region->readable =
-      plain && (flags & uint32_t(kWrOnlyProg)) == 0 ? map.value_size : 0;
+      plain && !HasAny(map.flags, kWrOnlyProg) ? map.value_size : 0;
   region->writable =
-      plain && (flags & uint32_t(kRdOnlyProg)) == 0 ? map.value_size : 0;
-}
-
-void* LookupPerCpu(LocalMap* map, const void* key, uint32_t cpu) {
-  switch (map->def().type) {
-    case MapType::kPerCpuArray:
-      return static_cast<PerCpuArrayMap<Cloud>&>(*map).LookupPerCpuElem(key,
-                                                                        cpu);
-    case MapType::kPerCpuHash:
-      return static_cast<PerCpuHashMap<Cloud>&>(*map).LookupPerCpuElem(key,
-                                                                       cpu);
-    case MapType::kLruPerCpuHash:
-      return static_cast<LruPerCpuHashMap<Cloud>&>(*map).LookupPerCpuElem(key,
-                                                                          cpu);
-    default:
-      return nullptr;
-  }
+      plain && !HasAny(map.flags, kRdOnlyProg) ? map.value_size : 0;
 }
 
 uint32_t LookupProgram(LocalMap* map, uint32_t index) {
-  if (map->def().type != MapType::kProgArray) return 0;
-  return static_cast<ProgArray<Cloud>&>(*map).LookupProgram(index);
+  const ProgArray<Cloud>* const array = MapCast<ProgArray>(map);
+  return array == nullptr ? 0 : array->LookupProgram(index);
 }
 
-bool IsRing(const LocalMap* map) {
-  return map->def().type == MapType::kRingBuf;
-}
+bool IsRing(LocalMap* map) { return AsRingProducer(map) != nullptr; }
 
 void* RingReserve(LocalMap* map, uint64_t size, uint64_t flags) {
-  return Ring(map).Reserve(size, RingFlags{flags});
+  return AsRingProducer(map)->Reserve(size, RingFlags{flags});
 }
 
 void RingSubmit(LocalMap* map, void* data, uint64_t flags) {
-  Ring(map).Submit(data, RingFlags{flags});
+  AsRingProducer(map)->Submit(data, RingFlags{flags});
 }
 
 void RingDiscard(LocalMap* map, void* data, uint64_t flags) {
-  Ring(map).Discard(data, RingFlags{flags});
+  AsRingProducer(map)->Discard(data, RingFlags{flags});
 }
 
 Errno RingOutput(LocalMap* map, const void* data, uint64_t size,
                  uint64_t flags) {
-  return Ring(map).Output(data, size, RingFlags{flags});
+  return AsRingProducer(map)->Output(data, size, RingFlags{flags});
 }
 
 uint64_t RingQuery(LocalMap* map, uint64_t flags) {
-  return Ring(map).Query(flags);
+  return AsRingProducer(map)->Query(flags);
 }
 
 int64_t UserRingDrain(LocalMap* map,
                       int (*visit)(void* context, void* data, uint32_t size),
                       void* context, uint64_t flags) {
-  auto& ring = static_cast<UserRingBuffer<Cloud>&>(*map);
-  return ring.Drain(
+  UserRingBuffer<Cloud>* const ring = MapCast<UserRingBuffer>(map);
+  if (ring == nullptr) return -static_cast<int64_t>(Errno::kNotSupp);
+  return ring->Drain(
       [=](void* data, uint32_t size) { return visit(context, data, size); },
       RingFlags{flags});
 }
 
 Errno PerfOutput(LocalMap* map, uint64_t flags, const void* data, uint64_t size,
                  const void* packet, uint64_t packet_size) {
-  auto& array = static_cast<PerfEventArray<Cloud>&>(*map);
-  if (packet == nullptr) return array.Output(PerfFlags{flags}, data, size);
-  return array.Output(PerfFlags{flags}, data, size, packet, packet_size);
+  PerfEventArray<Cloud>* const array = MapCast<PerfEventArray>(map);
+  if (array == nullptr) return Errno::kInval;
+  if (packet == nullptr) return array->Output(PerfFlags{flags}, data, size);
+  return array->Output(PerfFlags{flags}, data, size, packet, packet_size);
 }
 
 int64_t StackId(LocalMap* map, uint64_t flags) {
-  return static_cast<StackTraceMap<Cloud>&>(*map).GetStackId(StackFlags{flags});
+  StackTraceMap<Cloud>* const stacks = MapCast<StackTraceMap>(map);
+  if (stacks == nullptr) return -static_cast<int64_t>(Errno::kInval);
+  return stacks->GetStackId(StackFlags{flags});
 }
 
 }  // namespace bpfmap

@@ -3,7 +3,8 @@
 // Calls of maps beyond LocalMap: the methods of certain types,
 // found by the type of the definition.
 //
-// Maps are those of the Cloud profile, as CreateMap() makes them.
+// Maps are those of the Cloud profile, as CreateMap() makes them; rings may be
+// of any profile.
 
 #ifndef BPFMAP_PROGRAMS_MAP_CALLS_H_
 #define BPFMAP_PROGRAMS_MAP_CALLS_H_
@@ -22,14 +23,11 @@ void* DirectValue(const MapFacts& map);
 // Makes *region the value at `value` of `map`.
 void FillValueRegion(const MapFacts& map, void* value, Region* region);
 
-// bpf_map_lookup_percpu_elem(); null for a map that is not per CPU, too.
-void* LookupPerCpu(LocalMap* map, const void* key, uint32_t cpu);
-
 // The handle at `index` of a PROG_ARRAY; 0 where there is none.
 uint32_t LookupProgram(LocalMap* map, uint32_t index);
 
 // A ring. REQUIRES: IsRing(map).
-bool IsRing(const LocalMap* map);
+bool IsRing(LocalMap* map);
 void* RingReserve(LocalMap* map, uint64_t size, uint64_t flags);
 void RingSubmit(LocalMap* map, void* data, uint64_t flags);
 void RingDiscard(LocalMap* map, void* data, uint64_t flags);
@@ -37,7 +35,8 @@ Errno RingOutput(LocalMap* map, const void* data, uint64_t size,
                  uint64_t flags);
 uint64_t RingQuery(LocalMap* map, uint64_t flags);
 
-// bpf_user_ringbuf_drain(). `visit` is called as visit(context, data, size).
+// bpf_user_ringbuf_drain(); ENOTSUPP for a ring of another profile. `visit` is
+// called as visit(context, data, size).
 int64_t UserRingDrain(LocalMap* map,
                       int (*visit)(void* context, void* data, uint32_t size),
                       void* context, uint64_t flags);

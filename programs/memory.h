@@ -46,7 +46,7 @@ struct MapFacts {
   MapType type{};
   uint32_t key_size = 0;
   uint32_t value_size = 0;
-  uint32_t flags = 0;  // BPF_F_*
+  MapFlags flags{};
   uint32_t lock_offset = kNoSpinLock;
 };
 

@@ -6,6 +6,7 @@
 // operation's place says which instruction it is.
 
 #ifndef BPFMAP_PROGRAMS_OPERATION_H_
+// clang-format off
 #define BPFMAP_PROGRAMS_OPERATION_H_
 
 #include <cstdint>
@@ -46,52 +47,32 @@ namespace bpfmap {
   BPFMAP_WIDTHS_AND_SOURCES(X, Jslt) \
   BPFMAP_WIDTHS_AND_SOURCES(X, Jsle)
 
-#define BPFMAP_ONE_OPERAND(X) \
-  X(Neg64)                    \
-  X(Neg32)                    \
-  X(Mov64From8)               \
-  X(Mov64From16)              \
-  X(Mov64From32)              \
-  X(Mov32From8)               \
-  X(Mov32From16)              \
-  X(Le16) X(Le32) X(Le64) X(Be16) X(Be32) X(Be64) X(Swap16) X(Swap32) X(Swap64)
+#define BPFMAP_ONE_OPERAND(X)                                          \
+  X(Neg64) X(Neg32) X(Mov64From8) X(Mov64From16) X(Mov64From32)        \
+  X(Mov32From8) X(Mov32From16) X(Le16) X(Le32) X(Le64) X(Be16) X(Be32) \
+  X(Be64) X(Swap16) X(Swap32) X(Swap64)
 
-#define BPFMAP_MEMORY(X)                                                    \
-  X(Load8)                                                                  \
-  X(Load16)                                                                 \
-  X(Load32)                                                                 \
-  X(Load64)                                                                 \
-  X(LoadS8)                                                                 \
-  X(LoadS16)                                                                \
-  X(LoadS32)                                                                \
-  X(StoreK8)                                                                \
-  X(StoreK16) X(StoreK32) X(StoreK64) X(StoreR8) X(StoreR16) X(StoreR32)    \
-      X(StoreR64) X(PacketAbs8) X(PacketAbs16) X(PacketAbs32) X(PacketInd8) \
-          X(PacketInd16) X(PacketInd32) X(LoadAcquire8) X(LoadAcquire16)    \
-              X(LoadAcquire32) X(LoadAcquire64) X(StoreRelease8)            \
-                  X(StoreRelease16) X(StoreRelease32) X(StoreRelease64)
+#define BPFMAP_MEMORY(X)                                                 \
+  X(Load8) X(Load16) X(Load32) X(Load64) X(LoadS8) X(LoadS16) X(LoadS32) \
+  X(StoreK8) X(StoreK16) X(StoreK32) X(StoreK64) X(StoreR8) X(StoreR16)  \
+  X(StoreR32) X(StoreR64) X(PacketAbs8) X(PacketAbs16) X(PacketAbs32)    \
+  X(PacketInd8) X(PacketInd16) X(PacketInd32) X(LoadAcquire8)            \
+  X(LoadAcquire16) X(LoadAcquire32) X(LoadAcquire64) X(StoreRelease8)    \
+  X(StoreRelease16) X(StoreRelease32) X(StoreRelease64)
 
-#define BPFMAP_ATOMICS(X)                                                  \
-  X(AtomicAdd32)                                                           \
-  X(AtomicOr32)                                                            \
-  X(AtomicAnd32)                                                           \
-  X(AtomicXor32)                                                           \
-  X(AtomicAdd64)                                                           \
-  X(AtomicOr64)                                                            \
-  X(AtomicAnd64)                                                           \
-  X(AtomicXor64)                                                           \
-  X(FetchAdd32) X(FetchOr32) X(FetchAnd32) X(FetchXor32) X(FetchAdd64)     \
-      X(FetchOr64) X(FetchAnd64) X(FetchXor64) X(Exchange32) X(Exchange64) \
-          X(CompareExchange32) X(CompareExchange64)
+#define BPFMAP_ATOMICS(X)                                                   \
+  X(AtomicAdd32) X(AtomicOr32) X(AtomicAnd32) X(AtomicXor32) X(AtomicAdd64) \
+  X(AtomicOr64) X(AtomicAnd64) X(AtomicXor64) X(FetchAdd32) X(FetchOr32)    \
+  X(FetchAnd32) X(FetchXor32) X(FetchAdd64) X(FetchOr64) X(FetchAnd64)      \
+  X(FetchXor64) X(Exchange32) X(Exchange64) X(CompareExchange32)            \
+  X(CompareExchange64)
 
 // Invalid stands in the second place of a load of 64 bits. Goto is an
 // unconditional jump; UnknownCall ends the run when it is reached.
-#define BPFMAP_CONTROL(X) \
-  X(Invalid)              \
-  X(Goto)                 \
-  X(MayGoto)              \
-  X(Exit)                 \
-  X(CallHelper) X(TailCall) X(CallLocal) X(UnknownCall) X(LoadImm) X(LoadRegion)
+#define BPFMAP_CONTROL(X)                                         \
+  X(Invalid) X(Goto) X(MayGoto) X(Exit) X(CallHelper) X(TailCall) \
+  X(CallLocal) X(UnknownCall) X(LoadImm) X(LoadRegion)
+// clang-format on
 
 // In the order of their numbers.
 #define BPFMAP_OPERATIONS(X) \

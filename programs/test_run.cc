@@ -123,6 +123,8 @@ class Test {
     run->checks = input_.checks;
     run->may_read_unwritten_stack = input_.may_read_unwritten_stack;
     run->max_instructions = input_.max_instructions;
+    run->max_instructions_with_callbacks =
+        input_.max_instructions_with_callbacks;
     const uint32_t times = std::max<uint32_t>(input_.repeat, 1);
     const Clock::time_point start = Clock::now();
     for (uint32_t i = 0; i < times; ++i) {

@@ -54,6 +54,7 @@ struct TestInput {
   Checks checks = Checks::kAll;
   bool may_read_unwritten_stack = false;
   uint64_t max_instructions = kMaxInstructions;
+  uint64_t max_instructions_with_callbacks = UINT64_MAX;
 };
 
 struct TestResult {
