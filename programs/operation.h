@@ -18,7 +18,7 @@ namespace bpfmap {
 #define BPFMAP_WIDTHS_AND_SOURCES(X, name) \
   X(name##64K) X(name##64R) X(name##32K) X(name##32R)
 
-#define BPFMAP_ARITHMETIC(X)         \
+#define BPFMAP_ARITHMETIC(X)          \
   BPFMAP_WIDTHS_AND_SOURCES(X, Add)  \
   BPFMAP_WIDTHS_AND_SOURCES(X, Sub)  \
   BPFMAP_WIDTHS_AND_SOURCES(X, Mul)  \
