@@ -45,9 +45,23 @@ constexpr uint32_t RingRecordSize(uint32_t length) {
   return length & ~(kRingBusy | kRingDiscarded);
 }
 
-inline std::atomic_ref<uint32_t> RingLength(std::byte* header) {
-  return std::atomic_ref<uint32_t>(
-      reinterpret_cast<RingHeader*>(header)->length);
+// The length of a header, with flags, which the other side may read or write.
+inline uint32_t LoadRingLength(const std::byte* header, int order) {
+  return __atomic_load_n(&reinterpret_cast<const RingHeader*>(header)->length,
+                         order);
+}
+inline void StoreRingLength(std::byte* header, uint32_t length, int order) {
+  __atomic_store_n(&reinterpret_cast<RingHeader*>(header)->length, length,
+                   order);
+}
+
+// What Commit() of both rings does to a record's header. Nobody else writes to
+// that of a busy record. Release pairs with the acquire of the consumer.
+inline void CommitRingRecord(std::byte* header, bool discard) {
+  const uint32_t size =
+      RingRecordSize(LoadRingLength(header, __ATOMIC_RELAXED));
+  StoreRingLength(header, size | (discard ? kRingDiscarded : 0),
+                  __ATOMIC_RELEASE);
 }
 
 // As wide as a pointer, as on Linux; it may wrap.
