@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <type_traits>
 
 #include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
@@ -64,8 +65,20 @@ inline void CommitRingRecord(std::byte* header, bool discard) {
                   __ATOMIC_RELEASE);
 }
 
-// As wide as a pointer, as on Linux; it may wrap.
+// As wide as a pointer, as on Linux. One of 32 bits wraps after 4 GiB.
 using RingPosition = std::size_t;
+
+// Whether records may lie between the positions `at` and `end`. Positions of 64
+// bits are compared as Linux does: they never wrap, and `end` may come from
+// hostile memory. Those of 32 bits do wrap, so their difference decides.
+template <typename Position>
+constexpr bool IsBefore(Position at, Position end) {
+  if constexpr (sizeof(Position) >= 8) {
+    return at < end;
+  } else {
+    return static_cast<std::make_signed_t<Position>>(end - at) > 0;
+  }
+}
 
 template <Profile P>
 class RingMemory {

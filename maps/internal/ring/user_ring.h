@@ -86,7 +86,7 @@ class UserRing {
     const RingPosition end = memory_.producer().load(std::memory_order_acquire);
     if (end % 8 != 0) return Next::kBadLength;
     const RingPosition at = memory_.consumer().load(std::memory_order_relaxed);
-    if (at >= end) return Next::kNone;
+    if (!IsBefore(at, end)) return Next::kNone;
     std::byte* const record = memory_.At(at);
     const uint32_t length = LoadRingLength(record, __ATOMIC_ACQUIRE);
     *data = record + sizeof(RingHeader);
