@@ -5,12 +5,19 @@
 #include <latch>
 #include <set>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "gtest/gtest.h"
 
 namespace bpfmap {
 namespace {
+
+int NumberOfANewThread() {
+  int number = kNoThreadNumber;
+  std::thread([&] { number = ThreadNumber(); }).join();
+  return number;
+}
 
 TEST(ThreadNumberTest, ThreadsThatLiveAtTheSameTimeShareNone) {
   constexpr int kThreads = kThreadNumbers + 16;
@@ -39,9 +46,32 @@ TEST(ThreadNumberTest, ThreadsThatLiveAtTheSameTimeShareNone) {
 }
 
 TEST(ThreadNumberTest, AThreadThatEndsHandsItsNumberOn) {
+  const int first = NumberOfANewThread();
+  EXPECT_NE(first, kNoThreadNumber);
   for (int i = 0; i < 3 * kThreadNumbers; ++i) {
-    std::thread([] { EXPECT_NE(ThreadNumber(), kNoThreadNumber); }).join();
+    ASSERT_EQ(NumberOfANewThread(), first) << i;
   }
+}
+
+TEST(ThreadNumberTest, ANumberThatWasHandedOnIsNotFreeTwice) {
+  for (int i = 0; i < kThreadNumbers; ++i) {
+    std::ignore = NumberOfANewThread();
+  }
+  int first = kNoThreadNumber;
+  std::latch asked(1);
+  std::latch may_end(1);
+  std::thread lives([&] {
+    first = ThreadNumber();
+    asked.count_down();
+    may_end.wait();
+  });
+  asked.wait();
+  // Its number is the next one's as soon as it has ended, and nobody else's.
+  const int second = NumberOfANewThread();
+  EXPECT_NE(second, first);
+  EXPECT_EQ(NumberOfANewThread(), second);
+  may_end.count_down();
+  lives.join();
 }
 
 // Asks for a number when the thread has handed its own on.
