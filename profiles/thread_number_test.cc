@@ -2,6 +2,7 @@
 
 #include "bpfmap/profiles/thread_number.h"
 
+#include <future>
 #include <latch>
 #include <set>
 #include <thread>
@@ -57,20 +58,18 @@ TEST(ThreadNumberTest, ANumberThatWasHandedOnIsNotFreeTwice) {
   for (int i = 0; i < kThreadNumbers; ++i) {
     std::ignore = NumberOfANewThread();
   }
-  int first = kNoThreadNumber;
-  std::latch asked(1);
-  std::latch may_end(1);
+  std::promise<int> asked;
+  std::promise<void> may_end;
   std::thread lives([&] {
-    first = ThreadNumber();
-    asked.count_down();
-    may_end.wait();
+    asked.set_value(ThreadNumber());
+    may_end.get_future().wait();
   });
-  asked.wait();
-  // Its number is the next one's as soon as it has ended, and nobody else's.
+  const int first = asked.get_future().get();
+  // The next one's number is free again as soon as that has ended.
   const int second = NumberOfANewThread();
   EXPECT_NE(second, first);
   EXPECT_EQ(NumberOfANewThread(), second);
-  may_end.count_down();
+  may_end.set_value();
   lives.join();
 }
 
