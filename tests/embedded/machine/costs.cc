@@ -104,7 +104,7 @@ void MeasureRing() {
   EXPECT(ring.Init() == Errno::kOk);
   PrintNumber("ring_output", InstructionsOf(kEntries, [&](uint32_t i) {
                 const uint64_t data = i;
-                EXPECT(ring.Output(&data, sizeof data, 0) == Errno::kOk);
+                EXPECT(ring.Output(&data, sizeof data) == Errno::kOk);
               }));
   uint64_t sum = 0;
   EXPECT(ring.Consume([&](void* data, uint32_t size) {

@@ -72,11 +72,11 @@ void OnTimer() {
     refused = refused + 1;
   }
   Value copy;
-  if (shared->hash.Lookup(&key, &copy, 0) == Errno::kOk && !IsWhole(&copy)) {
+  if (shared->hash.Lookup(&key, &copy) == Errno::kOk && !IsWhole(&copy)) {
     torn = torn + 1;
   }
   if (shared->queue.Push(&count, kAny) == Errno::kOk) pushed = pushed + 1;
-  if (shared->ring.Output(&count, sizeof count, 0) == Errno::kOk) {
+  if (shared->ring.Output(&count, sizeof count) == Errno::kOk) {
     sent = sent + 1;
   }
 }
@@ -93,7 +93,7 @@ void Run() {
     const Value value = {turn, turn};
     EXPECT(shared->hash.UpdateElem(&key, &value, kAny) == Errno::kOk);
     Value copy;
-    const Errno error = shared->hash.Lookup(&key, &copy, 0);
+    const Errno error = shared->hash.Lookup(&key, &copy);
     EXPECT(error == Errno::kNoEnt || IsWhole(&copy));
     if (turn % 5 == 0) static_cast<void>(shared->hash.DeleteElem(&key));
     uint32_t number;

@@ -58,7 +58,7 @@ int UseRing() {
                          &pool);
   const uint64_t data = 7;
   if (ring.Init() != Errno::kOk) return 1;
-  if (ring.Output(&data, sizeof data, 0) != Errno::kOk) return 2;
+  if (ring.Output(&data, sizeof data) != Errno::kOk) return 2;
   return ring.Consume([](void*, uint32_t) { return 0; }) == 1 ? 0 : 3;
 }
 
