@@ -257,7 +257,7 @@ Errno HashOfMaps<P>::TakeBatch(const LookupBatchCall& batch) {
   std::vector<Element> elements(room);
   std::vector<std::byte> key_buffer(std::size_t{room} * def_.key_size);
   uint32_t position = 0;
-  uint32_t done = can_copy ? room : std::min(room, 1U);
+  uint32_t done = can_copy ? room : std::min<uint32_t>(room, 1);
   Errno error;
   WriterLock lock(lock_);
   if (rights_.frozen()) return Errno::kPerm;

@@ -24,7 +24,7 @@
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/local_map.h"
-#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/spin_then_yield.h"
 
 namespace bpfmap {
 
@@ -71,7 +71,7 @@ class MapFdTable final : public FdResolver {
  private:
   static constexpr uint32_t kFirst = 3;  // the others are never maps
 
-  mutable Cloud::Lock lock_;
+  mutable RwLock lock_;
   std::map<uint32_t, MapWithId> by_fd_ ABSL_GUARDED_BY(lock_);
   // Every map with an id; Open() sweeps expired entries.
   std::map<uint32_t, std::weak_ptr<LocalMap>> by_id_ ABSL_GUARDED_BY(lock_);

@@ -170,8 +170,8 @@ class UserRingBuffer final : public MapBase<UserRingBuffer<P>, P> {
     Errno error = Errno::kOk;
     for (bool stop = false; !stop && seen < kMaxUserRingSamples; ++seen) {
       using Next = typename internal::UserRing<P>::Next;
-      std::byte* data;
-      uint32_t size;
+      std::byte* data = nullptr;
+      uint32_t size = 0;
       const Next next = ring_.Peek(&data, &size);
       if (next == Next::kNone) break;
       if (next == Next::kBadLength || next == Next::kTooLarge) {

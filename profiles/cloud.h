@@ -12,20 +12,10 @@
 #include "bpfmap/profiles/mutex.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
+#include "bpfmap/profiles/spin_then_yield.h"
 #include "bpfmap/profiles/thread_number.h"
 
 namespace bpfmap {
-
-// Spins for a few microseconds, with looks at the lock that become rare; then
-// lets another thread run.
-class SpinThenYield {
- public:
-  void Pause();
-
- private:
-  int spins_ = 0;
-};
-using RwLock = BasicRwLock<SpinThenYield>;
 
 struct Cloud {
   static constexpr const char* kName = "cloud";
@@ -51,7 +41,9 @@ struct Cloud {
   static int ThreadNumber() { return bpfmap::ThreadNumber(); }
 
   // See profile.h. By frame pointers: where code was compiled without them,
-  // that is `caller` alone.
+  // that is `caller` alone. In cloud_call_stack.cc, the only file of a profile
+  // that needs a compiled part of Abseil: a program that has no map of stack
+  // traces need not link either.
   static int CallStack(const void* caller, uint64_t* addresses, int most);
 
   // The heap that maps use when they are given none.

@@ -1,9 +1,10 @@
 #include "bpfmap/profiles/cpu.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cassert>
-#include <cstdlib>
-#include <thread>
+
+#include "bpfmap/profiles/platform/platform.h"
 
 namespace bpfmap {
 namespace internal {
@@ -24,10 +25,7 @@ constinit thread_local int scoped_cpu = kNotSet;
 constinit thread_local int thread_number = kNotSet;
 
 int MachineCpus() {
-  static const int cpus = [] {
-    const unsigned found = std::thread::hardware_concurrency();
-    return found == 0 ? 1 : static_cast<int>(found);
-  }();
+  static const int cpus = std::min(platform::CpuCount(), kMaxCpus);
   return cpus;
 }
 
@@ -48,28 +46,6 @@ bool SetPossibleCpus(int count) {
   if (count < 0 || count > kMaxCpus) return false;
   internal::possible_cpus.store(count, std::memory_order_relaxed);
   return true;
-}
-
-int CpusInList(const char* list) {
-  long cpus = 0;
-  for (const char* at = list;; ++at) {
-    // strtol() alone would take blanks and signs.
-    if (*at < '0' || *at > '9') return 0;
-    char* end;
-    const long first = std::strtol(at, &end, 10);
-    long last = first;
-    if (*end == '-') {
-      at = end + 1;
-      if (*at < '0' || *at > '9') return 0;
-      last = std::strtol(at, &end, 10);
-    }
-    if (last < first || last >= kMaxCpus) return 0;
-    cpus += last - first + 1;
-    if (cpus > kMaxCpus) return 0;
-    if (*end == '\0' || *end == '\n') return static_cast<int>(cpus);
-    if (*end != ',') return 0;
-    at = end;
-  }
 }
 
 ScopedPossibleCpus::ScopedPossibleCpus(int count)

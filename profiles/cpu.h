@@ -17,25 +17,19 @@
 
 #include <atomic>
 
+#include "bpfmap/profiles/platform/cpu_list.h"
+
 namespace bpfmap {
 
-// The largest number of CPUs, as on Linux (CONFIG_NR_CPUS with MAXSMP).
-inline constexpr int kMaxCpus = 8192;
-
-// How many CPUs there can be: as many as std::thread::hardware_concurrency()
-// says when first asked, unless it was set. Per-CPU values are this many slices
-// wide.
+// How many CPUs there can be: as many as the machine can have, unless it was
+// set; on Linux, as the kernel has per-CPU values for. Per-CPU values are this
+// many slices wide.
 int PossibleCpus();
 
 // Sets PossibleCpus() to `count`, or back to the machine's number with 0.
 // Returns false, and changes nothing, if `count` is below 0 or above kMaxCpus.
 // REQUIRES: no map exists, and no other thread uses one of these functions.
 bool SetPossibleCpus(int count);
-
-// How many CPUs a list names, in the form of Linux's
-// /sys/devices/system/cpu/possible: "0-3" names 4, "0,2-3" names 3. Returns 0
-// if `list` is none, or names more than kMaxCpus.
-int CpusInList(const char* list);
 
 namespace internal {
 

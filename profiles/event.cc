@@ -30,6 +30,12 @@ bool Event::WaitUntil(Deadline deadline) {
     if (set()) return true;
   }
   std::unique_lock<std::mutex> lock(mutex_);
+  if (deadline == Deadline::max()) {
+    // Some C++ libraries wait by the system's clock, in which this deadline
+    // overflows.
+    changed_.wait(lock, set);
+    return true;
+  }
   return changed_.wait_until(lock, deadline, set);
 }
 

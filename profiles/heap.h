@@ -12,7 +12,7 @@
 #include <cstdlib>
 #include <limits>
 
-#include "bpfmap/profiles/huge_pages.h"
+#include "bpfmap/profiles/platform/platform.h"
 
 namespace bpfmap {
 
@@ -28,7 +28,7 @@ class Heap {
     void* const block = std::calloc(1, bytes + extra);
     if (block == nullptr) return nullptr;
     std::byte* const first = static_cast<std::byte*>(block) + sizeof(void*);
-    PreferHugePages(block, bytes + extra);
+    platform::PreferHugePages(block, bytes + extra);
     const std::size_t misplaced =
         reinterpret_cast<uintptr_t>(first) & (alignment - 1);
     std::byte* const aligned =

@@ -42,6 +42,24 @@
 //                    there are so many. Returns how many.
 //   RandomSeed()     64 bits for a map's hash function; best if an attacker
 //                    cannot know them.
+//
+// A port to another machine must give:
+//   - atomic loads, stores and read-modify-writes of 1 and 4 bytes, as of
+//     ARMv7-M on. Where there are none, as on a Cortex-M0, the compiler calls
+//     functions by the name of __atomic_compare_exchange_4: the program brings
+//     them, and they mask interrupts. Of 8 bytes too, where kLazyMemory or
+//     where there are thread numbers.
+//   - gcc 12, clang 14 or later with C++20, for a machine of 32 or 64 bits and
+//     either byte order; any memory order that C++ allows.
+//   - for the cloud profile, what platform/platform.h asks of an operating
+//     system, which is one file; and std::mutex, std::condition_variable and
+//     calloc().
+//
+// Locks are held for a bounded number of instructions, and never while the
+// caller's code runs but for callbacks that say so. What waits for one spins:
+// so an interrupt handler, or a task that another one cannot preempt, may share
+// a map with what it interrupts only if Lock and Mutex keep it out, by masking
+// interrupts from Lock() to Unlock(). See tests/embedded for such a profile.
 
 #ifndef BPFMAP_PROFILES_PROFILE_H_
 #define BPFMAP_PROFILES_PROFILE_H_

@@ -4,13 +4,9 @@
 #include <bit>
 #include <cstdint>
 
+#include "bpfmap/profiles/platform/platform.h"
+
 namespace bpfmap {
-namespace internal {
-
-constinit thread_local int thread_number = kThreadNumberNotAskedFor;
-
-}  // namespace internal
-
 namespace {
 
 // Bit i says whether some thread has the number i.
@@ -21,7 +17,7 @@ int Take() {
   uint64_t before = taken.load(std::memory_order_relaxed);
   while (~before != 0) {
     const int number = std::countr_one(before);
-    // Acquire pairs with the release in the destructor below.
+    // Acquire pairs with the release in GiveBack().
     if (taken.compare_exchange_weak(before, before | uint64_t{1} << number,
                                     std::memory_order_acquire,
                                     std::memory_order_relaxed)) {
@@ -31,24 +27,24 @@ int Take() {
   return kNoThreadNumber;
 }
 
-// Gives the number of its thread back when that ends.
-struct Owner {
-  ~Owner() {
-    const int number = internal::thread_number;
-    internal::thread_number = kNoThreadNumber;
-    taken.fetch_and(~(uint64_t{1} << number), std::memory_order_release);
-  }
-};
+void SetThreadNumber(int number) {
+  platform::SetThreadWord(number + internal::kThreadWordOfNumber0);
+}
+
+// Gives the number of the calling thread back, which ends.
+void GiveBack() {
+  const int number = ThreadNumber();
+  SetThreadNumber(kNoThreadNumber);
+  taken.fetch_and(~(uint64_t{1} << number), std::memory_order_release);
+}
 
 }  // namespace
 
 int internal::FindThreadNumber() {
-  thread_number = Take();
-  if (thread_number != kNoThreadNumber) {
-    static thread_local const Owner owner;
-    static_cast<void>(owner);
-  }
-  return thread_number;
+  const int number = Take();
+  SetThreadNumber(number);
+  if (number != kNoThreadNumber) platform::CallAtThreadExit(GiveBack);
+  return number;
 }
 
 }  // namespace bpfmap

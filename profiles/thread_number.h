@@ -9,6 +9,8 @@
 #ifndef BPFMAP_PROFILES_THREAD_NUMBER_H_
 #define BPFMAP_PROFILES_THREAD_NUMBER_H_
 
+#include "bpfmap/profiles/platform/platform.h"
+
 namespace bpfmap {
 
 inline constexpr int kThreadNumbers = 64;
@@ -16,8 +18,9 @@ inline constexpr int kNoThreadNumber = -1;
 
 namespace internal {
 
-inline constexpr int kThreadNumberNotAskedFor = -2;
-extern constinit thread_local int thread_number;
+// The value of platform::ThreadWord(): 0 until the number is asked for, then this
+// more than the number.
+inline constexpr int kThreadWordOfNumber0 = 2;
 int FindThreadNumber();
 
 }  // namespace internal
@@ -25,8 +28,8 @@ int FindThreadNumber();
 // The number of the calling thread, from 0 on: always the same, until the
 // destructors of its thread_local objects run. kNoThreadNumber if it has none.
 inline int ThreadNumber() {
-  const int number = internal::thread_number;
-  if (number != internal::kThreadNumberNotAskedFor) return number;
+  const int word = platform::ThreadWord();
+  if (word != 0) return word - internal::kThreadWordOfNumber0;
   return internal::FindThreadNumber();
 }
 

@@ -2,15 +2,23 @@
 
 #include "bpfmap/profiles/thread_number.h"
 
+#include <future>
 #include <latch>
 #include <set>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "gtest/gtest.h"
 
 namespace bpfmap {
 namespace {
+
+int NumberOfANewThread() {
+  int number = kNoThreadNumber;
+  std::thread([&] { number = ThreadNumber(); }).join();
+  return number;
+}
 
 TEST(ThreadNumberTest, ThreadsThatLiveAtSameTimeShareNone) {
   constexpr int kThreads = kThreadNumbers + 16;
@@ -39,9 +47,30 @@ TEST(ThreadNumberTest, ThreadsThatLiveAtSameTimeShareNone) {
 }
 
 TEST(ThreadNumberTest, ThreadThatEndsHandsItsNumberOn) {
+  const int first = NumberOfANewThread();
+  EXPECT_NE(first, kNoThreadNumber);
   for (int i = 0; i < 3 * kThreadNumbers; ++i) {
-    std::thread([] { EXPECT_NE(ThreadNumber(), kNoThreadNumber); }).join();
+    ASSERT_EQ(NumberOfANewThread(), first) << i;
   }
+}
+
+TEST(ThreadNumberTest, NumberThatWasHandedOnIsNotFreeTwice) {
+  for (int i = 0; i < kThreadNumbers; ++i) {
+    std::ignore = NumberOfANewThread();
+  }
+  std::promise<int> asked;
+  std::promise<void> may_end;
+  std::thread lives([&] {
+    asked.set_value(ThreadNumber());
+    may_end.get_future().wait();
+  });
+  const int first = asked.get_future().get();
+  // The next one's number is free again as soon as that has ended.
+  const int second = NumberOfANewThread();
+  EXPECT_NE(second, first);
+  EXPECT_EQ(NumberOfANewThread(), second);
+  may_end.set_value();
+  lives.join();
 }
 
 // Asks for a number when the thread has handed its own on.

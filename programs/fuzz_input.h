@@ -12,7 +12,7 @@
 
 namespace bpfmap {
 
-// What came of it.
+// The result.
 enum class FuzzOutcome { kRefused, kFaulted, kEnded };
 
 // The first byte of `input` says which type; the rest are instructions. Maps

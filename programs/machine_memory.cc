@@ -462,7 +462,7 @@ bool Machine::StoreContext(const Region* region, uint64_t offset, int size,
   return true;
 }
 
-// What holds for all atomic instructions.
+// The part that all atomic instructions share.
 bool Machine::IsAtomicPlace(const Region* region, uint64_t address, int size) {
   if (region->kind == RegionKind::kContext ||
       region->kind == RegionKind::kPacket ||

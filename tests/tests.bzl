@@ -64,6 +64,7 @@ def bpfmap_test(
         deps = [],
         tags = [],
         kernel = False,
+        kernel_only = False,
         linux = False,
         **kwargs):
     """A cc_test of maps.
@@ -72,14 +73,20 @@ def bpfmap_test(
       name: as of cc_test.
       deps: beside what nearly every test of a map includes.
       tags: beside those that follow from the arguments below.
-      kernel: whether it asks the running kernel too, through bpf(2), which
-        Bazel's sandbox denies. Implies linux.
+      kernel: whether it asks the running kernel too where it can, through
+        bpf(2), which Bazel's sandbox denies.
+      kernel_only: whether it is nothing without the kernel.
       linux: whether it needs system calls of Linux.
       **kwargs: as of unit_test.
     """
-    if kernel or linux:
+    if kernel_only:
+        kwargs["target_compatible_with"] = [
+            "//third_party/platforms:this_machine",
+            "@platforms//os:linux",
+        ]
+    elif linux:
         kwargs["target_compatible_with"] = ["@platforms//os:linux"]
-    if kernel:
+    if kernel or kernel_only:
         tags = tags + ["kernel", "no-sandbox"]
         deps = deps + ["//tests/support:kernel_support"]
     unit_test(

@@ -20,7 +20,6 @@
 #include "bpfmap/maps/map_def.h"
 #include "tests/support/backend.h"
 #include "tests/support/descriptor.h"
-#include "tests/support/kernel_program.h"
 
 namespace bpfmap {
 
@@ -120,7 +119,7 @@ class GoldenProbe {
 
   const Backend& backend_;
   std::vector<std::unique_ptr<Descriptor>> inner_;
-  std::unique_ptr<KernelProgram> program_;
+  std::shared_ptr<void> program_;
   std::shared_ptr<void> perf_event_;
   uint32_t one_value_ = 0;  // for maps with descriptors
   MapDef base_;

@@ -125,11 +125,9 @@ Errno GoldenProbe::CreateOfOneValue(const MapDef& def, TestMap* map) {
 }
 
 uint32_t GoldenProbe::OpenProgram() {
-  constexpr uint32_t kAnyNumber = 7;
-  if (!backend_.is_kernel) return kAnyNumber;
-  program_ =
-      std::make_unique<KernelProgram>(BpfAssembler().MoveValue(kR0, 0).Exit());
-  return program_->fd();
+  uint32_t number = 0;
+  program_ = backend_.open_program(&number);
+  return number;
 }
 
 void GoldenProbe::Programs() {

@@ -12,6 +12,7 @@
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
 #include "gtest/gtest.h"
+#include "tests/support/key_text.h"
 #include "tests/support/print_errno.h"
 
 namespace bpfmap {
@@ -178,19 +179,23 @@ TEST(StatusTest, IndexIsShownWithWhatWouldBeRight) {
     return std::string(ToStatus(error, map, op, &key).message());
   };
   EXPECT_EQ(message(*array, "update", outside, array->Update(&outside, &none)),
-            "ARRAY map: update of key 0x09000000: index 9 is past the end; "
-            "max_entries is 4: E2BIG");
+            "ARRAY map: update of " + KeyText(9) +
+                ": index 9 is past the end; "
+                "max_entries is 4: E2BIG");
   EXPECT_EQ(
       message(*programs, "update", outside, programs->Update(&outside, &none)),
-      "PROG_ARRAY map: update of key 0x09000000: index 9 is past the "
-      "end; max_entries is 4: E2BIG");
+      "PROG_ARRAY map: update of " + KeyText(9) +
+          ": index 9 is past the "
+          "end; max_entries is 4: E2BIG");
   EXPECT_EQ(message(*programs, "delete", inside, programs->Delete(&inside)),
-            "PROG_ARRAY map: delete of key 0x03000000: index 3 is empty: "
-            "ENOENT");
+            "PROG_ARRAY map: delete of " + KeyText(3) +
+                ": index 3 is empty: "
+                "ENOENT");
   EXPECT_EQ(
       message(*programs, "update", inside, programs->Update(&inside, &none)),
-      "PROG_ARRAY map: update of key 0x03000000: the value names nothing "
-      "that can be put in: EBADF");
+      "PROG_ARRAY map: update of " + KeyText(3) +
+          ": the value names nothing "
+          "that can be put in: EBADF");
 }
 
 TEST(StatusTest, TypeThatDoesNotExistIsRefused) {

@@ -16,6 +16,7 @@
 #include "bpfmap/maps/status.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/key_text.h"
 #include "tests/support/print_errno.h"
 
 namespace bpfmap {
@@ -68,9 +69,9 @@ TEST_F(TypedMapTest, MissingKeyIsNotFoundAndMessageNamesIt) {
   const absl::Status status = counts.Get(0x1234).status();
   EXPECT_TRUE(absl::IsNotFound(status));
   EXPECT_EQ(StatusToErrno(status), Errno::kNoEnt);
-  EXPECT_EQ(status.message(),
-            "HASH map \"counts\": lookup of key 0x34120000: there is no such "
-            "key: ENOENT");
+  EXPECT_EQ(status.message(), "HASH map \"counts\": lookup of " +
+                                  KeyText(0x1234) +
+                                  ": there is no such key: ENOENT");
 }
 
 TEST_F(TypedMapTest, FullMapSaysItsSize) {
@@ -203,7 +204,7 @@ TEST_F(TypedMapTest, BatchIsSetInOrderUpToFirstError) {
   const absl::Status status = counts.SetBatch(keys, values);
   EXPECT_TRUE(absl::IsResourceExhausted(status));
   EXPECT_THAT(std::string(status.message()), HasSubstr("3 of 5 done"));
-  EXPECT_THAT(std::string(status.message()), HasSubstr("key 0x03000000"));
+  EXPECT_THAT(std::string(status.message()), HasSubstr(KeyText(3)));
   EXPECT_EQ(counts.Get(1)->count, 2u);
   EXPECT_EQ(counts.Get(2)->count, 3u);
   EXPECT_TRUE(counts.SetBatch({}, {}).ok());

@@ -25,11 +25,16 @@ class TestMap {
   // `local` is null for a map that has no program view.
   TestMap(std::shared_ptr<void> owner, BpfMap* map, LocalMap* local)
       : owner_(std::move(owner)), map_(map), local_(local) {}
+  // A map of the kernel, and its file descriptor.
+  TestMap(std::shared_ptr<void> owner, BpfMap* map, int kernel_fd)
+      : owner_(std::move(owner)), map_(map), kernel_fd_(kernel_fd) {}
 
   BpfMap& operator*() const { return *map_; }
   BpfMap* operator->() const { return map_; }
   BpfMap* get() const { return map_; }
   LocalMap* local() const { return local_; }
+  // REQUIRES: local() is null, and the map is the kernel's.
+  int kernel_fd() const { return kernel_fd_; }
   // The map and its memory, as long as anybody holds it.
   std::shared_ptr<LocalMap> shared_local() const { return {owner_, local_}; }
   explicit operator bool() const { return map_ != nullptr; }
@@ -38,6 +43,7 @@ class TestMap {
   std::shared_ptr<void> owner_;
   BpfMap* map_ = nullptr;
   LocalMap* local_ = nullptr;
+  int kernel_fd_ = -1;
 };
 
 struct Backend {
@@ -50,11 +56,14 @@ struct Backend {
   // Opens a perf event that an array of such takes, and sets *fd to its number;
   // it is open while the result lives.
   std::shared_ptr<void> (*open_perf_event)(uint32_t* fd);
+  // The same of a program, for an array of programs.
+  std::shared_ptr<void> (*open_program)(uint32_t* fd) = nullptr;
   // Whether it has maps of this type.
   bool (*has)(MapType type) = [](MapType) { return true; };
 };
 
-// cloud, embedded (each map in a pool of its own), kernel.
+// cloud, embedded (each map in a pool of its own), and kernel where there is
+// one to ask: see kernel_backend.h.
 const std::vector<Backend>& Backends();
 // The same without the kernel.
 const std::vector<Backend>& LocalBackends();

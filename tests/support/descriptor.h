@@ -8,7 +8,6 @@
 #include <memory>
 
 #include "bpfmap/maps/errno.h"
-#include "bpfmap/maps/kernel_map.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_fd_table.h"
 #include "gtest/gtest.h"
@@ -21,7 +20,7 @@ class Descriptor {
  public:
   explicit Descriptor(const TestMap& map) : map_(map) {
     if (map.local() == nullptr) {  // the kernel's
-      number_ = static_cast<KernelMap*>(map.get())->fd();
+      number_ = static_cast<uint32_t>(map.kernel_fd());
     } else {
       number_ = MapFdTable::Global().Open(map.shared_local());
     }

@@ -20,10 +20,6 @@
 namespace bpfmap {
 namespace {
 
-// An instruction is read as one number here: code, registers, offset and value
-// from the lowest byte up.
-static_assert(std::endian::native == std::endian::little);
-
 // Commands of bpf(2), and the leading fields of their attributes; the kernel
 // takes the rest as 0. (<linux/bpf.h> is left to maps/kernel_map.cc.)
 constexpr int kProgLoad = 5;
@@ -133,10 +129,19 @@ uint8_t BpfAssembler::SizeBits(int size) {
 
 BpfAssembler& BpfAssembler::Add(uint8_t code, uint8_t to, uint8_t from,
                                 int offset, int32_t value) {
-  instructions_.push_back(uint64_t{code} | uint64_t{to} << 8 |
-                          uint64_t{from} << 12 |
-                          uint64_t{static_cast<uint16_t>(offset)} << 16 |
-                          uint64_t{static_cast<uint32_t>(value)} << 32);
+  // An instruction as one number: code, registers, offset and value from the
+  // first byte of memory on.
+  const auto offset_bits = static_cast<uint16_t>(offset);
+  const auto value_bits = static_cast<uint32_t>(value);
+  if constexpr (std::endian::native == std::endian::little) {
+    instructions_.push_back(uint64_t{code} | uint64_t{to} << 8 |
+                            uint64_t{from} << 12 | uint64_t{offset_bits} << 16 |
+                            uint64_t{value_bits} << 32);
+  } else {
+    instructions_.push_back(uint64_t{code} << 56 | uint64_t{to} << 52 |
+                            uint64_t{from} << 48 | uint64_t{offset_bits} << 32 |
+                            value_bits);
+  }
   return *this;
 }
 

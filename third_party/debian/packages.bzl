@@ -6,6 +6,8 @@ anyway. So a target here is nothing but a link line, and pkg-config knows those.
 
 _BUILD_HEADER = """\
 # Written by //third_party/debian:packages.bzl.
+load("@bpfmap//third_party/platforms:platforms.bzl", "HOSTED")
+
 package(default_visibility = ["//visibility:public"])
 """
 
@@ -13,8 +15,13 @@ _LIBRARY = """
 cc_library(
     name = "{name}",
     linkopts = {linkopts},
+    target_compatible_with = {machine} + {hosted},
 )
 """
+
+# Of other machines there are Abseil and GoogleTest only: see
+# //third_party/platforms.
+_THIS_MACHINE = ["@bpfmap//third_party/platforms:this_machine"]
 
 # Abseil's Bazel targets that are not named after one of their headers.
 _ABSEIL_TARGETS_WITHOUT_HEADER = {
@@ -40,19 +47,31 @@ def _pkg_config(rctx, arguments, apt_package):
         _fail_missing(rctx, apt_package)
     return [word for word in result.stdout.replace("\n", " ").split(" ") if word]
 
-def _library(rctx, name, module, apt_package, extra_linkopts = []):
-    linkopts = _pkg_config(rctx, ["--libs", module], apt_package)
-    return _LIBRARY.format(name = name, linkopts = extra_linkopts + linkopts)
+def _library(rctx, name, module, apt_package, machine, extra_linkopts = []):
+    linkopts = extra_linkopts + _pkg_config(rctx, ["--libs", module], apt_package)
+    return _LIBRARY.format(
+        name = name,
+        # What is nothing but headers needs no operating system.
+        hosted = "HOSTED" if linkopts else "[]",
+        linkopts = linkopts,
+        machine = machine,
+    )
 
 def _debian_libraries_impl(rctx):
     build = _BUILD_HEADER
+    machine = [] if rctx.attr.for_all_machines else _THIS_MACHINE
     for name, files in rctx.attr.without_pkg_config.items():
         if not rctx.path(files[0]).exists:
             _fail_missing(rctx, rctx.attr.apt_package)
-        build += _LIBRARY.format(name = name, linkopts = files[1:])
+        build += _LIBRARY.format(
+            name = name,
+            hosted = "HOSTED",
+            linkopts = files[1:],
+            machine = machine,
+        )
     for name, module in rctx.attr.pkg_config.items():
         extra = rctx.attr.extra_linkopts.get(name, [])
-        build += _library(rctx, name, module, rctx.attr.apt_package, extra)
+        build += _library(rctx, name, module, rctx.attr.apt_package, machine, extra)
     rctx.file("BUILD", build)
 
 debian_libraries = repository_rule(
@@ -62,6 +81,9 @@ debian_libraries = repository_rule(
         "apt_package": attr.string(mandatory = True),
         "extra_linkopts": attr.string_list_dict(
             doc = "Target name to options put before those of pkg-config.",
+        ),
+        "for_all_machines": attr.bool(
+            doc = "Whether the toolchains of other machines have it too.",
         ),
         "pkg_config": attr.string_dict(
             doc = "Target name to pkg-config module.",
@@ -90,7 +112,7 @@ def _debian_abseil_impl(rctx):
                     targets[name] = module
         build = _BUILD_HEADER
         for name, module in sorted(targets.items()):
-            build += _library(rctx, name, module, apt_package)
+            build += _library(rctx, name, module, apt_package, machine = [])
         rctx.file("absl/%s/BUILD" % folder.basename, build)
 
 debian_abseil = repository_rule(

@@ -33,6 +33,7 @@ def bpfmap_dependencies():
         debian_libraries(
             name = "com_google_googletest",
             apt_package = "libgmock-dev",
+            for_all_machines = True,
             # As upstream, gtest contains GoogleMock.
             pkg_config = {
                 "gtest": "gmock",

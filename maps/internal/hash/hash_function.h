@@ -10,6 +10,7 @@
 #ifndef BPFMAP_MAPS_INTERNAL_HASH_HASH_FUNCTION_H_
 #define BPFMAP_MAPS_INTERNAL_HASH_HASH_FUNCTION_H_
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -64,6 +65,11 @@ class HashFunction {
     }
     word = 0;
     std::memcpy(&word, bytes, size);
+    // A short word is the number that a load of `size` bytes gives, as key.h
+    // hashes it: with the high byte first, it stands at the other end.
+    if constexpr (std::endian::native == std::endian::big) {
+      word >>= 8 * (8 - size);
+    }
     return Finish(Mix(state, word));
   }
 

@@ -1,8 +1,10 @@
 // Jhash: the hash function that Linux uses for maps, by Bob Jenkins (lookup3,
 // http://burtleburtle.net/bob/c/lookup3.c, public domain).
 //
-// Slower than hash_function.h, but the same as Linux's, bit by bit; so far only
-// on little-endian machines.
+// Slower than hash_function.h. It is for what must come out as on Linux, bit by
+// bit, on a machine of the same byte order: Linux hashes a size that is a
+// multiple of 4 as words of the machine (jhash2), and of any other size the
+// last 12 bytes or fewer as if the low byte came first (jhash).
 
 #ifndef BPFMAP_MAPS_INTERNAL_HASH_JHASH_H_
 #define BPFMAP_MAPS_INTERNAL_HASH_JHASH_H_
@@ -17,6 +19,7 @@ namespace bpfmap::internal {
 // REQUIRES: size > 0.
 inline uint32_t Jhash(const void* key, uint32_t size, uint32_t seed) {
   const std::byte* at = static_cast<const std::byte*>(key);
+  const bool is_words = size % 4 == 0;
   uint32_t a = 0xdeadbeef + size + seed;
   uint32_t b = a;
   uint32_t c = a;
@@ -34,10 +37,14 @@ inline uint32_t Jhash(const void* key, uint32_t size, uint32_t seed) {
   // The rest; bytes that are missing count as zero.
   const auto word = [&](uint32_t offset) {
     uint32_t value = 0;
-    if (size >= offset + 4) {
+    if (size <= offset) return value;
+    if (size >= offset + 4 &&
+        (is_words || std::endian::native == std::endian::little)) {
       std::memcpy(&value, at + offset, 4);
-    } else if (size > offset) {
-      std::memcpy(&value, at + offset, size - offset);
+      return value;
+    }
+    for (uint32_t i = offset; i < size && i < offset + 4; ++i) {
+      value |= std::to_integer<uint32_t>(at[i]) << 8 * (i - offset);
     }
     return value;
   };

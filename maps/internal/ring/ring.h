@@ -90,8 +90,8 @@ class Ring {
     const Position end = start + static_cast<Position>(length);
     if (!BusyLeaveRoomTo(end) || !ConsumerLeavesRoomTo(end)) return nullptr;
     std::byte* const record = memory_.At(start);
-    RingLength(record).store(static_cast<uint32_t>(size) | kRingBusy,
-                             std::memory_order_relaxed);
+    StoreRingLength(record, static_cast<uint32_t>(size) | kRingBusy,
+                    __ATOMIC_RELAXED);
     reinterpret_cast<RingHeader*>(record)->page = PageOf(start);
     position_ = end;
     // Release pairs with the acquire of the consumer: the header is there.
@@ -102,14 +102,10 @@ class Ring {
   // Hands over what Reserve() gave, or drops it; `data` is the producer's no
   // longer. REQUIRES: once for each Reserve().
   void Commit(std::byte* data, bool discard) {
-    const std::atomic_ref<uint32_t> length = LengthOf(data);
-    BPFMAP_DCHECK(P, (length.load(std::memory_order_relaxed) & kRingBusy) != 0);
-    // No other thread writes to the header of a busy record.
-    const uint32_t size =
-        RingRecordSize(length.load(std::memory_order_relaxed));
-    // Release pairs with the acquire in Consume().
-    length.store(size | (discard ? kRingDiscarded : 0),
-                 std::memory_order_release);
+    std::byte* const header = data - sizeof(RingHeader);
+    BPFMAP_DCHECK(P,
+                  (LoadRingLength(header, __ATOMIC_RELAXED) & kRingBusy) != 0);
+    CommitRingRecord(header, discard);
   }
 
   // Whether the consumer has seen all that was before `data`.
@@ -131,8 +127,7 @@ class Ring {
       while (at != end) {
         std::byte* const record = memory_.At(at);
         // Acquire pairs with the release in Commit().
-        const uint32_t length =
-            RingLength(record).load(std::memory_order_acquire);
+        const uint32_t length = LoadRingLength(record, __ATOMIC_ACQUIRE);
         if ((length & kRingBusy) != 0) return;
         const uint32_t size = RingRecordSize(length);
         at += static_cast<Position>(RingRecordLength(size));
@@ -146,10 +141,6 @@ class Ring {
   }
 
  private:
-  static std::atomic_ref<uint32_t> LengthOf(std::byte* data) {
-    return RingLength(data - sizeof(RingHeader));
-  }
-
   // Pages in front of Linux's data: its own, and one for each position.
   uint32_t PageOf(Position start) const {
     return 3 + static_cast<uint32_t>((start & memory_.mask()) / kRingPageSize);
@@ -162,7 +153,7 @@ class Ring {
       // Acquire pairs with the release in Commit(): its producer is done with
       // the memory, even if the consumer claims to have passed it before.
       const uint32_t length =
-          RingLength(memory_.At(pending_)).load(std::memory_order_acquire);
+          LoadRingLength(memory_.At(pending_), __ATOMIC_ACQUIRE);
       if ((length & kRingBusy) != 0) break;
       pending_ +=
           static_cast<Position>(RingRecordLength(RingRecordSize(length)));

@@ -18,6 +18,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <new>
+#include <type_traits>
 
 #include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
@@ -45,13 +46,39 @@ constexpr uint32_t RingRecordSize(uint32_t length) {
   return length & ~(kRingBusy | kRingDiscarded);
 }
 
-inline std::atomic_ref<uint32_t> RingLength(std::byte* header) {
-  return std::atomic_ref<uint32_t>(
-      reinterpret_cast<RingHeader*>(header)->length);
+// The length of a header, with flags, which the other side may read or write.
+inline uint32_t LoadRingLength(const std::byte* header, int order) {
+  return __atomic_load_n(&reinterpret_cast<const RingHeader*>(header)->length,
+                         order);
+}
+inline void StoreRingLength(std::byte* header, uint32_t length, int order) {
+  __atomic_store_n(&reinterpret_cast<RingHeader*>(header)->length, length,
+                   order);
 }
 
-// As wide as a pointer, as on Linux; it may wrap.
+// What Commit() of both rings does to a record's header. Nobody else writes to
+// that of a busy record. Release pairs with the acquire of the consumer.
+inline void CommitRingRecord(std::byte* header, bool discard) {
+  const uint32_t size =
+      RingRecordSize(LoadRingLength(header, __ATOMIC_RELAXED));
+  StoreRingLength(header, size | (discard ? kRingDiscarded : 0),
+                  __ATOMIC_RELEASE);
+}
+
+// As wide as a pointer, as on Linux. One of 32 bits wraps after 4 GiB.
 using RingPosition = std::size_t;
+
+// Whether records may lie between the positions `at` and `end`. Positions of 64
+// bits are compared as Linux does: they never wrap, and `end` may come from
+// hostile memory. Those of 32 bits do wrap, so their difference decides.
+template <typename Position>
+constexpr bool IsBefore(Position at, Position end) {
+  if constexpr (sizeof(Position) >= 8) {
+    return at < end;
+  } else {
+    return static_cast<std::make_signed_t<Position>>(end - at) > 0;
+  }
+}
 
 template <Profile P>
 class RingMemory {

@@ -58,7 +58,7 @@ class UserRing {
     const uint64_t length = RingRecordLength(size);
     if (this->size() - used < length) return nullptr;
     std::byte* const record = memory_.At(start);
-    RingLength(record).store(size | kRingBusy, std::memory_order_relaxed);
+    StoreRingLength(record, size | kRingBusy, __ATOMIC_RELAXED);
     reinterpret_cast<RingHeader*>(record)->page = 0;
     memory_.producer().store(start + static_cast<RingPosition>(length),
                              std::memory_order_release);
@@ -67,12 +67,7 @@ class UserRing {
 
   // Hands over what Reserve() gave, or drops it.
   void Commit(std::byte* data, bool discard) {
-    const std::atomic_ref<uint32_t> length =
-        RingLength(data - sizeof(RingHeader));
-    const uint32_t size =
-        RingRecordSize(length.load(std::memory_order_relaxed));
-    length.store(size | (discard ? kRingDiscarded : 0),
-                 std::memory_order_release);
+    CommitRingRecord(data - sizeof(RingHeader), discard);
   }
 
   // For the consumer.
@@ -90,9 +85,9 @@ class UserRing {
     const RingPosition end = memory_.producer().load(std::memory_order_acquire);
     if (end % 8 != 0) return Next::kBadLength;
     const RingPosition at = memory_.consumer().load(std::memory_order_relaxed);
-    if (at >= end) return Next::kNone;
+    if (!IsBefore(at, end)) return Next::kNone;
     std::byte* const record = memory_.At(at);
-    const uint32_t length = RingLength(record).load(std::memory_order_acquire);
+    const uint32_t length = LoadRingLength(record, __ATOMIC_ACQUIRE);
     *data = record + sizeof(RingHeader);
     *size = RingRecordSize(length);
     const uint64_t record_length = RingRecordLength(*size);

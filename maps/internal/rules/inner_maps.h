@@ -21,9 +21,9 @@
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/maps/map_fd_table.h"
-#include "bpfmap/profiles/cloud.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
+#include "bpfmap/profiles/spin_then_yield.h"
 
 namespace bpfmap {
 
@@ -100,7 +100,7 @@ class InnerMaps {
 
   const FdResolver& fds_;
   MapDef template_;
-  Cloud::Lock lock_;
+  RwLock lock_;
   std::vector<std::shared_ptr<LocalMap>> retired_ ABSL_GUARDED_BY(lock_);
 };
 

@@ -1,0 +1,55 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Usage: emulate.sh PROGRAM ARGS...
+#
+# Runs PROGRAM by the emulator of the machine that it is for; a script, or a
+# program for this machine, as it is.
+
+set -eu
+
+run_windows_program() {
+  # wine's idea of a disk and a registry, made at the first call. What the third
+  # variable leaves out would ask to download things; the debugger would make a
+  # success of a crash.
+  export WINEPREFIX="${TMPDIR:-/tmp}/bpfmap-wine-$(id -u)"
+  without='mscoree=;mshtml=;winemenubuilder.exe=;winedbg.exe='
+  export WINEDEBUG=-all WINEDLLOVERRIDES="$without"
+  wine=/usr/lib/wine/wine64
+  if [ ! -e "$WINEPREFIX/made" ]; then
+    (
+      flock 9
+      [ -e "$WINEPREFIX/made" ] || "$wine" wineboot --init >/dev/null 2>&1
+      : >"$WINEPREFIX/made"
+    ) 9>"$WINEPREFIX.lock"
+  fi
+  # To a program for Windows, a path is absolute from the disk on.
+  [ -z "${XML_OUTPUT_FILE-}" ] || export XML_OUTPUT_FILE="Z:$XML_OUTPUT_FILE"
+  exec "$wine" "$@"
+}
+
+run_bare_program() {
+  exec qemu-system-arm -M mps2-an386 -nographic -monitor none -serial none \
+    -semihosting-config enable=on,target=native -icount shift=0 -kernel "$1"
+}
+
+# Bytes of a file, in hexadecimal: LENGTH of them from OFFSET on.
+bytes() {
+  od -An -tx1 -j "$2" -N "$3" "$1" | tr -d ' \n'
+}
+
+case $(bytes "$1" 0 4) in
+  7f454c46) ;; # ELF
+  4d5a*) run_windows_program "$@" ;;
+  *) exec "$@" ;;
+esac
+
+# The machine and, of ARM, which floating point: firmware here has none.
+case $(bytes "$1" 18 2)-$(bytes "$1" 36 4) in
+  0016-*) exec qemu-s390x-static "$@" ;;
+  b700-*) exec qemu-aarch64-static "$@" ;;
+  2800-00020005) run_bare_program "$@" ;;
+  2800-*) exec qemu-arm-static "$@" ;;
+  0300-*) exec qemu-i386-static "$@" ;;
+  *) exec "$@" ;;
+esac
