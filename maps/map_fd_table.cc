@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "bpfmap/maps/internal/dcheck.h"
+#include "bpfmap/profiles/cloud.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 
 namespace bpfmap {

@@ -18,8 +18,8 @@ inline constexpr int kNoThreadNumber = -1;
 
 namespace internal {
 
-// The value of platform::ThreadWord(): 0 until the number is asked for, then this
-// more than the number.
+// The value of platform::ThreadWord(): 0 until the number is asked for, then
+// this more than the number.
 inline constexpr int kThreadWordOfNumber0 = 2;
 int FindThreadNumber();
 
