@@ -1,6 +1,6 @@
 // LruPerCpuHashMap: BPF_MAP_TYPE_LRU_PERCPU_HASH. Values by key, each with a
-// slice of its own for every CPU; where max_entries are there, an update of a
-// further key makes others leave.
+// slice of its own for every CPU; in a full map, an update of a further key
+// evicts others.
 //
 // lru_hash_map.h says which key is evicted and what a use is; values and
 // pointers are those of per_cpu_hash_map.h. From lru_hash_map.h it differs in

@@ -7,8 +7,8 @@
 // A profile with it as its Lock and Mutex allows from an interrupt handler all
 // that it allows from a task, but for Init() and the destructor. Interrupts are
 // masked for as long as a change takes: that of one element, or all of a batch,
-// of which the caller chooses the size. Lookups mask none, if no handler
-// changes the map again and again meanwhile. Callbacks run unmasked, but for
+// of which the caller chooses the size. Lookups mask none, unless a handler
+// changes the map again and again during one. Callbacks run unmasked, but for
 // those that say that they run under a lock.
 //
 // `Interrupts` has two static functions: Mask(), which returns what Restore()

@@ -11,7 +11,7 @@ namespace bpfmap {
 namespace {
 
 constexpr long kNotSupported = -524;  // ENOTSUPP
-constexpr int kDeepest = 32;          // types behind types
+constexpr int kDeepest = 32;          // types that lead to types
 
 // Kinds newer than the header at hand may be.
 constexpr uint32_t kLastKind = 19;  // BTF_KIND_ENUM64

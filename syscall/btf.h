@@ -36,7 +36,7 @@ class Btf {
 
   // BTF_KIND_* of a type; BTF_KIND_UNKN for 0 (void) and for no type.
   uint32_t KindOf(uint32_t type) const;
-  // The same for the type behind typedefs, const and their like.
+  // The same for the type that typedefs, const and their like lead to.
   uint32_t KindOfResolved(uint32_t type) const;
 
   // The bytes that a value of the type has. Returns false if it has no size.

@@ -106,7 +106,7 @@ void FuzzAttribute::SetSizes() {
 // Offsets are those of the fields in bpf_attr. Bytes that are overwritten later
 // choose what else happens.
 void FuzzAttribute::MakeSenseOfCreate() {
-  // All that there are, those with most behind them again, and some more.
+  // All that there are, those with most in them again, and some more.
   constexpr uint32_t kTypes[] = {1,  2,  3,  4,  5,  6,  7,  9,  10,
                                  11, 12, 13, 22, 23, 27, 30, 31, 27,
                                  31, 2,  2,  1,  8,  14, 0,  34};

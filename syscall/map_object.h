@@ -1,7 +1,8 @@
-// MapObject: a map as bpf(2) knows it, behind whatever refers to it.
+// MapObject: a map as bpf(2) knows it, which descriptors, pins and outer maps
+// share.
 //
-// It is the map, its id, and what user space may ask about it. Descriptors,
-// pins and outer maps share it; it ends with the last of them.
+// It is the map, its id, and what user space may ask about it. It ends
+// with the last reference.
 
 #ifndef BPFMAP_SYSCALL_MAP_OBJECT_H_
 #define BPFMAP_SYSCALL_MAP_OBJECT_H_

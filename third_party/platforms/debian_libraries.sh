@@ -4,8 +4,8 @@
 # Usage: debian_libraries.sh ARCHITECTURE FOLDER
 #
 # Unpacks Abseil and GoogleTest of a Debian architecture into FOLDER, as
-# FOLDER/usr/lib/..., from where this machine gets its packages. What apt knows
-# of this machine stays as it is: it gets a state of its own.
+# FOLDER/usr/lib/..., from where this machine gets its packages. The apt
+# state of this machine stays as it is: this one has its own.
 
 set -eu
 
