@@ -118,7 +118,7 @@ constexpr ContextField kLwtFields[] = {
 constexpr ContextField kFlowDissectorFields[] = {
     BPFMAP_SKB_DATA,
     Pointer(offsetof(SkbContext, flow_keys), 8, "flow_keys",
-            FieldHolds::kKernel),
+            FieldHolds::kFlowKeys),
 };
 
 constexpr ContextLayout kXdp = {"struct xdp_md", sizeof(XdpContext),

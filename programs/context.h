@@ -24,6 +24,7 @@ enum class FieldHolds : uint8_t {
   kPacketEnd,   // data_end
   kPacketMeta,  // data_meta
   kKernel,      // a pointer into the kernel, or a number: 8 bytes
+  kFlowKeys,    // a pointer to struct bpf_flow_keys
 };
 
 struct ContextField {
@@ -71,6 +72,16 @@ struct SkbContext {
   uint64_t hwtstamp;
 };
 static_assert(sizeof(SkbContext) == 192);
+
+// struct bpf_flow_keys.
+struct FlowKeys {
+  uint16_t nhoff, thoff, addr_proto;
+  uint8_t is_frag, is_first_frag, is_encap, ip_proto;
+  uint16_t n_proto, sport, dport;
+  uint8_t addresses[32];
+  uint32_t flags, flow_label;
+};
+static_assert(sizeof(FlowKeys) == 56);
 
 // Whether programs of this type may write to the packet through pointers.
 constexpr bool MayWritePacket(ProgramType type) {

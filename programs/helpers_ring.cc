@@ -247,9 +247,9 @@ uint64_t DynptrRead(HelperCall& call) {
 uint64_t DynptrWrite(HelperCall& call) {
   const Dynptr dynptr = DynptrOf(call, 1);
   if (dynptr.data == 0 || dynptr.read_only != 0) return Minus(Errno::kInval);
-  if (call.number(5) != 0) return Minus(Errno::kInval);
   const Errno error = CheckDynptr(dynptr, call.word(2), call.word(4));
   if (error != Errno::kOk) return Minus(error);
+  if (call.number(5) != 0) return Minus(Errno::kInval);
   std::memmove(reinterpret_cast<void*>(
                    static_cast<uintptr_t>(dynptr.data + call.word(2))),
                call.pointer(3), call.word(4));

@@ -211,7 +211,10 @@ Parsed Parse(const char* text, std::size_t size, unsigned base) {
                         (text[at + 1] == 'x' || text[at + 1] == 'X') &&
                         DigitOf(text[at + 2]) < 16;
   if (base == 0) base = prefixed ? 16 : at < end && text[at] == '0' ? 8 : 10;
-  if (base == 16 && prefixed) at += 2;
+  // Where the base is given, the prefix needs no digit after it.
+  const bool has_prefix = at + 1 < end && text[at] == '0' &&
+                          (text[at + 1] == 'x' || text[at + 1] == 'X');
+  if (base == 16 && has_prefix) at += 2;
   const std::size_t start = at;
   for (; at < end && DigitOf(text[at]) < static_cast<int>(base); ++at) {
     const uint64_t digit = static_cast<uint64_t>(DigitOf(text[at]));
@@ -254,8 +257,9 @@ uint64_t Strtoul(HelperCall& call) {
   }
   const Parsed parsed =
       Parse(call.pointer<const char>(1), call.number(2), base);
-  if (parsed.length == 0 || parsed.negative) return Minus(Errno::kInval);
+  if (parsed.length == 0) return Minus(Errno::kInval);
   if (parsed.overflow) return Minus(kRange);
+  if (parsed.negative) return Minus(Errno::kInval);
   std::memcpy(call.pointer(4), &parsed.value, sizeof parsed.value);
   return parsed.length;
 }

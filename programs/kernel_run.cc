@@ -65,6 +65,8 @@ KernelRun::KernelRun(ProgramType type, std::span<const Instruction> program) {
   attr.count = static_cast<uint32_t>(program.size());
   attr.instructions = Address(program.data());
   attr.license = Address("GPL");
+  // Programs of this type sleep, or do not load (BPF_F_SLEEPABLE).
+  if (type == ProgramType::kSyscall) attr.flags = 1 << 4;
   long fd;
   do {
     fd = syscall(SYS_bpf, kProgLoad, &attr, sizeof attr);

@@ -62,6 +62,11 @@ void Machine::StartRun(const Program& program, const RunInput& input) {
   if (!checked()) return;
   kernel_ = {};
   kernel_.kind = RegionKind::kKernel;
+  flow_keys_ = {};
+  flow_keys_.kind = RegionKind::kBuffer;
+  flow_keys_.base = reinterpret_cast<uintptr_t>(input.flow_keys);
+  flow_keys_.size = flow_keys_.readable = flow_keys_.writable =
+      input.flow_keys_size;
   for (int i = 0; i < kMaxFrames; ++i) {
     Region& stack = stack_regions_[i];
     stack = {};

@@ -60,6 +60,9 @@ struct RunInput {
   bool has_r2 = false;
   // What `data` and `data_end` of the context are; null: there is no packet.
   Packet* packet = nullptr;
+  // What `flow_keys` of a flow dissector's context points to, and its bytes.
+  void* flow_keys = nullptr;
+  uint32_t flow_keys_size = 0;
   Checks checks = Checks::kAll;
   // Of the program, and of each call of a function by a helper.
   uint64_t max_instructions = kMaxInstructions;
@@ -77,6 +80,8 @@ struct RunResult {
   std::string fault;
   uint32_t fault_instruction = 0;
   std::shared_ptr<const Program> fault_program;  // null: the one that was run
+  // The fault is an access past the end of the context.
+  bool past_context = false;
 
   bool faulted() const { return !fault.empty(); }
 };
@@ -260,6 +265,7 @@ class Machine {
   Region context_;
   Region packet_end_;
   Region kernel_;
+  Region flow_keys_;
   const Region* packet_region_ = nullptr;
   const Region* meta_region_ = nullptr;
   Region stack_regions_[kMaxFrames];

@@ -378,6 +378,7 @@ bool Machine::DenyContext(const Region* region, uint64_t offset, int size,
                      layout.name;
   if (!Within(region->size, offset, bytes)) {
     what += ", which has " + Bytes(region->size);
+    result_.past_context = true;
   } else if (field != nullptr && (verb[0] == 'r' || field->writable)) {
     what +=
         std::string(", where ") + field->name + " has " + Bytes(field->size);
@@ -438,6 +439,10 @@ bool Machine::LoadField(const Region* region, const ContextField& field,
       break;
     case FieldHolds::kKernel:
       *loaded = &kernel_;
+      break;
+    case FieldHolds::kFlowKeys:
+      *value = flow_keys_.base;
+      *loaded = &flow_keys_;
       break;
     case FieldHolds::kNumber:
       break;

@@ -77,6 +77,9 @@ class Test {
       case ProgramType::kXdp:
         RunXdp();
         break;
+      case ProgramType::kFlowDissector:
+        RunFlowDissector();
+        break;
       case ProgramType::kRawTracepoint:
         RunRawTracepoint();
         break;
@@ -186,6 +189,8 @@ class Test {
   void RunXdp();
   bool CheckXdpContext(const XdpContext& given);
   bool CheckXdpDevice(const XdpContext& given);
+  void RunFlowDissector();
+  bool RunWithoutPacket(RunInput* run);
   void RunRawTracepoint();
   void RunSyscall();
 
@@ -423,6 +428,58 @@ void Test::RunXdp() {
 
 // Others.
 
+void Test::RunFlowDissector() {
+  const uint32_t size = data_size();
+  if (input_.flags != 0 || input_.cpu != 0 || input_.batch_size != 0 ||
+      size < kEthernetHeader || size > kPage) {
+    Refuse(Errno::kInval);
+    return;
+  }
+  FlowKeys given = {};
+  if (!ReadContext(&given, sizeof given)) return;
+  if (!IsZero(&given, 0, offsetof(FlowKeys, flags)) || given.flow_label != 0) {
+    Refuse(Errno::kInval);
+    return;
+  }
+  PacketBuffer buffer(&world_, size);
+  std::memcpy(buffer.data(), input_.data->data(), size);
+  Packet packet;
+  packet.begin = packet.meta = packet.data = buffer.data();
+  packet.data_end = packet.end = buffer.data() + size;
+  packet.mac_header = packet.data;
+  packet.network_header = packet.data + kEthernetHeader;
+  FlowKeys keys = {};
+  keys.nhoff = keys.thoff = kEthernetHeader;
+  std::memcpy(&keys.n_proto, packet.data + 12, sizeof keys.n_proto);
+  keys.flags = given.flags;
+  SkbContext context = {};
+  context.len = size;
+  RunInput run;
+  run.context = &context;
+  run.context_size = sizeof context;
+  run.packet = &packet;
+  run.flow_keys = &keys;
+  run.flow_keys_size = sizeof keys;
+  if (!Repeat(&run)) return;
+  const auto clamp = [size](uint16_t offset, uint16_t least) {
+    const uint16_t most = static_cast<uint16_t>(size);
+    return std::min(std::max(offset, least), most);
+  };
+  keys.nhoff = clamp(keys.nhoff, kEthernetHeader);
+  keys.thoff = clamp(keys.thoff, keys.nhoff);
+  const uint8_t* const bytes = reinterpret_cast<const uint8_t*>(&keys);
+  FinishData({bytes, sizeof keys}, {});
+  FinishContext(&given, sizeof given);
+}
+
+// A context that is too short for what the program reads is EINVAL on Linux,
+// which knows before the run.
+bool Test::RunWithoutPacket(RunInput* run) {
+  if (Repeat(run)) return true;
+  if (result_.run.past_context) result_.error = Errno::kInval;
+  return false;
+}
+
 void Test::RunRawTracepoint() {
   if (input_.data || input_.has_data_out || input_.has_context_out ||
       input_.duration != 0 || input_.repeat != 0 || input_.batch_size != 0 ||
@@ -447,7 +504,7 @@ void Test::RunRawTracepoint() {
   run.context = context.data();
   run.context_size = static_cast<uint32_t>(context.size());
   const ScopedCpu cpu(on_cpu ? static_cast<int>(input_.cpu) : CurrentCpu());
-  if (!Repeat(&run)) return;
+  if (!RunWithoutPacket(&run)) return;
   result_.has_answer = true;
   result_.duration = 0;
 }
@@ -465,7 +522,7 @@ void Test::RunSyscall() {
   RunInput run;
   run.context = result_.context_in.data();
   run.context_size = static_cast<uint32_t>(result_.context_in.size());
-  if (!Repeat(&run)) return;
+  if (!RunWithoutPacket(&run)) return;
   result_.has_answer = true;
   result_.duration = 0;
 }

@@ -4,8 +4,9 @@
 // runs it: the same checks, contexts, results and errors.
 //
 // Types that can be run: socket_filter, sched_cls, sched_act, xdp, cgroup_skb,
-// lwt_in, lwt_out, lwt_xmit, raw_tracepoint, syscall. Of others the answer is
-// ENOTSUPP, as it is on Linux for most.
+// lwt_in, lwt_out, lwt_xmit, flow_dissector, raw_tracepoint, syscall. Of others
+// the answer is ENOTSUPP, as it is on Linux, but for sk_lookup and netfilter,
+// which it can run.
 //
 // The devices that there are: loopback, with the index 1, to which every packet
 // belongs.

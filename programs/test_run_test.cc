@@ -478,6 +478,59 @@ TEST_F(PacketHelperTest, RawTracepointsTakeArguments) {
   both.Compare(test);
 }
 
+TEST_F(PacketHelperTest, SyscallsChangeTheirContext) {
+  const Code code = {Load(kSizeDw, R0, R1, 0), Alu64(kAdd, R0, 1),
+                     Store(kSizeDw, R1, 8, R0), Exit()};
+  Both both(ProgramType::kSyscall, code);
+  for (const uint32_t size : {0U, 8U, 15U, 16U, 17U, 1000U, 65535U, 65536U}) {
+    SCOPED_TRACE(size);
+    KernelTest test;
+    test.ctx_in.resize(size);
+    if (size > 0) test.ctx_in[0] = 76;
+    both.Compare(test);
+    test.repeat = 1;
+    both.Compare(test);
+    test.repeat = 0;
+    test.flags = 1;
+    both.Compare(test);
+    test.flags = 0;
+    test.ctx_size_out = 8;
+    both.Compare(test);
+    test.ctx_size_out = 0;
+    test.data_size_out = 8;
+    both.Compare(test);
+    test.data_size_out = 0;
+    test.data_in.resize(64);
+    both.Compare(test);
+  }
+}
+
+TEST_F(PacketHelperTest, FlowDissectorsFillTheirKeys) {
+  for (const int32_t nhoff : {0, 13, 14, 20, 64, 70, -1}) {
+    for (const int32_t thoff : {0, 14, 34, 64, 70, -1}) {
+      for (const std::size_t size : {13, 14, 40, 64, 4000}) {
+        SCOPED_TRACE(testing::Message()
+                     << nhoff << ", " << thoff << ", " << size);
+        Both both(
+            ProgramType::kFlowDissector,
+            {Load(kSizeDw, R2, R1, 144), Load(kSizeH, R3, R2, 0),
+             Load(kSizeH, R4, R2, 2), Load(kSizeH, R5, R2, 10),
+             StoreImm(kSizeH, R2, 0, nhoff), StoreImm(kSizeH, R2, 2, thoff),
+             StoreImm(kSizeB, R2, 9, 17), Store(kSizeH, R2, 12, R3),
+             Store(kSizeH, R2, 14, R5), Mov64(R0, 0), Exit()});
+        KernelTest test = OnPacket(Frame(0x0800, size));
+        both.Compare(test);
+        test.ctx_in.resize(56);
+        test.ctx_in[48] = 1;
+        test.ctx_size_out = 56;
+        both.Compare(test);
+        test.ctx_in[10] = 1;
+        both.Compare(test);
+      }
+    }
+  }
+}
+
 TEST_F(PacketHelperTest, TypesWithoutTestRunsAreRefused) {
   for (const ProgramType type :
        {ProgramType::kKprobe, ProgramType::kTracepoint, ProgramType::kPerfEvent,
