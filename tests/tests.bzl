@@ -13,8 +13,17 @@ _MAP_TEST_DEPS = [
     "//maps:local_map",
     "//maps:map_def",
     "//profiles:cloud",
+    "//profiles:embedded",
     "//tests/support:possible_cpus",
     "//tests/support:print_errno",
+]
+
+# And those that ask the kernel, these.
+_KERNEL_TEST_DEPS = [
+    "//maps:kernel_map",
+    "//tests/support:backend",
+    "//tests/support:kernel_program",
+    "//tests/support:kernel_support",
 ]
 
 def unit_test(
@@ -34,9 +43,9 @@ def unit_test(
       name: as of cc_test.
       size: as of cc_test.
       srcs: by default, the file of the test's name.
-      deps: beside GoogleTest and its main().
+      deps: beside GoogleTest and its main(), and a team of threads.
       tags: beside those that follow from the arguments below.
-      threads: whether it runs under ThreadSanitizer too.
+      threads: whether it has threads, and so runs under ThreadSanitizer too.
       cpus: how many CPUs it keeps busy.
       random: whether it takes --seed, of //tests/support:random_seed.
       own_main: whether it has a main() of its own.
@@ -55,7 +64,9 @@ def unit_test(
         tags = tags +
                (["threads"] if threads else []) +
                (["cpu:%d" % cpus] if cpus > 1 else []),
-        deps = deps + main + [_GTEST],
+        deps = depset(deps + main + [_GTEST] + (
+            ["//tests/support:thread_team"] if threads else []
+        )).to_list(),
         **kwargs
     )
 
@@ -88,7 +99,7 @@ def bpfmap_test(
         kwargs["target_compatible_with"] = ["@platforms//os:linux"]
     if kernel or kernel_only:
         tags = tags + ["kernel", "no-sandbox"]
-        deps = deps + ["//tests/support:kernel_support"]
+        deps = deps + _KERNEL_TEST_DEPS
     unit_test(
         name = name,
         tags = tags,
