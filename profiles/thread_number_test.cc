@@ -73,6 +73,9 @@ TEST(ThreadNumberTest, NumberThatWasHandedOnIsNotFreeTwice) {
   lives.join();
 }
 
+// mingw frees a thread_local object before it calls the object's destructor.
+#ifndef __MINGW32__
+
 // Asks for a number when the thread has handed its own on.
 struct AsksLate {
   ~AsksLate() { *number = ThreadNumber(); }
@@ -88,6 +91,8 @@ TEST(ThreadNumberTest, ThreadThatHandedItsNumberOnHasNone) {
   }).join();
   EXPECT_EQ(late, kNoThreadNumber);
 }
+
+#endif  // __MINGW32__
 
 }  // namespace
 }  // namespace bpfmap
