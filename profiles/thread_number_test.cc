@@ -67,6 +67,8 @@ TEST(ThreadNumberTest, NumberThatWasHandedOnIsNotFreeTwice) {
   const int first = asked.get_future().get();
   // The next one's number is free again as soon as that has ended.
   const int second = NumberOfANewThread();
+  EXPECT_NE(first, kNoThreadNumber);
+  EXPECT_NE(second, kNoThreadNumber);
   EXPECT_NE(second, first);
   EXPECT_EQ(NumberOfANewThread(), second);
   may_end.set_value();
