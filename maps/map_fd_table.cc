@@ -1,9 +1,8 @@
 #include "bpfmap/maps/map_fd_table.h"
 
+#include <cassert>
 #include <utility>
 
-#include "bpfmap/maps/internal/dcheck.h"
-#include "bpfmap/profiles/cloud.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 
 namespace bpfmap {
@@ -14,7 +13,7 @@ MapFdTable& MapFdTable::Global() {
 }
 
 uint32_t MapFdTable::Open(std::shared_ptr<LocalMap> map) {
-  BPFMAP_DCHECK(Cloud, map != nullptr);
+  assert(map != nullptr);
   WriterLock lock(lock_);
   uint32_t id = 0;
   for (auto known = by_id_.begin(); known != by_id_.end();) {

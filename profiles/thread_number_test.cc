@@ -67,11 +67,16 @@ TEST(ThreadNumberTest, NumberThatWasHandedOnIsNotFreeTwice) {
   const int first = asked.get_future().get();
   // The next one's number is free again as soon as that has ended.
   const int second = NumberOfANewThread();
+  EXPECT_NE(first, kNoThreadNumber);
+  EXPECT_NE(second, kNoThreadNumber);
   EXPECT_NE(second, first);
   EXPECT_EQ(NumberOfANewThread(), second);
   may_end.set_value();
   lives.join();
 }
+
+// mingw frees a thread_local object before it calls the object's destructor.
+#ifndef __MINGW32__
 
 // Asks for a number when the thread has handed its own on.
 struct AsksLate {
@@ -88,6 +93,8 @@ TEST(ThreadNumberTest, ThreadThatHandedItsNumberOnHasNone) {
   }).join();
   EXPECT_EQ(late, kNoThreadNumber);
 }
+
+#endif  // __MINGW32__
 
 }  // namespace
 }  // namespace bpfmap

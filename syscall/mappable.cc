@@ -13,6 +13,9 @@
 namespace bpfmap {
 
 void* MappableMemory::Allocate(std::size_t bytes, std::size_t) {
+  // On a kernel of larger pages the file would cover what lies after it, which
+  // is this process's own, and libbpf would look for the positions elsewhere.
+  if (sysconf(_SC_PAGESIZE) != static_cast<long>(kPageSize)) return nullptr;
   fd_ = MoveToHighFd(
       memfd_create("bpf-map-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (fd_ < 0) {

@@ -19,6 +19,7 @@
 
 namespace bpfmap {
 
+// Kernels of larger pages, as some for ARM have, get no mappable map: ENOMEM.
 inline constexpr std::size_t kPageSize = 4096;
 
 constexpr uint64_t RoundUpToPage(uint64_t bytes) {
