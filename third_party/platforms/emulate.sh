@@ -12,7 +12,8 @@ run_windows_program() {
   # wine's idea of a disk and a registry, made at the first call. What the third
   # variable leaves out would ask to download things; the debugger would make a
   # success of a crash.
-  export WINEPREFIX="${TMPDIR:-/tmp}/bpfmap-wine-$(id -u)"
+  WINEPREFIX="${TMPDIR:-/tmp}/bpfmap-wine-$(id -u)"
+  export WINEPREFIX
   without='mscoree=;mshtml=;winemenubuilder.exe=;winedbg.exe='
   export WINEDEBUG=-all WINEDLLOVERRIDES="$without"
   wine=/usr/lib/wine/wine64
