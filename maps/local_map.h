@@ -6,9 +6,9 @@
 // value through it, with atomics where several CPUs do.
 //
 // Pointer lifetime: a pointer stays valid memory, aligned to 8, until the map
-// is destroyed: through updates, deletes and resizes. Which element it shows
-// after one of these depends on the type, as on Linux; each type's header says
-// so.
+// is destroyed: through updates, deletes and resizes. The element that it shows
+// after one of these depends on the type, as on Linux; each type's header names
+// it.
 //
 // Frozen maps and kRdOnly/kWrOnly do not concern this view. kRdOnlyProg does:
 // UpdateElem and DeleteElem answer EACCES, which is what the verifier says

@@ -56,7 +56,7 @@
 //     calloc().
 //
 // Locks are held for a bounded number of instructions, and never while the
-// caller's code runs but for callbacks that say so. What waits for one spins:
+// caller's code runs but for callbacks that say so. Waiting for one spins:
 // so an interrupt handler, or a task that another one cannot preempt, may share
 // a map with what it interrupts only if Lock and Mutex keep it out, by masking
 // interrupts from Lock() to Unlock(). See tests/embedded for such a profile.
