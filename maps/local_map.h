@@ -53,7 +53,7 @@ inline constexpr char kClassTag = 0;
 
 class LocalMap : public BpfMap {
  public:
-  // Which class this is, for MapCast() (map_cast.h): the address of its
+  // The class of this map, for MapCast() (map_cast.h): the address of its
   // kClassTag, or null for a class that nothing is cast to.
   virtual const void* class_tag() const { return nullptr; }
 
