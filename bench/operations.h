@@ -45,7 +45,7 @@ concept RingView = requires(View& view) {
   view.Reserve();
 };
 
-// Which maps a view is of.
+// The kind of the maps that a view is of.
 template <typename View>
 constexpr MapKind KindOfView() {
   if constexpr (requires { View::kKind; }) {

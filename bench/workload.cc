@@ -37,7 +37,7 @@ uint32_t UnseededHash(const void* key, uint32_t size) {
   return static_cast<uint32_t>(internal::HashFunction(0)(key, size) >> 32);
 }
 
-// Which of so many equal parts of its range a hash is in.
+// The part that a hash is in, if its range has so many equal parts.
 uint32_t RangeOf(uint32_t hash, uint32_t ranges) {
   return static_cast<uint32_t>((uint64_t{hash} * ranges) >> 32);
 }

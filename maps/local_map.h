@@ -6,9 +6,9 @@
 // value through it, with atomics where several CPUs do.
 //
 // Pointer lifetime: a pointer stays valid memory, aligned to 8, until the map
-// is destroyed: through updates, deletes and resizes. Which element it shows
-// after one of these depends on the type, as on Linux; each type's header says
-// so.
+// is destroyed: through updates, deletes and resizes. The element that it shows
+// after one of these depends on the type, as on Linux; each type's header names
+// it.
 //
 // Frozen maps and kRdOnly/kWrOnly do not concern this view. kRdOnlyProg does:
 // UpdateElem and DeleteElem answer EACCES, which is what the verifier says
@@ -53,7 +53,7 @@ inline constexpr char kClassTag = 0;
 
 class LocalMap : public BpfMap {
  public:
-  // Which class this is, for MapCast() (map_cast.h): the address of its
+  // The class of this map, for MapCast() (map_cast.h): the address of its
   // kClassTag, or null for a class that nothing is cast to.
   virtual const void* class_tag() const { return nullptr; }
 

@@ -50,7 +50,7 @@ class ABSL_LOCKABLE ProvidedMap {
   virtual MapDef def() const = 0;
 
   // Copies the stored value of `key`. Returns false if there is none. For
-  // notifications, and for who holds the reader's lock below.
+  // notifications, and for holders of the reader's lock below.
   // REQUIRES: not in OnCreate().
   virtual bool ReadStored(const void* key, void* stored) = 0;
 

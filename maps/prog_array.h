@@ -62,8 +62,8 @@ class ProgArray final : public MapBase<ProgArray<P>, P> {
   uint32_t LookupProgram(uint32_t index) const {
     BPFMAP_DCHECK(P, this->is_ready());
     if (index >= def_.max_entries) return 0;
-    // Acquire pairs with the release in SetSlot: who put the program in did so
-    // after it was ready.
+    // Acquire pairs with the release in SetSlot: the program was ready before
+    // it was put in.
     return __atomic_load_n(&slots_[index], __ATOMIC_ACQUIRE);
   }
 

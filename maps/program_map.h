@@ -20,8 +20,8 @@
 // part of one CPU, as in a program. A map of maps is a ProgramMap<K, LocalMap>.
 //
 // Pointer lifetime: a pointer stays valid memory until the map is destroyed.
-// Which element it shows after an update or a delete depends on the type, see
-// local_map.h.
+// The element that it shows after an update or a delete depends on the type:
+// see local_map.h.
 //
 // Thread-safe as far as the map is. The caller orders accesses through
 // pointers, as a BPF program does. A ProgramMap is a pointer: copy it freely,

@@ -148,7 +148,7 @@ class UserRingBuffer final : public MapBase<UserRingBuffer<P>, P> {
   // the other, until it returns another number than 0, nothing more is ready,
   // or kMaxUserRingSamples records were looked at, discarded ones included.
   // Returns the number of calls, or minus an errno. `flags`: kRbForceWakeup
-  // wakes who waits for room; without kRbNoWakeup, so does a record that was
+  // wakes waiting writers; without kRbNoWakeup, so does a record that was
   // looked at.
   //   EINVAL  other flags; a producer position or a length that cannot be
   //   E2BIG   a record larger than the ring, or than 0xffffff bytes

@@ -52,7 +52,7 @@ class ABSL_LOCKABLE BasicMutex {
 };
 
 // The same in the lowest bit of a word, the rest of which is the holder's: it
-// may store to the word, and who waits changes that bit alone.
+// may store to the word, and a waiting thread changes that bit alone.
 template <typename Backoff>
 struct BasicBitLock {
   static void Lock(uint64_t* word) {

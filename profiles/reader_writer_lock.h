@@ -37,7 +37,7 @@ template <typename Backoff>
 class ABSL_LOCKABLE BasicRwLock {
  public:
   // How often a writer looks before it announces that it waits. Sections are
-  // short, and a look does not take the line away from who is inside.
+  // short, and a look does not take the line away from the owner.
   static constexpr int kSpins = 16;
 
   constexpr BasicRwLock() = default;

@@ -17,11 +17,17 @@ namespace {
 
 constexpr uint64_t kMostLoops = 8 << 20;  // as Linux (BPF_MAX_LOOPS)
 
-bool IsMapOfMapsType(MapType type) {
-  return type == MapType::kArrayOfMaps || type == MapType::kHashOfMaps;
-}
+// The helpers for elements that the verifier lets a program call.
+enum class ElemHelpers {
+  kNone,
+  kByKey,      // lookup, update, delete
+  kInnerMaps,  // lookup
+  kPushPop,    // push, pop, peek
+  kFilter,     // push, peek
+};
 
-bool HasElements(MapType type) {
+// No default, so the compiler names a type that was forgotten.
+ElemHelpers HelpersOf(MapType type) {
   switch (type) {
     case MapType::kHash:
     case MapType::kArray:
@@ -30,15 +36,36 @@ bool HasElements(MapType type) {
     case MapType::kLruHash:
     case MapType::kLruPerCpuHash:
     case MapType::kLpmTrie:
-      return true;
-    default:
-      return IsCustom(type);
+      return ElemHelpers::kByKey;
+    case MapType::kArrayOfMaps:
+    case MapType::kHashOfMaps:
+      return ElemHelpers::kInnerMaps;
+    case MapType::kQueue:
+    case MapType::kStack:
+      return ElemHelpers::kPushPop;
+    case MapType::kBloomFilter:
+      return ElemHelpers::kFilter;
+    case MapType::kProgArray:
+    case MapType::kPerfEventArray:
+    case MapType::kStackTrace:
+    case MapType::kRingBuf:
+    case MapType::kUserRingBuf:
+      return ElemHelpers::kNone;
   }
+  return IsCustom(type) ? ElemHelpers::kByKey : ElemHelpers::kNone;
+}
+
+bool HasElements(MapType type) {
+  return HelpersOf(type) == ElemHelpers::kByKey;
+}
+
+bool HasInnerMaps(MapType type) {
+  return HelpersOf(type) == ElemHelpers::kInnerMaps;
 }
 
 bool HasValuesOnly(MapType type) {
-  return type == MapType::kQueue || type == MapType::kStack ||
-         type == MapType::kBloomFilter;
+  const ElemHelpers helpers = HelpersOf(type);
+  return helpers == ElemHelpers::kPushPop || helpers == ElemHelpers::kFilter;
 }
 
 // Ends the run where the verifier would refuse the helper for such a map.
@@ -71,7 +98,7 @@ uint64_t ReturnValue(HelperCall& call, void* value, const char* helper) {
   Region* const region = call.machine().NewRegion(RegionKind::kMapValue);
   if (region == nullptr) return 0;
   const MapFacts& map = call.region(1)->map;
-  if (IsMapOfMapsType(map.type)) {
+  if (HasInnerMaps(map.type)) {
     region->kind = RegionKind::kMap;
     region->map = FactsOf(static_cast<LocalMap*>(value));
   } else {
@@ -82,7 +109,7 @@ uint64_t ReturnValue(HelperCall& call, void* value, const char* helper) {
 
 uint64_t MapLookupElem(HelperCall& call) {
   const MapType type = TypeOf(call);
-  if (!Allow(call, HasElements(type) || IsMapOfMapsType(type),
+  if (!Allow(call, HasElements(type) || HasInnerMaps(type),
              "map_lookup_elem")) {
     return 0;
   }
@@ -108,8 +135,7 @@ uint64_t MapPushElem(HelperCall& call) {
 }
 
 uint64_t MapPopElem(HelperCall& call) {
-  const MapType type = TypeOf(call);
-  if (!Allow(call, HasValuesOnly(type) && type != MapType::kBloomFilter,
+  if (!Allow(call, HelpersOf(TypeOf(call)) == ElemHelpers::kPushPop,
              "map_pop_elem")) {
     return 0;
   }
@@ -126,7 +152,7 @@ uint64_t MapPeekElem(HelperCall& call) {
     const uint64_t address = call.number(2);
     const uint32_t size = call.region(1)->map.value_size;
     const Accessor by = {89, 2};
-    if (type == MapType::kBloomFilter) {
+    if (HelpersOf(type) == ElemHelpers::kFilter) {
       if (!machine.MayRead(call.region(2), address, size, by)) return 0;
     } else {
       if (!machine.MayWrite(call.region(2), address, size, by)) return 0;

@@ -6,12 +6,15 @@
 //   ProgramDef def;
 //   def.type = ProgramType::kXdp;
 //   def.instructions = instructions;
-//   def.map_of = [&](int32_t fd) { return map_of_fd(fd); };
+//   def.map_of_fd = [&](int32_t fd) { return maps[fd]; };
 //   std::shared_ptr<const Program> program;
 //   LoadError error = Program::Load(def, &program);
 //   ...
+//   World world;  // clock, task, random numbers: see world.h
 //   Machine machine(&world);
-//   RunResult result = machine.Run(*program, input);
+//   RunResult result = machine.Run(*program, {.context = &md, ...});
+//
+// The library is //programs; world.h is //programs:world.
 //
 // Loading checks little, see decode.h; a Machine checks what a program does
 // when it does it (machine.h), and RunTest() runs it on a packet or a context

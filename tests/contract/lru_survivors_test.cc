@@ -1,4 +1,4 @@
-// Which keys an LRU map keeps: golden/lru_survivors.tsv holds, for 16 sizes,
+// The keys that an LRU map keeps: golden/lru_survivors.tsv holds, for 16 sizes,
 // two kinds of maps and eight ways to use them, the keys that Linux 6.18 kept
 // on a machine with two CPUs, one of them used. Maps with values for each CPU
 // keep the same ones, unless present keys are updated.

@@ -1,7 +1,7 @@
 // The contract of maps of maps, rule by rule, here and in the kernel; how long
 // inner maps live; and readers that meet a writer.
 //
-// Which inner maps they take, and every flag and error, stands in
+// The inner maps that they take, and every flag and error, stand in
 // golden/kernel_errno.tsv.
 
 #include <array>

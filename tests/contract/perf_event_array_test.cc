@@ -132,7 +132,7 @@ class PerfViewTest : public testing::TestWithParam<std::string> {
     while (view_->Output(PerfFlags{}, size) == 0) ++written;
     return written;
   }
-  // Which of `outputs` outputs of 4 bytes wake the reader, which then reads.
+  // Those of `outputs` outputs of 4 bytes that wake the reader. It then reads.
   std::vector<int> Wakes(int outputs) {
     std::vector<int> wakes;
     for (int i = 0; i < outputs; ++i) {

@@ -357,7 +357,7 @@ void Differential::NextKey() {
     CompareBytes("next key", left, right);
     return;
   }
-  // Which key is the last one is each map's own; an absent one has a next.
+  // Each map has a last key of its own; an absent key has a next one.
   const bool both_walk =
       (left_result == Errno::kOk || left_result == Errno::kNoEnt ||
        left_result == Errno::kFault) &&

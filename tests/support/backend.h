@@ -1,5 +1,5 @@
 // Backend: one way to have a map. The tests of what maps have in common run
-// over all of them: a row in Backends() is all that a new one needs.
+// over all of them: a row in LocalBackends() is all that a new profile needs.
 
 #ifndef BPFMAP_TESTS_SUPPORT_BACKEND_H_
 #define BPFMAP_TESTS_SUPPORT_BACKEND_H_

@@ -29,8 +29,8 @@ class LruRule {
   // How many keys come in before the first has to leave.
   uint32_t room() const { return max_entries_ - max_entries_ % batch(); }
 
-  // Which of the keys 0 to max_entries - 1 stay when room has to be made in a
-  // map that has taken them in this order, and no use was made of any.
+  // Those of the keys 0 to max_entries - 1 that stay when room has to be made
+  // in a map that has taken them in this order, and no use was made of any.
   // REQUIRES: room() == max_entries.
   std::set<uint32_t> StayAfterOneMore() const {
     std::set<uint32_t> keys;

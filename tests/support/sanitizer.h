@@ -1,5 +1,5 @@
-// Which sanitizer watches. Under any, long random tests do less; what looks for
-// faults of threads does more under the one that sees them.
+// The sanitizer that watches. Under any, long random tests do less; tests that
+// look for faults of threads do more under the one that sees them.
 
 #ifndef BPFMAP_TESTS_SUPPORT_SANITIZER_H_
 #define BPFMAP_TESTS_SUPPORT_SANITIZER_H_

@@ -9,10 +9,11 @@
 set -eu
 
 run_windows_program() {
-  # wine's idea of a disk and a registry, made at the first call. The third
-  # variable leaves out parts that would ask to download things, and the
-  # debugger, which would make a success of a crash.
-  export WINEPREFIX="${TMPDIR:-/tmp}/bpfmap-wine-$(id -u)"
+  # wine's idea of a disk and a registry, made at the first call. What the third
+  # variable leaves out would ask to download things; the debugger would make a
+  # success of a crash.
+  WINEPREFIX="${TMPDIR:-/tmp}/bpfmap-wine-$(id -u)"
+  export WINEPREFIX
   without='mscoree=;mshtml=;winemenubuilder.exe=;winedbg.exe='
   export WINEDEBUG=-all WINEDLLOVERRIDES="$without"
   wine=/usr/lib/wine/wine64

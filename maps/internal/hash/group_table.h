@@ -394,7 +394,7 @@ class GroupTable {
     GroupSnapshot snapshot = ref.snapshot;
     Drop(ref, GroupSnapshot::TagOf(hash), snapshot);
     // After BeginWrite() and Drop(): the next owner of the permit finds an
-    // overflow slot, and who sees what it was taken for sees this key no more.
+    // overflow slot, and a thread that sees it in use sees this key no more.
     // Before EndWrite(): a thread that sees that the key is gone finds room.
     quota_.Release();
     ref.group->EndWrite(snapshot);
@@ -893,8 +893,8 @@ class GroupTable {
   }
 
   // Adds a generation. No thread has to wait for that: see FindOptimistic(),
-  // TryFind() and MayHaveElements() for who has not noticed yet. A writer that
-  // has not may insert into an older one.
+  // TryFind() and MayHaveElements() for a thread that has not noticed yet. A
+  // writer that has not may insert into an older one.
   bool AddGeneration(uint64_t groups) {
     Generation added;
     added.group_count = groups;

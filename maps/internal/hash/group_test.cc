@@ -1,4 +1,4 @@
-// Which slots of a group have a tag: with the instructions of the processor,
+// The slots of a group that have a tag: with the instructions of the processor,
 // and (group_portable_test) without.
 
 #include "bpfmap/maps/internal/hash/group.h"

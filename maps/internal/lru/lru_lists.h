@@ -93,7 +93,7 @@ class LruLists {
   }
   void PrepareToRelease(uint32_t node) { ListWith(node).PrepareToRemove(node); }
 
-  // Looks who was used lately, and moves nodes from list to list by that.
+  // Moves nodes from list to list, by whether they were used lately.
   void Rotate() {
     if (inactive_.size() < active_.size()) RotateActive();
     RotateInactive();

@@ -1,7 +1,7 @@
 // VisitMapType: from a MapType to the class that implements it.
 //
-// The only switch over the map type. It has no default, so the compiler names a
-// type that was forgotten here.
+// The only switch from the map type to a class. It has no default, so the
+// compiler names a type that was forgotten here.
 
 #ifndef BPFMAP_MAPS_INTERNAL_RULES_MAP_TYPES_H_
 #define BPFMAP_MAPS_INTERNAL_RULES_MAP_TYPES_H_

@@ -21,7 +21,7 @@
 
 namespace bpfmap {
 
-// Which side a change comes from.
+// The side that a change comes from.
 enum class View { kProgram, kUser };
 
 class UserRights {
@@ -36,8 +36,8 @@ class UserRights {
   bool may_read() const { return reads_; }
   bool may_write() const { return writes_ && !frozen(); }
 
-  // Relaxed: see the top of the file; who must not miss it holds a lock that
-  // Freeze() held.
+  // Relaxed: see the top of the file; a caller that must not miss it holds a
+  // lock that Freeze() held.
   bool frozen() const { return frozen_.load(std::memory_order_relaxed); }
 
   // Whether lookups take these flags. Linux looks at them before anything else,
