@@ -29,7 +29,8 @@ apt_get() {
     "$@"
 }
 
-apt_get update
+# Not fatal: of a mirror that lacks one index, the others may do.
+apt_get update || echo "debian_libraries.sh: going on with what there is" >&2
 apt_get download libabsl-dev libgmock-dev libgtest-dev
 for package in *.deb; do
   dpkg -x "$package" .

@@ -35,7 +35,8 @@ apt_get() {
     "$@"
 }
 
-apt_get update
+# Not fatal: of a mirror that lacks one index, the others may do.
+apt_get update || echo "source_libraries.sh: going on with what there is" >&2
 apt_get source --download-only abseil
 mkdir -p source
 tar -C source --strip-components=1 -xf abseil_*.orig.tar.*
