@@ -93,6 +93,9 @@ bool Engine::Run(Machine* machine, int depth, const Operation* start) {
                             : Loop<false>(machine, depth, start);
 }
 
+// Types, operators and statements take no parentheses.
+// NOLINTBEGIN(bugprone-macro-parentheses)
+
 #define DISPATCH() goto* kLabels[static_cast<unsigned>(op->code)]
 #define NEXT()  \
   do {          \
@@ -397,6 +400,8 @@ bool Engine::Run(Machine* machine, int depth, const Operation* start) {
     NEXT();                                                         \
   }
 
+// NOLINTEND(bugprone-macro-parentheses)
+
 template <bool kChecked>
 bool Engine::Loop(Machine* machine, int first, const Operation* op) {
   __extension__ static const void* const kLabels[] = {
@@ -646,6 +651,7 @@ bool Engine::Loop(Machine* machine, int first, const Operation* op) {
     Machine::Frame* const callee = frame + 1;
     std::memcpy(&callee->reg[1], &reg[1], 5 * sizeof reg[0]);
     if constexpr (kChecked) {
+      // NOLINTNEXTLINE(bugprone-sizeof-expression): they are pointers.
       std::memcpy(&callee->region[1], &region[1], 5 * sizeof region[0]);
     }
     op += op->offset;

@@ -120,7 +120,7 @@ long BpfFdTable::Open(std::shared_ptr<Btf> btf) {
   return OpenLocked(std::move(file), "btf", kRdOnly);
 }
 
-long BpfFdTable::Open(std::shared_ptr<Program> program) {
+long BpfFdTable::Open(std::shared_ptr<LoadedProgram> program) {
   std::vector<File> gone;
   WriterLock lock(lock_);
   gone = ReapClosed();

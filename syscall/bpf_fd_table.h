@@ -41,7 +41,7 @@
 namespace bpfmap {
 
 // A program that was loaded. It does nothing; see BPF_PROG_LOAD in create.cc.
-class Program {
+class LoadedProgram {
  public:
   // 0 until BpfFdTable gives it one.
   uint32_t id() const { return id_; }
@@ -55,7 +55,7 @@ class Program {
 struct OpenFile {
   std::shared_ptr<MapObject> map;
   std::shared_ptr<Btf> btf;
-  std::shared_ptr<Program> program;
+  std::shared_ptr<LoadedProgram> program;
   bool may_read = false;
   bool may_write = false;
 };
@@ -73,7 +73,7 @@ class BpfFdTable final : public FdResolver {
   // -errno: EMFILE, ENFILE, ENOMEM.
   long Open(std::shared_ptr<MapObject> map, MapFlags rights);
   long Open(std::shared_ptr<Btf> btf);
-  long Open(std::shared_ptr<Program> program);
+  long Open(std::shared_ptr<LoadedProgram> program);
 
   //   EBADF   `fd` is not open
   //   EINVAL  it is open, and stands for nothing here
@@ -98,7 +98,7 @@ class BpfFdTable final : public FdResolver {
   struct File {
     std::shared_ptr<MapObject> map;
     std::shared_ptr<Btf> btf;
-    std::shared_ptr<Program> program;
+    std::shared_ptr<LoadedProgram> program;
     int watch = 0;  // 0 if there is none: the file is kept for good
   };
   template <typename Object>
@@ -140,7 +140,7 @@ class BpfFdTable final : public FdResolver {
   uint64_t forks_ ABSL_GUARDED_BY(lock_) = 0;
   Ids<MapObject> map_ids_ ABSL_GUARDED_BY(lock_);
   Ids<Btf> btf_ids_ ABSL_GUARDED_BY(lock_);
-  Ids<Program> program_ids_ ABSL_GUARDED_BY(lock_);
+  Ids<LoadedProgram> program_ids_ ABSL_GUARDED_BY(lock_);
 };
 
 }  // namespace bpfmap

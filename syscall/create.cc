@@ -171,7 +171,7 @@ long ProgLoad(const Attributes& attributes) {
                      program[0].dst_reg == BPF_REG_0 && program[0].off == 0;
   const bool exits = program[1].code == (BPF_JMP | BPF_EXIT);
   if (!moves || !exits || attributes->prog_flags != 0) return -EINVAL;
-  return BpfFdTable::Global().Open(std::make_shared<Program>());
+  return BpfFdTable::Global().Open(std::make_shared<LoadedProgram>());
 }
 
 }  // namespace bpfmap
