@@ -51,6 +51,7 @@ class Decoder {
       if (program_[at_].code == kLoadImm64) ++at_;
     }
     CheckEnds();
+    if (like_linux_ && !error_.failed()) CheckReachable(*operations);
     return error_;
   }
 
@@ -365,6 +366,38 @@ class Decoder {
       const std::size_t end =
           f + 1 < starts.size() ? starts[f + 1] : program_.size();
       CheckFunction(starts[f], end);
+    }
+  }
+
+  // Every instruction must be one that the program may come to.
+  void CheckReachable(const std::vector<Operation>& operations) {
+    std::vector<bool> reached(program_.size(), false);
+    std::vector<std::size_t> open;
+    const auto reach = [&](std::size_t at) {
+      if (reached[at]) return;
+      reached[at] = true;
+      open.push_back(at);
+    };
+    for (const uint32_t start : FunctionStarts(program_)) reach(start);
+    while (!open.empty()) {
+      const std::size_t at = open.back();
+      open.pop_back();
+      const Instruction& i = program_[at];
+      const uint8_t code_class = i.code & kClassMask;
+      const uint8_t operation = i.code & kOperationMask;
+      const bool is_jump = code_class == kClassJmp || code_class == kClassJmp32;
+      if (is_jump && operation == kExit) continue;
+      if (is_jump && operation != kCall) {
+        reach(at + static_cast<std::size_t>(int64_t{operations[at].offset}));
+        if (operation == kJa) continue;
+      }
+      if (i.code == kLoadImm64) reached[at + 1] = true;
+      reach(at + (i.code == kLoadImm64 ? 2 : 1));
+    }
+    for (at_ = 0; at_ < reached.size(); ++at_) {
+      if (reached[at_]) continue;
+      Refuse("is never reached");
+      return;
     }
   }
 

@@ -38,8 +38,9 @@ struct LoadError {
 //   E2BIG   no instruction, or more than kMaxInstructions
 //   EINVAL  see above
 //
-// A division by the constant 0 or a shift by as many bits as there are means
-// something in RFC 9669, but Linux refuses it; so does `like_linux`.
+// With `like_linux` it refuses, as Linux does, what has a meaning in RFC 9669:
+// a division by the constant 0, a shift by as many bits as there are, and
+// instructions that no jump and no other instruction leads to.
 LoadError Decode(std::span<const Instruction> program, bool like_linux,
                  std::vector<Operation>* operations);
 

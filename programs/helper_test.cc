@@ -3,6 +3,8 @@
 // Helpers that are real, on the kernel and here: the same results and the same
 // bytes in the maps.
 
+#include "bpfmap/programs/helper.h"
+
 #include <cstdint>
 #include <cstring>
 #include <map>
@@ -13,6 +15,7 @@
 #include "bpfmap/maps/create_map.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/programs/assembler.h"
+#include "bpfmap/programs/helper_names.h"
 #include "bpfmap/programs/kernel_run.h"
 #include "bpfmap/programs/machine.h"
 #include "bpfmap/programs/program.h"
@@ -233,6 +236,35 @@ TEST_F(HelperTest, DynptrsOfValuesAreMade) {
             Mov64(R1, R10), Alu64(kAdd, R1, -16), Mov64(R2, 2), Mov64(R3, 4),
             CallHelper(203), Mov64(R1, 0), JumpIf(kJeq, R0, 0, 1),
             Load(kSizeW, R1, R0, 0), Mov64(R0, R1), Exit()}}));
+    }
+  }
+}
+
+// Of the types that load without more than a type.
+TEST_F(HelperTest, TypesMayCallWhatLinuxLetsThem) {
+  for (uint32_t type = 1; type < kProgramTypes; ++type) {
+    const ProgramType tried{type};
+    if (KernelRun(tried, Code{Mov64(R0, 0), Exit()}).load_error() != 0) {
+      continue;
+    }
+    for (uint32_t number = 1; number < kHelperCount; ++number) {
+      // The first two hang on how a kernel was built. The third takes a
+      // struct xdp_buff of the kernel in programs that trace.
+      constexpr uint32_t kProbeWriteUser = 36, kOverrideReturn = 58,
+                         kXdpGetBuffLen = 188;
+      const Helper* const helper = FindHelper(number);
+      if (helper == nullptr || number == kProbeWriteUser ||
+          number == kOverrideReturn || number == kXdpGetBuffLen) {
+        continue;
+      }
+      const KernelRun kernel(
+          tried,
+          Code{CallHelper(static_cast<int32_t>(number)), Mov64(R0, 0), Exit()});
+      const bool refused =
+          kernel.log().find("cannot use helper") != std::string::npos ||
+          kernel.log().find("unknown func") != std::string::npos;
+      EXPECT_EQ(helper->types.Has(tried), !refused)
+          << ProgramTypeName(tried) << ", bpf_" << HelperName(number) << "()";
     }
   }
 }

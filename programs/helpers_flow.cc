@@ -75,7 +75,11 @@ constexpr ProgramTypes kTc{ProgramType::kSchedCls, ProgramType::kSchedAct};
 constexpr ProgramTypes kXdp{ProgramType::kXdp};
 constexpr ProgramTypes kTcAndLwt =
     kTc | ProgramTypes(ProgramType::kLwtIn, ProgramType::kLwtOut,
-                       ProgramType::kLwtXmit);
+                       ProgramType::kLwtXmit, ProgramType::kLwtSeg6Local);
+
+constexpr ProgramTypes kOfSockets =
+    kTc | ProgramTypes(ProgramType::kSocketFilter, ProgramType::kCgroupSkb,
+                       ProgramType::kSkSkb);
 
 #define BPFMAP_FLOW(number, types, function, ...) \
   { number, HelperKind::kSimulated, false, {__VA_ARGS__}, function, types }
@@ -91,11 +95,8 @@ constexpr Helper kHelpers[] = {
                 Arg::kContext, Arg::kNumber, Arg::kNumber),
     BPFMAP_FLOW(69, kTc | kXdp, FibLookup, Arg::kContext, Arg::kOutMemory,
                 Arg::kSize, Arg::kNumber),
-    BPFMAP_FLOW(
-        47,
-        kTc | ProgramTypes(ProgramType::kSocketFilter, ProgramType::kCgroupSkb),
-        GetSocketUid, Arg::kContext),
-    BPFMAP_FLOW(17, kTcAndLwt, Zero, Arg::kContext),
+    BPFMAP_FLOW(47, kOfSockets, GetSocketUid, Arg::kContext),
+    BPFMAP_FLOW(17, ProgramTypes::All(), Zero, Arg::kContext),
     BPFMAP_FLOW(24, kTcAndLwt, Zero, Arg::kContext),
     BPFMAP_FLOW(79, kTc | ProgramTypes(ProgramType::kCgroupSkb), SkbCgroupId,
                 Arg::kContext),

@@ -344,23 +344,29 @@ uint64_t SetHash(HelperCall& call) {
 }
 
 constexpr ProgramTypes kTc{ProgramType::kSchedCls, ProgramType::kSchedAct};
-constexpr ProgramTypes kWriters =
-    kTc | ProgramTypes(ProgramType::kLwtXmit, ProgramType::kSkSkb);
+constexpr ProgramTypes kSummers = kTc | ProgramTypes(ProgramType::kLwtXmit);
+constexpr ProgramTypes kWriters = kSummers | ProgramTypes(ProgramType::kSkSkb);
+constexpr ProgramTypes kLwt{ProgramType::kLwtIn, ProgramType::kLwtOut,
+                            ProgramType::kLwtXmit, ProgramType::kLwtSeg6Local};
+constexpr ProgramTypes kLoaders =
+    kSkbTypes |
+    ProgramTypes(ProgramType::kSkReuseport, ProgramType::kFlowDissector);
+constexpr ProgramTypes kRelativeLoaders =
+    kTc | ProgramTypes(ProgramType::kSocketFilter, ProgramType::kCgroupSkb,
+                       ProgramType::kSkReuseport);
+constexpr ProgramTypes kHashers = kTc | kLwt;
 constexpr ProgramTypes kXdpOnly{ProgramType::kXdp};
-constexpr ProgramTypes kPullers =
-    kWriters | ProgramTypes(ProgramType::kLwtIn, ProgramType::kLwtOut);
-constexpr ProgramTypes kSums =
-    kTc | ProgramTypes(ProgramType::kXdp, ProgramType::kLwtXmit,
-                       ProgramType::kLwtIn, ProgramType::kLwtOut);
+constexpr ProgramTypes kPullers = kWriters | kLwt;
+constexpr ProgramTypes kSums = kTc | kLwt | kXdpOnly;
 
 #define BPFMAP_SKB(number, types, function, ...) \
   { number, HelperKind::kReal, false, {__VA_ARGS__}, function, types }
 
 constexpr Helper kHelpers[] = {
-    BPFMAP_SKB(26, kSkbTypes, SkbLoadBytes, Arg::kContext, Arg::kNumber,
+    BPFMAP_SKB(26, kLoaders, SkbLoadBytes, Arg::kContext, Arg::kNumber,
                Arg::kOutMemory, Arg::kSize),
-    BPFMAP_SKB(68, kSkbTypes, SkbLoadBytesRelative, Arg::kContext, Arg::kNumber,
-               Arg::kOutMemory, Arg::kSize, Arg::kNumber),
+    BPFMAP_SKB(68, kRelativeLoaders, SkbLoadBytesRelative, Arg::kContext,
+               Arg::kNumber, Arg::kOutMemory, Arg::kSize, Arg::kNumber),
     BPFMAP_SKB(9, kWriters, SkbStoreBytes, Arg::kContext, Arg::kNumber,
                Arg::kMemory, Arg::kSize, Arg::kNumber),
     BPFMAP_SKB(188, kXdpOnly, XdpGetBuffLen, Arg::kContext),
@@ -381,13 +387,13 @@ constexpr Helper kHelpers[] = {
                Arg::kNumber),
     BPFMAP_SKB(28, kSums, CsumDiff, Arg::kMemoryOrNull, Arg::kSize,
                Arg::kMemoryOrNull, Arg::kSize, Arg::kNumber),
-    BPFMAP_SKB(10, kWriters, L3CsumReplace, Arg::kContext, Arg::kNumber,
+    BPFMAP_SKB(10, kSummers, L3CsumReplace, Arg::kContext, Arg::kNumber,
                Arg::kNumber, Arg::kNumber, Arg::kNumber),
-    BPFMAP_SKB(11, kWriters, L4CsumReplace, Arg::kContext, Arg::kNumber,
+    BPFMAP_SKB(11, kSummers, L4CsumReplace, Arg::kContext, Arg::kNumber,
                Arg::kNumber, Arg::kNumber, Arg::kNumber),
-    BPFMAP_SKB(40, kWriters, CsumUpdate, Arg::kContext, Arg::kNumber),
-    BPFMAP_SKB(34, kPullers, GetHashRecalc, Arg::kContext),
-    BPFMAP_SKB(41, kWriters, SetHashInvalid, Arg::kContext),
+    BPFMAP_SKB(40, kSummers, CsumUpdate, Arg::kContext, Arg::kNumber),
+    BPFMAP_SKB(34, kHashers, GetHashRecalc, Arg::kContext),
+    BPFMAP_SKB(41, kSummers, SetHashInvalid, Arg::kContext),
     BPFMAP_SKB(48, kTc, SetHash, Arg::kContext, Arg::kNumber),
 };
 

@@ -383,13 +383,15 @@ constexpr Helper kHelpers[] = {
      HelperKind::kReal,
      true,
      {Arg::kContext, Arg::kMap, Arg::kNumber, Arg::kMemory, Arg::kSize},
-     PerfEventOutput},
+     PerfEventOutput,
+     ProgramTypes::All().Without(
+         ProgramTypes(ProgramType::kSkReuseport, ProgramType::kFlowDissector))},
     {27,
      HelperKind::kSimulated,
      true,
      {Arg::kContext, Arg::kMap, Arg::kNumber},
      GetStackId,
-     kTracingTypes},
+     kTracingTypes | ProgramTypes(ProgramType::kSyscall)},
 };
 
 }  // namespace

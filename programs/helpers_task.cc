@@ -133,11 +133,30 @@ uint64_t OverrideReturn(HelperCall& call) {
   return 0;
 }
 
-constexpr ProgramTypes kKprobeTypes{ProgramType::kKprobe,
-                                    ProgramType::kTracing};
-constexpr ProgramTypes kCookieTypes{
-    ProgramType::kKprobe,  ProgramType::kTracepoint,    ProgramType::kPerfEvent,
-    ProgramType::kTracing, ProgramType::kRawTracepoint, ProgramType::kLsm};
+constexpr ProgramTypes kKprobeTypes =
+    kTracingTypes | ProgramTypes(ProgramType::kSyscall);
+constexpr ProgramTypes kCookieTypes{ProgramType::kKprobe,
+                                    ProgramType::kTracepoint,
+                                    ProgramType::kPerfEvent,
+                                    ProgramType::kTracing,
+                                    ProgramType::kRawTracepoint,
+                                    ProgramType::kRawTracepointWritable,
+                                    ProgramType::kLsm};
+
+// Clocks of the tracing types are the exact ones.
+constexpr ProgramTypes kCoarseTypes = ProgramTypes::All().Without(
+    kTracingTypes |
+    ProgramTypes(ProgramType::kCgroupDevice, ProgramType::kSyscall));
+constexpr ProgramTypes kSocketTypes{
+    ProgramType::kSocketFilter, ProgramType::kSchedCls,
+    ProgramType::kSchedAct,     ProgramType::kCgroupSkb,
+    ProgramType::kCgroupSock,   ProgramType::kCgroupSockAddr,
+    ProgramType::kSockOps};
+constexpr ProgramTypes kCookieOfSocketTypes =
+    kSocketTypes | ProgramTypes(ProgramType::kSkSkb, ProgramType::kSkReuseport,
+                                ProgramType::kSyscall, ProgramType::kTracing);
+constexpr ProgramTypes kCookieOfNetnsTypes =
+    kSocketTypes | ProgramTypes(ProgramType::kSkMsg);
 
 #define BPFMAP_WORLD(number, function) \
   { number, HelperKind::kSimulated, false, {}, function }
@@ -145,7 +164,7 @@ constexpr ProgramTypes kCookieTypes{
 constexpr Helper kHelpers[] = {
     BPFMAP_WORLD(5, KtimeGetNs),
     BPFMAP_WORLD(125, KtimeGetBootNs),
-    BPFMAP_WORLD(160, KtimeGetCoarseNs),
+    {160, HelperKind::kSimulated, false, {}, KtimeGetCoarseNs, kCoarseTypes},
     BPFMAP_WORLD(208, KtimeGetTaiNs),
     BPFMAP_WORLD(118, Jiffies64),
     {8, HelperKind::kReal, false, {}, GetSmpProcessorId},
@@ -159,7 +178,7 @@ constexpr Helper kHelpers[] = {
      {Arg::kOutMemory, Arg::kSize},
      GetCurrentComm},
     {35, HelperKind::kSimulated, true, {}, GetCurrentTask},
-    {158, HelperKind::kSimulated, true, {}, GetCurrentTaskBtf, kTracingTypes},
+    {158, HelperKind::kSimulated, true, {}, GetCurrentTaskBtf},
     BPFMAP_WORLD(80, GetCurrentCgroupId),
     {123,
      HelperKind::kSimulated,
@@ -188,8 +207,18 @@ constexpr Helper kHelpers[] = {
      {Arg::kContext},
      GetAttachCookie,
      kCookieTypes},
-    {46, HelperKind::kSimulated, false, {Arg::kNumber}, GetSocketCookie},
-    {122, HelperKind::kSimulated, false, {Arg::kNumber}, GetNetnsCookie},
+    {46,
+     HelperKind::kSimulated,
+     false,
+     {Arg::kNumber},
+     GetSocketCookie,
+     kCookieOfSocketTypes},
+    {122,
+     HelperKind::kSimulated,
+     false,
+     {Arg::kNumber},
+     GetNetnsCookie,
+     kCookieOfNetnsTypes},
     {183,
      HelperKind::kReal,
      false,
@@ -208,18 +237,8 @@ constexpr Helper kHelpers[] = {
      {Arg::kContext},
      GetFuncArgCount,
      ProgramTypes(ProgramType::kTracing)},
-    {109,
-     HelperKind::kSimulated,
-     false,
-     {Arg::kNumber},
-     SendSignal,
-     kTracingTypes},
-    {117,
-     HelperKind::kSimulated,
-     false,
-     {Arg::kNumber},
-     SendSignalThread,
-     kTracingTypes},
+    {109, HelperKind::kSimulated, false, {Arg::kNumber}, SendSignal},
+    {117, HelperKind::kSimulated, false, {Arg::kNumber}, SendSignalThread},
     {58,
      HelperKind::kSimulated,
      true,

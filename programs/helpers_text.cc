@@ -277,19 +277,23 @@ uint64_t Strncmp(HelperCall& call) {
   return 0;
 }
 
-#define BPFMAP_PROBE(number, function)                        \
-  {                                                           \
-    number, HelperKind::kSimulated, true,                     \
-        {Arg::kOutMemory, Arg::kSize, Arg::kNumber}, function \
+// Reads of an address that may be of either space are for tracing only.
+constexpr ProgramTypes kTracers =
+    kTracingTypes | ProgramTypes(ProgramType::kSyscall);
+
+#define BPFMAP_PROBE(number, function, types)                        \
+  {                                                                  \
+    number, HelperKind::kSimulated, true,                            \
+        {Arg::kOutMemory, Arg::kSize, Arg::kNumber}, function, types \
   }
 
 constexpr Helper kHelpers[] = {
-    BPFMAP_PROBE(4, ProbeReadAny),
-    BPFMAP_PROBE(45, ProbeReadAnyStr),
-    BPFMAP_PROBE(112, ProbeReadUser),
-    BPFMAP_PROBE(113, ProbeReadKernel),
-    BPFMAP_PROBE(114, ProbeReadUserStr),
-    BPFMAP_PROBE(115, ProbeReadKernelStr),
+    BPFMAP_PROBE(4, ProbeReadAny, kTracers),
+    BPFMAP_PROBE(45, ProbeReadAnyStr, kTracers),
+    BPFMAP_PROBE(112, ProbeReadUser, ProgramTypes::All()),
+    BPFMAP_PROBE(113, ProbeReadKernel, ProgramTypes::All()),
+    BPFMAP_PROBE(114, ProbeReadUserStr, ProgramTypes::All()),
+    BPFMAP_PROBE(115, ProbeReadKernelStr, ProgramTypes::All()),
     {36,
      HelperKind::kSimulated,
      true,

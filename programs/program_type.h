@@ -58,6 +58,10 @@ class ProgramTypes {
   constexpr explicit ProgramTypes(T... types)
       : bits_((Bit(types) | ... | uint64_t{0})) {}
 
+  constexpr ProgramTypes Without(ProgramTypes other) const {
+    return FromBits(bits_ & ~other.bits_);
+  }
+
   static constexpr ProgramTypes All() { return FromBits(~uint64_t{0}); }
 
   constexpr bool Has(ProgramType type) const {
