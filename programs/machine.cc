@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstring>
 #include <iterator>
+#include <new>
 #include <string>
 #include <utility>
 
@@ -170,8 +171,7 @@ Region* Machine::NewRegion(RegionKind kind) {
     }
     place = free_[--free_regions_];
   }
-  Region& region = regions_[place];
-  region = {};
+  Region& region = *new (&regions_[place]) Region;
   region.kind = kind;
   region.instruction =
       static_cast<uint32_t>(at_ - frames_[depth_].program->operations());
@@ -192,7 +192,7 @@ void Machine::MarkFrame(const Frame& frame) {
 }
 
 void Machine::CollectRegions() {
-  for (Region& region : regions_) region.marked = region.held;
+  for (int i = 0; i < kRegions; ++i) regions_[i].marked = regions_[i].held;
   for (int i = 0; i <= depth_; ++i) MarkFrame(frames_[i]);
   for (const Region* kept : {packet_region_, meta_region_}) {
     if (kept != nullptr) const_cast<Region*>(kept)->marked = true;

@@ -280,7 +280,9 @@ class Machine {
   int free_regions_ =
       0;  // places of regions_ in free_, where any was collected
   uint16_t free_[kRegions];
-  Region regions_[kRegions];
+  // Places for regions, which are made when they are needed.
+  alignas(Region) std::byte region_bytes_[kRegions * sizeof(Region)];
+  Region* const regions_ = reinterpret_cast<Region*>(region_bytes_);
   Frame frames_[kMaxFrames];
 };
 

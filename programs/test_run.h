@@ -51,7 +51,8 @@ struct TestInput {
   uint32_t cpu = 0;
   uint32_t batch_size = 0;
 
-  // What Linux does not ask for.
+  // What Linux does not ask for. Runs on a packet are checked anyhow, unless
+  // the World has memory for it below 4 GiB.
   Checks checks = Checks::kAll;
   bool may_read_unwritten_stack = false;
   uint64_t max_instructions = kMaxInstructions;
