@@ -7,6 +7,7 @@
 
 #include "bpfmap/programs/disassemble.h"
 #include "bpfmap/programs/helper.h"
+#include "bpfmap/programs/helper_names.h"
 #include "bpfmap/programs/map_calls.h"
 
 namespace bpfmap {
@@ -123,13 +124,14 @@ LoadError Program::ResolveMap(const ProgramDef& def, uint32_t at) {
   return {};
 }
 
-LoadError Program::CheckHelpers() const {
-  if (gpl_compatible_) return {};
+LoadError Program::CheckHelpers() {
+  helpers_.assign(kHelperCount, false);
   for (uint32_t at = 0; at < instructions_.size(); ++at) {
     if (operations_[at].code != OpCode::kCallHelper) continue;
-    const Helper* const helper =
-        FindHelper(static_cast<uint32_t>(instructions_[at].imm));
-    if (helper == nullptr || !helper->gpl_only) continue;
+    const uint32_t number = static_cast<uint32_t>(instructions_[at].imm);
+    if (number < kHelperCount) helpers_[number] = true;
+    const Helper* const helper = FindHelper(number);
+    if (gpl_compatible_ || helper == nullptr || !helper->gpl_only) continue;
     return {Errno::kInval, at,
             "calls a helper that only programs with a GPL compatible licence "
             "may call"};

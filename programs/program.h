@@ -96,6 +96,11 @@ class Program {
   // Every map once, in the order in which instructions mention them.
   const std::vector<std::shared_ptr<LocalMap>>& maps() const { return maps_; }
 
+  // Whether an instruction calls this helper.
+  bool Calls(uint32_t helper) const {
+    return helper < helpers_.size() && helpers_[helper];
+  }
+
   // The line of an instruction; null where that is unknown.
   const SourceLine* LineOf(uint32_t instruction) const;
   // The name of the function that an instruction is in; "" if unknown.
@@ -111,7 +116,7 @@ class Program {
 
   LoadError Resolve(const ProgramDef& def);
   LoadError ResolveMap(const ProgramDef& def, uint32_t at);
-  LoadError CheckHelpers() const;
+  LoadError CheckHelpers();
 
   ProgramType type_{};
   std::string name_;
@@ -120,6 +125,7 @@ class Program {
   std::vector<Operation> operations_;
   std::vector<Region> regions_;
   std::vector<std::shared_ptr<LocalMap>> maps_;
+  std::vector<bool> helpers_;  // that are called, by their numbers
   std::vector<SourceLine> lines_;
   std::vector<FunctionName> functions_;
 };

@@ -311,17 +311,20 @@ void Test::RunSkb() {
   const uint32_t seen_size = is_l2 ? size : size - kEthernetHeader;
   if (has_context_ && !CheckSkbContext(given, seen_size)) return;
   constexpr std::size_t kHeadroom = 512;
+  // Only bpf_skb_change_tail() makes a packet longer than it is.
+  constexpr uint32_t kChangeTail = 38;
   constexpr std::size_t kLargest = 65536 + 512;
+  const std::size_t room = program_.Calls(kChangeTail) ? kLargest : size;
   const uint16_t protocol = ProtocolOf(input_.data->data(), size);
   if ((protocol == ToNetwork(0x0800) && size - kEthernetHeader < 20) ||
       (protocol == ToNetwork(0x86dd) && size - kEthernetHeader < 40)) {
     Refuse(Errno::kInval);  // shorter than its header
     return;
   }
-  PacketBuffer buffer(&world_, kHeadroom + kLargest, kHeadroom);
+  PacketBuffer buffer(&world_, kHeadroom + room, kHeadroom);
   Packet packet;
   packet.begin = buffer.data();
-  packet.end = buffer.data() + kHeadroom + kLargest;
+  packet.end = buffer.data() + kHeadroom + room;
   packet.mac_header = buffer.data() + kHeadroom;
   packet.network_header = packet.mac_header + kEthernetHeader;
   packet.data = is_l2 ? packet.mac_header : packet.network_header;
