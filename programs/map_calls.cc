@@ -2,27 +2,16 @@
 
 #include "bpfmap/programs/map_calls.h"
 
-#include "bpfmap/maps/lru_hash_map.h"
-#include "bpfmap/maps/lru_per_cpu_hash_map.h"
+#include "bpfmap/maps/map_cast.h"
 #include "bpfmap/maps/map_def.h"
-#include "bpfmap/maps/per_cpu_array_map.h"
-#include "bpfmap/maps/per_cpu_hash_map.h"
 #include "bpfmap/maps/perf_event_array.h"
 #include "bpfmap/maps/prog_array.h"
-#include "bpfmap/maps/ring_buffer.h"
+#include "bpfmap/maps/ring_def.h"
+#include "bpfmap/maps/ring_producer.h"
 #include "bpfmap/maps/stack_trace_map.h"
-#include "bpfmap/maps/user_ring_buffer.h"
-#include "bpfmap/profiles/cloud.h"
 #include "bpfmap/programs/program.h"
 
 namespace bpfmap {
-namespace {
-
-RingBuffer<Cloud>& Ring(LocalMap* map) {
-  return static_cast<RingBuffer<Cloud>&>(*map);
-}
-
-}  // namespace
 
 MapFacts FactsOf(LocalMap* map) {
   const MapDef def = map->def();
@@ -57,24 +46,12 @@ void FillValueRegion(const MapFacts& map, void* value, Region* region) {
 }
 
 void* LookupPerCpu(LocalMap* map, const void* key, uint32_t cpu) {
-  switch (map->def().type) {
-    case MapType::kPerCpuArray:
-      return static_cast<PerCpuArrayMap<Cloud>&>(*map).LookupPerCpuElem(key,
-                                                                        cpu);
-    case MapType::kPerCpuHash:
-      return static_cast<PerCpuHashMap<Cloud>&>(*map).LookupPerCpuElem(key,
-                                                                       cpu);
-    case MapType::kLruPerCpuHash:
-      return static_cast<LruPerCpuHashMap<Cloud>&>(*map).LookupPerCpuElem(key,
-                                                                          cpu);
-    default:
-      return nullptr;
-  }
+  return map->LookupPerCpuElem(key, cpu);
 }
 
 uint32_t LookupProgram(LocalMap* map, uint32_t index) {
-  if (map->def().type != MapType::kProgArray) return 0;
-  return static_cast<ProgArray<Cloud>&>(*map).LookupProgram(index);
+  const auto* const array = MapCast<ProgArray>(map);
+  return array != nullptr ? array->LookupProgram(index) : 0;
 }
 
 bool IsRing(const LocalMap* map) {
@@ -82,44 +59,44 @@ bool IsRing(const LocalMap* map) {
 }
 
 void* RingReserve(LocalMap* map, uint64_t size, uint64_t flags) {
-  return Ring(map).Reserve(size, RingFlags{flags});
+  return AsRingProducer(map)->Reserve(size, RingFlags{flags});
 }
 
 void RingSubmit(LocalMap* map, void* data, uint64_t flags) {
-  Ring(map).Submit(data, RingFlags{flags});
+  AsRingProducer(map)->Submit(data, RingFlags{flags});
 }
 
 void RingDiscard(LocalMap* map, void* data, uint64_t flags) {
-  Ring(map).Discard(data, RingFlags{flags});
+  AsRingProducer(map)->Discard(data, RingFlags{flags});
 }
 
 Errno RingOutput(LocalMap* map, const void* data, uint64_t size,
                  uint64_t flags) {
-  return Ring(map).Output(data, size, RingFlags{flags});
+  return AsRingProducer(map)->Output(data, size, RingFlags{flags});
 }
 
 uint64_t RingQuery(LocalMap* map, uint64_t flags) {
-  return Ring(map).Query(flags);
+  return AsRingProducer(map)->Query(flags);
 }
 
 int64_t UserRingDrain(LocalMap* map,
                       int (*visit)(void* context, void* data, uint32_t size),
                       void* context, uint64_t flags) {
-  auto& ring = static_cast<UserRingBuffer<Cloud>&>(*map);
-  return ring.Drain(
-      [=](void* data, uint32_t size) { return visit(context, data, size); },
-      RingFlags{flags});
+  return map->DrainRecords({visit, context}, RingFlags{flags});
 }
 
 Errno PerfOutput(LocalMap* map, uint64_t flags, const void* data, uint64_t size,
                  const void* packet, uint64_t packet_size) {
-  auto& array = static_cast<PerfEventArray<Cloud>&>(*map);
-  if (packet == nullptr) return array.Output(PerfFlags{flags}, data, size);
-  return array.Output(PerfFlags{flags}, data, size, packet, packet_size);
+  auto* const array = MapCast<PerfEventArray>(map);
+  if (array == nullptr) return Errno::kInval;
+  if (packet == nullptr) return array->Output(PerfFlags{flags}, data, size);
+  return array->Output(PerfFlags{flags}, data, size, packet, packet_size);
 }
 
 int64_t StackId(LocalMap* map, uint64_t flags) {
-  return static_cast<StackTraceMap<Cloud>&>(*map).GetStackId(StackFlags{flags});
+  auto* const stacks = MapCast<StackTraceMap>(map);
+  if (stacks == nullptr) return -static_cast<int64_t>(Errno::kInval);
+  return stacks->GetStackId(StackFlags{flags});
 }
 
 }  // namespace bpfmap
