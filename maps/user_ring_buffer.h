@@ -171,7 +171,7 @@ class UserRingBuffer final : public MapBase<UserRingBuffer<P>, P> {
     for (bool stop = false; !stop && seen < kMaxUserRingSamples; ++seen) {
       using Next = typename internal::UserRing<P>::Next;
       std::byte* data;
-      uint32_t size;
+      uint32_t size = 0;
       const Next next = ring_.Peek(&data, &size);
       if (next == Next::kNone) break;
       if (next == Next::kBadLength || next == Next::kTooLarge) {
