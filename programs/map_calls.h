@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Calls of maps beyond LocalMap: the methods of certain types,
-// found by the type of the definition.
+// Calls of maps beyond LocalMap: the methods of certain types.
 //
-// Maps are those of the Cloud profile, as CreateMap() makes them; rings may be
-// of any profile.
+// Arrays and rings may be of any profile, as those of bpf(2) are that can be
+// mapped. Others are found if they are of the Cloud profile, as CreateMap()
+// makes them; a map of another class is refused, and never taken for one.
 
 #ifndef BPFMAP_PROGRAMS_MAP_CALLS_H_
 #define BPFMAP_PROGRAMS_MAP_CALLS_H_
