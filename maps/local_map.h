@@ -41,7 +41,17 @@ struct ElemVisitor {
   }
 };
 
+// The same for the records of a ring: data and size, in bytes.
+struct RecordVisitor {
+  int (*function)(void* context, void* data, uint32_t size);
+  void* context;
+  int operator()(void* data, uint32_t size) const {
+    return function(context, data, size);
+  }
+};
+
 class RingProducer;
+enum class RingFlags : uint64_t;
 
 namespace internal {
 
@@ -73,6 +83,13 @@ class LocalMap : public BpfMap {
   // The program's side of a ring, for AsRingProducer() (ring_producer.h); null
   // for other types.
   virtual RingProducer* ring_producer() { return nullptr; }
+
+  // bpf_user_ringbuf_drain(), whatever profile the ring is of:
+  // UserRingBuffer::Drain(), which says more.
+  //   EINVAL  the map is no USER_RINGBUF
+  virtual int64_t DrainRecords(RecordVisitor, RingFlags) {
+    return -static_cast<int64_t>(Errno::kInval);
+  }
 
   // The value of `key`, or null where Linux gives NULL: no such key, or an
   // index past the end.

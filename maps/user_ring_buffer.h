@@ -198,6 +198,10 @@ class UserRingBuffer final : public MapBase<UserRingBuffer<P>, P> {
                                : seen - discarded;
   }
 
+  int64_t DrainRecords(RecordVisitor visitor, RingFlags flags) override {
+    return Drain(visitor, flags);
+  }
+
   // A ring has no elements: Linux refuses every command. There is no key, so a
   // pointer to one is EINVAL.
   static constexpr Refusals kRefuses = kNoElements;

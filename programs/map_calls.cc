@@ -69,11 +69,7 @@ uint64_t RingQuery(LocalMap* map, uint64_t flags) {
 int64_t UserRingDrain(LocalMap* map,
                       int (*visit)(void* context, void* data, uint32_t size),
                       void* context, uint64_t flags) {
-  UserRingBuffer<Cloud>* const ring = MapCast<UserRingBuffer>(map);
-  if (ring == nullptr) return -static_cast<int64_t>(Errno::kNotSupp);
-  return ring->Drain(
-      [=](void* data, uint32_t size) { return visit(context, data, size); },
-      RingFlags{flags});
+  return map->DrainRecords({visit, context}, RingFlags{flags});
 }
 
 Errno PerfOutput(LocalMap* map, uint64_t flags, const void* data, uint64_t size,
