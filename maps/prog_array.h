@@ -72,9 +72,7 @@ class ProgArray final : public MapBase<ProgArray<P>, P> {
   static constexpr Refusals kRefuses{.lookup_and_delete = Errno::kNotSupp,
                                      .batches = Errno::kNotSupp,
                                      .programs = Errno::kInval};
-  static constexpr MapTraits kTraits{
-      .key_types = MapTraits::KeyTypes::kNotSupported,
-      .value_is_program = true};
+  static constexpr MapTraits kTraits{.value_is_program = true};
 
  private:
   friend MapBase<ProgArray, P>;

@@ -14,6 +14,7 @@ long Attributes::CopyFrom(UserAddress attributes, unsigned size) {
     if (error != 0) return error;
   }
   user_ = attributes;
+  size_ = size;
   const std::size_t known = std::min<std::size_t>(size, kAttributesSize);
   return CopyFromUser(bytes_, attributes, known) ? 0 : -EFAULT;
 }

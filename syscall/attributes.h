@@ -34,6 +34,9 @@ class Attributes {
   const bpf_attr& operator*() const { return fields_; }
   const bpf_attr* operator->() const { return &fields_; }
 
+  // Whether the caller's attribute reaches so far.
+  bool Has(std::size_t end) const { return size_ >= end; }
+
   // A field that older headers lack.
   uint32_t WordAt(std::size_t offset) const { return At<uint32_t>(offset); }
   uint64_t LongAt(std::size_t offset) const { return At<uint64_t>(offset); }
@@ -53,6 +56,7 @@ class Attributes {
   }
 
   UserAddress user_ = 0;
+  std::size_t size_ = 0;
   union {
     unsigned char bytes_[kAttributesSize] = {};
     bpf_attr fields_;
@@ -72,7 +76,11 @@ inline constexpr std::size_t kNextIdAttrSize = 8;
 inline constexpr std::size_t kMapByIdAttrSize = 12;
 inline constexpr std::size_t kBtfByIdAttrSize = 16;  // fd_by_id_token_fd
 inline constexpr std::size_t kInfoAttrSize = 16;
-inline constexpr std::size_t kBtfLoadAttrSize = 40;  // btf_token_fd
+inline constexpr std::size_t kBtfLoadAttrSize = 40;    // btf_token_fd
+inline constexpr std::size_t kProgLoadAttrSize = 168;  // keyring_id
+inline constexpr std::size_t kTestRunAttrSize = 76;    // batch_size
+inline constexpr std::size_t kBindMapAttrSize = 12;
+inline constexpr std::size_t kProgByIdAttrSize = 4;
 
 // Fields that older headers lack.
 inline constexpr std::size_t kTokenFdAt = 76;  // of BPF_MAP_CREATE
@@ -82,11 +90,21 @@ inline constexpr std::size_t kPathFdAt = 16;  // of BPF_OBJ_PIN and _GET
 inline constexpr std::size_t kBtfLogTrueSizeAt = 28;
 inline constexpr std::size_t kBtfFlagsAt = 32;
 inline constexpr std::size_t kBtfByIdTokenAt = 12;
+inline constexpr std::size_t kProgTokenFdAt = 144;  // of BPF_PROG_LOAD
+inline constexpr std::size_t kFdArrayCountAt = 148;
+inline constexpr std::size_t kSignatureAt = 152;
 
 // Results in the caller's attribute.
 inline constexpr std::size_t kNextIdAt = 4;
 inline constexpr std::size_t kInfoLengthAt = 4;
 inline constexpr std::size_t kBatchCountAt = 32;
+inline constexpr std::size_t kFuncInfoSizeAt = 76;
+inline constexpr std::size_t kLineInfoSizeAt = 92;
+inline constexpr std::size_t kLogTrueSizeAt = 140;
+inline constexpr std::size_t kRetvalAt = 4;
+inline constexpr std::size_t kDataSizeOutAt = 12;
+inline constexpr std::size_t kDurationAt = 36;
+inline constexpr std::size_t kCtxSizeOutAt = 44;
 
 }  // namespace bpfmap
 

@@ -106,7 +106,7 @@ long BpfFdTable::Open(std::shared_ptr<MapObject> map, MapFlags rights) {
   gone = ReapClosed();
   map_ids_.Give(map);
   File file;
-  file.map = std::move(map);
+  file.map = MapObject::AsUser(*map);
   return OpenLocked(std::move(file), "bpf-map", rights);
 }
 
@@ -120,7 +120,7 @@ long BpfFdTable::Open(std::shared_ptr<Btf> btf) {
   return OpenLocked(std::move(file), "btf", kRdOnly);
 }
 
-long BpfFdTable::Open(std::shared_ptr<LoadedProgram> program) {
+long BpfFdTable::Open(std::shared_ptr<ProgramObject> program) {
   std::vector<File> gone;
   WriterLock lock(lock_);
   gone = ReapClosed();
@@ -182,6 +182,15 @@ long BpfFdTable::FindMap(uint32_t fd, OpenFile* found) const {
   const long error = Find(static_cast<int>(fd), found);
   if (error != 0) return error;
   return found->map != nullptr ? 0 : -EINVAL;
+}
+
+long BpfFdTable::FindProgram(uint32_t fd,
+                             std::shared_ptr<ProgramObject>* found) const {
+  OpenFile file;
+  const long error = Find(static_cast<int>(fd), &file);
+  if (error != 0) return error;
+  *found = std::move(file.program);
+  return *found != nullptr ? 0 : -EINVAL;
 }
 
 Errno BpfFdTable::Find(uint32_t fd, MapWithId* found) const {
@@ -271,6 +280,19 @@ std::shared_ptr<Btf> BpfFdTable::BtfOfId(uint32_t id) {
   return btf_ids_.Find(id);
 }
 
+std::shared_ptr<ProgramObject> BpfFdTable::ProgramOfId(uint32_t id) {
+  ReapClosedNow();
+  ReaderLock lock(lock_);
+  return program_ids_.Find(id);
+}
+
+std::shared_ptr<const Program> BpfFdTable::ProgramOf(uint32_t handle) {
+  std::shared_ptr<ProgramObject> object;
+  ReaderLock lock(lock_);
+  object = program_ids_.Find(handle);
+  return object != nullptr ? object->shared_program() : nullptr;
+}
+
 uint32_t BpfFdTable::NextMapId(uint32_t id) {
   ReapClosedNow();
   WriterLock lock(lock_);
@@ -281,6 +303,12 @@ uint32_t BpfFdTable::NextBtfId(uint32_t id) {
   ReapClosedNow();
   WriterLock lock(lock_);
   return btf_ids_.Next(id);
+}
+
+uint32_t BpfFdTable::NextProgramId(uint32_t id) {
+  ReapClosedNow();
+  WriterLock lock(lock_);
+  return program_ids_.Next(id);
 }
 
 }  // namespace bpfmap

@@ -34,33 +34,24 @@
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/map_fd_table.h"
 #include "bpfmap/profiles/cloud.h"
+#include "bpfmap/programs/machine.h"
 #include "bpfmap/syscall/btf.h"
 #include "bpfmap/syscall/file_watch.h"
 #include "bpfmap/syscall/map_object.h"
+#include "bpfmap/syscall/program_object.h"
 
 namespace bpfmap {
-
-// A program that was loaded. It does nothing; see BPF_PROG_LOAD in create.cc.
-class LoadedProgram {
- public:
-  // 0 until BpfFdTable gives it one.
-  uint32_t id() const { return id_; }
-  void set_id(uint32_t id) { id_ = id; }
-
- private:
-  uint32_t id_ = 0;
-};
 
 // The object of a descriptor: a map, BTF or a program; and the rights to it.
 struct OpenFile {
   std::shared_ptr<MapObject> map;
   std::shared_ptr<Btf> btf;
-  std::shared_ptr<LoadedProgram> program;
+  std::shared_ptr<ProgramObject> program;
   bool may_read = false;
   bool may_write = false;
 };
 
-class BpfFdTable final : public FdResolver {
+class BpfFdTable final : public FdResolver, public ProgramSource {
  public:
   // The process has one.
   static BpfFdTable& Global();
@@ -73,11 +64,15 @@ class BpfFdTable final : public FdResolver {
   // -errno: EMFILE, ENFILE, ENOMEM.
   long Open(std::shared_ptr<MapObject> map, MapFlags rights);
   long Open(std::shared_ptr<Btf> btf);
-  long Open(std::shared_ptr<LoadedProgram> program);
+  long Open(std::shared_ptr<ProgramObject> program);
 
   //   EBADF   `fd` is not open
   //   EINVAL  it is open, and stands for nothing here
   long Find(int fd, OpenFile* found) const;
+
+  // The same for a program.
+  //   EINVAL  it is open, and is no program
+  long FindProgram(uint32_t fd, std::shared_ptr<ProgramObject>* found) const;
 
   // The same for a map.
   //   EINVAL  it is open, and is no map
@@ -88,17 +83,22 @@ class BpfFdTable final : public FdResolver {
   // By id; null if there is none.
   std::shared_ptr<MapObject> MapOfId(uint32_t id);
   std::shared_ptr<Btf> BtfOfId(uint32_t id);
+  std::shared_ptr<ProgramObject> ProgramOfId(uint32_t id);
 
   // The next id that is in use; 0 if there is none.
   uint32_t NextMapId(uint32_t id);
   uint32_t NextBtfId(uint32_t id);
+  uint32_t NextProgramId(uint32_t id);
+
+  // For tail calls. Null as well where the last reference goes just now.
+  std::shared_ptr<const Program> ProgramOf(uint32_t handle) override;
 
  private:
   // A file. Numbers of inodes are the kernel's; all are in one file system.
   struct File {
     std::shared_ptr<MapObject> map;
     std::shared_ptr<Btf> btf;
-    std::shared_ptr<LoadedProgram> program;
+    std::shared_ptr<ProgramObject> program;
     int watch = 0;  // 0 if there is none: the file is kept for good
   };
   template <typename Object>
@@ -140,7 +140,7 @@ class BpfFdTable final : public FdResolver {
   uint64_t forks_ ABSL_GUARDED_BY(lock_) = 0;
   Ids<MapObject> map_ids_ ABSL_GUARDED_BY(lock_);
   Ids<Btf> btf_ids_ ABSL_GUARDED_BY(lock_);
-  Ids<LoadedProgram> program_ids_ ABSL_GUARDED_BY(lock_);
+  Ids<ProgramObject> program_ids_ ABSL_GUARDED_BY(lock_);
 };
 
 }  // namespace bpfmap

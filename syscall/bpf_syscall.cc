@@ -53,6 +53,14 @@ long Run(int command, const Attributes& attributes) {
       return BtfLoad(attributes);
     case BPF_PROG_LOAD:
       return ProgLoad(attributes);
+    case BPF_PROG_TEST_RUN:
+      return ProgTestRun(attributes);
+    case BPF_PROG_BIND_MAP:
+      return ProgBindMap(attributes);
+    case BPF_PROG_GET_NEXT_ID:
+      return ProgGetNextId(attributes);
+    case BPF_PROG_GET_FD_BY_ID:
+      return ProgGetFdById(attributes);
     case BPF_BTF_GET_NEXT_ID:
       return BtfGetNextId(attributes);
     case BPF_BTF_GET_FD_BY_ID:

@@ -16,7 +16,17 @@ constexpr long Result(Errno error) { return -static_cast<long>(error); }
 // create.cc
 long MapCreate(const Attributes& attributes);
 long BtfLoad(const Attributes& attributes);
+
+// program_load.cc
 long ProgLoad(const Attributes& attributes);
+
+// program_commands.cc
+long ProgTestRun(const Attributes& attributes);
+long ProgBindMap(const Attributes& attributes);
+
+// program_info.cc: BPF_OBJ_GET_INFO_BY_FD of a program.
+class ProgramObject;
+long ProgInfo(const Attributes& attributes, const ProgramObject& program);
 
 // map_commands.cc
 long MapLookup(const Attributes& attributes);
@@ -37,6 +47,8 @@ long ObjectPin(const Attributes& attributes);
 long ObjectGet(const Attributes& attributes);
 long ObjectInfo(const Attributes& attributes);
 long MapGetNextId(const Attributes& attributes);
+long ProgGetNextId(const Attributes& attributes);
+long ProgGetFdById(const Attributes& attributes);
 long MapGetFdById(const Attributes& attributes);
 long BtfGetNextId(const Attributes& attributes);
 long BtfGetFdById(const Attributes& attributes);

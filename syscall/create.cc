@@ -1,4 +1,4 @@
-// BPF_MAP_CREATE, BPF_BTF_LOAD, and as much of BPF_PROG_LOAD as they need.
+// BPF_MAP_CREATE and BPF_BTF_LOAD.
 
 #include <algorithm>
 #include <cerrno>
@@ -112,7 +112,7 @@ long MapCreate(const Attributes& attributes) {
   MapObject::Types types;
   long result = FindTypes(attributes, &def, &types);
   if (result != 0) return result;
-  // A hash that only one program would know; there are no programs.
+  // The digest of the only program that may use it: not supported.
   if (attributes.LongAt(kExclusiveHashAt) != 0 ||
       attributes.WordAt(kExclusiveHashSizeAt) != 0) {
     return -EINVAL;
@@ -153,25 +153,6 @@ long BtfLoad(const Attributes& attributes) {
   }
   if (error != 0) return error;
   return BpfFdTable::Global().Open(std::move(btf));
-}
-
-// Libraries ask what a kernel can do by loading a program that returns a
-// constant: whether maps have names, and whether anything works at all. That
-// program can be loaded, and no other.
-long ProgLoad(const Attributes& attributes) {
-  if (attributes->insn_cnt == 0) return -E2BIG;
-  char license[128];
-  const long length =
-      CopyStringFromUser(license, attributes->license, sizeof license);
-  if (length == -EFAULT) return -EFAULT;
-  bpf_insn program[2];
-  if (attributes->insn_cnt != 2) return -EINVAL;
-  if (!CopyFromUser(program, attributes->insns, sizeof program)) return -EFAULT;
-  const bool moves = program[0].code == (BPF_ALU64 | BPF_MOV | BPF_K) &&
-                     program[0].dst_reg == BPF_REG_0 && program[0].off == 0;
-  const bool exits = program[1].code == (BPF_JMP | BPF_EXIT);
-  if (!moves || !exits || attributes->prog_flags != 0) return -EINVAL;
-  return BpfFdTable::Global().Open(std::make_shared<LoadedProgram>());
 }
 
 }  // namespace bpfmap

@@ -4,11 +4,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <memory>
+#include <utility>
 
 #include "bpfmap/maps/internal/rules/user_rights.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/syscall/bpf_fd_table.h"
 #include "bpfmap/syscall/commands.h"
+#include "bpfmap/syscall/map_object.h"
+#include "bpfmap/syscall/program_object.h"
 #include "bpfmap/syscall/scratch.h"
 #include "bpfmap/syscall/user_memory.h"
 
@@ -44,15 +48,19 @@ class Key {
 };
 
 // An array of programs is given a descriptor, and keeps the program's id. What
-// is no program is 0, which the map refuses when it is due; *refusal is how.
-void FindProgram(char* value, Errno* refusal) {
+// is no program is 0, which the map refuses when it is due.
+Errno UpdateProgram(MapObject* array, const void* key, char* value,
+                    ElemFlags flags) {
   uint32_t fd;
   std::memcpy(&fd, value, sizeof fd);
-  OpenFile file;
-  const long error = BpfFdTable::Global().Find(static_cast<int>(fd), &file);
-  const uint32_t id = file.program != nullptr ? file.program->id() : 0;
-  std::memcpy(value, &id, sizeof id);
-  *refusal = error == -EBADF ? Errno::kBadF : Errno::kInval;
+  std::shared_ptr<ProgramObject> program;
+  const long error = BpfFdTable::Global().FindProgram(fd, &program);
+  if (program != nullptr && !array->MayHold(program->kind())) program.reset();
+  const uint32_t id = program != nullptr ? program->id() : 0;
+  const Errno result =
+      array->UpdateProgram(key, &id, flags, std::move(program));
+  if (result != Errno::kBadF) return result;
+  return error == -EBADF ? Errno::kBadF : Errno::kInval;
 }
 
 }  // namespace
@@ -89,19 +97,18 @@ long MapUpdate(const Attributes& attributes) {
   const long error = BpfFdTable::Global().FindMap(attributes->map_fd, &file);
   if (error != 0) return error;
   if (!file.may_write) return -EPERM;
-  const MapObject& object = *file.map;
+  MapObject& object = *file.map;
   const Key key(object.def(), attributes->key);
   const Scratch value(object.user_value_size());
   if (!key.has_memory() || value.bytes() == nullptr) return -ENOMEM;
   const bool copied =
       CopyFromUser(value.bytes(), attributes->value, object.user_value_size());
-  Errno refusal = Errno::kBadF;
-  if (copied && object.traits().value_is_program) {
-    FindProgram(value.bytes(), &refusal);
+  if (copied && key.get() != nullptr && object.traits().value_is_program) {
+    return Result(
+        UpdateProgram(&object, key.get(), value.bytes(), FlagsOf(attributes)));
   }
-  Errno result = object.map().Update(
+  const Errno result = object.map().Update(
       key.get(), copied ? value.bytes() : nullptr, FlagsOf(attributes));
-  if (result == Errno::kBadF) result = refusal;
   // No command that came before uses what the map took out, and programs do not
   // keep it.
   object.map().ReclaimRetired();
@@ -114,10 +121,12 @@ long MapDelete(const Attributes& attributes) {
   const long error = BpfFdTable::Global().FindMap(attributes->map_fd, &file);
   if (error != 0) return error;
   if (!file.may_write) return -EPERM;
-  const MapObject& object = *file.map;
+  MapObject& object = *file.map;
   const Key key(object.def(), attributes->key);
   if (!key.has_memory()) return -ENOMEM;
-  const Errno result = object.map().Delete(key.get());
+  const Errno result = key.get() != nullptr && object.traits().value_is_program
+                           ? object.DeleteProgram(key.get())
+                           : object.map().Delete(key.get());
   object.map().ReclaimRetired();
   return Result(result);
 }

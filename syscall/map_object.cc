@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cinttypes>
 #include <cstdio>
+#include <cstring>
 #include <memory>
 #include <type_traits>
 #include <utility>
@@ -20,6 +21,7 @@
 #include "bpfmap/maps/ring_def.h"
 #include "bpfmap/maps/user_ring_buffer.h"
 #include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
 
 namespace bpfmap {
 namespace {
@@ -106,6 +108,59 @@ Errno MapObject::CreateMappable(std::type_identity<Map>) {
   const Errno error = map->Init();
   map_ = std::move(map);
   return error;
+}
+
+std::shared_ptr<MapObject> MapObject::AsUser(MapObject& map) {
+  ++map.users_;
+  // The deleter holds the map until it is called: a weak_ptr to the result may
+  // keep the deleter itself for longer.
+  return std::shared_ptr<MapObject>(
+      &map, [held = map.shared_from_this()](MapObject*) mutable {
+        held->DropUser();
+        held.reset();
+      });
+}
+
+void MapObject::DropUser() {
+  if (--users_ != 0) return;
+  std::map<uint32_t, std::shared_ptr<const void>> gone;  // ends after the lock
+  WriterLock lock(slots_lock_);
+  for (const auto& [index, program] : slots_) {
+    static_cast<void>(map_->Delete(&index));
+  }
+  gone.swap(slots_);
+}
+
+Errno MapObject::UpdateProgram(const void* index, const void* id,
+                               ElemFlags flags,
+                               std::shared_ptr<const void> program) {
+  WriterLock lock(slots_lock_);
+  const Errno error = map_->Update(index, id, flags);
+  if (error != Errno::kOk) return error;
+  uint32_t slot;
+  std::memcpy(&slot, index, sizeof slot);
+  slots_[slot].swap(program);
+  return Errno::kOk;
+}
+
+bool MapObject::MayHold(uint64_t kind) {
+  if (!traits_.value_is_program) return true;
+  uint64_t first = 0;
+  return kind_.compare_exchange_strong(first, kind) || first == kind;
+}
+
+Errno MapObject::DeleteProgram(const void* index) {
+  std::shared_ptr<const void> gone;  // ends after the lock
+  WriterLock lock(slots_lock_);
+  const Errno error = map_->Delete(index);
+  if (error != Errno::kOk) return error;
+  uint32_t slot;
+  std::memcpy(&slot, index, sizeof slot);
+  const auto at = slots_.find(slot);
+  if (at == slots_.end()) return Errno::kOk;
+  gone = std::move(at->second);
+  slots_.erase(at);
+  return Errno::kOk;
 }
 
 long MapObject::Freeze() {

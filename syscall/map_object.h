@@ -1,5 +1,5 @@
-// MapObject: a map as bpf(2) knows it, which descriptors, pins and outer maps
-// share.
+// MapObject: a map as bpf(2) knows it, which descriptors, pins, outer maps
+// and programs share.
 //
 // It is the map, its id, and what user space may ask about it. It ends
 // with the last reference.
@@ -7,16 +7,20 @@
 #ifndef BPFMAP_SYSCALL_MAP_OBJECT_H_
 #define BPFMAP_SYSCALL_MAP_OBJECT_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <type_traits>
 
+#include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/maps/map_fd_table.h"
 #include "bpfmap/maps/map_traits.h"
+#include "bpfmap/profiles/cloud.h"
 #include "bpfmap/syscall/btf.h"
 #include "bpfmap/syscall/mappable.h"
 #include "bpfmap/syscall/ring_event.h"
@@ -32,7 +36,7 @@ struct PolledRing {
   bool (*is_ready)(const LocalMap& map) = nullptr;
 };
 
-class MapObject {
+class MapObject : public std::enable_shared_from_this<MapObject> {
  public:
   // The types of a map's key and value, where it has them.
   struct Types {
@@ -71,6 +75,20 @@ class MapObject {
 
   bool frozen() const { return map_->frozen(); }
 
+  // A reference on behalf of user space, a descriptor or a pin. As the last of
+  // them goes, an array of programs lets its programs go, which may refer to
+  // the array.
+  static std::shared_ptr<MapObject> AsUser(MapObject& map);
+
+  // A command on an array of programs: Update() of the id of `program` at
+  // *`index`, or Delete(). The array refers to its programs.
+  Errno UpdateProgram(const void* index, const void* id, ElemFlags flags,
+                      std::shared_ptr<const void> program);
+  Errno DeleteProgram(const void* index);
+  // Whether a program of this kind may use the map, or be put into it: an array
+  // of programs is for the kind that came first. True for any other map.
+  bool MayHold(uint64_t kind);
+
   // BPF_MAP_FREEZE.
   //   EBUSY  the memory is mapped for writing
   long Freeze();
@@ -88,6 +106,7 @@ class MapObject {
   Errno CreateMappable(std::type_identity<Map>);
   bool IsMappedForWriting() const;
   bool IsRingReady() const { return ring_.is_ready(*map_); }
+  void DropUser();
 
   MapDef def_;
   Types types_;
@@ -97,6 +116,13 @@ class MapObject {
   // In this order: the map goes first.
   std::unique_ptr<MappableMemory> memory_;
   std::shared_ptr<LocalMap> map_;
+
+  std::atomic<int> users_{0};
+  std::atomic<uint64_t> kind_{0};  // 0: no program came yet
+  Cloud::Lock slots_lock_;
+  // What an array of programs refers to, by index.
+  std::map<uint32_t, std::shared_ptr<const void>> slots_
+      ABSL_GUARDED_BY(slots_lock_);
 };
 
 }  // namespace bpfmap

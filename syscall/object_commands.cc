@@ -14,7 +14,9 @@
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/syscall/bpf_fd_table.h"
 #include "bpfmap/syscall/commands.h"
+#include "bpfmap/syscall/info_copy.h"
 #include "bpfmap/syscall/pins.h"
+#include "bpfmap/syscall/program_object.h"
 #include "bpfmap/syscall/user_memory.h"
 
 namespace bpfmap {
@@ -79,32 +81,6 @@ long WhyNotPinned(const std::string& path) {
   return stat(directory.c_str(), &file) == 0 ? -EPERM : -errno;
 }
 
-// Copies what the caller has in its structure, which may be longer or shorter
-// than `*info`, whose length is then in `*length`.
-template <typename Info>
-long CopyInfoFromUser(const Attributes& attributes, Info* info,
-                      std::size_t* length) {
-  constexpr std::size_t kPage = 4096;
-  const std::size_t size = attributes->info.info_len;
-  if (size > kPage) return -E2BIG;
-  if (size > sizeof *info) {
-    const long error = CheckZeroInUser(attributes->info.info + sizeof *info,
-                                       size - sizeof *info);
-    if (error != 0) return error;
-  }
-  *length = std::min(size, sizeof *info);
-  return CopyFromUser(info, attributes->info.info, *length) ? 0 : -EFAULT;
-}
-
-template <typename Info>
-long CopyInfoToUser(const Attributes& attributes, const Info& info,
-                    std::size_t length) {
-  return CopyToUser(attributes->info.info, &info, length) &&
-                 attributes.Store(kInfoLengthAt, static_cast<uint32_t>(length))
-             ? 0
-             : -EFAULT;
-}
-
 long InfoOfMap(const Attributes& attributes, const MapObject& map) {
   MapInfo info = {};
   std::size_t length;
@@ -164,15 +140,14 @@ long ObjectPin(const Attributes& attributes) {
     return -EINVAL;
   }
   OpenFile file;
-  if (BpfFdTable::Global().FindMap(attributes->bpf_fd, &file) != 0) {
-    return -EINVAL;
-  }
+  BpfFdTable::Global().Find(static_cast<int>(attributes->bpf_fd), &file);
+  if (file.map == nullptr && file.program == nullptr) return -EINVAL;
   std::string path;
   const long error = CopyPath(attributes, &path);
   if (error != 0) return error;
   PinTable& pins = PinTable::Global();
   if (!pins.Covers(path)) return WhyNotPinned(path);
-  return pins.Pin(path, std::move(file.map));
+  return pins.Pin(path, {std::move(file.map), std::move(file.program)});
 }
 
 long ObjectGet(const Attributes& attributes) {
@@ -194,10 +169,12 @@ long ObjectGet(const Attributes& attributes) {
     struct stat file;
     return stat(path.c_str(), &file) == 0 ? -EACCES : -errno;
   }
-  std::shared_ptr<MapObject> map;
-  error = pins.Find(path, &map);
+  PinnedObject object;
+  error = pins.Find(path, &object);
   if (error != 0) return error;
-  return BpfFdTable::Global().Open(std::move(map), flags & kRights);
+  BpfFdTable& files = BpfFdTable::Global();
+  if (object.program != nullptr) return files.Open(std::move(object.program));
+  return files.Open(std::move(object.map), flags & kRights);
 }
 
 long ObjectInfo(const Attributes& attributes) {
@@ -208,6 +185,7 @@ long ObjectInfo(const Attributes& attributes) {
   if (error != 0) return error == -EBADF ? -EBADFD : error;
   if (file.map != nullptr) return InfoOfMap(attributes, *file.map);
   if (file.btf != nullptr) return InfoOfBtf(attributes, *file.btf);
+  if (file.program != nullptr) return ProgInfo(attributes, *file.program);
   return -EINVAL;
 }
 
@@ -217,6 +195,18 @@ long MapGetNextId(const Attributes& attributes) {
 
 long BtfGetNextId(const Attributes& attributes) {
   return NextId(attributes, &BpfFdTable::NextBtfId);
+}
+
+long ProgGetNextId(const Attributes& attributes) {
+  return NextId(attributes, &BpfFdTable::NextProgramId);
+}
+
+long ProgGetFdById(const Attributes& attributes) {
+  if (!attributes.TailIsZero(kProgByIdAttrSize)) return -EINVAL;
+  BpfFdTable& files = BpfFdTable::Global();
+  std::shared_ptr<ProgramObject> program =
+      files.ProgramOfId(attributes->prog_id);
+  return program != nullptr ? files.Open(std::move(program)) : -ENOENT;
 }
 
 long MapGetFdById(const Attributes& attributes) {

@@ -34,7 +34,7 @@ class ProcessPins final : public PinTable {
     const char* const directory = std::getenv("BPFMAP_PIN_DIR");
     root_ = PlainPath(directory != nullptr && *directory != 0 ? directory
                                                               : "/sys/fs/bpf");
-    pins_[root_] = nullptr;
+    pins_[root_] = {};
   }
 
   bool Covers(const std::string& path) const override {
@@ -46,30 +46,30 @@ class ProcessPins final : public PinTable {
     const ForkGate::Inside inside;
     ReaderLock lock(lock_);
     const auto pin = pins_.find(PlainPath(path));
-    return pin != pins_.end() && pin->second == nullptr;
+    return pin != pins_.end() && pin->second.empty();
   }
 
-  long Pin(const std::string& path, std::shared_ptr<MapObject> map) override {
-    return Add(path, std::move(map));
+  long Pin(const std::string& path, PinnedObject object) override {
+    if (object.map != nullptr) object.map = MapObject::AsUser(*object.map);
+    return Add(path, std::move(object));
   }
 
-  long Find(const std::string& path,
-            std::shared_ptr<MapObject>* map) const override {
+  long Find(const std::string& path, PinnedObject* object) const override {
     ReaderLock lock(lock_);
     const auto pin = pins_.find(PlainPath(path));
     if (pin == pins_.end()) return -ENOENT;
-    if (pin->second == nullptr) return -EACCES;
-    *map = pin->second;
+    if (pin->second.empty()) return -EACCES;
+    *object = pin->second;
     return 0;
   }
 
   long Unlink(const std::string& path) override {
     const ForkGate::Inside inside;
-    std::shared_ptr<MapObject> unpinned;  // destroyed after the lock
+    PinnedObject unpinned;  // destroyed after the lock
     WriterLock lock(lock_);
     const auto pin = pins_.find(PlainPath(path));
     if (pin == pins_.end()) return -ENOENT;
-    if (pin->second == nullptr) return -EISDIR;
+    if (pin->second.empty()) return -EISDIR;
     unpinned = std::move(pin->second);
     pins_.erase(pin);
     return 0;
@@ -77,7 +77,7 @@ class ProcessPins final : public PinTable {
 
   long MakeDirectory(const std::string& path) override {
     const ForkGate::Inside inside;
-    return Add(path, nullptr);
+    return Add(path, {});
   }
 
   long RemoveDirectory(const std::string& path) override {
@@ -86,7 +86,7 @@ class ProcessPins final : public PinTable {
     const std::string plain = PlainPath(path);
     const auto pin = pins_.find(plain);
     if (pin == pins_.end()) return -ENOENT;
-    if (pin->second != nullptr) return -ENOTDIR;
+    if (!pin->second.empty()) return -ENOTDIR;
     if (plain == root_) return -EBUSY;
     const auto below = pins_.lower_bound(plain + "/");
     if (below != pins_.end() && below->first.rfind(plain + "/", 0) == 0) {
@@ -98,23 +98,22 @@ class ProcessPins final : public PinTable {
 
  private:
   // In Linux's order.
-  long Add(const std::string& path, std::shared_ptr<MapObject> map) {
+  long Add(const std::string& path, PinnedObject object) {
     const std::filesystem::path plain = PlainPath(path);
     WriterLock lock(lock_);
     if (pins_.count(plain) != 0) return -EEXIST;
     const auto directory = pins_.find(plain.parent_path());
     if (directory == pins_.end()) return -ENOENT;
-    if (directory->second != nullptr) return -ENOTDIR;
+    if (!directory->second.empty()) return -ENOTDIR;
     if (plain.filename().string().find('.') != std::string::npos) return -EPERM;
-    pins_[plain] = std::move(map);
+    pins_[plain] = std::move(object);
     return 0;
   }
 
   std::string root_;  // constant
   mutable Cloud::Lock lock_;
-  // By plain path; null is a directory.
-  std::map<std::string, std::shared_ptr<MapObject>> pins_
-      ABSL_GUARDED_BY(lock_);
+  // By plain path; an empty one is a directory.
+  std::map<std::string, PinnedObject> pins_ ABSL_GUARDED_BY(lock_);
 };
 
 }  // namespace

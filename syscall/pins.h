@@ -1,4 +1,5 @@
-// PinTable: the maps that paths keep alive. A file system of names.
+// PinTable: the maps and programs that paths keep alive. A file system of
+// names.
 //
 // It covers what is below one directory: $BPFMAP_PIN_DIR, else /sys/fs/bpf.
 // Nothing of it is on a disk, and the directory itself need not exist. Paths
@@ -15,8 +16,17 @@
 #include <string>
 
 #include "bpfmap/syscall/map_object.h"
+#include "bpfmap/syscall/program_object.h"
 
 namespace bpfmap {
+
+// One of the two.
+struct PinnedObject {
+  std::shared_ptr<MapObject> map;
+  std::shared_ptr<ProgramObject> program;
+
+  bool empty() const { return map == nullptr && program == nullptr; }
+};
 
 class PinTable {
  public:
@@ -32,12 +42,11 @@ class PinTable {
   //   ENOENT  the directory that it would be in is not there
   //   EPERM   the name has a '.'
   //   EEXIST  the path is taken
-  virtual long Pin(const std::string& path, std::shared_ptr<MapObject> map) = 0;
+  virtual long Pin(const std::string& path, PinnedObject object) = 0;
 
   //   ENOENT  there is nothing
   //   EACCES  it is a directory
-  virtual long Find(const std::string& path,
-                    std::shared_ptr<MapObject>* map) const = 0;
+  virtual long Find(const std::string& path, PinnedObject* object) const = 0;
 
   // As unlink(2), mkdir(2) and rmdir(2).
   virtual long Unlink(const std::string& path) = 0;

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// SystemWorld: the World of programs that bpf(2) runs: the clock, the task and
+// the memory of this process.
+//
+// Random numbers are the system's. A line of bpf_trace_printk() goes to the
+// file that $BPFMAP_TRACE names, and nowhere if there is none: Linux writes it
+// where the program that prints does not see it, either.
+//
+// Not thread-safe: one for each run.
+
+#ifndef BPFMAP_SYSCALL_SYSTEM_WORLD_H_
+#define BPFMAP_SYSCALL_SYSTEM_WORLD_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+#include "bpfmap/programs/world.h"
+
+namespace bpfmap {
+
+class SystemWorld final : public World {
+ public:
+  SystemWorld() = default;
+
+  uint64_t Now(Clock clock) override;
+  Task CurrentTask() override;
+  uint32_t Random() override;
+  void Print(std::string_view line) override;
+  // Where addresses of the kernel would be there is nothing: loads fail as a
+  // load from a bad address does.
+  Errno ReadKernel(uint64_t address, void* to, std::size_t size) override;
+  Errno ReadUser(uint64_t address, void* to, std::size_t size) override;
+  Errno WriteUser(uint64_t address, const void* from,
+                  std::size_t size) override;
+  // Below 4 GiB, where there is room and the processor can map there.
+  void* AllocatePacket(std::size_t size) override;
+  void FreePacket(void* packet, std::size_t size) override;
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_SYSCALL_SYSTEM_WORLD_H_
