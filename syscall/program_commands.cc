@@ -24,11 +24,19 @@
 namespace bpfmap {
 namespace {
 
-// More than any program is given: a page, and 17 pages of fragments.
-constexpr uint32_t kMostData = 18 * 4096;
+// What a packet may have: the rest of a page, and 17 pages of fragments.
+constexpr uint32_t kMostData = 3520 + 17 * 4096;
 constexpr uint32_t kPage = 4096;
 constexpr uint32_t kMostContext = 0xffff;
 constexpr uint32_t kEthernetHeader = 14;
+
+// Types that RunTest() runs.
+constexpr ProgramTypes kCanBeTested{
+    ProgramType::kSocketFilter,  ProgramType::kSchedCls,
+    ProgramType::kSchedAct,      ProgramType::kXdp,
+    ProgramType::kCgroupSkb,     ProgramType::kLwtIn,
+    ProgramType::kLwtOut,        ProgramType::kLwtXmit,
+    ProgramType::kRawTracepoint, ProgramType::kSyscall};
 
 bool HasPacket(ProgramType type) {
   return type != ProgramType::kRawTracepoint && type != ProgramType::kSyscall;
@@ -177,6 +185,9 @@ long ProgTestRun(const Attributes& attributes) {
   std::shared_ptr<ProgramObject> program;
   const long error = BpfFdTable::Global().FindProgram(test.prog_fd, &program);
   if (error != 0) return error;
+  if (!kCanBeTested.Has(program->program().type())) {
+    return Result(Errno::kNotSupp);
+  }
   return TestCall(attributes, *program).Run();
 }
 

@@ -64,6 +64,10 @@ std::vector<Instruction> ProgramObject::ShownInstructions() const {
   std::vector<Instruction> shown(program().instructions().begin(),
                                  program().instructions().end());
   for (std::size_t i = 0; i + 1 < shown.size(); ++i) {
+    if (shown[i].code == (kClassJmp | kCall) && shown[i].src() == kCallLocal) {
+      // Where the function is, seen from here, is what Linux shows it by.
+      shown[i].offset = static_cast<int16_t>(shown[i].imm);
+    }
     if (!LoadsMap(shown[i])) continue;
     const Operation& op = program().operations()[i];
     const LocalMap* const map = program().region(op.offset)->map.map;

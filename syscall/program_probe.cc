@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// program_probe: asks bpf(2) what it answers to commands on programs, and
+// prints a line for each: what was asked, and 0 or minus an errno.
+//
+// Run as root on Linux 6.18 it writes program_probe.out.
+
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace {
+
+constexpr unsigned kSize = 168;  // of the attribute in Linux 6.18
+constexpr int kNoFd = 9999;
+
+// The attribute, which may be longer than that of the header at hand.
+union Attr {
+  bpf_attr fields;
+  uint32_t words[kSize / 4];
+};
+
+uint64_t Address(const void* pointer) {
+  return reinterpret_cast<uintptr_t>(pointer);
+}
+
+constexpr bpf_insn kReturn0 = {BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 0};
+constexpr bpf_insn kExit = {BPF_JMP | BPF_EXIT, 0, 0, 0, 0};
+constexpr bpf_insn kProgram[] = {kReturn0, kExit};
+
+long Bpf(int command, Attr* attr, unsigned size = kSize) {
+  const long result = syscall(SYS_bpf, command, attr, size);
+  return result < 0 ? -errno : result;
+}
+
+Attr Zeros() {
+  Attr attr;
+  std::memset(&attr, 0, sizeof attr);
+  return attr;
+}
+
+Attr LoadAttr(uint32_t type = BPF_PROG_TYPE_SOCKET_FILTER) {
+  Attr attr = Zeros();
+  attr.fields.prog_type = type;
+  attr.fields.insn_cnt = 2;
+  attr.fields.insns = Address(kProgram);
+  attr.fields.license = Address("GPL");
+  if (type == BPF_PROG_TYPE_SYSCALL) attr.fields.prog_flags = BPF_F_SLEEPABLE;
+  return attr;
+}
+
+void Say(const std::string& what, long result) {
+  std::printf("%s: %ld\n", what.c_str(), result);
+}
+
+// Loads a program, which `change` makes another of.
+template <typename Change>
+Attr Load(const std::string& what, Change change, unsigned size = kSize) {
+  Attr attr = LoadAttr();
+  change(&attr.fields);
+  const long fd = Bpf(BPF_PROG_LOAD, &attr, size);
+  if (fd >= 0) close(static_cast<int>(fd));
+  Say("load, " + what, fd < 0 ? fd : 0);
+  return attr;
+}
+
+void Types() {
+  // Of what kernels are not all configured for, nothing.
+  for (uint32_t type : {0,  1,  2,  3,  4,  5,  6,  7,  8,  10, 13, 14,
+                        15, 16, 17, 22, 23, 24, 26, 27, 31, 33, 99}) {
+    Load("type " + std::to_string(type), [type](bpf_attr* attr) {
+      attr->prog_type = type;
+      if (type == BPF_PROG_TYPE_SYSCALL) attr->prog_flags = BPF_F_SLEEPABLE;
+    });
+  }
+  for (uint32_t type : {8, 9, 21, 25, 30, 31, 32}) {
+    for (uint32_t attach = 0; attach < 60; ++attach) {
+      Load("type " + std::to_string(type) + " for " + std::to_string(attach),
+           [=](bpf_attr* attr) {
+             attr->prog_type = type;
+             attr->expected_attach_type = attach;
+             if (type == BPF_PROG_TYPE_SYSCALL) {
+               attr->prog_flags = BPF_F_SLEEPABLE;
+             }
+           });
+    }
+  }
+  for (uint32_t type : {1, 2, 3, 5, 6, 17, 31}) {
+    Load("type " + std::to_string(type) + " that sleeps",
+         [type](bpf_attr* attr) {
+           attr->prog_type = type;
+           attr->prog_flags = BPF_F_SLEEPABLE;
+         });
+  }
+  for (unsigned flag = 0; flag < 20; ++flag) {
+    Load("flag " + std::to_string(flag),
+         [flag](bpf_attr* attr) { attr->prog_flags = 1U << flag; });
+  }
+}
+
+void Fields() {
+  Load("no instructions", [](bpf_attr* attr) { attr->insn_cnt = 0; });
+  Load("1000001 instructions",
+       [](bpf_attr* attr) { attr->insn_cnt = 1'000'001; });
+  Load("null instructions", [](bpf_attr* attr) { attr->insns = 0; });
+  Load("null licence", [](bpf_attr* attr) { attr->license = 0; });
+  Load("null licence of no type", [](bpf_attr* attr) {
+    attr->license = 0;
+    attr->prog_type = 99;
+  });
+  Load("no instructions of no type", [](bpf_attr* attr) {
+    attr->insn_cnt = 0;
+    attr->prog_type = 99;
+  });
+  for (const char* name : {"a-b", "a.b_C9", "0123456789abcdef"}) {
+    Load(std::string("name ") + name, [name](bpf_attr* attr) {
+      std::memcpy(attr->prog_name, name, strnlen(name, sizeof attr->prog_name));
+    });
+  }
+  Load("device 1", [](bpf_attr* attr) { attr->prog_ifindex = 1; });
+  Load("xdp for device 1", [](bpf_attr* attr) {
+    attr->prog_type = BPF_PROG_TYPE_XDP;
+    attr->prog_ifindex = 1;
+  });
+  Load("no BTF", [](bpf_attr* attr) { attr->prog_btf_fd = kNoFd; });
+  Load("lines of no BTF", [](bpf_attr* attr) {
+    attr->prog_btf_fd = kNoFd;
+    attr->line_info_cnt = 1;
+    attr->line_info_rec_size = 16;
+  });
+  Load("functions of no BTF", [](bpf_attr* attr) {
+    attr->prog_btf_fd = kNoFd;
+    attr->func_info_cnt = 1;
+    attr->func_info_rec_size = 8;
+  });
+  Load("for no program", [](bpf_attr* attr) { attr->attach_prog_fd = kNoFd; });
+  Load("for a type of BTF", [](bpf_attr* attr) { attr->attach_btf_id = 1; });
+  for (unsigned size = 0; size <= kSize; size += 4) {
+    Load(
+        "size " + std::to_string(size), [](bpf_attr*) {}, size);
+  }
+}
+
+void Logs() {
+  static char log[4096];
+  const auto with = [](uint32_t level, const void* buffer, uint32_t size) {
+    return [=](bpf_attr* attr) {
+      attr->log_level = level;
+      attr->log_buf = Address(buffer);
+      attr->log_size = size;
+    };
+  };
+  Load("log level alone", with(1, nullptr, 0));
+  Load("log buffer alone", with(0, log, 0));
+  Load("log size alone", with(0, nullptr, 10));
+  Load("log without level", with(0, log, 100));
+  Load("log level 16", with(16, log, 100));
+  Load("log to nowhere", with(1, reinterpret_cast<void*>(8), 100));
+  Load("log of 1 byte", with(1, log, 1));
+  Load("log of 10 bytes", with(1, log, 10));
+  Load("log of 10 bytes, fixed", with(9, log, 10));
+  std::printf("[%s]\n", log);
+  const Attr attr = Load("log", with(1, log, sizeof log));
+  std::printf("as long as was said: %d\n",
+              attr.words[35] == std::strlen(log) + 1);
+}
+
+// Programs that load a map, of which `imm` says where it is.
+void Maps() {
+  const int null_file = open("/dev/null", O_RDONLY);
+  const auto with = [](uint8_t kind, int imm, const void* fds) {
+    return [=](bpf_attr* attr) {
+      static bpf_insn program[4];
+      const bpf_insn load = {BPF_LD | BPF_DW | BPF_IMM, 1, kind, 0, imm};
+      const bpf_insn all[] = {load, {}, kReturn0, kExit};
+      std::memcpy(program, all, sizeof all);
+      attr->insns = Address(program);
+      attr->insn_cnt = 4;
+      attr->fd_array = Address(fds);
+    };
+  };
+  const int fds[] = {kNoFd, null_file};
+  Load("map that is not open", with(BPF_PSEUDO_MAP_FD, kNoFd, nullptr));
+  Load("map that is none", with(BPF_PSEUDO_MAP_FD, null_file, nullptr));
+  Load("map by index, no array", with(BPF_PSEUDO_MAP_IDX, 0, nullptr));
+  Load("map by index, bad array",
+       with(BPF_PSEUDO_MAP_IDX, 0, reinterpret_cast<void*>(8)));
+  Load("map by index that is not open", with(BPF_PSEUDO_MAP_IDX, 0, fds));
+  Load("map by index that is none", with(BPF_PSEUDO_MAP_IDX, 1, fds));
+  close(null_file);
+}
+
+void Calls() {
+  for (int helper : {0, kNoFd}) {
+    static bpf_insn program[2];
+    program[0] = {BPF_JMP | BPF_CALL, 0, 0, 0, helper};
+    program[1] = kExit;
+    Load("call of helper " + std::to_string(helper),
+         [](bpf_attr* attr) { attr->insns = Address(program); });
+  }
+}
+
+int LoadFd(uint32_t type) {
+  Attr attr = LoadAttr(type);
+  return static_cast<int>(Bpf(BPF_PROG_LOAD, &attr));
+}
+
+int MapFd(uint32_t type) {
+  Attr attr = Zeros();
+  attr.fields.map_type = type;
+  attr.fields.key_size = 4;
+  attr.fields.value_size = 4;
+  attr.fields.max_entries = 4;
+  return static_cast<int>(Bpf(BPF_MAP_CREATE, &attr, 72));
+}
+
+// Runs of one program. Each starts with a packet of 64 bytes.
+class Runs {
+ public:
+  Runs(const char* name, int fd) : name_(name), fd_(fd) {}
+
+  void All() const {
+    Data();
+    Context();
+    Run("flag 3", [](auto* test) { test->flags = 8; });
+    Run("flag 0", [](auto* test) { test->flags = 1; });
+    Run("CPU 1", [](auto* test) { test->cpu = 1; });
+    Run("batch of 1", [](auto* test) { test->batch_size = 1; });
+    Run("a duration", [](auto* test) { test->duration = 1; });
+    Run("3 times", [](auto* test) { test->repeat = 3; });
+    RunAlone("nothing", [](auto*) {});
+    RunAlone("far CPU", [](auto* test) {
+      test->flags = 1;
+      test->cpu = kNoFd;
+    });
+  }
+
+ private:
+  static inline uint8_t memory_[1 << 17] = {};
+  static inline uint8_t result_[1 << 16] = {};
+
+  template <typename Change>
+  void RunAlone(const std::string& what, Change change) const {
+    Attr attr = Zeros();
+    attr.fields.test.prog_fd = static_cast<uint32_t>(fd_);
+    attr.fields.test.retval = 77;
+    std::memset(memory_, 0, sizeof memory_);
+    change(&attr.fields.test);
+    const long result = Bpf(BPF_PROG_TEST_RUN, &attr, 80);
+    const auto& test = attr.fields.test;
+    std::printf("run %s, %s: %ld, returns %u, %u and %u bytes\n", name_,
+                what.c_str(), result, test.retval, test.data_size_out,
+                test.ctx_size_out);
+  }
+  template <typename Change>
+  void Run(const std::string& what, Change change) const {
+    RunAlone(what, [change](auto* test) {
+      test->data_in = Address(memory_);
+      test->data_size_in = 64;
+      change(test);
+    });
+  }
+
+  void Data() const {
+    for (uint32_t size : {0, 13, 14, 64, 3520, 3521, 5000}) {
+      Run(std::to_string(size) + " bytes",
+          [size](auto* test) { test->data_size_in = size; });
+    }
+    Run("4 GiB", [](auto* test) { test->data_size_in = UINT32_MAX; });
+    Run("null", [](auto* test) { test->data_in = 0; });
+    Run("bad", [](auto* test) { test->data_in = 8; });
+    Run("10 bad bytes", [](auto* test) {
+      test->data_in = 8;
+      test->data_size_in = 10;
+    });
+    for (uint32_t size : {0, 10, 64, 100}) {
+      Run("out " + std::to_string(size), [size](auto* test) {
+        test->data_out = Address(result_);
+        test->data_size_out = size;
+      });
+    }
+    Run("out bad", [](auto* test) {
+      test->data_out = 8;
+      test->data_size_out = 64;
+    });
+    Run("out null", [](auto* test) { test->data_size_out = 10; });
+  }
+
+  void Context() const {
+    Run("context bad", [](auto* test) {
+      test->ctx_in = 8;
+      test->ctx_size_in = 8;
+    });
+    Run("context without size", [](auto* test) { test->ctx_in = 8; });
+    Run("context without address", [](auto* test) { test->ctx_size_in = 8; });
+    Run("context out without size", [](auto* test) { test->ctx_out = 8; });
+    Run("context out without address",
+        [](auto* test) { test->ctx_size_out = 8; });
+    for (uint32_t size : {64, 97, 4096, 4097, 65535, 65536}) {
+      const auto set = [size](auto* test) {
+        test->ctx_in = Address(memory_);
+        test->ctx_size_in = size;
+      };
+      Run("context of " + std::to_string(size), set);
+      RunAlone("only a context of " + std::to_string(size), set);
+    }
+    RunAlone("only a context out", [](auto* test) {
+      test->ctx_out = Address(result_);
+      test->ctx_size_out = 8;
+    });
+  }
+
+  const char* const name_;
+  const int fd_;
+};
+
+void Bind(const char* what, int program, int map, uint32_t flags = 0) {
+  Attr attr = Zeros();
+  attr.fields.prog_bind_map.prog_fd = static_cast<uint32_t>(program);
+  attr.fields.prog_bind_map.map_fd = static_cast<uint32_t>(map);
+  attr.fields.prog_bind_map.flags = flags;
+  Say(std::string("bind, ") + what, Bpf(BPF_PROG_BIND_MAP, &attr, 12));
+}
+
+void Put(const char* what, int array, uint32_t index, int program) {
+  Attr attr = Zeros();
+  attr.fields.map_fd = static_cast<uint32_t>(array);
+  attr.fields.key = Address(&index);
+  attr.fields.value = Address(&program);
+  Say(std::string("put into an array, ") + what,
+      Bpf(BPF_MAP_UPDATE_ELEM, &attr, 32));
+}
+
+void Ids() {
+  Attr attr = Zeros();
+  attr.words[0] = 0x7fffffff;
+  Say("next id after the last", Bpf(BPF_PROG_GET_NEXT_ID, &attr, 8));
+  attr.words[0] = 0x7ffffffe;
+  Say("next id where none is", Bpf(BPF_PROG_GET_NEXT_ID, &attr, 8));
+  Say("descriptor of no id", Bpf(BPF_PROG_GET_FD_BY_ID, &attr, 4));
+  attr.words[1] = 1;
+  Say("descriptor of an id and more", Bpf(BPF_PROG_GET_FD_BY_ID, &attr, 8));
+}
+
+void Info(int fd) {
+  bpf_prog_info info = {};
+  Attr attr = Zeros();
+  attr.fields.info.bpf_fd = static_cast<uint32_t>(fd);
+  attr.fields.info.info_len = sizeof info;
+  attr.fields.info.info = Address(&info);
+  Say("info", Bpf(BPF_OBJ_GET_INFO_BY_FD, &attr, 16));
+  std::printf("type %u, %u bytes, tag ", info.type, info.xlated_prog_len);
+  for (uint8_t byte : info.tag) std::printf("%02x", byte);
+  std::printf(", gpl %u, records of %u and %u\n", info.gpl_compatible,
+              info.func_info_rec_size, info.line_info_rec_size);
+}
+
+}  // namespace
+
+int main() {
+  Types();
+  Fields();
+  Logs();
+  Maps();
+  Calls();
+  const int filter = LoadFd(BPF_PROG_TYPE_SOCKET_FILTER);
+  const int xdp = LoadFd(BPF_PROG_TYPE_XDP);
+  const int map = MapFd(BPF_MAP_TYPE_ARRAY);
+  Runs("socket_filter", filter).All();
+  Runs("xdp", xdp).All();
+  Runs("sched_cls", LoadFd(BPF_PROG_TYPE_SCHED_CLS)).All();
+  Runs("raw_tracepoint", LoadFd(BPF_PROG_TYPE_RAW_TRACEPOINT)).All();
+  Runs("syscall", LoadFd(BPF_PROG_TYPE_SYSCALL)).All();
+  Runs("kprobe", LoadFd(BPF_PROG_TYPE_KPROBE)).All();
+  Runs("a map", map).All();
+  Runs("nothing open", kNoFd).All();
+  Bind("a map", xdp, map);
+  Bind("it again", xdp, map);
+  Bind("flags", xdp, map, 1);
+  Bind("no map", xdp, kNoFd);
+  Bind("a program", xdp, filter);
+  Bind("to a map", map, map);
+  Bind("to nothing", kNoFd, map);
+  const int array = MapFd(BPF_MAP_TYPE_PROG_ARRAY);
+  Put("the first", array, 0, filter);
+  Put("another type", array, 1, xdp);
+  Put("a map", array, 1, map);
+  Put("nothing open", array, 1, kNoFd);
+  Put("the first again", array, 3, filter);
+  Ids();
+  Info(filter);
+  return 0;
+}
