@@ -203,10 +203,27 @@ void FuzzAttribute::MakeProgram() {
     const unsigned char* const bytes = bytes_ + 24 + 8 * i;
     bpf_insn& insn = program[7 + i];
     insn.code = kCodes[bytes[0] % std::size(kCodes)];
-    insn.dst_reg = bytes[1] % 12 & 0xf;
-    insn.src_reg = bytes[2] % 12 & 0xf;
-    insn.off = static_cast<int8_t>(bytes[3]);
+    insn.dst_reg = bytes[1] % 10 & 0xf;
+    insn.src_reg = bytes[2] % 11 & 0xf;
+    insn.off = static_cast<int8_t>(bytes[3] % 24) - 16;
     insn.imm = static_cast<int8_t>(bytes[4]);
+    // What an instruction does not use must be 0.
+    const uint8_t kind = BPF_CLASS(insn.code);
+    const bool jumps = kind == BPF_JMP;
+    const bool computes = kind == BPF_ALU || kind == BPF_ALU64;
+    if (computes) insn.off = 0;
+    if (kind == BPF_LDX || kind == BPF_STX) insn.imm = 0;
+    if (jumps) insn.off = static_cast<int16_t>(bytes[3] % (kRandom - i));
+    if (computes || jumps) {
+      if (BPF_SRC(insn.code) == BPF_X) insn.imm = 0;
+      if (BPF_SRC(insn.code) == BPF_K) insn.src_reg = 0;
+    }
+    if (kind == BPF_ST) insn.src_reg = 0;
+    if (insn.code == (BPF_JMP | BPF_JA) || insn.code == (BPF_JMP | BPF_EXIT)) {
+      insn.dst_reg = 0;
+      insn.imm = 0;
+      if (insn.code == (BPF_JMP | BPF_EXIT)) insn.off = 0;
+    }
     if (insn.code == (BPF_JMP | BPF_CALL)) {
       insn.dst_reg = 0;
       insn.src_reg = 0;
