@@ -1,4 +1,4 @@
-// BpfSyscall: bpf(2) for maps, answered by this process. START HERE.
+// BpfSyscall: bpf(2), answered by this process. START HERE.
 //
 //   long fd = BpfSyscall(BPF_MAP_CREATE, &attributes, sizeof attributes);
 //
@@ -13,9 +13,9 @@
 // Commands: BPF_MAP_CREATE, BPF_MAP_LOOKUP_ELEM, _UPDATE_ELEM, _DELETE_ELEM,
 // _GET_NEXT_KEY, _LOOKUP_AND_DELETE_ELEM, the four batches, _FREEZE;
 // BPF_OBJ_PIN, _GET, _GET_INFO_BY_FD; BPF_MAP_GET_NEXT_ID, _GET_FD_BY_ID;
-// BPF_BTF_LOAD, _GET_NEXT_ID, _GET_FD_BY_ID; BPF_PROG_LOAD, but only of a
-// program that returns a constant. Any other one is EINVAL, as in a kernel that
-// does not know it.
+// BPF_BTF_LOAD, _GET_NEXT_ID, _GET_FD_BY_ID; BPF_PROG_LOAD, _TEST_RUN,
+// _BIND_MAP, _GET_NEXT_ID, _GET_FD_BY_ID. Any other one is EINVAL, as in a
+// kernel that does not know it.
 //
 // Memory of the caller is touched by the kernel (user_memory.h): a bad address
 // is EFAULT.
@@ -25,8 +25,8 @@
 // object is looked up by inode on every call, so a number that another file got
 // is never taken for a map. The kernel says through inotify(7) when neither a
 // descriptor nor a mapping is left; no call is intercepted for that. A map
-// lives while one of them, a pin or an outer map refers to it; its memory is
-// given back at the next call that opens something or asks for ids.
+// lives while one of them, a pin, an outer map or a program refers to it; its
+// memory is given back at the next call that opens something or asks for ids.
 //   Weighed and left: taking close(2) and dup(2) over misses what libraries,
 //   sockets and fork(2) do; looking through /proc/self/fd from time to time
 //   takes a descriptor that moves at that moment for closed; a socket's other

@@ -46,6 +46,9 @@ std::size_t FuzzAttribute::BytesOf(int command) {
     case BPF_MAP_UPDATE_BATCH:
     case BPF_MAP_DELETE_BATCH:
       return 56;
+    case BPF_PROG_LOAD:
+    case BPF_PROG_TEST_RUN:
+      return 96;
     default:
       return 32;
   }
@@ -174,20 +177,100 @@ void FuzzAttribute::MakeSenseOfBtf() {
   ZeroFrom(28);
 }
 
+// A few instructions that may well make sense, with a map in r1.
+void FuzzAttribute::MakeProgram() {
+  static constexpr uint8_t kCodes[] = {
+      BPF_ALU64 | BPF_MOV | BPF_X,  BPF_ALU64 | BPF_MOV | BPF_K,
+      BPF_ALU64 | BPF_ADD | BPF_K,  BPF_ALU | BPF_XOR | BPF_X,
+      BPF_LDX | BPF_MEM | BPF_DW,   BPF_LDX | BPF_MEM | BPF_W,
+      BPF_STX | BPF_MEM | BPF_DW,   BPF_ST | BPF_MEM | BPF_W,
+      BPF_STX | BPF_ATOMIC | BPF_W, BPF_JMP | BPF_JEQ | BPF_K,
+      BPF_JMP | BPF_JNE | BPF_X,    BPF_JMP | BPF_JA,
+      BPF_JMP | BPF_CALL,           BPF_JMP | BPF_EXIT};
+  constexpr int kRandom = 8;
+  bpf_insn program[kRandom + 8] = {
+      {BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_6, BPF_REG_1, 0, 0},
+      {BPF_LD | BPF_DW | BPF_IMM, BPF_REG_1,
+       static_cast<uint8_t>(bytes_[20] % 4 == 0 ? BPF_PSEUDO_MAP_VALUE
+                                                : BPF_PSEUDO_MAP_FD),
+       0, static_cast<int>(ChooseFd(bytes_[21]))},
+      {},
+      {BPF_ST | BPF_MEM | BPF_DW, BPF_REG_10, 0, -8, bytes_[22] % 4},
+      {BPF_ALU64 | BPF_MOV | BPF_X, BPF_REG_2, BPF_REG_10, 0, 0},
+      {BPF_ALU64 | BPF_ADD | BPF_K, BPF_REG_2, 0, 0, -8},
+      {BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, bytes_[23]}};
+  for (int i = 0; i < kRandom; ++i) {
+    const unsigned char* const bytes = bytes_ + 24 + 8 * i;
+    bpf_insn& insn = program[7 + i];
+    insn.code = kCodes[bytes[0] % std::size(kCodes)];
+    insn.dst_reg = bytes[1] % 10 & 0xf;
+    insn.src_reg = bytes[2] % 11 & 0xf;
+    insn.off = static_cast<int8_t>(bytes[3] % 24) - 16;
+    insn.imm = static_cast<int8_t>(bytes[4]);
+    // What an instruction does not use must be 0.
+    const uint8_t kind = BPF_CLASS(insn.code);
+    const bool jumps = kind == BPF_JMP;
+    const bool computes = kind == BPF_ALU || kind == BPF_ALU64;
+    if (computes) insn.off = 0;
+    if (kind == BPF_LDX || kind == BPF_STX) insn.imm = 0;
+    if (jumps) insn.off = static_cast<int16_t>(bytes[3] % (kRandom - i));
+    if (computes || jumps) {
+      if (BPF_SRC(insn.code) == BPF_X) insn.imm = 0;
+      if (BPF_SRC(insn.code) == BPF_K) insn.src_reg = 0;
+    }
+    if (kind == BPF_ST) insn.src_reg = 0;
+    if (insn.code == (BPF_JMP | BPF_JA) || insn.code == (BPF_JMP | BPF_EXIT)) {
+      insn.dst_reg = 0;
+      insn.imm = 0;
+      if (insn.code == (BPF_JMP | BPF_EXIT)) insn.off = 0;
+    }
+    if (insn.code == (BPF_JMP | BPF_CALL)) {
+      insn.dst_reg = 0;
+      insn.src_reg = 0;
+      insn.off = 0;
+      insn.imm = bytes[4];
+      // It writes anywhere in this process, as it is meant to.
+      if (insn.imm == BPF_FUNC_probe_write_user) insn.imm = 1;
+    }
+  }
+  program[kRandom + 7] = {BPF_JMP | BPF_EXIT, 0, 0, 0, 0};
+  static_assert(sizeof program <= sizeof value_);
+  std::memcpy(value_, program, sizeof program);
+  Set(4, static_cast<uint32_t>(std::size(program)));
+}
+
 void FuzzAttribute::MakeSenseOfProgram() {
-  constexpr bpf_insn kReturns0[] = {
-      {BPF_ALU64 | BPF_MOV | BPF_K, BPF_REG_0, 0, 0, 0},
-      {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
-  if (bytes_[0] % 2 == 0) {
+  static constexpr uint32_t kTypes[] = {
+      BPF_PROG_TYPE_SOCKET_FILTER, BPF_PROG_TYPE_XDP, BPF_PROG_TYPE_SCHED_CLS,
+      BPF_PROG_TYPE_RAW_TRACEPOINT, BPF_PROG_TYPE_SYSCALL};
+  if (bytes_[0] % 16 == 0) {
     SetAddress(8);
     SetAddress(16);
     return Limit(4, 3);
   }
-  std::memcpy(value_, kReturns0, sizeof kReturns0);
-  Set(4, uint32_t{2});
+  MakeProgram();
+  const uint32_t type = kTypes[bytes_[0] % std::size(kTypes)];
+  Set(0, type);
   Set(8, Address(value_));
   Set(16, Address("GPL"));
   ZeroFrom(24);
+  if (type == BPF_PROG_TYPE_SYSCALL) Set(44, uint32_t{BPF_F_SLEEPABLE});
+}
+
+void FuzzAttribute::MakeSenseOfTestRun() {
+  SetFd(0);
+  Limit(8, 200);
+  Limit(12, 200);
+  SetAddress(16);
+  SetAddress(24);
+  Set(32, uint32_t{bytes_[32]} % 3);
+  Set(36, uint32_t{0});
+  if (bytes_[40] % 4 != 0) return ZeroFrom(40);
+  Limit(40, 200);
+  Limit(44, 200);
+  SetAddress(48);
+  SetAddress(56);
+  ZeroFrom(64);
 }
 
 void FuzzAttribute::SetId(int next_command) {
@@ -262,6 +345,15 @@ void FuzzAttribute::MakeSense(int command) {
       return MakeSenseOfBtf();
     case BPF_PROG_LOAD:
       return MakeSenseOfProgram();
+    case BPF_PROG_TEST_RUN:
+      return MakeSenseOfTestRun();
+    case BPF_PROG_BIND_MAP:
+      SetFd(0);
+      SetFd(4);
+      return ZeroFrom(8);
+    case BPF_PROG_GET_NEXT_ID:
+    case BPF_PROG_GET_FD_BY_ID:
+      return SetId(BPF_PROG_GET_NEXT_ID);
   }
 }
 
@@ -272,6 +364,8 @@ void FuzzAttribute::KeepSmall(int command) {
     Limit(12, 1 << 12);
   } else if (command == BPF_BTF_LOAD) {
     Limit(16, 1 << 16);
+  } else if (command == BPF_PROG_TEST_RUN) {
+    Set(32, uint32_t{bytes_[32]} % 3);
   }
 }
 

@@ -147,6 +147,8 @@ class FuzzAttribute {
   void MakeSenseOfCreate();
   void MakeSenseOfBtf();
   void MakeSenseOfProgram();
+  void MakeProgram();
+  void MakeSenseOfTestRun();
 
   const FuzzArena& arena_;
   const std::vector<int>& fds_;

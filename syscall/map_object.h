@@ -1,5 +1,5 @@
-// MapObject: a map as bpf(2) knows it, which descriptors, pins and outer maps
-// share.
+// MapObject: a map as bpf(2) knows it, which descriptors, pins, outer maps
+// and programs share.
 //
 // It is the map, its id, and what user space may ask about it. Descriptors,
 // pins, outer maps and programs share it; it ends with the last of them.
