@@ -1,4 +1,4 @@
-// BpfSyscall: bpf(2) for maps, answered by this process. START HERE.
+// BpfSyscall: bpf(2), answered by this process. START HERE.
 //
 //   long fd = BpfSyscall(BPF_MAP_CREATE, &attributes, sizeof attributes);
 //
@@ -13,9 +13,9 @@
 // Commands: BPF_MAP_CREATE, BPF_MAP_LOOKUP_ELEM, _UPDATE_ELEM, _DELETE_ELEM,
 // _GET_NEXT_KEY, _LOOKUP_AND_DELETE_ELEM, the four batches, _FREEZE;
 // BPF_OBJ_PIN, _GET, _GET_INFO_BY_FD; BPF_MAP_GET_NEXT_ID, _GET_FD_BY_ID;
-// BPF_BTF_LOAD, _GET_NEXT_ID, _GET_FD_BY_ID; BPF_PROG_LOAD, but only of a
-// program that returns a constant. Any other one is EINVAL, as in a kernel that
-// does not know it.
+// BPF_BTF_LOAD, _GET_NEXT_ID, _GET_FD_BY_ID; BPF_PROG_LOAD, _TEST_RUN,
+// _BIND_MAP, _GET_NEXT_ID, _GET_FD_BY_ID. Any other one is EINVAL, as in a
+// kernel that does not know it: nothing can be attached.
 //
 // Memory of the caller is touched by the kernel (user_memory.h): a bad address
 // is EFAULT.
