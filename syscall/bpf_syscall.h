@@ -15,7 +15,7 @@
 // BPF_OBJ_PIN, _GET, _GET_INFO_BY_FD; BPF_MAP_GET_NEXT_ID, _GET_FD_BY_ID;
 // BPF_BTF_LOAD, _GET_NEXT_ID, _GET_FD_BY_ID; BPF_PROG_LOAD, _TEST_RUN,
 // _BIND_MAP, _GET_NEXT_ID, _GET_FD_BY_ID. Any other one is EINVAL, as in a
-// kernel that does not know it.
+// kernel that does not know it: nothing can be attached.
 //
 // Memory of the caller is touched by the kernel (user_memory.h): a bad address
 // is EFAULT.
