@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Rules of this repository's own packages."""
 
 load("@rules_cc//cc:defs.bzl", "cc_library")

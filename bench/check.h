@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Whether a map does what is going to be timed. A number for a map that loses
 // an update would be worse than no number.
 

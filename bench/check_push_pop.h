@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // As check.h, for queues and stacks: whether what was pushed comes out, in the
 // order of the type, and nothing is lost.
 

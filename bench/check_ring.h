@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // As check.h, for ring buffers: whether all records come, and the last one
 // last.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Contender: an implementation as the table of rows sees it. All that depends
 // on its types is behind add_row, so each can be compiled on its own.
 

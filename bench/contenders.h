@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The one list of all that take part. Each has a file of its own.
 
 #ifndef BPFMAP_BENCH_CONTENDERS_H_

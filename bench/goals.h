@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The goals: how many times as fast as the kernel's map in a program a map of
 // this library is to be in a program, in the same run.
 

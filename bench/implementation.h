@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // An implementation of maps that takes part in the comparison, and how the
 // benchmark talks to it.
 //

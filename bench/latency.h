@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How long single operations take, where an average says too little: a thread
 // that waits for another's lock.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // map_bench: what an operation on a map costs, for every implementation in one
 // run.
 //

@@ -1,4 +1,6 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
 #
 # Runs every contender and every operation for a moment: all rows must be there,
 # and none may show an error. Says nothing about speed.

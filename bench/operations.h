@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The operations that are timed.
 //
 // An operation is a struct:

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The maps of this library: both profiles, both views, and once more without
 // the interface in between.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // PinnedThread: keeps the calling thread on one CPU while it is timed, and on
 // one virtual CPU of our maps, so that threads of one row never share one.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Presets: which rows a run has.
 
 #ifndef BPFMAP_BENCH_PRESETS_H_

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Random numbers that follow from a seed, the same on every machine.
 
 #ifndef BPFMAP_BENCH_RANDOM_H_

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How much memory this process really has, to tell what a map takes.
 
 #ifndef BPFMAP_BENCH_RESIDENT_MEMORY_H_

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The table that a run ends with: what is compared with each other stands
 // together, with the ratios to the kernel and to the best peer.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // RingConsumer: a thread on another CPU that reads the records of a ring as
 // they come, until it is destroyed. It never sleeps.
 

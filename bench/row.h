@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A row of the benchmark: one operation, on one map, of one implementation, in
 // some number of threads.
 

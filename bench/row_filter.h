@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // RowFilter: which rows --benchmark_filter selects, in order to count them.
 
 #ifndef BPFMAP_BENCH_ROW_FILTER_H_

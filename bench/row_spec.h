@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // RowSpec: what a row of the benchmark is about, whoever's map it is.
 
 #ifndef BPFMAP_BENCH_ROW_SPEC_H_

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A row of a map that does not do what is timed must show an error, not a time.
 
 #include "bench/row.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Session: what the rows of one run of the program share.
 
 #ifndef BPFMAP_BENCH_SESSION_H_

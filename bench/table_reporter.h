@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // TableReporter: shows on stderr how far a run is, and at its end the table on
 // stdout.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The loop that operations are timed in, and what it costs without them.
 //
 // Between two reads of the clock there are kBatch turns, so that a turn has

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // UserView: a map as user space uses it. A lookup copies the value; of a map
 // per CPU it copies all of them, and gives that of one CPU. An update writes
 // all. PushPopUserView, BloomUserView: the same for a queue or a stack, and for

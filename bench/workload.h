@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Workload: the elements that a benchmark row works on, made before its clock
 // starts.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Zipf: numbers of which few are drawn often and most hardly ever, as keys are
 // in practice.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // cache_with_timeout: how large should a cache be, and how long should it keep?
 //
 //   cache_with_timeout          tries with the recording that comes with it

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The BPF side of cache_with_timeout: which flows are alive.
 //
 // An LRU map never is full: the flows that were quiet longest leave. It knows

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // config_and_stats: a packet filter that is set up while it runs.
 //
 //   config_and_stats

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The BPF side of config_and_stats: a filter of packets that user space sets up
 // while it runs, and that says what it did.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // flow_context: follows requests through a small service mesh.
 //
 //   flow_context

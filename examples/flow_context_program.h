@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The BPF side of flow_context: follows requests through the processes of a
 // service mesh, as the tracer of such a mesh does it.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Where an example's input is.
 
 #ifndef BPFMAP_EXAMPLES_INPUT_FILE_H_

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // libbpf_client: an ordinary program with maps, written with libbpf.
 //
 // It knows nothing of this repository. As root it uses the kernel's maps; with

@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
 # Runs libbpf_client three ways, which must print the same: linked with this
 # library, with it preloaded, and, where bpf(2) may be used, on the kernel.
 #

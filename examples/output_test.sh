@@ -1,4 +1,6 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
 #
 # Runs an example as a user does and compares what it prints.
 #

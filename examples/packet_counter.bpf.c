@@ -6,17 +6,16 @@
 // An ordinary program for XDP, written with libbpf: it has global variables of
 // all three kinds, functions of its own, a tail call, and four kinds of maps.
 
+#include "examples/packet_counter.h"
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
 #include <linux/ip.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
-
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
-
-#include "examples/packet_counter.h"
 
 struct {
   __uint(type, BPF_MAP_TYPE_HASH);

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // packet_histogram: how large packets are, and of which protocol.
 //
 //   packet_histogram            counts in the recording that comes with it

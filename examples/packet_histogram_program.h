@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The BPF side of packet_histogram: a program that sees every packet, such as a
 // socket filter, and counts.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Recordings of packets: pcap files, as tcpdump -w writes them.
 //
 // Format: draft-ietf-opsawg-pcap. Read are both byte orders, and time stamps in

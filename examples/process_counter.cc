@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // process_counter: counts the openat(2) calls of each process.
 //
 //   process_counter            counts in the recording that comes with it

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The BPF side of process_counter: what would run in the kernel.
 //
 // Two programs that share two maps, written as they would be in BPF C against

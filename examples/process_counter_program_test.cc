@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A unit test of BPF logic: the programs run here as they would in a kernel.
 
 #include "examples/process_counter_program.h"

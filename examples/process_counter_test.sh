@@ -1,4 +1,6 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
 #
 # Runs process_counter as a user does and looks at what it prints.
 #

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // stack_collector: a profile of its own threads, as flame-graph tools read it.
 //
 //   stack_collector | flamegraph.pl > profile.svg

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The BPF side of stack_collector: a profiler's program, which runs when a
 // thread has used up a period of its time.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // One line of strace output, taken apart.
 //
 // Understood are the layouts of strace 4 to 6 as it writes them to a terminal

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // StraceTasks: who makes the calls of a strace recording.
 //
 // Stands in for what a kernel knows of the current task and hands to a BPF

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // ArrayMap: BPF_MAP_TYPE_ARRAY. Values by index, all there from the start.
 //
 // The key is a uint32_t index in the byte order of the machine; value i starts

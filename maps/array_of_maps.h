@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // ArrayOfMaps: BPF_MAP_TYPE_ARRAY_OF_MAPS. Maps by index; slots start empty.
 //
 // User space puts a map into a slot by a descriptor (map_fd_table.h), 4 bytes,

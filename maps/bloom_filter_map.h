@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // BloomFilterMap: BPF_MAP_TYPE_BLOOM_FILTER. A set of values that says of each
 // value whether it may be there or surely is not. Nothing can be removed, and a
 // filter is never full: with more values than max_entries it is more often

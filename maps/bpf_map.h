@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // BpfMap: a BPF map as user space sees it. START HERE.
 //
 // The methods are the bpf(2) map commands: keys and values are copied, and

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // CustomMap: a map whose type an extension provides. See map_provider.h for how
 // to write one; this is what its users see.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Errno: the error numbers of Linux, on every operating system.
 //
 // The numbers are Linux's own (asm-generic), whatever <errno.h> of the host

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // HashMap: BPF_MAP_TYPE_HASH. Values by key, up to max_entries of them.
 //
 // Keys are any bytes. max_entries is exact: E2BIG never comes while there is

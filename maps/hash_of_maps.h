@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // HashOfMaps: BPF_MAP_TYPE_HASH_OF_MAPS. Maps by key, up to max_entries.
 //
 // Values, templates, the life of inner maps and the program view are as in

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "bpfmap/maps/kernel_map.h"
 
 #include <linux/bpf.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // KernelMap: a map of the running kernel, through bpf(2).
 //
 // It is the judge of the other maps: a test that runs on a BpfMap runs on this

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // LocalMap: a map in this process, with the view that a BPF program has.
 //
 // The methods added to BpfMap are the helpers that a program calls

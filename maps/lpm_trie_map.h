@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // LpmTrieMap: BPF_MAP_TYPE_LPM_TRIE. Values by prefix; the longest one counts.
 //
 // A key is a uint32_t prefix length in bits, in the byte order of the machine,

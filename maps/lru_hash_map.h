@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // LruHashMap: BPF_MAP_TYPE_LRU_HASH. Values by key; in a full map, an update of
 // a further key evicts others.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // LruPerCpuHashMap: BPF_MAP_TYPE_LRU_PERCPU_HASH. Values by key, each with a
 // slice of its own for every CPU; in a full map, an update of a further key
 // evicts others.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // MapDef: what a map is created from, and the flags that go with it.
 //
 // Every number here is Linux's (<linux/bpf.h>), so a definition can be copied

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // MapFdTable: a file descriptor table for maps, and their ids.
 //
 // A map of maps is given its inner maps by number, as by bpf(2): by a

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // MapProvider: types of maps that an extension adds, from number 4096 on.
 //
 // A custom map is a hash map (hash_map.h) with a provider beside it: the map

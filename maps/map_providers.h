@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // MapProviders: which MapProvider has which type.
 //
 //   MapProviders<Cloud>& providers = MapProviders<Cloud>::Global();

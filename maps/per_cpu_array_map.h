@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // PerCpuArrayMap: BPF_MAP_TYPE_PERCPU_ARRAY. max_entries values by index, each
 // with a slice of its own for every CPU; all of them are always there, zero at
 // first.

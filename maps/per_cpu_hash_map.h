@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // PerCpuHashMap: BPF_MAP_TYPE_PERCPU_HASH. Values by key, up to max_entries of
 // them, each with a slice of its own for every CPU.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // PerfEvent: where the programs of one CPU write records for user space, by
 // way of a PerfEventArray (perf_event_array.h). On Linux this is a software
 // event, PERF_COUNT_SW_BPF_OUTPUT, with the buffer that user space has mapped.

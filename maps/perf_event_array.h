@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // PerfEventArray: BPF_MAP_TYPE_PERF_EVENT_ARRAY. Perf events by index, mostly
 // one for each CPU at the index of the CPU; slots start empty.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // ProgArray: BPF_MAP_TYPE_PROG_ARRAY. Programs by index, for tail calls; slots
 // start empty.
 //

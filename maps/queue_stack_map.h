@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // QueueMap and StackMap: BPF_MAP_TYPE_QUEUE and BPF_MAP_TYPE_STACK. Values
 // without keys: a queue gives the oldest one first, a stack the newest.
 //

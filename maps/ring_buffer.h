@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // RingBuffer: BPF_MAP_TYPE_RINGBUF. Records from programs to user space.
 //
 // max_entries is the size of the ring in bytes: a power of two, and a multiple

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What BPF_MAP_TYPE_RINGBUF and BPF_MAP_TYPE_USER_RINGBUF share: the flags of
 // their helpers, the sizes that they come in, and what a callback is.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // SpinLock and SpinUnlock: bpf_spin_lock() and bpf_spin_unlock().
 //
 // A value of a hash or an array map may hold a lock; MapDef::spin_lock_offset

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // StackTraceMap: BPF_MAP_TYPE_STACK_TRACE. Call stacks by their id.
 //
 // A program asks for the id of its stack with GetStackId(), and counts or keeps

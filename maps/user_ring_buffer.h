@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // UserRingBuffer: BPF_MAP_TYPE_USER_RINGBUF. Records from user space to
 // programs.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // ActiveProfile: the profile that this build was made for, for code that wants
 // a default. Cloud, unless the build says `--define profile=embedded`.
 

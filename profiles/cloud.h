@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Cloud: a server. Memory from the heap, many cores, maps that can be resized.
 
 #ifndef BPFMAP_PROFILES_CLOUD_H_

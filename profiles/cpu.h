@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Virtual CPUs: on which CPU a program runs, as its per-CPU maps see it.
 //
 // On Linux a BPF program stays on one CPU from start to end. Here every thread

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The contract of cpu.h.
 
 #include "bpfmap/profiles/cpu.h"

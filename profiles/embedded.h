@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Embedded: 64 KiB for all maps, no heap, no operating system. BasicEmbedded is
 // the same with a pool of another size, or with other locks.
 //

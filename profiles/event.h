@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Event: how a thread sleeps until another one has something for it.
 //
 // It is set or not, and stays as it is until a thread changes it; its meaning

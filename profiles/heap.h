@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Heap: zeroed memory from the C library, which hands large blocks out as
 // untouched pages: what a map does not use costs address space only. (Blocks of
 // 16 MiB and more come in huge pages, where the system has them.)

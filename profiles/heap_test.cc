@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The contract of heap.h. AddressSanitizer checks that what is given out is
 // there, and given back once.
 

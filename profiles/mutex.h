@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // BasicMutex: a lock that one thread has at a time, for a few instructions.
 //
 // One word, taken by an exchange and released by a store. A thread that finds

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // BasicMutex and BasicBitLock, as the profiles have them.
 
 #include "bpfmap/profiles/mutex.h"

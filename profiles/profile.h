@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Profile: what a map needs from the platform. Memory, a lock, a few numbers.
 //
 // A map is a template over one Profile. Two come with the library, cloud.h and

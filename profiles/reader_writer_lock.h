@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // BasicRwLock: a reader-writer lock, and its scoped guards.
 //
 // Readers share it, a writer has it alone. Neither side starves:

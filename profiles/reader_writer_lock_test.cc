@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The contract of reader_writer_lock.h under load, for the lock of each
 // profile. Step by step: reader_writer_lock_turns_test.cc.
 //

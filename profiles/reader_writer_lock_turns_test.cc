@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The contract of reader_writer_lock.h, step by step: who waits for whom, and
 // who goes first.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // StaticPool: a fixed block of memory that is handed out and never taken back.
 //
 // It has no constructor to run and needs no heap: declare one as

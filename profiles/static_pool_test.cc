@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The contract of static_pool.h.
 
 #include "bpfmap/profiles/static_pool.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "bpfmap/profiles/thread_number.h"
 
 #include <atomic>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // ThreadNumber: a small number that no other living thread has.
 //
 // For what a thread keeps for itself in a table with a row for each number. The

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Numbers of threads: those that live at the same time have different ones.
 
 #include "bpfmap/profiles/thread_number.h"

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 # shellcheck shell=sh
 # For tests: runs programs as an ordinary user, with maps of this library.
 #

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Attributes: the `union bpf_attr` of one call, checked as Linux 6.18 does.
 //
 // A caller may have an older or a newer header than this library: an attribute

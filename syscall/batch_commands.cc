@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The batch commands.
 //
 // The caller's buffers may be large, wrong, or both. So a batch goes in parts:

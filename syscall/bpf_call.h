@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // BpfCall: for tests, the commands of bpf(2) as functions.
 //
 // A function returns what the kernel returns: a result, or -errno.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "bpfmap/syscall/bpf_fd_table.h"
 
 #include <dirent.h>

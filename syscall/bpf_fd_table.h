@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // BpfFdTable: the descriptors of maps, BTF and programs. Real ones, of the
 // kernel's.
 //

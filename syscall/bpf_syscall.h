@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // BpfSyscall: bpf(2), answered by this process. START HERE.
 //
 //   long fd = BpfSyscall(BPF_MAP_CREATE, &attributes, sizeof attributes);

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // BpfSyscall: descriptors, memory of the caller, mappings, pins, ids.
 //
 // kernel_probe_test has the answer of each command to each argument.

@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
 # bpftool with this library in front of bpf(2), as an ordinary user: maps are
 # created, filled, dumped, pinned and opened again, in one process.
 #

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Btf: type information that user space loaded, checked and kept as it is.
 //
 // Sections, kinds, lengths, offsets of names, numbers of types and the places

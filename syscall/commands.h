@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The commands of bpf(2), one function each.
 //
 // Each checks what Linux 6.18 checks, in Linux's order, and returns what the

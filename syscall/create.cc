@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // BPF_MAP_CREATE and BPF_BTF_LOAD.
 
 #include <algorithm>

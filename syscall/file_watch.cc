@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "bpfmap/syscall/file_watch.h"
 
 #include <sys/inotify.h>

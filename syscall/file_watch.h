@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // FileWatch: when the last descriptor of a file is gone.
 //
 // close(2) cannot be seen from here: descriptors are duplicated, sent over

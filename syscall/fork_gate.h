@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // ForkGate: fork(2) waits until no other thread is in this library.
 //
 // A child has one thread, and all memory as it was: a lock that another thread

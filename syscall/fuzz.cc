@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // RunFuzzInput() for libFuzzer, which needs clang. It prints its seed, and
 // takes its own flags:
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // FuzzAttribute: random bytes as an attribute of bpf(2) that means something.
 //
 // Most commands with random attributes are refused at once. Here what stands

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // FuzzInput: what a fuzzer runs. Bytes become a sequence of bpf(2) commands,
 // and of what programs do beside: they duplicate descriptors, store anything in
 // mappings, and use the program view of what they have created.

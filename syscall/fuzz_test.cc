@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Random commands with random attributes: no crash, no leak, and no map that is
 // left behind. Prints its seed, and takes --seed and --seconds.
 //

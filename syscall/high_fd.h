@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Descriptors that this library keeps for itself. They are close-on-exec, and
 // have high numbers: a program gets the numbers that it would get without.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Rings whose user space writes what it likes to the memory that it has mapped,
 // while programs use them: nothing is read or written outside of the ring,
 // nobody waits for ever, and what is a program's stays as it is.

@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
 # kernel_probe, which made the golden rows on Linux, makes them again with this
 # library in front of bpf(2), without any rights: byte for byte, but for the rows
 # that are exempt, for types of which there are no golden rows, and for rows that

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // libbpf's own readers and writers of rings, on rings of this library.
 //
 // The program's side is RingProducer and UserRingBuffer; libbpf is Debian's,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The calls of the C library that concern maps, for a whole process.
 //
 // Defined here, they are found in front of the C library's: in a program that

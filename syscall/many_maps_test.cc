@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Maps that are created and closed, one after the other, take no memory.
 //
 // Flags: --maps=N, how many.

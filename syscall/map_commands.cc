@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The commands on one element, and BPF_MAP_FREEZE.
 
 #include <cerrno>

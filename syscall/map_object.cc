@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "bpfmap/syscall/map_object.h"
 
 #include <fcntl.h>

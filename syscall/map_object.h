@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // MapObject: a map as bpf(2) knows it, which descriptors, pins, outer maps
 // and programs share.
 //

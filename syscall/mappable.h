@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Mappable: the profile of maps whose memory other mappings show as well.
 //
 // An array with BPF_F_MMAPABLE and the ring buffers live in a memfd, from its

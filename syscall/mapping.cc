@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // CheckMmap, EpollDescriptor and RefreshEpoll of bpf_syscall.h.
 
 #include <sys/mman.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Pins, ids, and what may be asked of maps and BTF.
 
 #include <limits.h>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // PinTable: the maps and programs that paths keep alive. A file system of
 // names.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // ResidentMemory: for tests, how much memory the process takes.
 
 #ifndef BPFMAP_SYSCALL_RESIDENT_MEMORY_H_

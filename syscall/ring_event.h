@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // RingEventFile: an Event (profiles/event.h) that epoll can wait for, too.
 //
 // The file is an eventfd that always says what the event says: readable while

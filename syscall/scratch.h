@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Scratch: bytes for one call. On the stack if there are few of them.
 
 #ifndef BPFMAP_SYSCALL_SCRATCH_H_

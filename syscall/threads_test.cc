@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Many threads with one set of descriptors, pins and mappings.
 //
 // Descriptors are closed under running commands, so most results may be one of

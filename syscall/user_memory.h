@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // User memory: what the addresses in a bpf(2) attribute point to.
 //
 // The kernel copies from and to user space so that a bad address is EFAULT and

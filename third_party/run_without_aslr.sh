@@ -1,4 +1,6 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
 # Runs a command, without address space randomization where that is allowed.
 #
 # ThreadSanitizer wants its shadow memory at fixed addresses. Where the kernel

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The instructions of the program that KernelLoop runs.
 
 #ifndef BPFMAP_BENCH_KERNEL_BPF_INSTRUCTIONS_H_

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Maps of the running kernel, for the contenders that need them.
 
 #ifndef BPFMAP_BENCH_KERNEL_FITS_H_

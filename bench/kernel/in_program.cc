@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The maps of the running kernel as a BPF program reaches them: each operation
 // is a call of a helper, in a program that the kernel has compiled.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // KernelLoop: a BPF program that does one operation again and again, and how
 // long it takes.
 //

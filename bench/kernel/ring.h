@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // KernelRing: the consumer's side of a ring buffer of the kernel, which user
 // space reads in memory that it shares with it.
 //

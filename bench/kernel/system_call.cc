@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The maps of the running kernel as user space reaches them: each operation is
 // a system call.
 

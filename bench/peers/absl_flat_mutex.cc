@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // absl::flat_hash_map behind one absl::Mutex, shared by lookups.
 
 #include <cstdint>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // boost::lockfree::queue: a linked list with a compare-and-swap at either end,
 // whose nodes are all allocated at the start.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // boost::lockfree::stack: a linked list with a compare-and-swap at its head,
 // whose nodes are all allocated at the start.
 

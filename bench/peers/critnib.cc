@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // critnib: a radix tree of pointers, read without a lock. It keeps words, so
 // there are no rows of larger keys or values, and no value may be 0.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // ExactLru: an adapter (peer.h) of the cache that everybody writes once: a list
 // in the order of use and a hash table into it, behind one absl::Mutex.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // libcds' FeldmanHashMap: a tree of arrays over the bits of the hash, without
 // locks. A replaced element is freed when no hazard pointer guards it.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // libcuckoo's cuckoohash_map: buckets of four behind striped spin locks.
 
 #include <cstdint>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // moodycamel::ConcurrentQueue: a queue for each thread that pushes. Values
 // that one thread pushed come in order; between threads there is none, which is
 // less than the other queues promise.

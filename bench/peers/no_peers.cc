@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // No peers, where they cannot run: see BUILD.
 
 #include <vector>

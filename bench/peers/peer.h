@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Peers: maps of other libraries. An adapter is a class like this:
 //
 //   template <typename Key, typename Value>

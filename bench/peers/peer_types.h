@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The keys and values of maps of other libraries, as a user would write them.
 
 #ifndef BPFMAP_BENCH_PEERS_PEER_TYPES_H_

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Each library's maps; see the file of that name.
 
 #ifndef BPFMAP_BENCH_PEERS_PEERS_H_

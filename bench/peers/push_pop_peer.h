@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Peers of queues and stacks. An adapter is a class like this:
 //
 //   template <typename Value>

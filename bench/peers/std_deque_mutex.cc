@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // std::deque behind one std::mutex: what most programs have.
 
 #include <cstdint>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // std::unordered_map behind one std::shared_mutex, shared by lookups.
 
 #include <cstdint>

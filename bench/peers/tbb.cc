@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // oneTBB's concurrent_hash_map: buckets with a lock each, and one per element.
 
 #include <tbb/concurrent_hash_map.h>

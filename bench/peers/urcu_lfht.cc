@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // liburcu's lock-free hash table, cds_lfht. A replaced element is freed when no
 // reader can see it, by a thread of the library.
 

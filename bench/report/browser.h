@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A page in headless Chromium, for tests.
 
 #ifndef BPFMAP_BENCH_REPORT_BROWSER_H_

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A chart as inline SVG: a line for each series, a column for each x, and in
 // each cell a mark with its value beside it. All columns share one scale.
 

@@ -1,4 +1,6 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
 # Tests the command line of report: report_command_test.sh REPORT SAMPLE.
 
 set -u

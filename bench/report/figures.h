@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The charts of a report, each with a table of its values below.
 
 #ifndef BPFMAP_BENCH_REPORT_FIGURES_H_

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Text for HTML and SVG.
 
 #ifndef BPFMAP_BENCH_REPORT_HTML_H_

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The machine of a run, from the "context" of Google Benchmark's JSON.
 
 #ifndef BPFMAP_BENCH_REPORT_MACHINE_H_

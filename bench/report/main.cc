@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // report: turns the JSON of map_bench into one page of HTML with charts.
 //
 //   ./bazelw run -c opt //bench:map_bench -- --benchmark_repetitions=5

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The tables of RESULTS.md, from the rows of one run or of several.
 
 #ifndef BPFMAP_BENCH_REPORT_MARKDOWN_H_

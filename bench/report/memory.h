@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The charts of a report about memory.
 
 #ifndef BPFMAP_BENCH_REPORT_MEMORY_H_

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A report: one page of HTML that needs nothing else.
 //
 // It has no script, and a Content-Security-Policy that forbids any, as it does

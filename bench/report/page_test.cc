@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The contents of a report: ratios, scales, colours, and text that is hostile.
 
 #include "bench/report/page.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The input of a report: names of rows, medians, errors, the machine.
 
 #include <optional>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The rows of a benchmark run, read from the JSON of Google Benchmark.
 //
 // Nothing that the file says is dropped silently: what has no time, or a name

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A scale from values to pixels, and its ticks.
 
 #ifndef BPFMAP_BENCH_REPORT_SCALE_H_

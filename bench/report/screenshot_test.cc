@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Opens a report in headless Chromium, light and dark, and looks for every row
 // and every series among the pixels of a screenshot.
 //

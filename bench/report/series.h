@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The series of a report, and what is compared with what.
 //
 // A series is an implementation in a view: "cloud/program". A setting is all

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How a report looks: its colours and its style sheet.
 
 #ifndef BPFMAP_BENCH_REPORT_STYLE_H_

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The parts of a report that compare ours with the kernel and the peers.
 
 #ifndef BPFMAP_BENCH_REPORT_SUMMARY_H_

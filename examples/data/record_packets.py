@@ -1,4 +1,6 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+
 """Records packets of a small web server and its clients, as pcap files.
 
   unshare -n ./record_packets.py LOOPBACK.pcap VETH.pcap

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Arena: one piece of memory for all parts of a map.
 //
 // A map takes all its memory at once, so that it gets all of it or, where

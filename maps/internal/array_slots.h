@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // ArraySlots: the elements of an array map, by index.
 //
 // Element i is slot i and belongs to seqlock i & (seqlocks - 1). A writer

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Copying, comparing and clearing bytes that other threads may be writing.
 //
 // Map memory is always touched through these functions, with relaxed atomic

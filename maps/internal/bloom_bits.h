@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // BloomBits: the bits of a bloom filter. A value sets as many bits as there are
 // hash functions, and may be there if all of them are set.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // BoundedSlotFreelist: the freelist of a hash table's slots, and how many
 // elements there may be.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // PerCpuArraySlots: the elements of a per-CPU array map, by index.
 //
 // Two kinds of seqlocks:

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // PerCpuElements: the values of a per-CPU hash map, outside its table.
 //
 // The table (hash_table.h) holds for each key one word, the offset of its

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // PerCpuSlots: elements that have a slice of bytes for each CPU.
 //
 // The slices of one CPU lie together and start on a cache line of their own:

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The keys of an LPM trie: a number of bits, most significant first.
 //
 // A key is a uint32_t prefix length in the byte order of the machine, followed

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // PrefixTrie: values by prefix, found by the longest one that a key has.
 //
 // A binary tree of nodes, each a prefix, below the ones that it begins with:

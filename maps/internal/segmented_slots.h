@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // SegmentedSlots: numbered slots of one size that never move.
 //
 // The first segment is memory that the owner gives it. Growing adds segments,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // SeqLock: a reader-writer lock, and the version that optimistic readers check.
 //
 // Writers hold the lock. Readers usually do not: they read the version, read

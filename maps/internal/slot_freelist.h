@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // SlotFreelist: slots of one size, and the list of the free ones. Its owner has
 // the lock.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Slots that are taken and given back, with memory that can grow and without.
 
 #include "bpfmap/maps/internal/slot_freelist.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // StackTable: stacks by their hash, one to a bucket.
 //
 // A bucket is empty, or has a stack: a hash and up to `data_size` bytes. There

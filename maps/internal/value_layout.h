@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // ValueLayout: how a value is copied into and out of a map.
 //
 // A value may hold a `struct bpf_spin_lock`: 4 bytes that belong to the map.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The lock inside a value: 4 bytes, 0 when open.
 
 #ifndef BPFMAP_MAPS_INTERNAL_VALUE_LOCK_H_

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // ValueRing: the values of a queue or a stack, from the oldest to the newest,
 // in a ring of slots.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // active_profile.h follows the build. EXPECTED_PROFILE is set in BUILD.
 
 #include "bpfmap/profiles/active_profile.h"

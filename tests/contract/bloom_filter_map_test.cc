@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The contract of bloom filters, rule by rule, in both views, on each profile
 // and on the kernel.
 //

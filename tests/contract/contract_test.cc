@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The contract of array and hash maps, rule by rule, on every backend.
 //
 // A rule stands here as a sentence; every combination of flags, states and

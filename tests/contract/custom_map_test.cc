@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The contract of custom maps: what their provider is told, what it may refuse,
 // and that a provider which takes everything leaves a hash map.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // ForEachElem on local maps and, through a BPF program with a callback, on the
 // kernel's: every test expects the same of both.
 

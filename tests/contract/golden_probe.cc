@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tests/contract/golden_probe.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // GoldenProbe: the rows of tests/contract/golden/kernel_errno.tsv, asked of any
 // backend.
 //

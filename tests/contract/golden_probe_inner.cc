@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The rows of maps of maps, which inner maps they take, and of arrays of
 // programs and of perf events.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The rows of GoldenProbe that maps without keys have instead of those with.
 
 #include <cstdint>

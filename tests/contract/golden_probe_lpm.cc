@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The rows of LPM_TRIE alone: addresses and prefixes.
 
 #include <cstdint>

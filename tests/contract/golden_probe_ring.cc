@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The rows of ring buffers, which have no elements and refuse every command.
 
 #include <cstdint>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Every row of golden/kernel_errno.tsv holds on every backend, the kernel too,
 // or stands in golden/exempt.tsv with the reason why it is not asserted.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The contract of LPM tries, rule by rule, on every backend; what pointers of
 // the program view show; and random commands against a std::map.
 //

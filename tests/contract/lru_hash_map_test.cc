@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What LRU maps have beside what all maps have: the strict order, the callback,
 // the size with BPF_F_NO_COMMON_LRU, pointers, and keys that crowd together.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What LRU maps with values for each CPU have beside what per_cpu_map_test.cc
 // and lru_hash_map_test.cc show: on every backend, who stays; here, the strict
 // order, what the callback sees, and threads.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The keys that an LRU map keeps: golden/lru_survivors.tsv holds, for 16 sizes,
 // two kinds of maps and eight ways to use them, the keys that Linux 6.18 kept
 // on a machine with two CPUs, one of them used. Maps with values for each CPU

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Descriptors and ids of maps.
 
 #include "bpfmap/maps/map_fd_table.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The contract of maps of maps, rule by rule, here and in the kernel; how long
 // inner maps live; and readers that meet a writer.
 //

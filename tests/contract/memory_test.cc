@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The memory that a hash map touches: none before it needs it, and less for an
 // element than the kernel takes.
 //

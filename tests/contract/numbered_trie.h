@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // NumberedTrie: an LPM trie whose keys are numbers, for tests that know no
 // other keys.
 //

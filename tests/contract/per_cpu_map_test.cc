@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The contract of per-CPU maps, rule by rule, on every backend; and what a map
 // here promises of its memory. Every combination of flags, states and errors
 // stands in golden/kernel_errno.tsv, what programs see in

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The contract of arrays of perf events, here and in the kernel: what programs
 // get from bpf_perf_event_output(), what the reader then sees, and when it is
 // woken. The rules, random outputs, and threads.

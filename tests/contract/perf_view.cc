@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tests/contract/perf_view.h"
 
 #include <linux/perf_event.h>

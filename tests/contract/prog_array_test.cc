@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The contract of arrays of programs, here and in the kernel, and where a tail
 // call goes.
 //

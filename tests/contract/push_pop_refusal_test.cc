@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The helpers of maps without keys on maps that have them, and on rings: on
 // local maps, and in programs that the verifier refuses.
 

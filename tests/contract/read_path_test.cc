@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A lookup writes nothing to memory that others can see. An update writes a
 // number of cache lines that does not depend on how many cores or keys there
 // are.

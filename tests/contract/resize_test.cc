@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Resize, which maps of the cloud profile have: what it keeps, what it drops,
 // and what it refuses. resize_concurrency_test.cc resizes maps in use.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // RingBuffer in this process: what the kernel cannot be asked about in a small
 // program, in each profile.
 

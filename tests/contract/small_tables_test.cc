@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Small hash maps, in which keys crowd: many of them, each with a hash function
 // of its own, compared with a std::map step by step. Full
 // groups, their chains, and slots that are taken again are frequent here.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The contract of maps of stacks: what programs get from bpf_get_stackid(), and
 // what user space then sees.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Errno to absl::Status and back.
 
 #include "bpfmap/maps/status.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // TypedMap: types, messages, iteration, batches.
 
 #include "bpfmap/maps/typed_map.h"

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // UserRingBuffer, in each profile.
 
 #include "bpfmap/maps/user_ring_buffer.h"

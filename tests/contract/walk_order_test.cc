@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The order in which a hash map shows its keys: that of their hashes, whatever
 // came and went before and however large the map is. It is what walks that meet
 // changes stand on (interleaving_test.cc, resize_test.cc).

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Creates a MAP<PROFILE> without saying in which memory, which only a profile
 // with a DefaultMemory() allows. Compiled by negative_compile_test.sh.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A microcontroller's program, as far as maps go: a static pool, a map of each
 // type in it, and every method called, directly and through the interface.
 //

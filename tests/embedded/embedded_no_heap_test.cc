@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The maps of the embedded profile never ask for memory other than their
 // pool's: every method is called while malloc() and its like count their calls.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The control of embedded_symbols_test.sh: the cloud's maps, and a program
 // around them that refers to everything that the test forbids. If it does not
 // find it here, it would not find it in embedded_firmware.cc either.

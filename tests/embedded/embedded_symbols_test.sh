@@ -1,4 +1,6 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
 # Usage: embedded_symbols_test.sh NM EMBEDDED CONTROL
 #
 # Looks at the symbols of EMBEDDED, an object with a program that uses every

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The embedded profile's promises about memory: a size that is known to the
 // byte in advance, ENOMEM when it is spent, and no Resize().
 // embedded_no_heap_test.cc and embedded_symbols_test.sh show that there is no

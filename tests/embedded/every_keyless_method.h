@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // CallEveryKeylessMethod: what CallEveryMethod (every_method.h) is for maps
 // with keys, for those without.
 

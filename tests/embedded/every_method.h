@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // CallEveryMethod: every method of both views of a map, for tests of what all
 // of them together need: no heap (embedded_no_heap_test.cc), no symbols of one
 // (embedded_symbols_test.sh).

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // CallEveryPerfMethod: every method of a PerfEventArray and a PerfEvent, as
 // every_method.h has them for maps with elements.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // CallEveryRingMethod and CallEveryUserRingMethod: every method of a RingBuffer
 // and of a UserRingBuffer, as every_method.h has them for maps with elements.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // CallEveryTrieMethod: as CallEveryMethod (every_method.h), for LPM tries.
 //
 // Plain C++ without GoogleTest, so that it can be compiled for anything.

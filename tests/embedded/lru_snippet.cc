@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // An LruHashMap<PROFILE>, which only a profile with threads and a heap can
 // have. Compiled by negative_compile_test.sh.
 

@@ -1,4 +1,6 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
 # Usage: negative_compile_test.sh COMPILER
 #
 # Compiles files that must not compile, and looks for the right reason in what

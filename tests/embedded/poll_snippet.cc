@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Waits for a record of a MAP<PROFILE>, which only a profile with an Event
 // allows. Compiled by negative_compile_test.sh.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Resizes a MAP<PROFILE>, which only a profile with kResizable allows. Compiled
 // by negative_compile_test.sh.
 

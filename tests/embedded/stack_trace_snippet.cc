@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // A StackTraceMap<PROFILE>, which only a profile that can find a stack can
 // have. Compiled by negative_compile_test.sh.
 

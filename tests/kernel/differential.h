@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Differential: the same random commands on two backends, until they differ.
 //
 // It creates maps of random definitions, odd ones included, and gives both the

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Random commands on two implementations at once; see differential.h.
 //
 //   ParityTest  each local backend against the kernel. Takes --steps in all.

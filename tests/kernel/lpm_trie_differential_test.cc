@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Random commands on an LPM trie here and in the kernel at once: each answer,
 // each byte and the order of each walk must agree. See differential.h.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The map helpers on an LPM trie, as a BPF program calls them: the same
 // expectations of a local map and of programs that the kernel runs, and random
 // calls of both at once.

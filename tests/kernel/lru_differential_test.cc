@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // LRU maps against the kernel's, with values for each CPU and without: the same
 // random commands of both views, flags that fail included, on the emulator and
 // on the running kernel. Every answer must be the same, and the same keys must

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Random commands on maps whose values are handles, here and in the kernel at
 // once: maps of maps, and arrays of programs. See differential.h.
 //

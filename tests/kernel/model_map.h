@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // ModelMap: the rules of hash and array maps over a std::map, as plainly as
 // they can be said. Maps are compared with these where there is no kernel.
 //

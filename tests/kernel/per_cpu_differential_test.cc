@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Random commands on per-CPU maps of the user view, here and in the kernel at
 // once; see differential.h.
 //

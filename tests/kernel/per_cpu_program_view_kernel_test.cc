@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // What BPF programs get from per-CPU maps: every test runs on a map here and,
 // through small programs on a CPU that the test chooses, on the kernel, and
 // expects the same of both. The last ones give both the same random commands.

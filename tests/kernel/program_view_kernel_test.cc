@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The map helpers as a BPF program calls them: every test runs on a local map
 // and, through small programs, on the kernel, and expects the same of both.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The same random commands on two maps without keys, in both views, until they
 // differ: each local backend against the kernel, and against a model.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 #include "tests/kernel/push_pop_model.h"
 
 #include <cstdint>

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // PushPopModel: the rules of maps without keys over a std::deque or a
 // std::set, as plainly as they can be said. Maps are compared with these
 // where there is no kernel.

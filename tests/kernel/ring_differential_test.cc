@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Random programs and consumers on a ring of each profile and on the kernel's
 // at once: what each call gives, and what the consumer meets, header by header.
 //

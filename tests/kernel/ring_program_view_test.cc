@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The ring buffer helpers as a BPF program calls them, and the records that the
 // consumer then sees: every test runs on a local ring and, as small programs,
 // on the kernel, and expects the same of both.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // RingView: one ring buffer from both sides, here or in the kernel, so that a
 // test can give both the same and compare.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Random commands of user space on maps that have no elements for it to write,
 // or hardly any, here and in the kernel at once: rings, arrays of perf events,
 // maps of stacks. Odd definitions, flags and null pointers included.

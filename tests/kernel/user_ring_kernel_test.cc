@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Random records and drains on a UserRingBuffer and on the kernel's ring at
 // once, whose memory this test maps and fills as libbpf does: what each drain
 // returns, how often its callback ran, and with what. And what each makes of

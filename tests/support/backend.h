@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Backend: one way to have a map. The tests of what maps have in common run
 // over all of them: a row in LocalBackends() is all that a new profile needs.
 

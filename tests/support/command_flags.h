@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The flags of tests that give random commands:
 //
 //   --seed=1         where the commands start from

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Descriptor: the number that user space has for a test's map, whichever
 // backend it is of, for maps of maps.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // EagerMemory: the cloud, but that memory counts before it is touched.
 //
 // Hash maps of small elements then use the table that otherwise only embedded

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Small BPF programs for tests: written instruction by instruction, loaded into
 // the running kernel, and run once at a time. So a test can ask what a program
 // gets from a map helper (KernelHelpers), and what the verifier says of a

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // For tests that ask the running kernel: whether it can be asked.
 
 #ifndef BPFMAP_TESTS_SUPPORT_KERNEL_SUPPORT_H_

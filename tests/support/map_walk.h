@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The two ways to go through a map from user space, from start to end.
 //
 // Both give the map one buffer for where they are and for where they come next,

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Keys of LPM tries for tests: 10.1.0.0/16 is Ip(0x0a010000, 16).
 
 #ifndef BPFMAP_TESTS_SUPPORT_PREFIX_KEY_H_

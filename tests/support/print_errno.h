@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // How GoogleTest shows an Errno. Every test that compares one includes this,
 // for the printer is chosen once for a whole program.
 

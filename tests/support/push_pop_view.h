@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // PushPopView: a map without keys as a BPF program sees it. Tests
 // of it run on a local map of each profile and, through small programs,
 // on the kernel.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // RandomSeed: where the random numbers of a test start.
 //
 // Link a test that uses it with :random_seed in place of gtest_main.

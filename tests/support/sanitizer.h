@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The sanitizer that watches. Under any, long random tests do less; tests that
 // look for faults of threads do more under the one that sees them.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Two providers of custom maps, for tests.
 
 #ifndef BPFMAP_TESTS_SUPPORT_TEST_PROVIDERS_H_

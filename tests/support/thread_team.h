@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // ThreadTeam: the threads of one test, started together.
 //
 //   ThreadTeam team;

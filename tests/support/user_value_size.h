@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // UserValueSize: how many bytes a value has in the user view.
 
 #ifndef BPFMAP_TESTS_SUPPORT_USER_VALUE_SIZE_H_

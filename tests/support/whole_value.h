@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Values that show whether they are whole: one 8-byte word, over and over.
 
 #ifndef BPFMAP_TESTS_SUPPORT_WHOLE_VALUE_H_

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Readers, writers and walks on keys that they share: what every type of map
 // promises when they meet. hash_concurrency_test.cc has what only a map whose
 // keys come and go can promise, resize_concurrency_test.cc what Resize adds.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Providers that come and go while maps of theirs are created, used and
 // destroyed: no notification is lost, none comes too late.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Keys of a hash map that come and go while other threads look, walk, insert
 // and take: no key is lost, none is invented, and max_entries is exact.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Interleave: two calls at the same time, one of which stops at a lock to let
 // the other one in. Interleavings that a stress test meets by chance are
 // tried here one by one, the same in every run.

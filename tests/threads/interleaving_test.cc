@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Commands that meet at every point where one of them takes a lock.
 
 #include "tests/threads/interleaving.h"

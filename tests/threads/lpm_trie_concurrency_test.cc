@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Prefixes of an LPM trie that come and go while other threads look and walk:
 // what a reader is told was so at some moment, values are whole, and
 // max_entries is exact.

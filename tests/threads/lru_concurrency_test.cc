@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // LRU maps under threads: eviction under contention, with the lists of all
 // CPUs in play. No value is torn, no key is invented, no more keys are there
 // than may be, and a pointer stays good memory.

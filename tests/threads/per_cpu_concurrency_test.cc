@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Per-CPU maps in use by several threads: programs, each on a CPU of its own,
 // and user space.
 

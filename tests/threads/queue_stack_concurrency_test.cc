@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Queues and stacks under many threads: no value is lost, given twice, torn or
 // out of order.
 

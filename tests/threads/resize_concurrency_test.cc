@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Resize of maps that are in use: no key is lost, no value torn, and what was
 // there throughout is found throughout.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Many producers and one consumer on one ring: no record is lost, none comes
 // twice, each producer's come in order, and every byte is right.
 //

@@ -1,4 +1,6 @@
 #!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
 # Tests bazelw with a PATH that holds nothing but fakes of bazel, apt-get, sudo
 # and id, and the few real tools that bazelw calls. Each fake writes its command
 # line to $log.

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """Repositories made from packages that Debian has installed.
 
 The headers of a Debian library lie in /usr/include, where every compiler looks

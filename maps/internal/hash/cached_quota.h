@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // CachedQuota: how many more elements a table may get.
 //
 // Each insert takes a permit and each erase returns one, so max_entries is

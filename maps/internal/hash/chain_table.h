@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // ChainTable: the hash table that takes the least memory: a slot for each
 // element, found through chains. For large elements, and where memory counts
 // before it is touched; see hash_table.h.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Group: 16 bytes that say what is in 12 neighbouring slots of a hash table.
 //
 //   byte   0         4   5   6                        15

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // GroupShard: a group of a hash table as the lock of the keys that belong to
 // it. The lock is a bit of the group's own; see group.h. A thread that changes
 // a group has its cache line anyway, and needs no other for the lock.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // GroupTable: the hash table for small elements, where memory is not counted
 // before it is touched.
 //

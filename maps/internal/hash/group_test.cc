@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The slots of a group that have a tag: with the instructions of the processor,
 // and (group_portable_test) without.
 

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // HashFunction: 64 bits from a key, by a seed.
 //
 // Each 8 bytes of the key are mixed into the state by a 64 x 64 -> 128 bit

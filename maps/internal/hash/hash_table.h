@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // HashTable: the table of a hash map; one of two kinds.
 //
 //   GroupTable  the fast one: a lookup touches two cache lines. It has 1.5

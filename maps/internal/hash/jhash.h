@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Jhash: the hash function that Linux uses for maps, by Bob Jenkins (lookup3,
 // http://burtleburtle.net/bob/c/lookup3.c, public domain).
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Keys as the tables of hash maps see them: how they are hashed and compared.
 //
 // Keys of 4, 8 and 16 bytes are held in registers and compared in one or two

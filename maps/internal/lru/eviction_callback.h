@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // EvictionCallback: the function that an LRU map calls with an element that it
 // evicts.
 

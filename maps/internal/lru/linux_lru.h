@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // LinuxLru: which nodes of an LruTable are taken, free, or to be evicted, in
 // the order of Linux: the same keys are evicted, one by one, as from a BPF LRU
 // map.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // LruList: a list of nodes from the oldest to the newest, and FreeNodes, the
 // nodes that no element has.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // LruLists: the lists of an LRU map that one lock guards: active, inactive and
 // free nodes.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // LruNodes: what the lists of an LRU map know of its elements. A node, named by
 // a number from 1 on, stands for one element, or is free.
 //

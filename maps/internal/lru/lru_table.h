@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // LruTable: the hash table of an LRU map. Each element belongs to a node, a
 // number from 1 on that stands for it in the lists of linux_lru.h or in the
 // order of strict_lru.h; a thread that has a free node may insert an element.

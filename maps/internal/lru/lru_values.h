@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // LruValues and LruPerCpuValues: where the values of an LRU map are, and the
 // callback for those that are evicted.
 //

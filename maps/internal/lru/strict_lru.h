@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // StrictLru: the exact order in which the elements of an LruTable were last
 // used, and which nodes are free.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // PerfRing: the records of a perf event, from the programs of one CPU to one
 // reader, in the layout of Linux's perf buffers.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Ring: records of different lengths, one after the other, from many producers
 // to one consumer. The layout is that of Linux's ring buffer, to the byte.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // RingMemory: the parts of every ring. Two positions, and bytes for records.
 //
 //   | consumer position | producer position | 2 * size bytes of records |

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // UserRing: the other direction. Records from one producer to one consumer at a
 // time, in the layout of ring_memory.h.
 //

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // Indices as keys: what the types whose keys are indices have in common.
 
 #ifndef BPFMAP_MAPS_INTERNAL_RULES_ARRAY_INDEX_H_

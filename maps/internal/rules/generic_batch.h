@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The parts of the batch commands.
 //
 // See the comments in bpf_map.h for the meaning of the arguments.

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // The lookup batches of hash maps, which go by buckets.
 //
 // A position is 4 bytes, the number of a bucket. The elements of one bucket

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // ForEachHashElem: the walk of bpf_for_each_map_elem() through a hash map.
 //
 // It goes from bucket to bucket. The callback runs with no lock held, so it may

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // InnerMaps: what ArrayOfMaps and HashOfMaps know of the maps in them.
 //
 // That is the template, which every inner map must be like; and the retired

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // VisitMapType: from a MapType to the class that implements it.
 //
 // The only switch from the map type to a class. It has no default, so the

@@ -1,3 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+
 // UserRights: what the user view of one map may do, and the checks that every
 // command makes before the map's own rules.
 //

@@ -1,3 +1,5 @@
+# SPDX-License-Identifier: Apache-2.0
+
 """rules_cc for Bazel 4, whose C++ rules are still built in.
 
 Debian's bazel-rules-cc needs a newer Bazel. This one lets BUILD files load the
