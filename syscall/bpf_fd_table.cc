@@ -102,7 +102,7 @@ BpfFdTable& BpfFdTable::Global() {
   return files;
 }
 
-long BpfFdTable::Open(std::shared_ptr<MapObject> map, MapFlags rights) {
+long BpfFdTable::Open(const std::shared_ptr<MapObject>& map, MapFlags rights) {
   std::vector<File> gone;  // destroyed after the lock
   WriterLock lock(lock_);
   gone = ReapClosed();

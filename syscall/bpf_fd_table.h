@@ -64,7 +64,7 @@ class BpfFdTable final : public FdResolver, public ProgramSource {
   // A new descriptor, the lowest that is free, close-on-exec. `rights` may have
   // kRdOnly or kWrOnly. An object gets its id when it is first opened. Or
   // -errno: EMFILE, ENFILE, ENOMEM.
-  long Open(std::shared_ptr<MapObject> map, MapFlags rights);
+  long Open(const std::shared_ptr<MapObject>& map, MapFlags rights);
   long Open(std::shared_ptr<Btf> btf);
   long Open(std::shared_ptr<ProgramObject> program);
 

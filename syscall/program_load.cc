@@ -391,7 +391,7 @@ long Loader::CheckTarget() {
 
 // "firewall.bpf.c:41 (instruction 17: r2 = ...)", as Program::Place().
 std::string Loader::PlaceOf(uint32_t at) const {
-  const std::string number = "instruction " + std::to_string(at);
+  std::string number = "instruction " + std::to_string(at);
   if (at >= instructions_.size()) return number;
   const std::string text = Disassemble(instructions_, at);
   const auto after = std::upper_bound(
