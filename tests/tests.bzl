@@ -19,11 +19,13 @@ _MAP_TEST_DEPS = [
 ]
 
 # And those that ask the kernel, these.
-_KERNEL_TEST_DEPS = [
-    "//maps:kernel_map",
+_KERNEL_BACKEND_TEST_DEPS = [
     "//tests/support:backend",
-    "//tests/support:kernel_program",
     "//tests/support:kernel_support",
+]
+_KERNEL_TEST_DEPS = _KERNEL_BACKEND_TEST_DEPS + [
+    "//maps:kernel_map",
+    "//tests/support:kernel_program",
 ]
 
 def unit_test(
@@ -75,6 +77,7 @@ def bpfmap_test(
         deps = [],
         tags = [],
         kernel = False,
+        kernel_backend = False,
         kernel_only = False,
         linux = False,
         **kwargs):
@@ -86,6 +89,8 @@ def bpfmap_test(
       tags: beside those that follow from the arguments below.
       kernel: whether it asks the running kernel too where it can, through
         bpf(2), which Bazel's sandbox denies.
+      kernel_backend: the same, through the backend alone, which is left out
+        where there is no kernel: so the test can be built for any machine.
       kernel_only: whether it is nothing without the kernel.
       linux: whether it needs system calls of Linux.
       **kwargs: as of unit_test.
@@ -97,9 +102,11 @@ def bpfmap_test(
         ]
     elif linux:
         kwargs["target_compatible_with"] = ["@platforms//os:linux"]
-    if kernel or kernel_only:
+    if kernel or kernel_backend or kernel_only:
         tags = tags + ["kernel", "no-sandbox"]
-        deps = deps + _KERNEL_TEST_DEPS
+        deps = deps + (
+            _KERNEL_BACKEND_TEST_DEPS if kernel_backend else _KERNEL_TEST_DEPS
+        )
     unit_test(
         name = name,
         tags = tags,
