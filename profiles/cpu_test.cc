@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/support/possible_cpus.h"
 
 namespace bpfmap {
 namespace {
@@ -27,10 +28,15 @@ class CpuTest : public testing::Test {
 };
 
 TEST_F(CpuTest, ThereAreAsManyAsMachineHasUnlessTheirNumberWasSet) {
+  ASSERT_TRUE(SetPossibleCpus(0));
   const int of_machine = PossibleCpus();
-  // Those that this process may use, which can be fewer; 0 where nobody knows.
-  const int usable = static_cast<int>(std::thread::hardware_concurrency());
-  EXPECT_GE(of_machine, std::max(usable, 1));
+  if (const int listed = ListedCpus(); listed > 0) {
+    EXPECT_EQ(of_machine, listed);
+  } else {
+    // Those that this process may use, which can be fewer; 0: not known.
+    const int usable = static_cast<int>(std::thread::hardware_concurrency());
+    EXPECT_GE(of_machine, std::max(usable, 1));
+  }
 
   EXPECT_TRUE(SetPossibleCpus(of_machine + 5));
   EXPECT_EQ(PossibleCpus(), of_machine + 5);

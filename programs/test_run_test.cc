@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "bpfmap/profiles/cpu.h"
 #include "bpfmap/programs/assembler.h"
 #include "bpfmap/programs/context.h"
 #include "bpfmap/programs/kernel_run.h"
@@ -455,6 +456,8 @@ TEST_F(PacketHelperTest, RawTracepointsTakeArguments) {
   for (const uint32_t size : {16U, 24U, 96U, 97U, 104U}) {
     for (const uint32_t flags : {0U, 1U, 2U, 3U}) {
       for (const uint32_t cpu : {0U, 1U, 9000U}) {
+        // There may be fewer CPUs for maps than the kernel has.
+        if (cpu == 1 && PossibleCpus() < 2) continue;
         SCOPED_TRACE(testing::Message()
                      << size << ", " << flags << ", " << cpu);
         KernelTest test;
