@@ -39,6 +39,11 @@ concept KeyedView = requires(View& view, const void* key) {
   view.Lookup(key);
 };
 template <typename View>
+concept DeletableView = KeyedView<View> &&
+    requires(View& view, const void* key) {
+  view.Delete(key);
+};
+template <typename View>
 concept PushPopView = requires(View& view) {
   view.Pop();
 };
@@ -128,8 +133,7 @@ struct InsertDelete {
     return type == MapType::kHash;
   }
 
-  template <KeyedView View>
-  requires requires(View& view, const void* key) { view.Delete(key); }
+  template <DeletableView View>
   static Errno Run(View& view, const Turn& turn) {
     const Errno error = view.Update(turn.key, turn.value);
     return error != Errno::kOk ? error : view.Delete(turn.old_key);

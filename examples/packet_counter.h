@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What packet_counter.bpf.c and its user share.
+// The types that packet_counter.bpf.c and its user space share.
 
 #ifndef BPFMAP_EXAMPLES_PACKET_COUNTER_H_
 #define BPFMAP_EXAMPLES_PACKET_COUNTER_H_

@@ -25,8 +25,8 @@ constexpr std::string_view kIntroduction =
 
 # Helpers of BPF programs
 
-What each helper of Linux 6.18 is here. The numbers and names are those of
-bpf-helpers(7).
+This page says of each helper of Linux 6.18 what it is here. The numbers and
+names are those of bpf-helpers(7).
 
 - **real**: it does what it does on Linux, with the maps of this library, the
   packet of the run or the program's own memory.

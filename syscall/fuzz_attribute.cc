@@ -209,7 +209,7 @@ void FuzzAttribute::MakeProgram() {
     insn.src_reg = bytes[2] % 11 & 0xf;
     insn.off = static_cast<int8_t>(bytes[3] % 24) - 16;
     insn.imm = static_cast<int8_t>(bytes[4]);
-    // What an instruction does not use must be 0.
+    // The fields that an instruction does not use must be 0.
     const uint8_t kind = BPF_CLASS(insn.code);
     const bool jumps = kind == BPF_JMP;
     const bool computes = kind == BPF_ALU || kind == BPF_ALU64;

@@ -122,7 +122,7 @@ class MapObject : public std::enable_shared_from_this<MapObject> {
   std::atomic<int> users_{0};
   std::atomic<uint64_t> kind_{0};  // 0: no program came yet
   Cloud::Lock slots_lock_;
-  // What an array of programs refers to, by index.
+  // The programs that an array of programs refers to, by index.
   std::map<uint32_t, std::shared_ptr<const void>> slots_
       ABSL_GUARDED_BY(slots_lock_);
 };

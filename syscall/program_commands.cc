@@ -24,7 +24,7 @@
 namespace bpfmap {
 namespace {
 
-// What a packet may have: the rest of a page, and 17 pages of fragments.
+// The room of a packet: the rest of a page, and 17 pages of fragments.
 constexpr uint32_t kMostData = 3520 + 17 * 4096;
 constexpr uint32_t kPage = 4096;
 constexpr uint32_t kMostContext = 0xffff;
@@ -107,7 +107,7 @@ long TestCall::CopyContext() {
   const uint32_t size = test_.ctx_size_in;
   const ProgramType type = object_.program().type();
   const bool has_packet = HasPacket(type);
-  // What is refused before the context is looked at.
+  // Linux refuses these before it looks at the context.
   const bool is_refused =
       has_packet ? type != ProgramType::kXdp && data_.size() < kEthernetHeader
                  : (test_.data_in | test_.data_out | test_.ctx_out |

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What keeps a program, and what a program keeps.
+// How long programs live, and the maps that they use.
 
 #include <fcntl.h>
 #include <linux/bpf.h>
@@ -60,7 +60,7 @@ Instructions Jumps(int array) {
           kExit};
 }
 
-// What the program returns, or -errno.
+// The result of the program, or -errno.
 long RunOnce(int program) {
   char packet[64] = {};
   bpf_attr attr = ZeroedAttr();

@@ -250,7 +250,7 @@ std::shared_ptr<LocalMap> Loader::UseMap(int32_t fd) {
   if (std::find(maps.begin(), maps.end(), object) == maps.end()) {
     maps.push_back(object);
   }
-  // Whoever holds the map holds all of the object.
+  // A pointer to the map keeps the whole object alive.
   return std::shared_ptr<LocalMap>(std::move(object), map);
 }
 

@@ -15,7 +15,7 @@ nm=$1
 embedded=$2
 control=$3
 
-# What is forbidden, and the extended regular expression for it. Placement new,
+# Each forbidden thing, and the extended regular expression for it. Placement new,
 # operator new(unsigned long, void*), takes no memory and may be there.
 size='unsigned (long|int|long long)'
 more='(, std::(align_val_t|nothrow_t const&))*'

@@ -16,7 +16,7 @@ costs=$3
 shift 3
 table=$(dirname "$0")/costs.tsv
 
-# What programs print by semihosting comes on the standard error.
+# The output of semihosting comes on the standard error.
 measured=$("$emulate" "$costs" 2>&1) || {
   echo "FAILED: $costs: $measured"
   exit 1
