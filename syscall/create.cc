@@ -123,7 +123,7 @@ long MapCreate(const Attributes& attributes) {
   std::shared_ptr<MapObject> map;
   result = MapObject::Create(def, std::move(types), files, &map);
   if (result != 0) return result;
-  return files.Open(std::move(map), MapFlags{attributes->map_flags});
+  return files.Open(map, MapFlags{attributes->map_flags});
 }
 
 long BtfLoad(const Attributes& attributes) {

@@ -176,7 +176,7 @@ long ObjectGet(const Attributes& attributes) {
   if (error != 0) return error;
   BpfFdTable& files = BpfFdTable::Global();
   if (object.program != nullptr) return files.Open(std::move(object.program));
-  return files.Open(std::move(object.map), flags & kRights);
+  return files.Open(object.map, flags & kRights);
 }
 
 long ObjectInfo(const Attributes& attributes) {
@@ -218,7 +218,7 @@ long MapGetFdById(const Attributes& attributes) {
   if (HasAny(flags, ~kRights) || flags == kRights) return -EINVAL;
   BpfFdTable& files = BpfFdTable::Global();
   std::shared_ptr<MapObject> map = files.MapOfId(attributes->map_id);
-  return map != nullptr ? files.Open(std::move(map), flags) : -ENOENT;
+  return map != nullptr ? files.Open(map, flags) : -ENOENT;
 }
 
 long BtfGetFdById(const Attributes& attributes) {
