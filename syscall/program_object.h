@@ -40,7 +40,7 @@ struct InfoRecords {
 
 class ProgramObject {
  public:
-  // What was said as the program was loaded.
+  // The answers that do not change after the load.
   struct Facts {
     std::shared_ptr<const Program> program;
     std::vector<std::shared_ptr<MapObject>> maps;
@@ -69,8 +69,8 @@ class ProgramObject {
   uint32_t id() const { return id_; }
   void set_id(uint32_t id) { id_ = id; }
 
-  // What all programs of one array have in common: a tail call changes none of
-  // it. Never 0.
+  // A number for all that the programs of one array share, since a tail call
+  // changes none of it. Never 0.
   uint64_t kind() const;
 
   // The maps that it refers to: by its instructions, or by Bind().
