@@ -7,10 +7,14 @@
 //
 // Program number n of a seed is the same each time.
 
+#include <algorithm>
+#include <array>
+#include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <map>
 #include <memory>
+#include <optional>
+#include <ostream>
 #include <random>
 #include <string>
 #include <utility>
@@ -18,9 +22,11 @@
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
+#include "absl/strings/str_format.h"
 #include "bpfmap/maps/create_map.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/programs/disassemble.h"
+#include "bpfmap/programs/instruction.h"
 #include "bpfmap/programs/kernel_run.h"
 #include "bpfmap/programs/machine.h"
 #include "bpfmap/programs/program.h"
@@ -98,54 +104,133 @@ class DifferentialTest : public testing::Test {
   void SetUp() override { SKIP_WITHOUT_KERNEL_RUN(); }
 
   void Compare(uint64_t seed, uint32_t number) {
-    for (MapPair* map : {&scratch_, &hash_, &array_}) map->Reset();
     std::mt19937_64 random(seed + number);
     RandomProgram maker(random(), {scratch_.fd(), hash_.fd(), array_.fd()});
     const assembler::Code code =
         maker.Make(static_cast<int>(random() % 40) + 5);
+    Bytes packet(64 + random() % 64);
+    for (uint8_t& byte : packet) byte = static_cast<uint8_t>(random());
+    packet[12] = 8;
+    packet[13] = 6;
     SCOPED_TRACE(testing::Message()
                  << "--seed=" << seed << ", program " << number);
-    const KernelRun kernel(ProgramType::kSchedCls, code);
-    if (kernel.load_error() != 0) {
+    const std::optional<Outcome> kernel = OnKernel(code, packet);
+    if (!kernel.has_value()) {
       ++refused_;
-      last_refusal_ = kernel.log().substr(
-          kernel.log().size() < 300 ? 0 : kernel.log().size() - 300);
       return;
     }
-    KernelTest test;
-    test.data_in.resize(64 + random() % 64);
-    for (uint8_t& byte : test.data_in) byte = static_cast<uint8_t>(random());
-    test.data_in[12] = 8;
-    test.data_in[13] = 6;
-    test.data_size_out = 256;
-    const TestResult here = RunHere(code, test, Checks::kAll);
-    kernel.Run(&test);
-    ASSERT_EQ(here.error, Errno::kOk) << here.run.fault;
-    ASSERT_EQ(test.error, 0);
-    EXPECT_EQ(here.retval, test.retval);
-    test.data_out.resize(here.data_out.size());
-    EXPECT_EQ(here.data_out, test.data_out);
-    for (MapPair* map : {&scratch_, &hash_, &array_}) {
-      EXPECT_EQ(map->ReadHere(), map->ReadKernel());
-    }
+    EXPECT_EQ(Here(code, packet), *kernel);
     ++compared_;
-    if (HasFailure()) Show(code);
+    if (HasFailure()) Show(Shrink(code, packet), packet);
   }
 
-  static void Show(const assembler::Code& code) {
+  static constexpr uint32_t kPacketRoom = 256;
+
+  // What a run leaves.
+  struct Outcome {
+    uint32_t retval = 0;
+    Bytes packet;
+    std::vector<Contents> maps;
+    std::string fault;
+
+    friend bool operator==(const Outcome&, const Outcome&) = default;
+  };
+
+  friend void PrintTo(const Outcome& outcome, std::ostream* out) {
+    *out << outcome.fault << " r0 " << outcome.retval << ", packet "
+         << testing::PrintToString(outcome.packet);
+    for (const Contents& contents : outcome.maps) {
+      for (const auto& [key, value] : contents) {
+        *out << "\n  [" << testing::PrintToString(key) << "] = ";
+        for (const uint8_t byte : value) {
+          *out << absl::StrFormat("%02x", byte);
+        }
+      }
+      *out << "\n";
+    }
+  }
+
+  std::array<MapPair*, 3> maps() { return {&scratch_, &hash_, &array_}; }
+
+  // None where the verifier refuses the program.
+  std::optional<Outcome> OnKernel(const assembler::Code& code,
+                                  const Bytes& packet) {
+    for (MapPair* map : maps()) map->Reset();
+    const KernelRun kernel(ProgramType::kSchedCls, code);
+    if (kernel.load_error() != 0) {
+      last_refusal_ = kernel.log().substr(
+          kernel.log().size() < 300 ? 0 : kernel.log().size() - 300);
+      return std::nullopt;
+    }
+    KernelTest test;
+    test.data_in = packet;
+    test.data_size_out = kPacketRoom;
+    kernel.Run(&test);
+    EXPECT_EQ(test.error, 0);
+    test.data_out.resize(
+        std::min<std::size_t>(test.data_size_out, kPacketRoom));
+    Outcome outcome = {test.retval, test.data_out, {}, ""};
+    for (MapPair* map : maps()) outcome.maps.push_back(map->ReadKernel());
+    return outcome;
+  }
+
+  Outcome Here(const assembler::Code& code, const Bytes& packet) {
+    for (MapPair* map : maps()) map->Reset();
+    const TestResult result = RunHere(code, packet);
+    Outcome outcome = {result.retval, result.data_out, {}, result.run.fault};
+    for (MapPair* map : maps()) outcome.maps.push_back(map->ReadHere());
+    return outcome;
+  }
+
+  static constexpr Instruction kNothing =
+      Instruction::Of(kClassJmp | kJa, 0, 0, 0, 0);
+
+  // Whether `code` runs well on both sides, and differently.
+  bool Differs(const assembler::Code& code, const Bytes& packet) {
+    const std::optional<Outcome> kernel = OnKernel(code, packet);
+    if (!kernel.has_value()) return false;
+    const Outcome here = Here(code, packet);
+    return here.fault.empty() && here != *kernel;
+  }
+
+  // The program with each instruction that does not matter to the difference
+  // replaced by a jump to the next one.
+  assembler::Code Shrink(assembler::Code code, const Bytes& packet) {
+    for (bool smaller = true; smaller;) {
+      smaller = false;
+      for (std::size_t i = 0; i < code.size(); ++i) {
+        if (code[i] == kNothing) continue;
+        assembler::Code shorter = code;
+        shorter[i] = kNothing;
+        // The other half of a 64-bit immediate.
+        if (i + 1 < code.size() && code[i + 1].code == 0) {
+          shorter[i + 1] = kNothing;
+        }
+        if (Differs(shorter, packet)) {
+          code = std::move(shorter);
+          smaller = true;
+        }
+      }
+    }
+    return code;
+  }
+
+  void Show(const assembler::Code& code, const Bytes& packet) {
+    std::printf("The part of it that matters:\n");
     for (std::size_t i = 0; i < code.size(); ++i) {
+      if (code[i] == kNothing) continue;
       std::printf("%4zu: %s\n", i, Disassemble(code, i).c_str());
     }
+    EXPECT_EQ(Here(code, packet), *OnKernel(code, packet));
   }
 
-  TestResult RunHere(const assembler::Code& code, const KernelTest& test,
-                     Checks checks) {
+  TestResult RunHere(const assembler::Code& code, const Bytes& packet) {
     ProgramDef def;
     def.type = ProgramType::kSchedCls;
     def.gpl_compatible = true;
     def.instructions = code;
     def.map_of_fd = [this](int32_t fd) -> std::shared_ptr<LocalMap> {
-      for (MapPair* map : {&scratch_, &hash_, &array_}) {
+      for (MapPair* map : maps()) {
         if (map->fd() == fd) return map->here();
       }
       return nullptr;
@@ -155,10 +240,10 @@ class DifferentialTest : public testing::Test {
     EXPECT_FALSE(error.failed()) << error.instruction << ": " << error.reason;
     if (error.failed()) return {};
     TestInput input;
-    input.data = test.data_in;
+    input.data = packet;
     input.has_data_out = true;
-    input.data_size_out = test.data_size_out;
-    input.checks = checks;
+    input.data_size_out = kPacketRoom;
+    input.checks = Checks::kAll;
     World world;
     return RunTest(*program, input, &world);
   }

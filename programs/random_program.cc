@@ -136,6 +136,10 @@ Code RandomProgram::Memory() {
   }
 }
 
+// Linux's verifier does not follow what an atomic fetch takes from a number on
+// the stack that it knows: of two paths with two such numbers it looks at one,
+// and then removes the branch that only the other takes. So a fetch from the
+// stack is made where the verifier knows nothing of the number.
 Code RandomProgram::AtomicPiece() {
   constexpr int32_t kOperations[] = {
       kAdd,         kOr,           kAnd,          kXor,  kAdd | kFetch,
@@ -144,7 +148,15 @@ Code RandomProgram::AtomicPiece() {
   Register base = R10;
   int16_t offset = 0;
   Place(size, &base, &offset);
-  return {Atomic(size, OneOf(kOperations), base, offset, Any())};
+  int32_t operation = OneOf(kOperations);
+  const Register src = Any();
+  const bool stack_fetch =
+      base.number == R10.number && (operation & kFetch) != 0;
+  if (stack_fetch && in_function_) operation = kAdd;
+  const Code atomic = {Atomic(size, operation, base, offset, src)};
+  if (!stack_fetch || in_function_) return atomic;
+  return Join(
+      {{Load(size, src, R6, 0), Store(size, R10, offset, src)}, atomic});
 }
 
 Code RandomProgram::Jump(int depth) {
@@ -156,19 +168,22 @@ Code RandomProgram::Jump(int depth) {
   }
   const int16_t offset = static_cast<int16_t>(body.size());
   const uint8_t comparison = OneOf(kComparisons);
+  const Register left = Any();
+  const Register right = Any();
+  const int32_t number = Number();
   Instruction jump;
   switch (Below(4)) {
     case 0:
-      jump = JumpIf(comparison, Any(), Number(), offset);
+      jump = JumpIf(comparison, left, number, offset);
       break;
     case 1:
-      jump = JumpIf(comparison, Any(), Any(), offset);
+      jump = JumpIf(comparison, left, right, offset);
       break;
     case 2:
-      jump = JumpIf32(comparison, Any(), Number(), offset);
+      jump = JumpIf32(comparison, left, number, offset);
       break;
     default:
-      jump = JumpIf32(comparison, Any(), Any(), offset);
+      jump = JumpIf32(comparison, left, right, offset);
   }
   return Join({{jump}, body});
 }

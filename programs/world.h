@@ -51,7 +51,7 @@ class World {
   // The answers of the defaults below.
   uint64_t now_ns = 1'000'000'000;
   Task task;
-  uint64_t random_state = 1;  // never 0
+  uint64_t random_state = 0x9e3779b97f4a7c15;  // never 0
   uint64_t socket_cookie = 1;
   uint32_t socket_uid = 65534;    // that of no socket
   uint64_t function_address = 0;  // bpf_get_func_ip()
