@@ -16,6 +16,7 @@
 
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
+#include "bpfmap/syscall/caller.h"
 #include "bpfmap/syscall/fork_gate.h"
 
 namespace bpfmap {
@@ -49,6 +50,29 @@ int OpenNew(const char* name, int flags) {
   const int result = dup3(limited, fd, O_CLOEXEC);
   close(limited);
   return result;
+}
+
+// What descriptor `fd` of the caller is, as Caller::FindFile().
+long FindFile(int fd, FileStatus* status) {
+  if (Caller* const caller = Caller::Other()) {
+    return caller->FindFile(fd, status);
+  }
+  struct stat file;
+  const int saved_errno = errno;
+  status->flags = fcntl(fd, F_GETFL);
+  const bool found = status->flags >= 0 && fstat(fd, &file) == 0;
+  errno = saved_errno;
+  if (!found) return -EBADF;
+  status->device = file.st_dev;
+  status->inode = file.st_ino;
+  return 0;
+}
+
+// Hands a new descriptor to the caller.
+long GiveFile(long fd) {
+  Caller* const caller = Caller::Other();
+  return fd < 0 || caller == nullptr ? fd
+                                     : caller->GiveFile(static_cast<int>(fd));
 }
 
 // Opens the file that is a map's memory, and marks it as open.
@@ -103,33 +127,35 @@ BpfFdTable& BpfFdTable::Global() {
 }
 
 long BpfFdTable::Open(const std::shared_ptr<MapObject>& map, MapFlags rights) {
-  std::vector<File> gone;  // destroyed after the lock
-  WriterLock lock(lock_);
-  gone = ReapClosed();
-  map_ids_.Give(map);
   File file;
   file.map = MapObject::AsUser(*map);
-  return OpenLocked(std::move(file), "bpf-map", rights);
+  return OpenNext(std::move(file), "bpf-map", rights);
 }
 
 long BpfFdTable::Open(std::shared_ptr<Btf> btf) {
-  std::vector<File> gone;
-  WriterLock lock(lock_);
-  gone = ReapClosed();
-  btf_ids_.Give(btf);
   File file;
   file.btf = std::move(btf);
-  return OpenLocked(std::move(file), "btf", kRdOnly);
+  return OpenNext(std::move(file), "btf", kRdOnly);
 }
 
 long BpfFdTable::Open(std::shared_ptr<ProgramObject> program) {
-  std::vector<File> gone;
-  WriterLock lock(lock_);
-  gone = ReapClosed();
-  program_ids_.Give(program);
   File file;
   file.program = std::move(program);
-  return OpenLocked(std::move(file), "bpf-prog", {});
+  return OpenNext(std::move(file), "bpf-prog", {});
+}
+
+long BpfFdTable::OpenNext(File file, const char* name, MapFlags rights) {
+  std::vector<File> gone;  // destroyed after the lock
+  long fd;
+  {
+    WriterLock lock(lock_);
+    gone = ReapClosed();
+    if (file.map != nullptr) map_ids_.Give(file.map->shared_from_this());
+    if (file.btf != nullptr) btf_ids_.Give(file.btf);
+    if (file.program != nullptr) program_ids_.Give(file.program);
+    fd = OpenLocked(std::move(file), name, rights);
+  }
+  return GiveFile(fd);
 }
 
 long BpfFdTable::OpenLocked(File file, const char* name, MapFlags rights) {
@@ -161,16 +187,14 @@ long BpfFdTable::OpenLocked(File file, const char* name, MapFlags rights) {
 
 long BpfFdTable::Find(int fd, OpenFile* found) const {
   const ForkGate::Inside inside;
-  const int saved_errno = errno;
-  struct stat status;
-  const int mode = fcntl(fd, F_GETFL);
-  if (mode < 0 || (mode & O_PATH) != 0 || fstat(fd, &status) != 0) {
-    errno = saved_errno;
-    return -EBADF;
-  }
+  FileStatus status;
+  const long error = FindFile(fd, &status);
+  if (error != 0) return error;
+  const int mode = status.flags;
+  if ((mode & O_PATH) != 0) return -EBADF;
   ReaderLock lock(lock_);
-  if (status.st_dev != device_) return -EINVAL;
-  const auto file = files_.find(status.st_ino);
+  if (status.device != device_) return -EINVAL;
+  const auto file = files_.find(status.inode);
   if (file == files_.end()) return -EINVAL;
   found->map = file->second.map;
   found->btf = file->second.btf;

@@ -124,7 +124,9 @@ class BpfFdTable final : public FdResolver, public ProgramSource {
   // Moves the file of `event` to *gone, if it is.
   void CollectFile(const FileWatch::Event& event, std::vector<File>* gone)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
-  // Opens a file for `file`, with a name that programs may look for.
+  // Opens a file for `file`, with a name that programs may look for, gives its
+  // object an id, and hands the descriptor to the caller.
+  long OpenNext(File file, const char* name, MapFlags rights);
   long OpenLocked(File file, const char* name, MapFlags rights)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   // Where watch_ is not this process's, or was closed: watches all files that

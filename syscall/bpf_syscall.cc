@@ -11,6 +11,7 @@
 
 #include "bpfmap/syscall/attributes.h"
 #include "bpfmap/syscall/bpf_fd_table.h"
+#include "bpfmap/syscall/caller.h"
 #include "bpfmap/syscall/commands.h"
 #include "bpfmap/syscall/fork_gate.h"
 
@@ -75,10 +76,17 @@ long Run(int command, const Attributes& attributes) {
 }  // namespace
 
 long BpfSyscall(int command, bpf_attr* attributes, unsigned size) {
+  return AnswerBpf(nullptr, command, reinterpret_cast<uintptr_t>(attributes),
+                   size);
+}
+
+long AnswerBpf(Caller* caller, int command, uint64_t attributes,
+               unsigned size) {
   const ForkGate::Inside inside;
+  const ScopedCaller scope(caller);
   const int saved_errno = errno;
   Attributes copy;
-  long result = copy.CopyFrom(reinterpret_cast<uintptr_t>(attributes), size);
+  long result = copy.CopyFrom(attributes, size);
   if (result == 0) result = Run(command, copy);
   errno = saved_errno;
   return result;

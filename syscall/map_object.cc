@@ -24,6 +24,7 @@
 #include "bpfmap/maps/user_ring_buffer.h"
 #include "bpfmap/profiles/cloud.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
+#include "bpfmap/syscall/caller.h"
 
 namespace bpfmap {
 namespace {
@@ -183,6 +184,9 @@ bool MapObject::IsMappedForWriting() const {
   }
   struct stat file;
   if (fstat(memory_->fd(), &file) != 0) return false;
+  if (Caller* const caller = Caller::Other()) {
+    return caller->IsMappedForWriting(file.st_dev, file.st_ino);
+  }
   const std::unique_ptr<FILE, int (*)(FILE*)> maps(
       std::fopen("/proc/self/maps", "re"), &std::fclose);
   if (maps == nullptr) return false;

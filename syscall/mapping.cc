@@ -16,6 +16,7 @@
 #include "bpfmap/profiles/reader_writer_lock.h"
 #include "bpfmap/syscall/bpf_fd_table.h"
 #include "bpfmap/syscall/bpf_syscall.h"
+#include "bpfmap/syscall/caller.h"
 #include "bpfmap/syscall/commands.h"
 #include "bpfmap/syscall/fork_gate.h"
 #include "bpfmap/syscall/map_object.h"
@@ -109,15 +110,20 @@ long CheckMmap(std::size_t length, int protection, int flags, int fd,
 }
 
 int EpollDescriptor(int fd) {
+  const int event_fd = RingEventFd(fd);
+  return event_fd >= 0 ? event_fd : fd;
+}
+
+int RingEventFd(int fd) {
   const ForkGate::Inside inside;
   OpenFile file;
   if (BpfFdTable::Global().Find(fd, &file) != 0 || file.map == nullptr) {
-    return fd;
+    return -1;
   }
   const PolledRing& ring = file.map->ring();
-  if (ring.event == nullptr) return fd;
+  if (ring.event == nullptr) return -1;
   const int event_fd = ring.event->File(ring.says);
-  if (event_fd < 0) return fd;
+  if (event_fd < 0) return -1;
   file.map->StartRingEvent();
   PolledRings::Global().Add(file.map);
   return event_fd;

@@ -15,6 +15,7 @@
 
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/syscall/bpf_fd_table.h"
+#include "bpfmap/syscall/caller.h"
 #include "bpfmap/syscall/commands.h"
 #include "bpfmap/syscall/info_copy.h"
 #include "bpfmap/syscall/pins.h"
@@ -70,6 +71,11 @@ long CopyPath(const Attributes& attributes, std::string* path) {
   if (length == 0) return -ENOENT;
   path->assign(text, static_cast<std::size_t>(length));
   return 0;
+}
+
+PinTable& Pins() {
+  Caller* const caller = Caller::Other();
+  return caller != nullptr ? caller->Pins() : PinTable::Global();
 }
 
 // A path elsewhere, where nothing can be pinned.
@@ -147,7 +153,7 @@ long ObjectPin(const Attributes& attributes) {
   std::string path;
   const long error = CopyPath(attributes, &path);
   if (error != 0) return error;
-  PinTable& pins = PinTable::Global();
+  PinTable& pins = Pins();
   if (!pins.Covers(path)) return WhyNotPinned(path);
   return pins.Pin(path, {std::move(file.map), std::move(file.program)});
 }
@@ -166,7 +172,7 @@ long ObjectGet(const Attributes& attributes) {
   std::string path;
   long error = CopyPath(attributes, &path);
   if (error != 0) return error;
-  PinTable& pins = PinTable::Global();
+  PinTable& pins = Pins();
   if (!pins.Covers(path)) {
     struct stat file;
     return stat(path.c_str(), &file) == 0 ? -EACCES : -errno;

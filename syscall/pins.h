@@ -7,7 +7,7 @@
 // Nothing of it is on a disk, and the directory itself need not exist. Paths
 // are made absolute and plain ("." and ".." go) without looking at any disk.
 //
-// The process has one. It is an interface, so that processes may share one.
+// The process has one, Global(). Other callers have others (caller.h).
 //
 // Thread-safe.
 

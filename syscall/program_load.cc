@@ -26,7 +26,9 @@
 #include "bpfmap/programs/line_info.h"
 #include "bpfmap/programs/program.h"
 #include "bpfmap/programs/program_type.h"
+#include "bpfmap/programs/world.h"
 #include "bpfmap/syscall/bpf_fd_table.h"
+#include "bpfmap/syscall/caller.h"
 #include "bpfmap/syscall/commands.h"
 #include "bpfmap/syscall/load_log.h"
 #include "bpfmap/syscall/program_attach.h"
@@ -169,7 +171,8 @@ long Loader::CopyProgram() {
   clock_gettime(CLOCK_BOOTTIME, &now);
   facts_.loaded_at = static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 +
                      static_cast<uint64_t>(now.tv_nsec);
-  facts_.uid = getuid();
+  Caller* const caller = Caller::Other();
+  facts_.uid = caller != nullptr ? caller->CurrentTask().uid : getuid();
   return CopyName(attributes_->prog_name, &def_.name);
 }
 

@@ -15,6 +15,7 @@
 #include <string>
 #include <utility>
 
+#include "bpfmap/syscall/caller.h"
 #include "bpfmap/syscall/user_memory.h"
 
 namespace bpfmap {
@@ -58,6 +59,7 @@ uint64_t SystemWorld::Now(Clock clock) {
 }
 
 Task SystemWorld::CurrentTask() {
+  if (Caller* const caller = Caller::Other()) return caller->CurrentTask();
   Task current;
   current.pid = static_cast<uint32_t>(::syscall(SYS_gettid));
   current.tgid = static_cast<uint32_t>(getpid());

@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <cstring>
 
+#include "bpfmap/syscall/caller.h"
+
 namespace bpfmap {
 namespace {
 
@@ -39,10 +41,16 @@ bool Copy(Call call, void* here, UserAddress there, std::size_t size) {
 }  // namespace
 
 bool CopyFromUser(void* to, UserAddress from, std::size_t size) {
+  if (Caller* const caller = Caller::Other()) {
+    return caller->ReadMemory(to, from, size);
+  }
   return Copy(process_vm_readv, to, from, size);
 }
 
 bool CopyToUser(UserAddress to, const void* from, std::size_t size) {
+  if (Caller* const caller = Caller::Other()) {
+    return caller->WriteMemory(to, from, size);
+  }
   return Copy(process_vm_writev, const_cast<void*>(from), to, size);
 }
 

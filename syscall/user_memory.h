@@ -4,7 +4,8 @@
 //
 // The kernel copies from and to user space so that a bad address is EFAULT and
 // no crash. Here the kernel is asked to do the same, with process_vm_readv(2)
-// and process_vm_writev(2) on this very process.
+// and process_vm_writev(2) on this very process. If another process is answered
+// (caller.h), it is the memory of that one.
 //
 // Thread-safe.
 

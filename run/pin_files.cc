@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "bpfmap/run/pin_files.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <mutex>
+#include <string>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "bpfmap/run/supervised_caller.h"
+
+namespace bpfmap {
+namespace {
+
+// "a/b//" is "b" in "a/".
+void Split(const std::string& path, std::string* directory, std::string* name) {
+  std::string plain = path;
+  while (plain.size() > 1 && plain.back() == '/') plain.pop_back();
+  const std::size_t slash = plain.rfind('/');
+  const std::size_t start = slash == std::string::npos ? 0 : slash + 1;
+  *directory = start == 0 ? "." : plain.substr(0, start);
+  *name = plain.substr(start);
+}
+
+}  // namespace
+
+long PinFiles::Pin(const SupervisedCaller& caller, const std::string& path,
+                   PinnedObject object) {
+  std::string directory_path;
+  std::string name;
+  Split(path, &directory_path, &name);
+  const int directory = caller.OpenPath(directory_path, O_DIRECTORY);
+  if (directory < 0) return directory;
+  struct stat status;
+  long error = 0;
+  if (name.empty() || name == "." || name == ".." ||
+      fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
+    error = -EEXIST;
+  } else if (fstat(directory, &status) != 0 || device_ == 0 ||
+             status.st_dev != device_ ||
+             name.find('.') != std::string::npos) {
+    error = -EPERM;
+  }
+  if (error != 0) {
+    close(directory);
+    return error;
+  }
+  if (object.map != nullptr) object.map = MapObject::AsUser(*object.map);
+
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const int file = openat(directory, name.c_str(),
+                          O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                          S_IRUSR | S_IWUSR);
+  error = file >= 0 ? 0 : -errno;
+  if (error == 0 && fstat(file, &status) == 0) {
+    const int watch = watch_.Add(file);
+    if (watch > 0) watched_[watch] = status.st_ino;
+    pins_[status.st_ino] = {std::move(object), watch};
+  }
+  if (file >= 0) close(file);
+  close(directory);
+  return error;
+}
+
+long PinFiles::Find(const SupervisedCaller& caller, const std::string& path,
+                    PinnedObject* object) {
+  const int file = caller.OpenPath(path, 0);
+  if (file < 0) return file;
+  struct stat status;
+  const bool is_here = fstat(file, &status) == 0 && status.st_dev == device_ &&
+                       S_ISREG(status.st_mode);
+  // This process is of the caller's user, so its rights are the caller's.
+  char again[32];
+  std::snprintf(again, sizeof again, "/proc/self/fd/%d", file);
+  const bool may_read = is_here && access(again, R_OK) == 0;
+  close(file);
+  if (!may_read) return -EACCES;
+  const std::lock_guard<std::mutex> lock(mutex_);
+  const auto pin = pins_.find(status.st_ino);
+  if (pin == pins_.end()) return -EACCES;
+  *object = pin->second.object;
+  return 0;
+}
+
+void PinFiles::Reap() {
+  std::vector<PinnedObject> gone;  // destroyed after the lock
+  const std::lock_guard<std::mutex> lock(mutex_);
+  std::vector<int> deleted;
+  for (const FileWatch::Event& event : watch_.Read(&must_sweep_)) {
+    if (event.deleted) deleted.push_back(event.watch);
+  }
+  std::unordered_set<int> left;
+  if (must_sweep_ && watch_.FindWatches(&left)) {
+    must_sweep_ = false;
+    for (const auto& [watch, inode] : watched_) {
+      if (left.count(watch) == 0) deleted.push_back(watch);
+    }
+  }
+  for (const int watch : deleted) {
+    const auto watched = watched_.find(watch);
+    if (watched == watched_.end()) continue;
+    const auto pin = pins_.find(watched->second);
+    // The inode may be that of a newer file already.
+    if (pin != pins_.end() && pin->second.watch == watch) {
+      gone.push_back(std::move(pin->second.object));
+      pins_.erase(pin);
+    }
+    watched_.erase(watched);
+  }
+}
+
+long CallerPins::Pin(const std::string& path, PinnedObject object) {
+  return files_->Pin(caller_, path, std::move(object));
+}
+
+long CallerPins::Find(const std::string& path, PinnedObject* object) const {
+  return files_->Find(caller_, path, object);
+}
+
+long CallerPins::Unlink(const std::string&) { return -ENOSYS; }
+long CallerPins::MakeDirectory(const std::string&) { return -ENOSYS; }
+long CallerPins::RemoveDirectory(const std::string&) { return -ENOSYS; }
+
+}  // namespace bpfmap

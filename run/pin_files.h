@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// PinFiles: pins that are files. What a file stands for is told by its inode,
+// so that it may be renamed, linked, or given other rights; and it is unpinned
+// when the file is deleted, by whomever.
+//
+// The files are in one file system, a tmpfs of the supervised processes' own
+// (pin_mount.h). They are empty.
+//
+// Thread-safe.
+
+#ifndef BPFMAP_RUN_PIN_FILES_H_
+#define BPFMAP_RUN_PIN_FILES_H_
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "bpfmap/syscall/file_watch.h"
+#include "bpfmap/syscall/pins.h"
+
+namespace bpfmap {
+
+class SupervisedCaller;
+
+class PinFiles {
+ public:
+  // `device` is that of the file system; 0: there is none, and nothing can be
+  // pinned.
+  explicit PinFiles(dev_t device) : device_(device) {}
+  PinFiles(const PinFiles&) = delete;
+  PinFiles& operator=(const PinFiles&) = delete;
+
+  dev_t device() const { return device_; }
+
+  // As BPF_OBJ_PIN, at a path of the caller. Or
+  //   ENOENT  the directory that it would be in is not there
+  //   EEXIST  the path is taken
+  //   EPERM   it would not be in the file system; the name has a '.'
+  long Pin(const SupervisedCaller& caller, const std::string& path,
+           PinnedObject object);
+
+  //   ENOENT  there is nothing
+  //   EACCES  it is no pin; the file's rights do not let the caller read
+  long Find(const SupervisedCaller& caller, const std::string& path,
+            PinnedObject* object);
+
+  // Lets go of what files stood for that are deleted.
+  void Reap();
+
+ private:
+  struct Pinned {
+    PinnedObject object;
+    int watch = 0;
+  };
+
+  const dev_t device_;
+  std::mutex mutex_;
+  // Guarded by mutex_.
+  FileWatch watch_;
+  std::unordered_map<ino_t, Pinned> pins_;
+  std::unordered_map<int, ino_t> watched_;
+  bool must_sweep_ = false;  // events were dropped
+};
+
+// The pins of one caller, as the commands want them.
+class CallerPins final : public PinTable {
+ public:
+  CallerPins(const SupervisedCaller& caller, PinFiles* files)
+      : caller_(caller), files_(files) {}
+
+  // All paths: PinFiles says what is wrong with one.
+  bool Covers(const std::string&) const override { return true; }
+  bool IsDirectory(const std::string&) const override { return false; }
+  long Pin(const std::string& path, PinnedObject object) override;
+  long Find(const std::string& path, PinnedObject* object) const override;
+
+  // The kernel's: they are files.
+  long Unlink(const std::string&) override;
+  long MakeDirectory(const std::string&) override;
+  long RemoveDirectory(const std::string&) override;
+
+ private:
+  const SupervisedCaller& caller_;
+  PinFiles* const files_;
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_RUN_PIN_FILES_H_

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "bpfmap/run/supervised_caller.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <linux/openat2.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cinttypes>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <string>
+
+#include "bpfmap/run/pin_files.h"
+#include "bpfmap/run/thread_handles.h"
+
+namespace bpfmap {
+namespace {
+
+constexpr std::size_t kMostAtOnce = 1 << 30;  // a call has a limit of 2 GiB
+
+using Stream = std::unique_ptr<FILE, int (*)(FILE*)>;
+
+std::string ProcPath(pid_t thread, const char* name) {
+  return "/proc/" + std::to_string(thread) + "/" + name;
+}
+
+Stream OpenProc(pid_t thread, const char* name) {
+  return {std::fopen(ProcPath(thread, name).c_str(), "re"), &std::fclose};
+}
+
+// Whether the process has mapped the file for writing.
+bool HasMapped(pid_t process, dev_t device, ino_t inode) {
+  const Stream maps = OpenProc(process, "maps");
+  if (maps == nullptr) return false;
+  char line[PATH_MAX + 256];
+  while (std::fgets(line, sizeof line, maps.get()) != nullptr) {
+    unsigned major_number, minor_number;
+    uint64_t number;
+    char rights[5];
+    if (std::sscanf(line, "%*x-%*x %4s %*x %x:%x %" SCNu64, rights,
+                    &major_number, &minor_number, &number) == 4 &&
+        number == inode && makedev(major_number, minor_number) == device &&
+        rights[1] == 'w') {
+      return true;
+    }
+  }
+  return false;
+}
+
+}  // namespace
+
+SupervisedCaller::~SupervisedCaller() {
+  if (memory_ >= 0) close(memory_);
+}
+
+// `vector` is process_vm_readv or process_vm_writev, `file` pread or pwrite.
+template <typename Vector, typename File>
+bool SupervisedCaller::Copy(Vector vector, File file, void* here,
+                            uint64_t there, std::size_t size) {
+  char* at = static_cast<char*>(here);
+  while (size != 0) {
+    const std::size_t part = std::min(size, kMostAtOnce);
+    ssize_t copied = -1;
+    if (memory_ < 0) {
+      const iovec local = {at, part};
+      const iovec remote = {reinterpret_cast<void*>(there), part};
+      copied = vector(call_.thread, &local, 1, &remote, 1, 0);
+      if (copied < 0 && (errno == EPERM || errno == ENOSYS)) {
+        memory_ =
+            open(ProcPath(call_.thread, "mem").c_str(), O_RDWR | O_CLOEXEC);
+        if (memory_ < 0 || !listener_.IsValid(call_)) return false;
+      }
+    }
+    if (memory_ >= 0) {
+      copied = file(memory_, at, part, static_cast<off_t>(there));
+    }
+    if (copied != static_cast<ssize_t>(part)) return false;
+    at += part;
+    there += part;
+    size -= part;
+  }
+  return true;
+}
+
+bool SupervisedCaller::ReadMemory(void* to, uint64_t from, std::size_t size) {
+  // Checked afterwards: it may have ended before or while it was read.
+  return Copy(process_vm_readv, pread, to, from, size) &&
+         listener_.IsValid(call_);
+}
+
+bool SupervisedCaller::WriteMemory(uint64_t to, const void* from,
+                                   std::size_t size) {
+  return listener_.IsValid(call_) &&
+         Copy(process_vm_writev, pwrite, const_cast<void*>(from), to, size);
+}
+
+int SupervisedCaller::Borrow(int fd) const {
+  for (bool again = true;; again = false) {
+    const auto handle = ThreadHandles::Global().Find(call_.thread);
+    if (handle == nullptr) return -EBADF;
+    const long borrowed = syscall(SYS_pidfd_getfd, handle->fd(), fd, 0);
+    if (borrowed >= 0) {
+      if (listener_.IsValid(call_)) return static_cast<int>(borrowed);
+      close(static_cast<int>(borrowed));
+      errno = ESRCH;
+    }
+    if (errno != ESRCH) return -errno;
+    ThreadHandles::Global().Forget(call_.thread);
+    if (!again) return -EBADF;
+  }
+}
+
+long SupervisedCaller::FindFile(int fd, FileStatus* status) {
+  const int borrowed = Borrow(fd);
+  if (borrowed < 0) return -EBADF;
+  struct stat file;
+  status->flags = fcntl(borrowed, F_GETFL);
+  const bool found = status->flags >= 0 && fstat(borrowed, &file) == 0;
+  close(borrowed);
+  if (!found) return -EBADF;
+  status->device = file.st_dev;
+  status->inode = file.st_ino;
+  return 0;
+}
+
+long SupervisedCaller::GiveFile(int fd) {
+  const long given = listener_.AnswerWithFile(call_, fd);
+  close(fd);
+  if (given >= 0) answered_ = true;
+  return given;
+}
+
+Task SupervisedCaller::CurrentTask() {
+  Task task;
+  task.pid = static_cast<uint32_t>(call_.thread);
+  task.tgid = task.pid;
+  const Stream status = OpenProc(call_.thread, "status");
+  if (status == nullptr) return task;
+  char line[256];
+  while (std::fgets(line, sizeof line, status.get()) != nullptr) {
+    char name[sizeof task.comm] = {};
+    if (std::sscanf(line, "Name: %15[^\n]", name) == 1) {
+      std::memcpy(task.comm, name, sizeof name);
+    }
+    std::sscanf(line, "Tgid: %u", &task.tgid);
+    std::sscanf(line, "Uid: %u", &task.uid);
+    std::sscanf(line, "Gid: %u", &task.gid);
+  }
+  return task;
+}
+
+bool SupervisedCaller::IsMappedForWriting(dev_t device, ino_t inode) {
+  const std::unique_ptr<DIR, int (*)(DIR*)> processes(opendir("/proc"),
+                                                      &closedir);
+  if (processes == nullptr) return false;
+  while (const dirent* entry = readdir(processes.get())) {
+    const pid_t process = std::atoi(entry->d_name);
+    if (process <= 0 || process == getpid()) continue;
+    if (HasMapped(process, device, inode)) return true;
+  }
+  return false;
+}
+
+int SupervisedCaller::OpenPath(const std::string& path, int flags) const {
+  std::string absolute = path;
+  if (path.empty() || path[0] != '/') {
+    char directory[PATH_MAX];
+    const ssize_t length = readlink(ProcPath(call_.thread, "cwd").c_str(),
+                                    directory, sizeof directory);
+    if (length < 0 || length == sizeof directory) return -ENOENT;
+    absolute.assign(directory, static_cast<std::size_t>(length));
+    absolute += "/" + path;
+  }
+  const int root =
+      open(ProcPath(call_.thread, "root").c_str(), O_PATH | O_CLOEXEC);
+  if (root < 0) return -errno;
+  open_how how = {};
+  how.flags = static_cast<uint64_t>(O_PATH | O_CLOEXEC | flags);
+  how.resolve = RESOLVE_IN_ROOT;
+  const long fd =
+      syscall(SYS_openat2, root, absolute.c_str(), &how, sizeof how);
+  const int error = errno;
+  close(root);
+  if (fd < 0) return -error;
+  if (listener_.IsValid(call_)) return static_cast<int>(fd);
+  close(static_cast<int>(fd));
+  return -ESRCH;
+}
+
+}  // namespace bpfmap

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "bpfmap/run/supervisor.h"
+
+#include <linux/bpf.h>
+#include <linux/magic.h>
+#include <limits.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "bpfmap/profiles/cpu.h"
+#include "bpfmap/syscall/bpf_syscall.h"
+#include "bpfmap/syscall/user_memory.h"
+
+#ifndef BPF_FS_MAGIC
+#define BPF_FS_MAGIC 0xcafe4a11
+#endif
+
+namespace bpfmap {
+namespace {
+
+// The answer of a call that is the kernel's.
+constexpr long kContinue = 1L << 62;
+
+// Commands to which it matters which pins are left.
+bool LooksForObjects(int command) {
+  switch (command) {
+    case BPF_OBJ_PIN:
+    case BPF_OBJ_GET:
+    case BPF_PROG_GET_NEXT_ID:
+    case BPF_MAP_GET_NEXT_ID:
+    case BPF_BTF_GET_NEXT_ID:
+    case BPF_PROG_GET_FD_BY_ID:
+    case BPF_MAP_GET_FD_BY_ID:
+    case BPF_BTF_GET_FD_BY_ID:
+      return true;
+    default:
+      return false;
+  }
+}
+
+long HandleMmap(const Notification& call) {
+  const uint64_t* const a = call.arguments;
+  const long error =
+      CheckMmap(a[1], static_cast<int>(a[2]), static_cast<int>(a[3]),
+                static_cast<int>(a[4]), static_cast<off_t>(a[5]));
+  return error == 0 ? kContinue : error;
+}
+
+// A set of epoll gets this process's eventfd in the place of a ring.
+long HandleEpollCtl(const Notification& call, SupervisedCaller* caller) {
+  const uint64_t* const a = call.arguments;
+  const int operation = static_cast<int>(a[1]);
+  const int event_fd = RingEventFd(static_cast<int>(a[2]));
+  if (event_fd < 0) return kContinue;
+  epoll_event event = {};
+  if (operation != EPOLL_CTL_DEL &&
+      !caller->ReadMemory(&event, a[3], sizeof event)) {
+    return -EFAULT;
+  }
+  const int set = caller->Borrow(static_cast<int>(a[0]));
+  if (set < 0) return -EBADF;
+  const long result =
+      epoll_ctl(set, operation, event_fd, &event) == 0 ? 0 : -errno;
+  close(set);
+  return result;
+}
+
+// `file` is closed.
+long AnswerStatfs(int file, dev_t pins, uint64_t to, SupervisedCaller* caller) {
+  struct stat status;
+  struct statfs answer;
+  const bool is_here = fstat(file, &status) == 0 && status.st_dev == pins &&
+                       fstatfs(file, &answer) == 0;
+  close(file);
+  if (!is_here) return kContinue;
+  answer.f_type = BPF_FS_MAGIC;
+  return caller->WriteMemory(to, &answer, sizeof answer) ? 0 : -EFAULT;
+}
+
+long HandleStatfs(const Notification& call, dev_t pins,
+                  SupervisedCaller* caller) {
+  if (pins == 0) return kContinue;
+  if (call.number == SYS_fstatfs) {
+    const int file = caller->Borrow(static_cast<int>(call.arguments[0]));
+    if (file < 0) return kContinue;
+    return AnswerStatfs(file, pins, call.arguments[1], caller);
+  }
+  char path[PATH_MAX];
+  const long length = CopyStringFromUser(path, call.arguments[0], sizeof path);
+  if (length <= 0) return kContinue;
+  const int file = caller->OpenPath(path, 0);
+  if (file < 0) return kContinue;
+  return AnswerStatfs(file, pins, call.arguments[1], caller);
+}
+
+}  // namespace
+
+// The threads of one listener.
+class Supervisor::Workers : public std::enable_shared_from_this<Workers> {
+ public:
+  Workers(Supervisor* supervisor, std::shared_ptr<Listener> listener)
+      : supervisor_(supervisor), listener_(std::move(listener)) {}
+
+  // Starts a thread.
+  void Add() {
+    ++idle_;
+    ++all_;
+    std::thread([self = shared_from_this()] { self->Work(); }).detach();
+  }
+
+ private:
+  static constexpr int kMost = 512;
+  static constexpr int kMostIdle = 4;
+
+  void Work() {
+    Notification call;
+    while (listener_->Receive(&call)) {
+      if (--idle_ == 0 && all_ < kMost) Add();
+      supervisor_->Handle(*listener_, call);
+      if (++idle_ > kMostIdle) break;
+    }
+    --idle_;
+    --all_;
+  }
+
+  Supervisor* const supervisor_;
+  const std::shared_ptr<Listener> listener_;
+  std::atomic<int> idle_{0};  // threads that wait for a call
+  std::atomic<int> all_{0};
+};
+
+void Supervisor::Supervise(std::shared_ptr<Listener> listener) {
+  std::make_shared<Workers>(this, listener)->Add();
+  listener->WaitForEnd();
+}
+
+void Supervisor::Handle(const Listener& listener, const Notification& call) {
+  SupervisedCaller caller(listener, call, pins_);
+  if (call.number == SYS_bpf) return HandleBpf(listener, call, &caller);
+  long result = kContinue;
+  if (!passes_on_) {
+    const ScopedCaller scope(&caller);
+    switch (call.number) {
+      case SYS_mmap:
+        result = HandleMmap(call);
+        break;
+      case SYS_epoll_ctl:
+        result = HandleEpollCtl(call, &caller);
+        break;
+      case SYS_statfs:
+      case SYS_fstatfs:
+        result = HandleStatfs(call, pins_->device(), &caller);
+        break;
+      default:
+        RefreshEpoll();
+    }
+  }
+  if (result == kContinue) {
+    listener.Continue(call);
+  } else {
+    listener.Answer(call, result);
+  }
+}
+
+void Supervisor::HandleBpf(const Listener& listener, const Notification& call,
+                           SupervisedCaller* caller) {
+  const int command = static_cast<int>(call.arguments[0]);
+  const uint64_t attributes = call.arguments[1];
+  const auto size = static_cast<unsigned>(call.arguments[2]);
+  TracedCall traced(trace_, caller, call.thread, command, attributes, size);
+  if (passes_on_) {
+    traced.Finish("?");
+    return listener.Continue(call);
+  }
+  if (call.thread == 0) return listener.Answer(call, -ENOSYS);
+  if (LooksForObjects(command)) pins_->Reap();
+  // As on Linux a thread is on one CPU for long; here, always.
+  const ScopedCpu cpu(call.thread % PossibleCpus());
+  const long result = AnswerBpf(caller, command, attributes, size);
+  traced.Finish(result);
+  if (!caller->answered()) listener.Answer(call, result);
+}
+
+}  // namespace bpfmap

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Caller: the process whose bpf(2) is answered: its memory, its descriptors,
+// its paths and its identity.
+//
+// The core has two kinds of callers. Mostly it is this process, which needs no
+// object: memory, descriptors and paths are its own. Or it is another process,
+// which waits in the system call while a supervisor answers it; then
+//
+//   long result = AnswerBpf(&caller, command, attributes, size);
+//
+// makes `caller` the one that this thread answers. As `current` in the kernel,
+// it is found by whatever copies from or to it, however deep: commands, batches
+// and the helpers of a program that a test run runs.
+//
+// The caller may be hostile. It may change its memory at any time, so that two
+// reads of one address differ; its other threads may close a descriptor between
+// two looks at it; and it may end.
+//
+// An object is used by one thread at a time.
+
+#ifndef BPFMAP_SYSCALL_CALLER_H_
+#define BPFMAP_SYSCALL_CALLER_H_
+
+#include <sys/types.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace bpfmap {
+
+class PinTable;
+struct Task;
+
+// What a descriptor stands for.
+struct FileStatus {
+  dev_t device = 0;
+  ino_t inode = 0;
+  int flags = 0;  // as of fcntl(F_GETFL)
+};
+
+class Caller {
+ public:
+  // The caller that this thread answers; null: this process itself.
+  static Caller* Other();
+
+  // Copy `size` bytes. Return false if not all of them can be read or written;
+  // some may have been.
+  virtual bool ReadMemory(void* to, uint64_t from, std::size_t size) = 0;
+  virtual bool WriteMemory(uint64_t to, const void* from, std::size_t size) = 0;
+
+  // What descriptor `fd` of the caller is.
+  //   EBADF  it is not open
+  virtual long FindFile(int fd, FileStatus* status) = 0;
+
+  // Gives the caller a descriptor of the file of `fd`, close-on-exec, and
+  // closes `fd` in any case. It is the last that an answer does: the result is
+  // that of the call. Or -errno: EMFILE.
+  virtual long GiveFile(int fd) = 0;
+
+  // The thread that called.
+  virtual Task CurrentTask() = 0;
+
+  // Whether any process that may have a descriptor of the caller's has mapped
+  // the file for writing.
+  virtual bool IsMappedForWriting(dev_t device, ino_t inode) = 0;
+
+  // Where the caller's paths lead to.
+  virtual PinTable& Pins() = 0;
+
+ protected:
+  ~Caller() = default;
+};
+
+// Makes `caller` the one that this thread answers, while it lives. Null: this
+// process.
+class ScopedCaller {
+ public:
+  explicit ScopedCaller(Caller* caller);
+  ~ScopedCaller();
+  ScopedCaller(const ScopedCaller&) = delete;
+  ScopedCaller& operator=(const ScopedCaller&) = delete;
+
+ private:
+  Caller* const previous_;
+};
+
+// bpf(2), answered to `caller`. `attributes` is an address of its memory.
+long AnswerBpf(Caller* caller, int command, uint64_t attributes, unsigned size);
+
+// Of the rest of bpf_syscall.h, CheckMmap() and the next are for descriptors of
+// the caller that this thread answers.
+
+// The eventfd of this process that says what the ring `fd` would say to epoll;
+// -1: `fd` is no ring.
+int RingEventFd(int fd);
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_SYSCALL_CALLER_H_
