@@ -1,21 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Packet: the bytes that a program of the network sees, with room around them.
+// PacketView: the bytes that a program of the network sees, with room around
+// them.
 //
 //   begin      meta    data           data_end     end
 //   | headroom | meta  | packet       | tailroom   |
 //
 // Does not own its memory. Not thread-safe.
 
-#ifndef BPFMAP_PROGRAMS_PACKET_H_
-#define BPFMAP_PROGRAMS_PACKET_H_
+#ifndef BPFMAP_PROGRAMS_PACKET_VIEW_H_
+#define BPFMAP_PROGRAMS_PACKET_VIEW_H_
 
 #include <cstddef>
 #include <cstdint>
 
 namespace bpfmap {
 
-struct Packet {
+struct PacketView {
   uint8_t* begin = nullptr;
   uint8_t* meta = nullptr;
   uint8_t* data = nullptr;
@@ -33,4 +34,4 @@ struct Packet {
 
 }  // namespace bpfmap
 
-#endif  // BPFMAP_PROGRAMS_PACKET_H_
+#endif  // BPFMAP_PROGRAMS_PACKET_VIEW_H_
