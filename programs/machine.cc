@@ -37,6 +37,7 @@ RunResult Machine::Run(const Program& program, const RunInput& input) {
 
 void Machine::StartRun(const Program& program, const RunInput& input) {
   input_ = &input;
+  has_own_helpers_ = world_.has_own_helpers();
   type_ = program.type();
   depth_ = 0;
   at_ = program.operations();

@@ -248,6 +248,7 @@ class Machine {
   World& world_;
   ProgramSource* const programs_;
   const RunInput* input_ = nullptr;
+  bool has_own_helpers_ = false;  // of the World
   ProgramType type_{};
 
   int depth_ = 0;

@@ -140,10 +140,20 @@ class Test {
     result_.duration = static_cast<uint32_t>(
         std::min<int64_t>(each, std::numeric_limits<uint32_t>::max()));
     result_.retval = static_cast<uint32_t>(result_.run.r0);
-    if (machine_->redirected) {
-      world_.Redirected(machine_->redirect_index, machine_->redirect_flags);
-    }
+    TellRedirect(run->packet);
     return true;
+  }
+
+  // A redirect is one if the program returns so.
+  void TellRedirect(const PacketView* packet) {
+    const bool is_xdp = program_.type() == ProgramType::kXdp;
+    constexpr uint32_t kXdpRedirect = 4, kTcRedirect = 7;
+    if (!machine_->redirected || packet == nullptr ||
+        result_.retval != (is_xdp ? kXdpRedirect : kTcRedirect)) {
+      return;
+    }
+    world_.Redirected(machine_->redirect_index, machine_->redirect_flags,
+                      {packet->data, packet->size()});
   }
 
   // Whether 32 bits hold the addresses of the packet.
