@@ -593,16 +593,20 @@ bool Engine::Loop(Machine* machine, int first, const Operation* op) {
     m.at_ = op;
     m.depth_ = static_cast<int>(frame - m.frames_);
     helper = FindHelper(static_cast<uint32_t>(op->imm));
-    if (helper == nullptr) goto L_UnknownCall;
     if constexpr (kChecked) {
-      if (!m.CheckArguments(*helper, frame)) goto fault;
+      if (helper != nullptr && !m.CheckArguments(*helper, frame)) goto fault;
     }
     m.executed_ += static_cast<uint64_t>(op - block) + 1;
     if (m.executed_ > m.limit_) [[unlikely]]
       goto too_many;
     block = op + 1;
     HelperCall call(&m, reg, kChecked ? region : nullptr);
-    const uint64_t result = helper->function(call);
+    uint64_t result;
+    if (!m.has_own_helpers_ || !m.world_.CallOwn(static_cast<uint32_t>(op->imm),
+                                                 call, &result)) [[likely]] {
+      if (helper == nullptr) goto L_UnknownCall;
+      result = helper->function(call);
+    }
     if (m.faulted_) goto fault;
     reg[0] = result;
     if constexpr (kChecked) {

@@ -52,7 +52,9 @@ uint64_t RedirectMap(HelperCall& call) {
 
 uint64_t CloneRedirect(HelperCall& call) {
   if ((call.number(3) & ~uint64_t{1}) != 0) return Minus(Errno::kInval);
-  call.world().Redirected(call.word(2), call.number(3));
+  const PacketView& packet = *call.machine().packet();
+  call.world().Cloned(call.word(2), call.number(3),
+                      {packet.data, packet.size()});
   call.machine().MovePacket("bpf_clone_redirect()");
   return 0;
 }

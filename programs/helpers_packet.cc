@@ -10,7 +10,7 @@
 #include "bpfmap/programs/context.h"
 #include "bpfmap/programs/helper.h"
 #include "bpfmap/programs/machine.h"
-#include "bpfmap/programs/packet.h"
+#include "bpfmap/programs/packet_view.h"
 
 namespace bpfmap {
 namespace {
@@ -39,7 +39,7 @@ void Moved(HelperCall& call, const char* helper) {
 // Reads and writes.
 
 uint64_t SkbLoadBytes(HelperCall& call) {
-  const Packet* const packet = call.machine().packet();
+  const PacketView* const packet = call.machine().packet();
   const uint32_t offset = call.word(2);
   const uint32_t size = call.word(4);
   if (packet == nullptr || offset > 0x7fffffff ||
@@ -53,7 +53,7 @@ uint64_t SkbLoadBytes(HelperCall& call) {
 
 // Relative to the MAC header (0) or the network header (1).
 uint64_t SkbLoadBytesRelative(HelperCall& call) {
-  const Packet* const packet = call.machine().packet();
+  const PacketView* const packet = call.machine().packet();
   const uint32_t offset = call.word(2);
   const uint32_t size = call.word(4);
   const uint8_t* const start =
@@ -68,7 +68,7 @@ uint64_t SkbLoadBytesRelative(HelperCall& call) {
 }
 
 uint64_t SkbStoreBytes(HelperCall& call) {
-  Packet* const packet = call.machine().packet();
+  PacketView* const packet = call.machine().packet();
   const uint32_t offset = call.word(2);
   const uint32_t size = call.word(4);
   if ((call.number(5) & ~uint64_t{3}) != 0) return Minus(Errno::kInval);
@@ -85,13 +85,13 @@ uint64_t XdpGetBuffLen(HelperCall& call) {
   return call.machine().packet()->size();
 }
 
-Errno CheckXdp(const Packet& packet, uint32_t offset, uint32_t size) {
+Errno CheckXdp(const PacketView& packet, uint32_t offset, uint32_t size) {
   if (offset > 0xffff || size > 0xffff) return Errno::kFault;
   return Within(packet.size(), offset, size) ? Errno::kOk : Errno::kInval;
 }
 
 uint64_t XdpLoadBytes(HelperCall& call) {
-  const Packet& packet = *call.machine().packet();
+  const PacketView& packet = *call.machine().packet();
   const Errno error = CheckXdp(packet, call.word(2), call.word(4));
   if (error != Errno::kOk) return Minus(error);
   std::memmove(call.pointer(3), packet.data + call.word(2), call.word(4));
@@ -99,7 +99,7 @@ uint64_t XdpLoadBytes(HelperCall& call) {
 }
 
 uint64_t XdpStoreBytes(HelperCall& call) {
-  const Packet& packet = *call.machine().packet();
+  const PacketView& packet = *call.machine().packet();
   const Errno error = CheckXdp(packet, call.word(2), call.word(4));
   if (error != Errno::kOk) return Minus(error);
   std::memmove(packet.data + call.word(2), call.pointer(3), call.word(4));
@@ -109,7 +109,7 @@ uint64_t XdpStoreBytes(HelperCall& call) {
 // Sizes.
 
 uint64_t XdpAdjustHead(HelperCall& call) {
-  Packet& packet = *call.machine().packet();
+  PacketView& packet = *call.machine().packet();
   const int64_t offset = static_cast<int32_t>(call.number(2));
   const int64_t room = packet.meta - packet.begin;
   const int64_t size = static_cast<int64_t>(packet.size());
@@ -125,7 +125,7 @@ uint64_t XdpAdjustHead(HelperCall& call) {
 }
 
 uint64_t XdpAdjustTail(HelperCall& call) {
-  Packet& packet = *call.machine().packet();
+  PacketView& packet = *call.machine().packet();
   const int64_t offset = static_cast<int32_t>(call.number(2));
   if (offset > packet.end - packet.data_end ||
       static_cast<int64_t>(packet.size()) + offset <
@@ -141,7 +141,7 @@ uint64_t XdpAdjustTail(HelperCall& call) {
 }
 
 uint64_t XdpAdjustMeta(HelperCall& call) {
-  Packet& packet = *call.machine().packet();
+  PacketView& packet = *call.machine().packet();
   const int64_t offset = static_cast<int32_t>(call.number(2));
   const int64_t size = static_cast<int64_t>(packet.meta_size()) - offset;
   if (offset < -(packet.meta - packet.begin - int64_t{kXdpFrame}) || size < 0) {
@@ -154,7 +154,7 @@ uint64_t XdpAdjustMeta(HelperCall& call) {
 }
 
 uint64_t SkbPullData(HelperCall& call) {
-  const Packet* const packet = call.machine().packet();
+  const PacketView* const packet = call.machine().packet();
   if (packet == nullptr || call.word(2) > packet->size()) {
     return Minus(Errno::kNoMem);
   }
@@ -163,7 +163,7 @@ uint64_t SkbPullData(HelperCall& call) {
 }
 
 uint64_t SkbChangeTail(HelperCall& call) {
-  Packet* const packet = call.machine().packet();
+  PacketView* const packet = call.machine().packet();
   const uint32_t size = call.word(2);
   if (packet == nullptr || call.number(3) != 0 ||
       packet->data + size < packet->network_header ||
@@ -179,7 +179,7 @@ uint64_t SkbChangeTail(HelperCall& call) {
 }
 
 uint64_t SkbChangeHead(HelperCall& call) {
-  Packet* const packet = call.machine().packet();
+  PacketView* const packet = call.machine().packet();
   const uint32_t room = call.word(2);
   if (packet == nullptr || call.number(3) != 0 ||
       room > static_cast<uint64_t>(packet->data - packet->begin)) {
@@ -203,7 +203,7 @@ uint64_t SkbChangeType(HelperCall& call) {
 // Between IPv4 and IPv6, whose headers differ by 20 bytes. The program
 // writes the new header.
 uint64_t SkbChangeProto(HelperCall& call) {
-  Packet* const packet = call.machine().packet();
+  PacketView* const packet = call.machine().packet();
   auto& skb = *static_cast<SkbContext*>(call.machine().input().context);
   const uint16_t from = static_cast<uint16_t>(skb.protocol);
   const uint16_t to = static_cast<uint16_t>(call.word(2));
@@ -251,7 +251,7 @@ uint64_t CsumDiff(HelperCall& call) {
 
 // The checksum at `offset`, or null.
 uint8_t* ChecksumAt(HelperCall& call, uint32_t offset) {
-  Packet* const packet = call.machine().packet();
+  PacketView* const packet = call.machine().packet();
   if (packet == nullptr || offset > 0xffff || offset % 2 != 0 ||
       !Within(packet->size(), offset, 2)) {
     return nullptr;

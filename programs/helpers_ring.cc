@@ -317,7 +317,7 @@ uint64_t PerfEventOutput(HelperCall& call) {
   if (!NeedsMap(call, 2, MapType::kPerfEventArray, "perf_event_output")) {
     return 0;
   }
-  const Packet* const packet = call.machine().packet();
+  const PacketView* const packet = call.machine().packet();
   const bool has_packet = packet != nullptr && packet->data != nullptr;
   return Minus(PerfOutput(&call.map(2), call.number(3), call.pointer(4),
                           call.number(5), has_packet ? packet->data : nullptr,

@@ -37,6 +37,7 @@ RunResult Machine::Run(const Program& program, const RunInput& input) {
 
 void Machine::StartRun(const Program& program, const RunInput& input) {
   input_ = &input;
+  has_own_helpers_ = world_.has_own_helpers();
   type_ = program.type();
   depth_ = 0;
   at_ = program.operations();
@@ -214,7 +215,7 @@ void Machine::MovePacket(const char* why) {
     gone->reason = why;
   }
   packet_region_ = meta_region_ = nullptr;
-  const Packet& packet = *input_->packet;
+  const PacketView& packet = *input_->packet;
   Region* const data = NewRegion(RegionKind::kPacket);
   if (data == nullptr) return;
   packet_region_ = data;
@@ -348,7 +349,7 @@ bool Machine::LoadPacket(uint64_t offset, int size, uint64_t* value) {
       return false;
     }
   }
-  const Packet* const packet = input_->packet;
+  const PacketView* const packet = input_->packet;
   if (packet == nullptr) return false;
   const int64_t at = static_cast<int32_t>(offset);
   if (at < 0 || static_cast<uint64_t>(at) + static_cast<uint64_t>(size) >

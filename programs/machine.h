@@ -41,7 +41,7 @@
 #include "bpfmap/programs/instruction.h"
 #include "bpfmap/programs/memory.h"
 #include "bpfmap/programs/operation.h"
-#include "bpfmap/programs/packet.h"
+#include "bpfmap/programs/packet_view.h"
 #include "bpfmap/programs/program.h"
 #include "bpfmap/programs/world.h"
 
@@ -59,7 +59,7 @@ struct RunInput {
   uint64_t r2 = 0;
   bool has_r2 = false;
   // What `data` and `data_end` of the context are; null: there is no packet.
-  Packet* packet = nullptr;
+  PacketView* packet = nullptr;
   // What `flow_keys` of a flow dissector's context points to, and its bytes.
   void* flow_keys = nullptr;
   uint32_t flow_keys_size = 0;
@@ -123,7 +123,7 @@ class Machine {
   World& world() { return world_; }
   const RunInput& input() const { return *input_; }
   // The packet of the run; an empty one if it has none.
-  Packet* packet() {
+  PacketView* packet() {
     return input_->packet != nullptr ? input_->packet : &no_packet_;
   }
   // The MAC header (0) or the network header (1) of the packet; null: there is
@@ -248,6 +248,7 @@ class Machine {
   World& world_;
   ProgramSource* const programs_;
   const RunInput* input_ = nullptr;
+  bool has_own_helpers_ = false;  // of the World
   ProgramType type_{};
 
   int depth_ = 0;
@@ -261,7 +262,7 @@ class Machine {
   bool faulted_ = false;
   RunResult result_;
 
-  Packet no_packet_;
+  PacketView no_packet_;
   Region context_;
   Region packet_end_;
   Region kernel_;

@@ -270,7 +270,7 @@ const void* Machine::OwnMemory(const Region* region, uint64_t address,
     if (is_in(frames_[i].stack, kStackSize)) return own;
   }
   if (is_in(input_->context, input_->context_size)) return own;
-  const Packet* const packet = input_->packet;
+  const PacketView* const packet = input_->packet;
   if (packet != nullptr &&
       is_in(packet->meta, packet->meta_size() + packet->size())) {
     return own;
@@ -419,7 +419,7 @@ bool Machine::LoadContext(const Region* region, uint64_t offset, int size,
 bool Machine::LoadField(const Region* region, const ContextField& field,
                         uint64_t offset, int size, uint64_t* value,
                         const Region** loaded) {
-  const Packet* const packet = input_->packet;
+  const PacketView* const packet = input_->packet;
   *value = ReadBytes(region->base + offset, size);
   switch (field.holds) {
     case FieldHolds::kPacket:

@@ -11,7 +11,7 @@
 #include "bpfmap/profiles/cpu.h"
 #include "bpfmap/programs/checksum.h"
 #include "bpfmap/programs/context.h"
-#include "bpfmap/programs/packet.h"
+#include "bpfmap/programs/packet_view.h"
 
 namespace bpfmap {
 namespace {
@@ -140,14 +140,24 @@ class Test {
     result_.duration = static_cast<uint32_t>(
         std::min<int64_t>(each, std::numeric_limits<uint32_t>::max()));
     result_.retval = static_cast<uint32_t>(result_.run.r0);
-    if (machine_->redirected) {
-      world_.Redirected(machine_->redirect_index, machine_->redirect_flags);
-    }
+    TellRedirect(run->packet);
     return true;
   }
 
+  // A redirect is one if the program returns so.
+  void TellRedirect(const PacketView* packet) {
+    const bool is_xdp = program_.type() == ProgramType::kXdp;
+    constexpr uint32_t kXdpRedirect = 4, kTcRedirect = 7;
+    if (!machine_->redirected || packet == nullptr ||
+        result_.retval != (is_xdp ? kXdpRedirect : kTcRedirect)) {
+      return;
+    }
+    world_.Redirected(machine_->redirect_index, machine_->redirect_flags,
+                      {packet->data, packet->size()});
+  }
+
   // Whether 32 bits hold the addresses of the packet.
-  static bool IsLow(const Packet* packet) {
+  static bool IsLow(const PacketView* packet) {
     return packet == nullptr || reinterpret_cast<uintptr_t>(packet->end) <=
                                     std::numeric_limits<uint32_t>::max();
   }
@@ -192,7 +202,8 @@ class Test {
 
   void RunSkb();
   bool CheckSkbContext(const SkbContext& given, uint32_t size);
-  SkbContext SeenContext(const SkbContext& given, const Packet& packet) const;
+  SkbContext SeenContext(const SkbContext& given,
+                         const PacketView& packet) const;
   void RunXdp();
   bool CheckXdpContext(const XdpContext& given);
   bool CheckXdpDevice(const XdpContext& given);
@@ -260,7 +271,7 @@ uint16_t ProtocolOf(const uint8_t* frame, std::size_t size) {
 
 // The context that the program sees: fields of the caller and of the packet.
 SkbContext Test::SeenContext(const SkbContext& given,
-                             const Packet& packet) const {
+                             const PacketView& packet) const {
   const uint8_t* const frame = packet.mac_header;
   const std::size_t size =
       static_cast<std::size_t>(packet.data_end - packet.mac_header);
@@ -322,7 +333,7 @@ void Test::RunSkb() {
     return;
   }
   PacketBuffer buffer(&world_, kHeadroom + room, kHeadroom);
-  Packet packet;
+  PacketView packet;
   packet.begin = buffer.data();
   packet.end = buffer.data() + kHeadroom + room;
   packet.mac_header = buffer.data() + kHeadroom;
@@ -408,7 +419,7 @@ void Test::RunXdp() {
   const uint32_t first =
       std::min(has_context_ ? given.data_end : data_size(), linear + meta);
   PacketBuffer buffer(&world_, kPage, kPage);
-  Packet packet;
+  PacketView packet;
   packet.begin = buffer.data();
   packet.meta = packet.begin + headroom;
   packet.data = packet.meta + meta;
@@ -453,7 +464,7 @@ void Test::RunFlowDissector() {
   }
   PacketBuffer buffer(&world_, size, 0);
   std::memcpy(buffer.data(), input_.data->data(), size);
-  Packet packet;
+  PacketView packet;
   packet.begin = packet.meta = packet.data = buffer.data();
   packet.data_end = packet.end = buffer.data() + size;
   packet.mac_header = packet.data;

@@ -3,8 +3,72 @@
 #include "bpfmap/programs/world.h"
 
 #include <cstring>
+#include <utility>
 
 namespace bpfmap {
+namespace {
+
+thread_local World* current = nullptr;
+
+}  // namespace
+
+// A test that reads the clock while it runs gets what has passed until then.
+uint64_t WorldClock::now() const {
+  if (!runs_) return now_ns_;
+  const auto passed = std::chrono::duration_cast<std::chrono::nanoseconds>(
+      std::chrono::steady_clock::now() - started_);
+  return now_ns_ + static_cast<uint64_t>(passed.count());
+}
+
+void WorldClock::Run() {
+  now_ns_ = now();
+  started_ = std::chrono::steady_clock::now();
+  runs_ = true;
+}
+
+World::World() : is_current_(true), previous_(current) { current = this; }
+
+// Worlds need not end in the order in which they began.
+World::~World() {
+  if (!is_current_) return;
+  World** at = &current;
+  while (*at != nullptr && *at != this) at = &(*at)->previous_;
+  if (*at == this) *at = previous_;
+}
+
+World* World::Current() { return current; }
+
+void World::OnHelper(uint32_t number, HelperFunction function) {
+  has_own_helpers_ = true;
+  functions_[number] = std::move(function);
+}
+
+void World::Fail(uint32_t number, int nth, Errno error, std::string map) {
+  has_own_helpers_ = true;
+  failures_.push_back({number, nth, error, std::move(map)});
+}
+
+uint64_t World::AddBytes(std::span<const uint8_t> bytes) {
+  copies_.emplace_back(bytes.begin(), bytes.end());
+  AddMemory(copies_.back().data(), bytes.size());
+  return reinterpret_cast<uintptr_t>(copies_.back().data());
+}
+
+uint64_t World::AddText(std::string_view text) {
+  std::vector<uint8_t> bytes(text.begin(), text.end());
+  bytes.push_back(0);
+  return AddBytes(bytes);
+}
+
+void World::Redirected(uint32_t index, uint64_t flags,
+                       std::span<const uint8_t> packet) {
+  redirected.push_back({index, flags, {packet.begin(), packet.end()}});
+}
+
+void World::Cloned(uint32_t index, uint64_t flags,
+                   std::span<const uint8_t> packet) {
+  cloned.push_back({index, flags, {packet.begin(), packet.end()}});
+}
 
 // Marsaglia, "Xorshift RNGs" (2003).
 uint32_t World::Random() {

@@ -4,22 +4,43 @@
 // to it: clock, task, random numbers, memory of the kernel and of user space,
 // trace output, redirects.
 //
+//   World world;  // of this test
+//   world.clock().Set(std::chrono::seconds(10));
+//   world.task = {.pid = 7, .tgid = 7, .uid = 1000, .comm = "cc1"};
+//   world.Fail(BPF_FUNC_map_update_elem, 3, Errno::k2Big);
+//   world.OnHelper(BPF_FUNC_fib_lookup, [](HelperCall& call) {
+//     return BPF_FIB_LKUP_RET_NO_NEIGH;
+//   });
+//   ... runs
+//   EXPECT_THAT(world.printed, ElementsAre("dropped 7"));
+//
 // The defaults know no machine. The clock stands at now_ns until somebody moves
 // it, the task is what `task` says, and random numbers come from a seed; so a
 // run gives the same result each time. A subclass can answer otherwise, for
 // example with the clock of the operating system.
 //
+// The World that a thread made last is its current one, which objects that are
+// opened by this thread run in (object.h). So each test has its own, and tests
+// in two threads do not meet.
+//
 // Which CPU a program runs on is not asked here: it is that of its per-CPU
-// maps, CurrentCpu() of bpfmap/profiles/cpu.h.
+// maps, CurrentCpu() of bpfmap/profiles/cpu.h. Objects run on `cpu`.
 //
 // Not thread-safe: programs that run on several threads at once need a world
-// each, or one that a subclass makes safe.
+// each, or one that a subclass makes safe. It is destroyed by the thread that
+// made it.
 
 #ifndef BPFMAP_PROGRAMS_WORLD_H_
 #define BPFMAP_PROGRAMS_WORLD_H_
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,17 +60,78 @@ struct Task {
   uint64_t address = 0;
 };
 
+class HelperCall;
+
+// What stands in for a helper: it gets the call (helper.h), and returns what
+// the helper would.
+using HelperFunction = std::function<uint64_t(HelperCall& call)>;
+
+// A packet that a program sent elsewhere.
+struct SentPacket {
+  uint32_t index = 0;  // the interface, or the key of bpf_redirect_map()
+  uint64_t flags = 0;
+  std::vector<uint8_t> data;
+};
+
+// A clock that a test moves. Times are durations of <chrono> or of Abseil,
+// which needs "absl/time/time.h".
+class WorldClock {
+ public:
+  explicit WorldClock(uint64_t* now_ns) : now_ns_(*now_ns) {}
+  WorldClock(const WorldClock&) = delete;
+  WorldClock& operator=(const WorldClock&) = delete;
+
+  // Makes it stand at `time` since the start of the machine.
+  template <typename Duration>
+  void Set(Duration time) {
+    runs_ = false;
+    now_ns_ = Nanoseconds(time);
+  }
+  // Makes it stand later by `time`.
+  template <typename Duration>
+  void Advance(Duration time) {
+    now_ns_ = now() + Nanoseconds(time);
+    started_ = std::chrono::steady_clock::now();
+  }
+  // Lets it run from now on, as fast as that of the machine.
+  void Run();
+
+  uint64_t now() const;  // nanoseconds
+
+ private:
+  template <typename Duration>
+  static uint64_t Nanoseconds(Duration time) {
+    using std::chrono::nanoseconds;
+    if constexpr (requires { ToChronoNanoseconds(time); }) {
+      return static_cast<uint64_t>(ToChronoNanoseconds(time).count());
+    } else {
+      return static_cast<uint64_t>(
+          std::chrono::duration_cast<nanoseconds>(time).count());
+    }
+  }
+
+  uint64_t& now_ns_;
+  bool runs_ = false;
+  std::chrono::steady_clock::time_point started_;
+};
+
 class World {
  public:
   enum class Clock { kMonotonic, kBoot, kCoarse, kTai };
 
-  World() = default;
-  virtual ~World() = default;
+  World();
+  virtual ~World();
   World(const World&) = delete;
   World& operator=(const World&) = delete;
 
+  // The World of this thread; null if it has none.
+  static World* Current();
+
+  WorldClock& clock() { return clock_; }
+
   // The answers of the defaults below.
   uint64_t now_ns = 1'000'000'000;
+  int cpu = 0;  // that objects run on
   Task task;
   uint64_t random_state = 0x9e3779b97f4a7c15;  // never 0
   uint64_t socket_cookie = 1;
@@ -58,12 +140,29 @@ class World {
   uint64_t attach_cookie = 0;
   uint64_t function_arguments = 0;  // how many: bpf_get_func_arg_cnt()
   uint64_t netns_cookie = 1;
-  uint64_t overridden_return = 0;    // bpf_override_return()
-  std::vector<uint32_t> signals;     // bpf_send_signal()
-  std::vector<std::string> printed;  // bpf_trace_printk(), a line each
+  uint64_t overridden_return = 0;      // bpf_override_return()
+  std::vector<uint32_t> signals;       // bpf_send_signal()
+  std::vector<std::string> printed;    // bpf_trace_printk(), a line each
+  std::vector<SentPacket> redirected;  // bpf_redirect() and its like
+  std::vector<SentPacket> cloned;      // bpf_clone_redirect()
+
+  // Calls `function` in place of helper `number` (BPF_FUNC_*), or of one that
+  // is absent. Arguments are checked before, unless the helper is absent.
+  void OnHelper(uint32_t number, HelperFunction function);
+
+  // Makes the nth call of helper `number` from now on, from 1 on, fail without
+  // doing anything: it returns minus `error`, or null if it returns pointers.
+  // Of the calls only those for the map of this name count, if one is given.
+  void Fail(uint32_t number, int nth, Errno error, std::string map = "");
+
+  // Whether OnHelper() or Fail() was called.
+  bool has_own_helpers() const { return has_own_helpers_; }
+  // For machines: sets *result to what such a call returns, if it is not the
+  // helper that answers.
+  bool CallOwn(uint32_t number, HelperCall& call, uint64_t* result);
 
   // Nanoseconds.
-  virtual uint64_t Now(Clock) { return now_ns; }
+  virtual uint64_t Now(Clock) { return clock_.now(); }
   virtual Task CurrentTask() { return task; }
   virtual uint32_t Random();
   // A line of bpf_trace_printk() or bpf_trace_vprintk().
@@ -89,9 +188,18 @@ class World {
     memory_.push_back({reinterpret_cast<uintptr_t>(from), size});
   }
 
+  // Keeps a copy of the text or the bytes as long as this lives, readable, and
+  // returns its address: what a program may be given as a pointer.
+  uint64_t AddText(std::string_view text);
+  uint64_t AddBytes(std::span<const uint8_t> bytes);
+
   // bpf_redirect() and its like, when the program returns. `index` is the
   // interface, or the key of `bpf_redirect_map()`.
-  virtual void Redirected(uint32_t /*index*/, uint64_t /*flags*/) {}
+  virtual void Redirected(uint32_t index, uint64_t flags,
+                          std::span<const uint8_t> packet);
+  // bpf_clone_redirect(), when it is called.
+  virtual void Cloned(uint32_t index, uint64_t flags,
+                      std::span<const uint8_t> packet);
 
   // Whether there is a network device of this index.
   virtual bool HasDevice(uint32_t index) { return index == 1; }
@@ -108,12 +216,32 @@ class World {
   virtual void* AllocatePacket(std::size_t) { return nullptr; }
   virtual void FreePacket(void*, std::size_t) {}
 
+ protected:
+  // For worlds that are never the current one of a thread.
+  struct NotCurrent {};
+  explicit World(NotCurrent) {}
+
  private:
   struct Range {
     uint64_t address;
     uint64_t size;
   };
+  struct Failure {
+    uint32_t number;
+    int left;  // calls until it fails
+    Errno error;
+    std::string map;
+  };
+  bool Fails(uint32_t number, HelperCall& call, uint64_t* result);
+
+  WorldClock clock_{&now_ns};
   std::vector<Range> memory_;
+  std::deque<std::vector<uint8_t>> copies_;
+  bool has_own_helpers_ = false;
+  std::map<uint32_t, HelperFunction> functions_;
+  std::vector<Failure> failures_;
+  bool is_current_ = false;
+  World* previous_ = nullptr;  // of the worlds of this thread
 };
 
 }  // namespace bpfmap

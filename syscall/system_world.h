@@ -22,7 +22,7 @@ namespace bpfmap {
 
 class SystemWorld final : public World {
  public:
-  SystemWorld() = default;
+  SystemWorld() : World(NotCurrent()) {}
 
   uint64_t Now(Clock clock) override;
   Task CurrentTask() override;

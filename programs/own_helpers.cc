@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Helpers that a World answers itself: World::OnHelper() and World::Fail().
+
+#include <cstdint>
+
+#include "bpfmap/programs/helper.h"
+#include "bpfmap/programs/helper_names.h"
+#include "bpfmap/programs/machine.h"
+#include "bpfmap/programs/world.h"
+
+namespace bpfmap {
+namespace {
+
+constexpr uint32_t kMapLookupElem = 1;
+constexpr uint32_t kRingbufReserve = 131;
+constexpr uint32_t kMapLookupPerCpuElem = 195;
+
+bool ReturnsPointer(uint32_t number) {
+  return number == kMapLookupElem || number == kRingbufReserve ||
+         number == kMapLookupPerCpuElem;
+}
+
+bool TakesMap(uint32_t number) {
+  const Helper* const helper = FindHelper(number);
+  return helper != nullptr && helper->arguments[0] == Arg::kMap;
+}
+
+}  // namespace
+
+bool World::CallOwn(uint32_t number, HelperCall& call, uint64_t* result) {
+  if (Fails(number, call, result)) return true;
+  const auto own = functions_.find(number);
+  if (own == functions_.end()) return false;
+  *result = own->second(call);
+  return true;
+}
+
+bool World::Fails(uint32_t number, HelperCall& call, uint64_t* result) {
+  bool fails = false;
+  for (Failure& failure : failures_) {
+    if (failure.number != number) continue;
+    if (!failure.map.empty() &&
+        (!TakesMap(number) || failure.map != call.map(1).def().name)) {
+      continue;
+    }
+    if (failure.left == 0 || --failure.left != 0) continue;
+    fails = true;
+    *result = ReturnsPointer(number) ? call.ReturnNull(HelperName(number))
+                                     : Minus(failure.error);
+  }
+  return fails;
+}
+
+}  // namespace bpfmap
