@@ -11,6 +11,7 @@
 #include <cstring>
 #include <string>
 
+#include "bpfmap/programs/coverage.h"
 #include "bpfmap/programs/helper.h"
 #include "bpfmap/programs/instruction.h"
 #include "bpfmap/programs/memory.h"
@@ -84,19 +85,43 @@ T Big(T value) {
   return std::endian::native == std::endian::big ? value : Swap(value);
 }
 
+// Other threads may read the count.
+inline void AddOne(uint64_t* count) {
+  __atomic_store_n(count, __atomic_load_n(count, __ATOMIC_RELAXED) + 1,
+                   __ATOMIC_RELAXED);
+}
+
 constexpr uint64_t kMayGotoTurns = 8 << 20;  // as Linux (BPF_MAX_LOOPS)
 
 }  // namespace
 
 bool Engine::Run(Machine* machine, int depth, const Operation* start) {
-  return machine->checked() ? Loop<true>(machine, depth, start)
-                            : Loop<false>(machine, depth, start);
+  if (machine->observer_ != nullptr) {
+    return Loop<true, Watch::kSteps>(machine, depth, start);
+  }
+  if (machine->counting_) {
+    return machine->checked()
+               ? Loop<true, Watch::kBlocks>(machine, depth, start)
+               : Loop<false, Watch::kBlocks>(machine, depth, start);
+  }
+  return machine->checked()
+             ? Loop<true, Watch::kNothing>(machine, depth, start)
+             : Loop<false, Watch::kNothing>(machine, depth, start);
 }
 
 // Types, operators and statements take no parentheses.
 // NOLINTBEGIN(bugprone-macro-parentheses)
 
-#define DISPATCH() goto* kLabels[static_cast<unsigned>(op->code)]
+#define DISPATCH()                                    \
+  do {                                                \
+    if constexpr (kWatch == Watch::kSteps) {          \
+      m.at_ = op;                                     \
+      m.depth_ = static_cast<int>(frame - m.frames_); \
+      m.TellObserver();                               \
+      if (m.faulted_) goto fault;                     \
+    }                                                 \
+    goto* kLabels[static_cast<unsigned>(op->code)];   \
+  } while (false)
 #define NEXT()  \
   do {          \
     ++op;       \
@@ -118,16 +143,29 @@ bool Engine::Run(Machine* machine, int depth, const Operation* start) {
     if constexpr (kChecked) region[r] = kNumberRegion; \
   } while (false)
 
-// Goes on at `op + op->offset`. Instructions are counted here, as many as were
-// run since `block`.
-#define TAKE_JUMP()                                       \
-  do {                                                    \
-    m.executed_ += static_cast<uint64_t>(op - block) + 1; \
-    if (m.executed_ > m.limit_) [[unlikely]]              \
-      goto too_many;                                      \
-    op += op->offset;                                     \
-    block = op;                                           \
-    DISPATCH();                                           \
+// The instructions from `block` to `op` were run. Those of a block are counted
+// where it ends, which is at each jump that is taken, call and exit.
+#define END_BLOCK()                                                \
+  do {                                                             \
+    m.executed_ += static_cast<uint64_t>(op - block) + 1;          \
+    if constexpr (kWatch != Watch::kNothing) {                     \
+      if (frame->counts != nullptr) [[likely]] {                   \
+        const Operation* const all = frame->program->operations(); \
+        AddOne(&frame->counts[block - all].began);                 \
+        AddOne(&frame->counts[op - all].ended);                    \
+      }                                                            \
+    }                                                              \
+  } while (false)
+
+// Goes on at `op + op->offset`.
+#define TAKE_JUMP()                          \
+  do {                                       \
+    END_BLOCK();                             \
+    if (m.executed_ > m.limit_) [[unlikely]] \
+      goto too_many;                         \
+    op += op->offset;                        \
+    block = op;                              \
+    DISPATCH();                              \
   } while (false)
 
 #define OPERATION(name) L_##name:
@@ -402,7 +440,7 @@ bool Engine::Run(Machine* machine, int depth, const Operation* start) {
 
 // NOLINTEND(bugprone-macro-parentheses)
 
-template <bool kChecked>
+template <bool kChecked, Engine::Watch kWatch>
 bool Engine::Loop(Machine* machine, int first, const Operation* op) {
   __extension__ static const void* const kLabels[] = {
 #define BPFMAP_LABEL(name) &&L_##name,
@@ -596,7 +634,7 @@ bool Engine::Loop(Machine* machine, int first, const Operation* op) {
     if constexpr (kChecked) {
       if (helper != nullptr && !m.CheckArguments(*helper, frame)) goto fault;
     }
-    m.executed_ += static_cast<uint64_t>(op - block) + 1;
+    END_BLOCK();
     if (m.executed_ > m.limit_) [[unlikely]]
       goto too_many;
     block = op + 1;
@@ -624,7 +662,7 @@ bool Engine::Loop(Machine* machine, int first, const Operation* op) {
   OPERATION(TailCall) {
     m.at_ = op;
     m.depth_ = static_cast<int>(frame - m.frames_);
-    m.executed_ += static_cast<uint64_t>(op - block) + 1;
+    END_BLOCK();
     if (m.executed_ > m.limit_) [[unlikely]]
       goto too_many;
     block = op + 1;
@@ -640,19 +678,21 @@ bool Engine::Loop(Machine* machine, int first, const Operation* op) {
       }
       NEXT();
     }
+    if constexpr (kWatch != Watch::kNothing) frame->counts = m.CountsOf(*next);
     op = block = next->operations();
     DISPATCH();
   }
   OPERATION(CallLocal) {
     const int depth = static_cast<int>(frame - m.frames_) + 1;
     m.at_ = op;
-    m.executed_ += static_cast<uint64_t>(op - block) + 1;
+    END_BLOCK();
     if (m.executed_ > m.limit_) [[unlikely]]
       goto too_many;
     if (depth == kMaxFrames) [[unlikely]]
       goto too_deep;
     m.StartFrame(depth, frame->program, op);
     Machine::Frame* const callee = frame + 1;
+    if constexpr (kWatch != Watch::kNothing) callee->counts = frame->counts;
     std::memcpy(&callee->reg[1], &reg[1], 5 * sizeof reg[0]);
     if constexpr (kChecked) {
       // NOLINTNEXTLINE(bugprone-sizeof-expression): they are pointers.
@@ -669,7 +709,7 @@ bool Engine::Loop(Machine* machine, int first, const Operation* op) {
   }
   OPERATION(Exit) {
     NEED(0);
-    m.executed_ += static_cast<uint64_t>(op - block) + 1;
+    END_BLOCK();
     if constexpr (kChecked) {
       if (region[0]->kind == RegionKind::kStack &&
           region[0]->frame == frame - m.frames_) {
@@ -703,7 +743,7 @@ bool Engine::Loop(Machine* machine, int first, const Operation* op) {
           (unset >= 1 && unset <= 5
                ? ", which was not set since the start or the last call"
                : ", which was not set"));
-  return false;
+  goto fault;
   [[maybe_unused]] returns_stack : m.at_ = op;
   m.depth_ = static_cast<int>(frame - m.frames_);
   m.Fault("returns a pointer to its own stack");
@@ -724,7 +764,7 @@ too_deep:
   m.Fault("calls functions more than 8 frames deep");
   return false;
 fault:
-  m.executed_ += static_cast<uint64_t>(op - block) + 1;
+  END_BLOCK();
   return false;
 }
 

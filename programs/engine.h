@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Engine: the loop that runs operations. For Machine.
+//
+// The loop is compiled for each combination of what a run does beside running:
+// checks, counting for coverage, telling an Observer. A run that does nothing
+// of that has no instruction for it.
 
 #ifndef BPFMAP_PROGRAMS_ENGINE_H_
 #define BPFMAP_PROGRAMS_ENGINE_H_
@@ -17,7 +21,13 @@ class Engine {
   static bool Run(Machine* machine, int depth, const Operation* start);
 
  private:
-  template <bool kChecked>
+  enum class Watch {
+    kNothing,
+    kBlocks,  // counts blocks of instructions, for coverage
+    kSteps,   // the same, and tells the Observer of each instruction
+  };
+
+  template <bool kChecked, Watch kWatch>
   static bool Loop(Machine* machine, int depth, const Operation* start);
 };
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "bpfmap/maps/spin_lock.h"
+#include "bpfmap/programs/coverage.h"
 #include "bpfmap/programs/engine.h"
 #include "bpfmap/programs/helper_names.h"
 #include "bpfmap/programs/map_calls.h"
@@ -31,6 +32,8 @@ RunResult Machine::Run(const Program& program, const RunInput& input) {
   }
   if (faulted_ || kept_ != 0) GiveBack();
   result_.instructions = executed_;
+  if (counting_) GiveCountsBack();
+  if (observer_ != nullptr) observer_->Ended(program, result_);
   while (tail_calls_ > 0) entered_[--tail_calls_].reset();
   return std::move(result_);
 }
@@ -38,6 +41,8 @@ RunResult Machine::Run(const Program& program, const RunInput& input) {
 void Machine::StartRun(const Program& program, const RunInput& input) {
   input_ = &input;
   has_own_helpers_ = world_.has_own_helpers();
+  observer_ = Observer::OfThread();
+  counting_ = program.coverage() != nullptr;
   type_ = program.type();
   depth_ = 0;
   at_ = program.operations();
@@ -61,6 +66,7 @@ void Machine::StartRun(const Program& program, const RunInput& input) {
     context_.readable = context_.writable = input.context_size;
   }
   StartFrame(0, &program, nullptr);
+  frames_[0].counts = counting_ ? CountsOf(program) : nullptr;
   if (!checked()) return;
   kernel_ = {};
   kernel_.kind = RegionKind::kKernel;
@@ -158,6 +164,28 @@ void Machine::FaultUnknownCall() {
     return;
   }
   Fault("calls bpf_" + std::string(name) + "(), which is absent here");
+}
+
+void Machine::TellObserver() {
+  const Frame& frame = frames_[depth_];
+  const auto at = static_cast<uint32_t>(at_ - frame.program->operations());
+  observer_->Before({frame.program, at, depth_, frame.reg, frame.region});
+}
+
+BlockCount* Machine::CountsOf(const Program& program) {
+  if (program.coverage() == nullptr) return nullptr;
+  for (int i = 0; i < leases_; ++i) {
+    if (leased_[i].program == &program) return leased_[i].counts;
+  }
+  leased_[leases_] = {&program, program.coverage()->Lease()};
+  return leased_[leases_++].counts;
+}
+
+void Machine::GiveCountsBack() {
+  while (leases_ > 0) {
+    const Lease& lease = leased_[--leases_];
+    lease.program->coverage()->GiveBack(lease.counts);
+  }
 }
 
 Region* Machine::NewRegion(RegionKind kind) {
@@ -276,6 +304,7 @@ bool Machine::CallBack(uint32_t function, const uint64_t* arguments,
   const Program* const program = frames_[depth_].program;
   StartFrame(depth, program, nullptr);
   Frame& frame = frames_[depth];
+  frame.counts = frames_[depth_].counts;
   for (int i = 0; i < count; ++i) {
     frame.reg[i + 1] = arguments[i];
     if (checked()) frame.region[i + 1] = regions[i];

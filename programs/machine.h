@@ -22,7 +22,10 @@
 // instructions and frames: for programs that are known to be good.
 //
 // Limits are Linux's: see instruction.h. A run takes no memory from the heap,
-// unless it faults or a helper of the World does.
+// unless it faults, a helper of the World does, or it is counted or observed.
+//
+// A run is counted if its program is (coverage.h), and observed if its thread
+// has an Observer (observer.h).
 //
 // Not thread-safe: a machine per thread. Several machines may run programs on
 // the same maps at once: atomic instructions are atomic, and others are as torn
@@ -40,12 +43,15 @@
 #include "bpfmap/programs/helper.h"
 #include "bpfmap/programs/instruction.h"
 #include "bpfmap/programs/memory.h"
+#include "bpfmap/programs/observer.h"
 #include "bpfmap/programs/operation.h"
 #include "bpfmap/programs/packet_view.h"
 #include "bpfmap/programs/program.h"
 #include "bpfmap/programs/world.h"
 
 namespace bpfmap {
+
+struct BlockCount;
 
 enum class Checks { kAll, kNone };
 
@@ -135,7 +141,9 @@ class Machine {
   }
   // The program that was started; helpers are those of its type.
   ProgramType type() const { return type_; }
-  bool checked() const { return input_->checks == Checks::kAll; }
+  bool checked() const {
+    return input_->checks == Checks::kAll || observer_ != nullptr;
+  }
 
   // Ends the run. `reason` is the end of the sentence.
   void Fault(const std::string& reason);
@@ -202,6 +210,7 @@ class Machine {
     const Region* region[kRegisters];
     const Program* program;
     const Operation* caller;  // null: a helper or the run itself
+    BlockCount* counts;       // null: the program is not counted
     const Region* slot[kStackSize / 8];
     uint64_t written[kStackSize / 64];  // a bit for each byte
     alignas(16) uint8_t stack[kStackSize];
@@ -212,6 +221,10 @@ class Machine {
   void StartFrame(int depth, const Program* program, const Operation* caller);
   void StartRun(const Program& program, const RunInput& input);
   void FaultUnknownCall();
+  void TellObserver();
+  // The counters of a program, for this run; null: it is not counted.
+  BlockCount* CountsOf(const Program& program);
+  void GiveCountsBack();
   void CheckEnd();
   void GiveBack();
   void CollectRegions();
@@ -258,6 +271,16 @@ class Machine {
   int tail_calls_ = 0;
   // Programs that were entered by a tail call.
   std::shared_ptr<const Program> entered_[kMaxTailCalls];
+
+  Observer* observer_ = nullptr;
+  bool counting_ = false;
+  // The first leases_ of them.
+  struct Lease {
+    const Program* program;
+    BlockCount* counts;
+  };
+  int leases_ = 0;
+  Lease leased_[kMaxTailCalls + 1];
 
   bool faulted_ = false;
   RunResult result_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "bpfmap/programs/coverage.h"
 #include "bpfmap/programs/disassemble.h"
 #include "bpfmap/programs/helper.h"
 #include "bpfmap/programs/helper_names.h"
@@ -41,6 +42,10 @@ LoadError Program::Load(const ProgramDef& def,
   if (error.failed()) return error;
   error = loaded->CheckHelpers();
   if (error.failed()) return error;
+  if (def.coverage != nullptr) {
+    loaded->coverage_ =
+        std::make_shared<ProgramCoverage>(def.coverage, *loaded);
+  }
   *program = loaded;
   return {};
 }

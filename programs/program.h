@@ -43,6 +43,14 @@
 
 namespace bpfmap {
 
+class Coverage;
+class ProgramCoverage;
+
+// Where programs are counted unless their definitions say otherwise: what goes
+// to the file of $BPFMAP_COVERAGE, or else to $COVERAGE_DIR, the folder that
+// `bazel coverage` merges. Null if there is neither. Asked for once.
+Coverage* ProcessCoverage();
+
 // From which line of source instructions were made, from `instruction` on.
 struct SourceLine {
   uint32_t instruction = 0;
@@ -70,6 +78,9 @@ struct ProgramDef {
   std::function<std::shared_ptr<LocalMap>(int32_t index)> map_of_index;
   std::vector<SourceLine> lines;        // in the order of instructions
   std::vector<FunctionName> functions;  // in the order of instructions
+  // Where its runs are counted, see coverage.h; null: nowhere. It must outlive
+  // the program.
+  Coverage* coverage = ProcessCoverage();
 };
 
 class Program {
@@ -101,6 +112,12 @@ class Program {
     return helper < helpers_.size() && helpers_[helper];
   }
 
+  // In the order of instructions.
+  const std::vector<SourceLine>& lines() const { return lines_; }
+  const std::vector<FunctionName>& functions() const { return functions_; }
+  // Where runs are counted; null: nowhere.
+  ProgramCoverage* coverage() const { return coverage_.get(); }
+
   // The line of an instruction; null where that is unknown.
   const SourceLine* LineOf(uint32_t instruction) const;
   // The name of the function that an instruction is in; "" if unknown.
@@ -128,6 +145,7 @@ class Program {
   std::vector<bool> helpers_;  // that are called, by their numbers
   std::vector<SourceLine> lines_;
   std::vector<FunctionName> functions_;
+  std::shared_ptr<ProgramCoverage> coverage_;
 };
 
 // The facts about `map`.

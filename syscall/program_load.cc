@@ -2,6 +2,7 @@
 //
 // BPF_PROG_LOAD.
 
+#include <pthread.h>
 #include <sys/types.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@
 #include <vector>
 
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/programs/coverage.h"
 #include "bpfmap/programs/decode.h"
 #include "bpfmap/programs/disassemble.h"
 #include "bpfmap/programs/helper_names.h"
@@ -61,6 +63,13 @@ long CopyName(const char (&text)[BPF_OBJ_NAME_LEN], std::string* name) {
            (c >= '0' && c <= '9') || c == '_' || c == '.';
   });
   return is_name ? 0 : -EINVAL;
+}
+
+// A child of fork() has the counts of its parent, which writes them itself.
+void ForgetCoverageInChildren() {
+  static const int registered =
+      pthread_atfork(nullptr, nullptr, [] { ProcessCoverage()->Forget(); });
+  static_cast<void>(registered);
 }
 
 // One load. Methods return 0 or -errno.
@@ -203,6 +212,7 @@ long Loader::Verify() {
     }
     return UseMap(fd);
   };
+  def_.coverage = nullptr;  // it may be refused below
   std::shared_ptr<const Program> program;
   const LoadError refusal = Program::Load(def_, &program);
   if (refusal.failed()) {
@@ -214,10 +224,12 @@ long Loader::Verify() {
   if (error == 0) error = CheckFirstCalls();
   if (error == 0) error = CheckTarget();
   if (error != 0) return error;
-  if (!def_.functions.empty()) {
+  def_.coverage = ProcessCoverage();
+  if (!def_.functions.empty() || def_.coverage != nullptr) {
     // Once more, with names that Linux looks for after the instructions.
     Program::Load(def_, &program);
   }
+  if (def_.coverage != nullptr) ForgetCoverageInChildren();
   facts_.program = std::move(program);
   return 0;
 }
