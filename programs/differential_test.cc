@@ -4,6 +4,7 @@
 // must be the same.
 //
 //   differential_test --programs=100000 --seed=1
+//   differential_test --programs=1 --seed=1 --first=90187
 //
 // Program number n of a seed is the same each time.
 
@@ -30,6 +31,7 @@
 #include "gtest/gtest.h"
 
 ABSL_FLAG(uint32_t, programs, 3000, "How many programs to compare.");
+ABSL_FLAG(uint32_t, first, 0, "The number of the first one.");
 ABSL_FLAG(uint64_t, seed, 0, "Of the random numbers; 0: another each time.");
 
 namespace bpfmap {
@@ -37,6 +39,36 @@ namespace {
 
 using Bytes = std::vector<uint8_t>;
 using Contents = std::map<Bytes, Bytes>;
+
+std::string Hex(const Bytes& bytes) {
+  std::string text;
+  for (const uint8_t byte : bytes) {
+    constexpr char kDigits[] = "0123456789abcdef";
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
+// What differs in two maps, an element a line.
+std::string Difference(const Contents& here, const Contents& kernel) {
+  std::string text;
+  const auto compare = [&](const Contents& some, const Contents& others,
+                           const char* where) {
+    for (const auto& [key, value] : some) {
+      const auto other = others.find(key);
+      if (other == others.end()) {
+        text += "\nonly " + std::string(where) + ": " + Hex(key);
+      } else if (&some == &here && other->second != value) {
+        text += "\nat " + Hex(key) + ": " + Hex(value) +
+                "\non the kernel: " + Hex(other->second);
+      }
+    }
+  };
+  compare(here, kernel, "here");
+  compare(kernel, here, "on the kernel");
+  return text;
+}
 
 // The same map on both sides. Its number in programs is the kernel's
 // descriptor.
@@ -93,7 +125,10 @@ class MapPair {
   std::shared_ptr<LocalMap> here_;
 };
 
-class DifferentialTest : public testing::Test {
+// The programs are compared in parts, which a test runner can spread.
+constexpr uint32_t kParts = 4;
+
+class DifferentialTest : public testing::TestWithParam<uint32_t> {
  protected:
   void SetUp() override { SKIP_WITHOUT_KERNEL_RUN(); }
 
@@ -126,7 +161,7 @@ class DifferentialTest : public testing::Test {
     test.data_out.resize(here.data_out.size());
     EXPECT_EQ(here.data_out, test.data_out);
     for (MapPair* map : {&scratch_, &hash_, &array_}) {
-      EXPECT_EQ(map->ReadHere(), map->ReadKernel());
+      EXPECT_EQ(Difference(map->ReadHere(), map->ReadKernel()), "");
     }
     ++compared_;
     if (HasFailure()) Show(code);
@@ -180,16 +215,21 @@ class DifferentialTest : public testing::Test {
   std::string last_refusal_;
 };
 
-TEST_F(DifferentialTest, RandomProgramsDoTheSame) {
+TEST_P(DifferentialTest, RandomProgramsDoTheSame) {
   uint64_t seed = absl::GetFlag(FLAGS_seed);
   if (seed == 0) seed = std::random_device()();
   const uint32_t programs = absl::GetFlag(FLAGS_programs);
-  for (uint32_t i = 0; i < programs && !HasFailure(); ++i) Compare(seed, i);
+  const uint32_t first = absl::GetFlag(FLAGS_first);
+  for (uint32_t i = GetParam(); i < programs && !HasFailure(); i += kParts) {
+    Compare(seed, first + i);
+  }
   std::printf("--seed=%llu: %u programs compared, %u refused by the verifier\n",
               static_cast<unsigned long long>(seed), compared_, refused_);
   // Nearly all are good, or the generator is not.
   EXPECT_LE(refused_, programs / 20) << last_refusal_;
 }
+
+INSTANTIATE_TEST_SUITE_P(Parts, DifferentialTest, testing::Range(0U, kParts));
 
 }  // namespace
 }  // namespace bpfmap
