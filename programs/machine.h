@@ -201,7 +201,7 @@ class Machine {
     uint64_t reg[kRegisters];
     const Region* region[kRegisters];
     const Program* program;
-    int first;  // the frame that the program was started in
+    int first;                // the frame that the program was started in
     const Operation* caller;  // null: a helper or the run itself
     const Region* slot[kStackSize / 8];
     uint64_t written[kStackSize / 64];  // a bit for each byte

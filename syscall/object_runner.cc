@@ -25,13 +25,15 @@
 #include <cstdlib>
 #include <cstring>
 #include <map>
-#include <random>
 #include <string>
 #include <vector>
+
+#include "bpfmap/syscall/random_packet.h"
 
 namespace {
 
 using Bytes = std::vector<uint8_t>;
+using bpfmap::RandomPacket;
 
 // Ends the program where `result` is an error, as libbpf reports one.
 int Must(const std::string& what, int result) {
@@ -52,127 +54,6 @@ uint64_t HashOf(const Bytes& bytes) {
   for (const uint8_t byte : bytes) hash = (hash ^ byte) * 0x100000001b3;
   return hash;
 }
-
-// Random packets. Fields are of few values, so that programs find what they
-// look for, and that maps see a key again.
-class RandomInput {
- public:
-  explicit RandomInput(uint64_t seed) : random_(seed) {}
-
-  uint32_t Below(uint32_t limit) {
-    return static_cast<uint32_t>(random_() % limit);
-  }
-
-  Bytes Any(std::size_t size) {
-    Bytes bytes(size);
-    for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random_());
-    return bytes;
-  }
-
-  // One in eight is no packet at all, and one in eight is cut.
-  Bytes Packet() {
-    if (Below(8) == 0) return Any(14 + Below(200));
-    Bytes packet = Any(12);
-    for (uint8_t& byte : packet) byte &= 7;
-    packet[0] &= 3;
-    for (uint32_t tags = Below(6); tags > 3; --tags) {
-      Put16(&packet, Below(4) == 0 ? 0x88a8 : 0x8100);
-      Put16(&packet, Below(16));
-    }
-    switch (Below(8)) {
-      case 0:
-        Put16(&packet, 0x0806);
-        Append(&packet, Any(28));
-        break;
-      case 1:
-      case 2:
-        Ip6(&packet);
-        break;
-      default:
-        Ip4(&packet);
-    }
-    if (Below(8) == 0) packet.resize(14 + Below(50));
-    return packet;
-  }
-
- private:
-  static void Put16(Bytes* packet, uint32_t number) {
-    packet->push_back(static_cast<uint8_t>(number >> 8));
-    packet->push_back(static_cast<uint8_t>(number));
-  }
-  static void Append(Bytes* packet, const Bytes& bytes) {
-    packet->insert(packet->end(), bytes.begin(), bytes.end());
-  }
-  template <std::size_t kCount>
-  uint32_t OneOf(const uint32_t (&values)[kCount]) {
-    return values[Below(kCount)];
-  }
-
-  uint32_t Protocol() { return OneOf({1, 6, 6, 6, 17, 17, 17, 58, 4, 47}); }
-
-  void Ip4(Bytes* packet) {
-    const std::size_t start = packet->size();
-    const uint32_t protocol = Protocol();
-    const uint32_t words = Below(8) == 0 ? Below(16) : 5;
-    Put16(packet, 0x0800);
-    Bytes header = Any(std::max(words, 5U) * 4);
-    header[0] =
-        static_cast<uint8_t>((Below(16) == 0 ? Below(16) : 4) << 4 | words);
-    header[1] = 0;
-    // Few are fragments.
-    if (Below(8) != 0) header[6] = header[7] = 0;
-    header[8] = static_cast<uint8_t>(Below(4));
-    header[9] = static_cast<uint8_t>(protocol);
-    for (const std::size_t at : {12U, 16U}) {
-      const uint8_t address[] = {10, 0, 0, static_cast<uint8_t>(Below(6))};
-      std::copy(std::begin(address), std::end(address),
-                header.begin() + static_cast<std::ptrdiff_t>(at));
-    }
-    Append(packet, header);
-    Transport(packet, protocol);
-    const std::size_t size = packet->size() - start - 2;
-    (*packet)[start + 4] = static_cast<uint8_t>(size >> 8);
-    (*packet)[start + 5] = static_cast<uint8_t>(size);
-  }
-
-  void Ip6(Bytes* packet) {
-    const uint32_t protocol = Protocol();
-    Put16(packet, 0x86dd);
-    Bytes header(40);
-    header[0] = 0x60;
-    header[6] = static_cast<uint8_t>(protocol);
-    header[7] = static_cast<uint8_t>(Below(4));
-    header[8] = header[24] = 0x20;
-    header[23] = static_cast<uint8_t>(Below(6));
-    header[39] = static_cast<uint8_t>(Below(6));
-    Append(packet, header);
-    Transport(packet, protocol);
-  }
-
-  void Transport(Bytes* packet, uint32_t protocol) {
-    static constexpr uint32_t kPorts[] = {22,  53,   80,   443,
-                                          179, 5353, 8080, 40000};
-    if (protocol == 6 || protocol == 17) {
-      Put16(packet, OneOf(kPorts));
-      Put16(packet, OneOf(kPorts));
-    }
-    const uint32_t payload = Below(4) == 0 ? 0 : Below(100);
-    if (protocol == 17) {
-      Put16(packet, Below(8) == 0 ? Below(65536) : payload + 8);
-      Put16(packet, Below(65536));
-    } else if (protocol == 6) {
-      Bytes rest = Any(16);
-      rest[8] = static_cast<uint8_t>((Below(8) == 0 ? Below(16) : 5) << 4);
-      rest[9] = static_cast<uint8_t>(1U << Below(6));
-      Append(packet, rest);
-    } else {
-      Append(packet, {static_cast<uint8_t>(Below(16)), 0, 0, 0});
-    }
-    Append(packet, Any(payload));
-  }
-
-  std::mt19937_64 random_;
-};
 
 // The object, loaded.
 class Object {
@@ -330,7 +211,7 @@ class Object {
 // Runs of one program.
 class Runner {
  public:
-  Runner(bpf_program* program, RandomInput* random)
+  Runner(bpf_program* program, RandomPacket* random)
       : program_(*program), random_(*random) {}
 
   void Run() {
@@ -375,7 +256,7 @@ class Runner {
 
  private:
   void SetPacket(bpf_test_run_opts* test) {
-    packet_ = random_.Packet();
+    packet_ = random_.Make();
     out_.assign(2048, 0);
     test->data_in = packet_.data();
     test->data_size_in = static_cast<uint32_t>(packet_.size());
@@ -426,7 +307,7 @@ class Runner {
   }
 
   bpf_program& program_;
-  RandomInput& random_;
+  RandomPacket& random_;
   Bytes packet_, context_, out_, context_out_;
 };
 
@@ -449,7 +330,7 @@ int main(int argc, char** argv) {
   libbpf_set_strict_mode(LIBBPF_STRICT_ALL);
   StayOnOneCpu();
   const Object object(argv[1], {argv + 4, argv + argc});
-  RandomInput random(std::strtoull(argv[2], nullptr, 10));
+  RandomPacket random(std::strtoull(argv[2], nullptr, 10));
   const std::vector<bpf_program*> programs = object.Programs();
   for (long runs = std::atol(argv[3]); runs > 0; --runs) {
     const auto which = random.Below(static_cast<uint32_t>(programs.size()));

@@ -56,6 +56,7 @@ struct {
 
 __u64 turns = 0;
 char text[64] = {};
+char source[32] = {};
 
 // What the packet asks for.
 struct wish {
@@ -135,12 +136,15 @@ static __noinline long ask_maps(struct wish *wish) {
   }
 }
 
-static __noinline long ask_text(struct wish *wish) {
+static __noinline long make_text(struct wish *wish) {
   char number[12] = {};
   long value = 0;
   unsigned long positive = 0;
-  __u64 all[] = {wish->a, wish->b, -(__s64)wish->c, (long)text};
-  switch (wish->helper % 10) {
+  __u64 all[] = {wish->a, wish->b, -(__s64)wish->c, wish->a * wish->b};
+  __u64 places[] = {(long)source, (long)source + 8};
+  source[0] = '0' + (wish->a & 63);
+  source[8] = wish->b;
+  switch (wish->helper % 13) {
     case 0:
       return bpf_snprintf(text, sizeof text, "%d %u %lld", all, 24);
     case 1:
@@ -165,10 +169,22 @@ static __noinline long ask_text(struct wish *wish) {
       text[sizeof text - 1] = 0;
       return bpf_strncmp(text, sizeof text, "12");
     case 8:
-      return bpf_snprintf(text, sizeof text, "%pI4 %pi4", all, 16);
+      return bpf_snprintf(text, sizeof text, "%pI4 %pi4", places, 16);
+    case 9:
+      return bpf_snprintf(text, sizeof text, "%s, %pI6", places, 16);
+    case 10:
+      return bpf_snprintf(text, sizeof text, "%pi6 %s", places, 16);
+    case 11:
+      return bpf_snprintf(text, wish->c & 63, "[%s]", places, 8);
     default:
       return bpf_snprintf(text, sizeof text, "% d|%+d|%+5d", all, 24);
   }
+}
+
+static __noinline long ask_text(struct wish *wish) {
+  long result = make_text(wish);
+  bpf_ringbuf_output(&records, text, sizeof text, BPF_RB_NO_WAKEUP);
+  return result;
 }
 
 // Packets of traffic control.
