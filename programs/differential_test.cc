@@ -4,6 +4,7 @@
 // must be the same.
 //
 //   differential_test --programs=100000 --seed=1
+//   differential_test --programs=1 --seed=1 --first=90187
 //
 // Program number n of a seed is the same each time.
 
@@ -14,7 +15,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <ostream>
 #include <random>
 #include <string>
 #include <utility>
@@ -22,7 +22,6 @@
 
 #include "absl/flags/flag.h"
 #include "absl/flags/parse.h"
-#include "absl/strings/str_format.h"
 #include "bpfmap/maps/create_map.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/programs/disassemble.h"
@@ -36,6 +35,7 @@
 #include "gtest/gtest.h"
 
 ABSL_FLAG(uint32_t, programs, 3000, "How many programs to compare.");
+ABSL_FLAG(uint32_t, first, 0, "The number of the first one.");
 ABSL_FLAG(uint64_t, seed, 0, "Of the random numbers; 0: another each time.");
 
 namespace bpfmap {
@@ -43,6 +43,36 @@ namespace {
 
 using Bytes = std::vector<uint8_t>;
 using Contents = std::map<Bytes, Bytes>;
+
+std::string Hex(const Bytes& bytes) {
+  std::string text;
+  for (const uint8_t byte : bytes) {
+    constexpr char kDigits[] = "0123456789abcdef";
+    text += kDigits[byte >> 4];
+    text += kDigits[byte & 15];
+  }
+  return text;
+}
+
+// What differs in two maps, an element a line.
+std::string Difference(const Contents& here, const Contents& kernel) {
+  std::string text;
+  const auto compare = [&](const Contents& some, const Contents& others,
+                           const char* where) {
+    for (const auto& [key, value] : some) {
+      const auto other = others.find(key);
+      if (other == others.end()) {
+        text += "\nonly " + std::string(where) + ": " + Hex(key);
+      } else if (&some == &here && other->second != value) {
+        text += "\nat " + Hex(key) + ": " + Hex(value) +
+                "\non the kernel: " + Hex(other->second);
+      }
+    }
+  };
+  compare(here, kernel, "here");
+  compare(kernel, here, "on the kernel");
+  return text;
+}
 
 // The same map on both sides. Its number in programs is the kernel's
 // descriptor.
@@ -99,7 +129,10 @@ class MapPair {
   std::shared_ptr<LocalMap> here_;
 };
 
-class DifferentialTest : public testing::Test {
+// The programs are compared in parts, which a test runner can spread.
+constexpr uint32_t kParts = 4;
+
+class DifferentialTest : public testing::TestWithParam<uint32_t> {
  protected:
   void SetUp() override { SKIP_WITHOUT_KERNEL_RUN(); }
 
@@ -119,7 +152,7 @@ class DifferentialTest : public testing::Test {
       ++refused_;
       return;
     }
-    EXPECT_EQ(Here(code, packet), *kernel);
+    Compare(Here(code, packet), *kernel);
     ++compared_;
     if (HasFailure()) Show(Shrink(code, packet), packet);
   }
@@ -135,20 +168,6 @@ class DifferentialTest : public testing::Test {
 
     friend bool operator==(const Outcome&, const Outcome&) = default;
   };
-
-  friend void PrintTo(const Outcome& outcome, std::ostream* out) {
-    *out << outcome.fault << " r0 " << outcome.retval << ", packet "
-         << testing::PrintToString(outcome.packet);
-    for (const Contents& contents : outcome.maps) {
-      for (const auto& [key, value] : contents) {
-        *out << "\n  [" << testing::PrintToString(key) << "] = ";
-        for (const uint8_t byte : value) {
-          *out << absl::StrFormat("%02x", byte);
-        }
-      }
-      *out << "\n";
-    }
-  }
 
   std::array<MapPair*, 3> maps() { return {&scratch_, &hash_, &array_}; }
 
@@ -221,7 +240,16 @@ class DifferentialTest : public testing::Test {
       if (code[i] == kNothing) continue;
       std::printf("%4zu: %s\n", i, Disassemble(code, i).c_str());
     }
-    EXPECT_EQ(Here(code, packet), *OnKernel(code, packet));
+    Compare(Here(code, packet), *OnKernel(code, packet));
+  }
+
+  static void Compare(const Outcome& here, const Outcome& kernel) {
+    EXPECT_EQ(here.fault, "");
+    EXPECT_EQ(here.retval, kernel.retval);
+    EXPECT_EQ(Hex(here.packet), Hex(kernel.packet));
+    for (std::size_t i = 0; i < here.maps.size(); ++i) {
+      EXPECT_EQ(Difference(here.maps[i], kernel.maps[i]), "");
+    }
   }
 
   TestResult RunHere(const assembler::Code& code, const Bytes& packet) {
@@ -265,16 +293,21 @@ class DifferentialTest : public testing::Test {
   std::string last_refusal_;
 };
 
-TEST_F(DifferentialTest, RandomProgramsDoTheSame) {
+TEST_P(DifferentialTest, RandomProgramsDoTheSame) {
   uint64_t seed = absl::GetFlag(FLAGS_seed);
   if (seed == 0) seed = std::random_device()();
   const uint32_t programs = absl::GetFlag(FLAGS_programs);
-  for (uint32_t i = 0; i < programs && !HasFailure(); ++i) Compare(seed, i);
+  const uint32_t first = absl::GetFlag(FLAGS_first);
+  for (uint32_t i = GetParam(); i < programs && !HasFailure(); i += kParts) {
+    Compare(seed, first + i);
+  }
   std::printf("--seed=%llu: %u programs compared, %u refused by the verifier\n",
               static_cast<unsigned long long>(seed), compared_, refused_);
   // Nearly all are good, or the generator is not.
   EXPECT_LE(refused_, programs / 20) << last_refusal_;
 }
+
+INSTANTIATE_TEST_SUITE_P(Parts, DifferentialTest, testing::Range(0U, kParts));
 
 }  // namespace
 }  // namespace bpfmap

@@ -688,9 +688,9 @@ bool Engine::Loop(Machine* machine, int first, const Operation* op) {
     END_BLOCK();
     if (m.executed_ > m.limit_) [[unlikely]]
       goto too_many;
-    if (depth == kMaxFrames) [[unlikely]]
+    if (depth - frame->first == kMaxFrames) [[unlikely]]
       goto too_deep;
-    m.StartFrame(depth, frame->program, op);
+    m.StartFrame(depth, frame->program, op, frame->first);
     Machine::Frame* const callee = frame + 1;
     if constexpr (kWatch != Watch::kNothing) callee->counts = frame->counts;
     std::memcpy(&callee->reg[1], &reg[1], 5 * sizeof reg[0]);

@@ -174,6 +174,9 @@ uint64_t SkbChangeTail(HelperCall& call) {
     std::memset(packet->data_end, 0, size - packet->size());
   }
   packet->data_end = packet->data + size;
+  auto& skb = *static_cast<SkbContext*>(call.machine().input().context);
+  // It is one segment from now on.
+  if (skb.gso_size != 0) skb.gso_size = skb.gso_segs = 0;
   Moved(call, "bpf_skb_change_tail()");
   return 0;
 }
@@ -331,6 +334,13 @@ uint64_t L4CsumReplace(HelperCall& call) {
 // The packet has no checksum of the device's.
 uint64_t CsumUpdate(HelperCall&) { return Minus(Errno::kNotSupp); }
 
+// Nor has a device looked at any level: there is nothing to go up or down.
+uint64_t CsumLevel(HelperCall& call) {
+  constexpr uint64_t kQuery = 0, kReset = 3;
+  if (call.number(2) > kReset) return Minus(Errno::kInval);
+  return call.number(2) == kQuery ? Minus(Errno::kAcces) : 0;
+}
+
 uint64_t GetHashRecalc(HelperCall& call) {
   return static_cast<SkbContext*>(call.machine().input().context)->hash;
 }
@@ -392,6 +402,7 @@ constexpr Helper kHelpers[] = {
     BPFMAP_SKB(11, kSummers, L4CsumReplace, Arg::kContext, Arg::kNumber,
                Arg::kNumber, Arg::kNumber, Arg::kNumber),
     BPFMAP_SKB(40, kSummers, CsumUpdate, Arg::kContext, Arg::kNumber),
+    BPFMAP_SKB(135, kSummers, CsumLevel, Arg::kContext, Arg::kNumber),
     BPFMAP_SKB(34, kHashers, GetHashRecalc, Arg::kContext),
     BPFMAP_SKB(41, kSummers, SetHashInvalid, Arg::kContext),
     BPFMAP_SKB(48, kTc, SetHash, Arg::kContext, Arg::kNumber),

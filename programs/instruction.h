@@ -131,7 +131,7 @@ inline constexpr uint8_t kCallKernel = 2;
 inline constexpr uint32_t kMaxInstructions = 1'000'000;  // of a program
 inline constexpr int kRegisters = 11;                    // r10: the frame
 inline constexpr uint32_t kStackSize = 512;              // bytes of a frame
-inline constexpr int kMaxFrames = 8;
+inline constexpr int kMaxFrames = 8;                     // of a program
 inline constexpr int kMaxTailCalls = 33;
 
 // Bytes that a load or store of `code` moves.

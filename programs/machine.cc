@@ -65,7 +65,7 @@ void Machine::StartRun(const Program& program, const RunInput& input) {
     context_.kind = RegionKind::kBuffer;
     context_.readable = context_.writable = input.context_size;
   }
-  StartFrame(0, &program, nullptr);
+  StartFrame(0, &program, nullptr, 0);
   frames_[0].counts = counting_ ? CountsOf(program) : nullptr;
   if (!checked()) return;
   kernel_ = {};
@@ -75,25 +75,26 @@ void Machine::StartRun(const Program& program, const RunInput& input) {
   flow_keys_.base = reinterpret_cast<uintptr_t>(input.flow_keys);
   flow_keys_.size = flow_keys_.readable = flow_keys_.writable =
       input.flow_keys_size;
-  for (int i = 0; i < kMaxFrames; ++i) {
-    Region& stack = stack_regions_[i];
-    stack = {};
-    stack.kind = RegionKind::kStack;
-    stack.frame = static_cast<uint8_t>(i);
-    stack.base = reinterpret_cast<uintptr_t>(frames_[i].stack);
-    stack.size = kStackSize;
-  }
   packet_region_ = meta_region_ = nullptr;
   if (input.packet != nullptr) MovePacket("");
 }
 
 void Machine::StartFrame(int depth, const Program* program,
-                         const Operation* caller) {
+                         const Operation* caller, int first) {
   Frame& frame = frames_[depth];
   frame.program = program;
+  frame.first = first;
   frame.caller = caller;
   frame.reg[10] = reinterpret_cast<uintptr_t>(frame.stack) + kStackSize;
   if (!checked()) return;
+  if (depth == made_stacks_) {
+    static_assert(kFrames <= 256);
+    Region& stack = *new (&stack_regions_[made_stacks_++]) Region;
+    stack.kind = RegionKind::kStack;
+    stack.frame = static_cast<uint8_t>(depth);
+    stack.base = reinterpret_cast<uintptr_t>(frame.stack);
+    stack.size = kStackSize;
+  }
   std::memset(frame.region, 0, sizeof frame.region);
   std::memset(frame.written, 0, sizeof frame.written);
   frame.region[10] = &stack_regions_[depth];
@@ -296,13 +297,14 @@ bool Machine::CallBack(uint32_t function, const uint64_t* arguments,
                        const Region* const* regions, int count,
                        uint64_t* result) {
   const int depth = depth_ + 1;
-  if (depth == kMaxFrames) {
+  const int first = frames_[depth_].first;
+  if (depth - first == kMaxFrames) {
     Fault("calls functions more than 8 frames deep");
     return false;
   }
   const Operation* const at = at_;
   const Program* const program = frames_[depth_].program;
-  StartFrame(depth, program, nullptr);
+  StartFrame(depth, program, nullptr, first);
   Frame& frame = frames_[depth];
   frame.counts = frames_[depth_].counts;
   for (int i = 0; i < count; ++i) {
@@ -364,7 +366,8 @@ const Program* Machine::FindTailCall(Frame* frame) {
                     input_->max_instructions_with_callbacks);
   const uint64_t context = frame->reg[1];
   const Operation* const caller = frame->caller;
-  StartFrame(static_cast<int>(frame - frames_), next, caller);
+  const int depth = static_cast<int>(frame - frames_);
+  StartFrame(depth, next, caller, depth);
   frame->reg[1] = context;
   if (checked()) frame->region[1] = &context_;
   return next;

@@ -209,6 +209,7 @@ class Machine {
     uint64_t reg[kRegisters];
     const Region* region[kRegisters];
     const Program* program;
+    int first;                // the frame that the program was started in
     const Operation* caller;  // null: a helper or the run itself
     BlockCount* counts;       // null: the program is not counted
     const Region* slot[kStackSize / 8];
@@ -217,8 +218,13 @@ class Machine {
   };
 
   static constexpr int kRegions = 1024;
+  // A program that a function enters by a tail call has kMaxFrames of its own,
+  // and returns to the caller of the function.
+  static constexpr int kFrames = kMaxFrames + kMaxTailCalls * (kMaxFrames - 1);
 
-  void StartFrame(int depth, const Program* program, const Operation* caller);
+  // `first` is Frame::first.
+  void StartFrame(int depth, const Program* program, const Operation* caller,
+                  int first);
   void StartRun(const Program& program, const RunInput& input);
   void FaultUnknownCall();
   void TellObserver();
@@ -292,7 +298,10 @@ class Machine {
   Region flow_keys_;
   const Region* packet_region_ = nullptr;
   const Region* meta_region_ = nullptr;
-  Region stack_regions_[kMaxFrames];
+  // Of frames; the first made_stacks_ of them were made.
+  alignas(Region) std::byte stack_region_bytes_[kFrames * sizeof(Region)];
+  Region* const stack_regions_ = reinterpret_cast<Region*>(stack_region_bytes_);
+  int made_stacks_ = 0;
   // Of KeepRing(); the first kept_ of them.
   struct Kept {
     uint64_t record;
@@ -307,7 +316,7 @@ class Machine {
   // Places for regions, which are made when they are needed.
   alignas(Region) std::byte region_bytes_[kRegions * sizeof(Region)];
   Region* const regions_ = reinterpret_cast<Region*>(region_bytes_);
-  Frame frames_[kMaxFrames];
+  Frame frames_[kFrames];
 };
 
 }  // namespace bpfmap

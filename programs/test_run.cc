@@ -280,7 +280,7 @@ SkbContext Test::SeenContext(const SkbContext& given,
   seen.pkt_type = PacketType(frame);
   seen.protocol = ProtocolOf(frame, size);
   if (seen.ifindex == 0) seen.ifindex = kLoopback;
-  if (seen.wire_len == 0) seen.wire_len = seen.len;
+  if (has_context_ && seen.wire_len == 0) seen.wire_len = seen.len;
   const uint8_t* const network = packet.network_header;
   if (seen.protocol == ToNetwork(0x0800)) {
     seen.family = 2;
