@@ -258,7 +258,11 @@ std::string Describe(const Frame& frame) {
   if (!layers.is_v6 && HeaderChecksum(frame, layers) != 0) {
     text += ", wrong checksum of IP";
   }
-  if (HasChecksum(layers) && InnerChecksum(frame, layers) != 0) {
+  if (!HasChecksum(layers)) return text;
+  const std::size_t at = layers.inner + ChecksumAt(layers.protocol);
+  if (layers.protocol == kUdp && Get16(frame, at) == 0) {
+    text += ", no checksum";
+  } else if (InnerChecksum(frame, layers) != 0) {
     text += ", wrong checksum";
   }
   return text;
