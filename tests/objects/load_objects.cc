@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // load_objects: loads BPF objects with libbpf and prints how that ended, a line
-// for each:
+// for each: its name, "loads" or the error, and how many programs it has or
+// what libbpf says of the error. Tabs are between them.
 //
 //   load_objects FILE...
 //
@@ -16,7 +17,7 @@
 
 #include <cerrno>
 #include <cstdarg>
-#include <cstdint>
+#include <cstddef>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -27,12 +28,15 @@
 
 namespace {
 
-std::string log_text;
+std::string first_warning;
 
-int KeepLog(libbpf_print_level, const char* format, va_list arguments) {
-  char line[4096];
-  std::vsnprintf(line, sizeof line, format, arguments);
-  log_text += line;
+int KeepFirstWarning(libbpf_print_level level, const char* format,
+                     va_list arguments) {
+  if (level != LIBBPF_WARN || !first_warning.empty()) return 0;
+  char text[1024];
+  std::vsnprintf(text, sizeof text, format, arguments);
+  first_warning = text;
+  first_warning = first_warning.substr(0, first_warning.find('\n'));
   return 0;
 }
 
@@ -63,12 +67,12 @@ std::vector<std::string_view> ObjectsIn(std::string_view file) {
   return objects;
 }
 
-// 0 or -errno.
-int Load(const std::string& name, std::string_view image, int* programs) {
+// 0 or -errno. *programs is how many the object has that are loaded.
+int Load(const char* name, std::string_view image, int* programs) {
   // An image inside a file is not aligned; libelf wants that it is.
   const std::vector<char> copy(image.begin(), image.end());
   LIBBPF_OPTS(bpf_object_open_opts, options);
-  options.object_name = name.c_str();
+  options.object_name = name;
   bpf_object* const object =
       bpf_object__open_mem(copy.data(), copy.size(), &options);
   if (object == nullptr) return -errno;
@@ -81,38 +85,30 @@ int Load(const std::string& name, std::string_view image, int* programs) {
   return error;
 }
 
-// The first line of the log that tells of an error.
-std::string FirstReason() {
-  const std::size_t from = log_text.find("libbpf: ");
-  if (from == std::string::npos) return "";
-  return log_text.substr(from, log_text.find('\n', from) - from);
+void LoadAndPrint(const char* name, std::string_view image) {
+  first_warning.clear();
+  int programs = 0;
+  const int error = Load(name, image, &programs);
+  if (error == 0) {
+    std::printf("%s\tloads\t%d programs\n", name, programs);
+  } else {
+    std::printf("%s\t%s\t%s\n", name, std::strerror(-error),
+                first_warning.c_str());
+  }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  libbpf_set_print([](libbpf_print_level level, const char* format,
-                      va_list arguments) {
-    return level == LIBBPF_WARN ? KeepLog(level, format, arguments) : 0;
-  });
-  const bool verbose = argc > 1 && std::string_view(argv[1]) == "-v";
-  for (int i = verbose ? 2 : 1; i < argc; ++i) {
-    const std::string_view path = argv[i];
-    const std::string name(path.substr(path.rfind('/') + 1));
+  libbpf_set_print(KeepFirstWarning);
+  for (int i = 1; i < argc; ++i) {
+    const char* const slash = std::strrchr(argv[i], '/');
     std::ifstream in(argv[i], std::ios::binary);
     const std::string file{std::istreambuf_iterator<char>(in), {}};
-    for (const std::string_view image : ObjectsIn(file)) {
-      log_text.clear();
-      int programs = 0;
-      const int error = Load(name, image, &programs);
-      if (error == 0) {
-        std::printf("%s: loads, %d programs\n", name.c_str(), programs);
-      } else {
-        std::printf("%s: %s\n", name.c_str(), std::strerror(-error));
-        if (verbose) std::printf("%s\n", log_text.c_str());
-        std::printf("  %s\n", FirstReason().c_str());
-      }
-      std::fflush(stdout);
+    const std::vector<std::string_view> objects = ObjectsIn(file);
+    if (objects.empty()) std::fprintf(stderr, "%s: no BPF object\n", argv[i]);
+    for (const std::string_view object : objects) {
+      LoadAndPrint(slash == nullptr ? argv[i] : slash + 1, object);
     }
   }
   return 0;
