@@ -57,6 +57,12 @@ class ArgumentCheck {
   }
 
   bool Memory(int i, uint64_t size, bool write) {
+    // Linux moves its fields, so that no helper takes it as bytes.
+    if (region_[i]->kind == RegionKind::kContext) {
+      return Refuse(" with argument " + std::to_string(i) +
+                    ", a pointer into the context: no helper takes that as "
+                    "memory");
+    }
     const Accessor by = {helper_.number, i};
     if (!write) return m_.MayRead(region_[i], reg_[i], size, by);
     if (!m_.MayWrite(region_[i], reg_[i], size, by)) return false;

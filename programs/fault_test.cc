@@ -252,6 +252,11 @@ std::vector<Wrong> MapFaults() {
        Join({LoadMap(R1, kCounts), {CallHelper(3)}, kEnd}),
        "wrong.bpf.c:3 (instruction 2: call bpf_map_delete_elem#3): calls "
        "bpf_map_delete_elem() with argument 2, a register that was not set"},
+      {"ContextForAKey", kType,
+       Join({{Mov64(R2, R1)}, LoadMap(R1, kCounts), {CallHelper(3)}, kEnd}),
+       "wrong.bpf.c:4 (instruction 3: call bpf_map_delete_elem#3): calls "
+       "bpf_map_delete_elem() with argument 2, a pointer into the context: no "
+       "helper takes that as memory"},
       {"LookupInAQueue", kType, Join({Lookup(kQueue, 0), kEnd}),
        "wrong.bpf.c:6 (instruction 5: call bpf_map_lookup_elem#1): calls "
        "bpf_map_lookup_elem() on a map of type QUEUE, which has no such "

@@ -27,6 +27,7 @@
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/maps/ring_producer.h"
 #include "bpfmap/syscall/bpf_call.h"
+#include "bpfmap/syscall/pins.h"
 #include "gtest/gtest.h"
 
 namespace bpfmap {
@@ -412,6 +413,24 @@ TEST(BpfSyscallTest, PinKeepsMapAndDescriptorsOfItHaveTheirRights) {
   EXPECT_EQ(ValueOf(fd, 1), 10u);
   EXPECT_EQ(Put(fd, 1, 11), -EPERM);
   EXPECT_EQ(fcntl(fd, F_GETFL) & O_ACCMODE, O_RDONLY);
+  close(fd);
+}
+
+TEST(BpfSyscallTest, NamesOfPinsHaveNoDots) {
+  const int fd = CreateFd(kHash);
+  EXPECT_EQ(Pin(fd, "/sys/fs/bpf/test_dots"), 0);
+  EXPECT_EQ(Pin(fd, "/sys/fs/bpf/test.dots"), -EPERM);
+  EXPECT_EQ(Pin(fd, "/sys/fs/bpf/no.place/pin"), -EPERM);
+  EXPECT_EQ(Pin(fd, "/sys/fs/bpf/no_place/p.in"), -ENOENT);
+  EXPECT_EQ(Pin(fd, "/sys/fs/bpf/test_dots/pin"), -ENOTDIR);
+  EXPECT_EQ(Get("/sys/fs/bpf/test.dots"), -EPERM);
+  EXPECT_EQ(Get("/sys/fs/bpf/no.place/pin"), -EPERM);
+  EXPECT_EQ(Get("/sys/fs/bpf/no_place/p.in"), -ENOENT);
+  EXPECT_EQ(Get("/sys/fs/bpf/test_dots/p.in"), -ENOTDIR);
+  PinTable& pins = PinTable::Global();
+  EXPECT_EQ(pins.Unlink("/sys/fs/bpf/test.dots"), -EPERM);
+  EXPECT_EQ(pins.MakeDirectory("/sys/fs/bpf/no.place/pins"), -EPERM);
+  EXPECT_EQ(pins.Unlink("/sys/fs/bpf/test_dots"), 0);
   close(fd);
 }
 

@@ -58,8 +58,9 @@ class ProcessPins final : public PinTable {
 
   long Find(const std::string& path, PinnedObject* object) const override {
     ReaderLock lock(lock_);
-    const auto pin = pins_.find(PlainPath(path));
-    if (pin == pins_.end()) return -ENOENT;
+    const std::string plain = PlainPath(path);
+    const auto pin = pins_.find(plain);
+    if (pin == pins_.end()) return WhyMissing(plain);
     if (pin->second.empty()) return -EACCES;
     *object = pin->second;
     return 0;
@@ -69,8 +70,9 @@ class ProcessPins final : public PinTable {
     const ForkGate::Inside inside;
     PinnedObject unpinned;  // destroyed after the lock
     WriterLock lock(lock_);
-    const auto pin = pins_.find(PlainPath(path));
-    if (pin == pins_.end()) return -ENOENT;
+    const std::string plain = PlainPath(path);
+    const auto pin = pins_.find(plain);
+    if (pin == pins_.end()) return WhyMissing(plain);
     if (pin->second.empty()) return -EISDIR;
     unpinned = std::move(pin->second);
     pins_.erase(pin);
@@ -87,7 +89,7 @@ class ProcessPins final : public PinTable {
     WriterLock lock(lock_);
     const std::string plain = PlainPath(path);
     const auto pin = pins_.find(plain);
-    if (pin == pins_.end()) return -ENOENT;
+    if (pin == pins_.end()) return WhyMissing(plain);
     if (!pin->second.empty()) return -ENOTDIR;
     if (plain == root_) return -EBUSY;
     const auto below = pins_.lower_bound(plain + "/");
@@ -105,11 +107,25 @@ class ProcessPins final : public PinTable {
     WriterLock lock(lock_);
     if (pins_.count(plain) != 0) return -EEXIST;
     const auto directory = pins_.find(plain.parent_path());
-    if (directory == pins_.end()) return -ENOENT;
-    if (!directory->second.empty()) return -ENOTDIR;
-    if (plain.filename().string().find('.') != std::string::npos) return -EPERM;
+    if (directory == pins_.end()) return WhyMissing(plain.parent_path());
+    const long missing = WhyMissing(plain);
+    if (missing != -ENOENT) return missing;
     pins_[plain] = std::move(object);
     return 0;
+  }
+
+  // What Linux says of a path that is not here: it walks along it, and looks
+  // for no name that has a '.'.
+  long WhyMissing(const std::filesystem::path& plain) const
+      ABSL_SHARED_LOCKS_REQUIRED(lock_) {
+    std::filesystem::path at = root_;
+    for (const auto& name : plain.lexically_relative(root_)) {
+      if (!pins_.at(at).empty()) return -ENOTDIR;
+      at /= name;
+      if (pins_.count(at) != 0) continue;
+      return name.string().find('.') == std::string::npos ? -ENOENT : -EPERM;
+    }
+    return -ENOENT;
   }
 
   std::string root_;  // constant

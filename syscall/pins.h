@@ -41,12 +41,15 @@ class PinTable {
   // Whether `path` is a directory that is here.
   virtual bool IsDirectory(const std::string& path) const = 0;
 
-  //   ENOENT  the directory that it would be in is not there
-  //   EPERM   the name has a '.'
+  // A path that is not here is an error of all methods that follow, as that of
+  // its directory is of those that make something:
+  //   ENOENT   its first name that is not there
+  //   EPERM    if that name has a '.'
+  //   ENOTDIR  if what is in front of that name is no directory
+
   //   EEXIST  the path is taken
   virtual long Pin(const std::string& path, PinnedObject object) = 0;
 
-  //   ENOENT  there is nothing
   //   EACCES  it is a directory
   virtual long Find(const std::string& path, PinnedObject* object) const = 0;
 

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""BPF programs, and users that run them with libbpf."""
+
+load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library")
+
+def bpf_object(name, src, hdrs = []):
+    """Compiles a BPF program in C to NAME.bpf.o."""
+    native.genrule(
+        name = name + "_object",
+        srcs = [src] + hdrs,
+        outs = [name + ".bpf.o"],
+        visibility = ["//visibility:public"],
+        # Headers of Linux look for those of a processor. Files are named as
+        # they are called here, wherever they are compiled.
+        cmd = "clang -target bpf -g -O2 -Wall -Werror -I. " +
+              "-fdebug-prefix-map=$$PWD=. " +
+              "-I/usr/include/$$(uname -m)-linux-gnu " +
+              "-c $(location " + src + ") -o $@",
+    )
+
+def bpf_skeleton(name):
+    """NAME.skel.h: what bpftool makes of NAME.bpf.o."""
+    native.genrule(
+        name = name + "_skel",
+        srcs = [name + ".bpf.o"],
+        outs = [name + ".skel.h"],
+        cmd = "PATH=$$PATH:/usr/sbin bpftool gen skeleton $< name " + name +
+              " > $@",
+    )
+    cc_library(
+        name = name + "_skeleton",
+        hdrs = [name + ".skel.h"],
+        deps = ["@libbpf//:bpf"],
+    )
+
+def bpf_user(name, srcs, deps, object = None):
+    """A user of BPF programs, and a test that runs it three ways.
+
+    NAME runs on the kernel, NAME_linked on the maps that it is linked with.
+    NAME_test compares what they print, and what NAME prints with those maps
+    preloaded, with NAME.out.
+
+    Args:
+      name: of the user.
+      srcs: its sources.
+      deps: its libraries; libbpf is one.
+      object: a file that is its argument.
+    """
+    libbpf = ["@libbpf//:bpf"]
+    cc_binary(name = name, srcs = srcs, deps = deps + libbpf)
+    cc_binary(
+        name = name + "_linked",
+        srcs = srcs,
+        deps = deps + libbpf + ["//syscall:override"],
+    )
+    files = [
+        "//syscall:as_ordinary_user",
+        name + ".out",
+        ":" + name + "_linked",
+        "//syscall:libbpfmap_preload.so",
+        ":" + name,
+    ] + ([object] if object else [])
+    native.sh_test(
+        name = name + "_test",
+        size = "small",
+        srcs = ["//syscall:program_test.sh"],
+        args = ["$(rootpath " + file + ")" for file in files],
+        data = files,
+        # It loads programs into the kernel, and changes its user; what is
+        # preloaded has no sanitizer.
+        tags = [
+            "kernel",
+            "no-sandbox",
+            "no-sanitizer",
+        ],
+    )
