@@ -115,9 +115,14 @@ uint64_t StoredBy(const Step& step, int size) {
   return size == 8 ? value : value & ((uint64_t{1} << size * 8) - 1);
 }
 
+// Numbers of 64 bits are shown as signed: most that are large are below 0.
+std::string Shown(uint64_t value) {
+  return std::to_string(static_cast<int64_t>(value));
+}
+
 std::string ChangeOf(const Step& step, int size) {
   const Instruction& i = InstructionOf(step);
-  const std::string operand = std::to_string(StoredBy(step, size));
+  const std::string operand = Shown(StoredBy(step, size));
   switch (i.imm & ~kFetch) {
     case kAdd:
       return "adds " + operand;
@@ -130,8 +135,8 @@ std::string ChangeOf(const Step& step, int size) {
     case kXchg & ~kFetch:
       return "exchanges " + operand;
     default:
-      return "exchanges " + operand + ", if it is " +
-             std::to_string(step.registers[0]) + ",";
+      return "exchanges " + operand + ", if it is " + Shown(step.registers[0]) +
+             ",";
   }
 }
 
@@ -177,12 +182,12 @@ std::string DescribeAccess(const Step& step) {
   const bool is_there =
       access.region->size >= size && offset <= access.region->size - size;
   const std::string now =
-      is_there ? std::to_string(ReadAt(access.address, access.size)) : "?";
+      is_there ? Shown(ReadAt(access.address, access.size)) : "?";
   switch (access.kind) {
     case Access::Kind::kLoads:
       return "reads " + now + " from " + Where(access);
     case Access::Kind::kStores:
-      return "writes " + std::to_string(StoredBy(step, access.size)) + " to " +
+      return "writes " + Shown(StoredBy(step, access.size)) + " to " +
              Where(access);
     default:
       return ChangeOf(step, access.size) + " atomically, was " + now + ": " +
