@@ -13,25 +13,8 @@
 namespace bpfmap {
 namespace {
 
-bool IsConditional(OpCode code) {
-  return code == OpCode::kMayGoto ||
-         (code >= OpCode::kJeq64K && code <= OpCode::kJsle32R);
-}
-
 uint64_t Read(const uint64_t& count) {
   return __atomic_load_n(&count, __ATOMIC_RELAXED);
-}
-
-// How often each instruction ran.
-std::vector<uint64_t> RanOf(const std::vector<BlockCount>& counts) {
-  std::vector<uint64_t> ran;
-  int64_t inside = 0;
-  for (const BlockCount& count : counts) {
-    inside += static_cast<int64_t>(count.began);
-    ran.push_back(static_cast<uint64_t>(std::max<int64_t>(inside, 0)));
-    inside -= static_cast<int64_t>(count.ended);
-  }
-  return ran;
 }
 
 // Null where no line of source is named: 0 is what a compiler says of code that
@@ -62,11 +45,15 @@ ProgramCoverage::ProgramCoverage(Coverage* coverage, const Program& program)
       lines_(program.lines()),
       functions_(program.functions()) {
   const std::size_t size = program.instructions().size();
-  is_code_.assign(size, true);
-  is_conditional_.assign(size, false);
+  code_.resize(size);
   for (std::size_t at = 0; at < size; ++at) {
-    is_conditional_[at] = IsConditional(program.operations()[at].code);
-    if (program.instructions()[at].code == kLoadImm64) is_code_[++at] = false;
+    const Operation& op = program.operations()[at];
+    code_[at].is_conditional = IsConditional(op.code);
+    code_[at].has_target = HasTarget(op.code);
+    code_[at].offset = op.offset;
+    if (program.instructions()[at].code == kLoadImm64) {
+      code_[++at].is_instruction = false;
+    }
   }
   // "./fw.bpf.c" and "fw.bpf.c" are one file.
   for (SourceLine& line : lines_) {
@@ -84,7 +71,7 @@ ProgramCoverage::~ProgramCoverage() { coverage_.Leave(this); }
 BlockCount* ProgramCoverage::Lease() {
   WriterLock lock(lock_);
   if (free_.empty()) {
-    all_.push_back(std::make_unique<BlockCount[]>(is_code_.size() + 1));
+    all_.push_back(std::make_unique<BlockCount[]>(code_.size() + 1));
     return all_.back().get();
   }
   BlockCount* const counts = free_.back();
@@ -98,7 +85,7 @@ void ProgramCoverage::GiveBack(BlockCount* counts) {
 }
 
 std::vector<BlockCount> ProgramCoverage::Sum() const {
-  std::vector<BlockCount> sum(is_code_.size());
+  std::vector<BlockCount> sum(code_.size());
   ReaderLock lock(lock_);
   for (const auto& counts : all_) {
     for (std::size_t at = 0; at < sum.size(); ++at) {
@@ -107,6 +94,30 @@ std::vector<BlockCount> ProgramCoverage::Sum() const {
     }
   }
   return sum;
+}
+
+// How often each instruction ran.
+std::vector<uint64_t> ProgramCoverage::RanOf(
+    const std::vector<BlockCount>& counts) const {
+  std::vector<int64_t> began;
+  for (const BlockCount& count : counts) {
+    began.push_back(static_cast<int64_t>(count.began));
+  }
+  for (std::size_t at = 0; at < counts.size(); ++at) {
+    if (!code_[at].has_target) continue;
+    const int64_t target = static_cast<int64_t>(at) + code_[at].offset;
+    began[static_cast<std::size_t>(target)] +=
+        static_cast<int64_t>(counts[at].ended);
+  }
+  std::vector<uint64_t> ran;
+  int64_t inside = 0;
+  for (std::size_t at = 0; at < counts.size(); ++at) {
+    inside += began[at];
+    // Below 0 only for a moment, while a run is under way.
+    ran.push_back(static_cast<uint64_t>(std::max<int64_t>(inside, 0)));
+    inside -= static_cast<int64_t>(counts[at].ended);
+  }
+  return ran;
 }
 
 void ProgramCoverage::AddTo(Lcov* lcov) const {
@@ -140,7 +151,7 @@ void ProgramCoverage::AddFunction(const Function& function, Lcov* lcov) const {
     const uint64_t ran = function.ran[at];
     uint64_t& most = counts[{line->file, line->line}];
     most = std::max(most, ran);
-    if (!is_conditional_[at]) continue;
+    if (!code_[at].is_conditional) continue;
     const uint32_t number = 2 * jumps[{line->file, line->line}]++;
     const uint64_t taken = std::min(function.counts[at].ended, ran);
     auto& branches = lcov->FileNamed(line->file).branches;
@@ -156,7 +167,7 @@ void ProgramCoverage::AddUnnamed(const std::vector<uint64_t>& ran,
                                  Lcov* lcov) const {
   Lcov::Unnamed unnamed;
   for (uint32_t at = 0; at < ran.size(); ++at) {
-    if (!is_code_[at]) continue;
+    if (!code_[at].is_instruction) continue;
     ++unnamed.program;
     if (LineOf(lines_, at) != nullptr) continue;
     ++unnamed.all;
@@ -170,7 +181,7 @@ void ProgramCoverage::AddUnnamed(const std::vector<uint64_t>& ran,
 void ProgramCoverage::Forget() {
   WriterLock lock(lock_);
   for (const auto& counts : all_) {
-    std::fill_n(counts.get(), is_code_.size() + 1, BlockCount{});
+    std::fill_n(counts.get(), code_.size() + 1, BlockCount{});
   }
 }
 

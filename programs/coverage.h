@@ -5,9 +5,9 @@
 //   BPFMAP_COVERAGE=coverage.info ./my_test
 //   genhtml --branch-coverage coverage.info -o coverage
 //
-// Then every program that is loaded counts (ProcessCoverage() of program.h), and
-// at its exit the process adds the counts to those in the file, and prints a
-// summary to standard error. A test can also count for itself:
+// Then every program that is loaded counts (ProcessCoverage() of program.h),
+// and at its exit the process adds the counts to those in the file, and prints
+// a summary to standard error. A test can also count for itself:
 //
 //   Coverage coverage;
 //   def.coverage = &coverage;
@@ -42,9 +42,14 @@
 
 namespace bpfmap {
 
-// Blocks of instructions that ran, by the first and by the last instruction. An
-// instruction ran as often as blocks began up to it, less those that ended
+// Blocks of instructions that ran, by the first and by the last instruction. A
+// block ends with a jump that is taken, a call of a function of the program, an
+// exit or a fault. Counted as beginning are only those that no jump and no call
+// leads to: the others are as many as ended with it.
+//
+// An instruction ran as often as blocks began up to it, less those that ended
 // before it; a conditional jump was taken as often as a block ended with it.
+//
 // Each is written by one thread at a time, and may be read by others.
 struct BlockCount {
   uint64_t began = 0;
@@ -70,8 +75,15 @@ class ProgramCoverage {
   friend class Coverage;
 
   struct Function;
+  struct Code {
+    bool is_instruction = true;  // not the second half of a load of 64 bits
+    bool is_conditional = false;
+    bool has_target = false;  // a jump or a call, which leads `offset` on
+    int32_t offset = 0;
+  };
 
   std::vector<BlockCount> Sum() const;
+  std::vector<uint64_t> RanOf(const std::vector<BlockCount>& counts) const;
   void AddTo(Lcov* lcov) const;
   void AddFunction(const Function& function, Lcov* lcov) const;
   void AddUnnamed(const std::vector<uint64_t>& ran, Lcov* lcov) const;
@@ -80,8 +92,7 @@ class ProgramCoverage {
   Coverage& coverage_;
   // Copies, since a program is gone before its counts are collected.
   std::string name_;
-  std::vector<bool> is_code_;  // not the second half of a load of 64 bits
-  std::vector<bool> is_conditional_;
+  std::vector<Code> code_;
   std::vector<SourceLine> lines_;
   std::vector<FunctionName> functions_;
 

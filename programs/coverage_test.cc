@@ -155,8 +155,16 @@ TEST_P(CoverageTest, TailCallCountsInTheProgramThatIsEntered) {
   } source(next);
   // Without an entry the program goes on after the call.
   EXPECT_EQ(Run(*program, 0, &source).r0, 0U);
+  EXPECT_EQ(File().lines.at(4), 1U);
   EXPECT_EQ(File().lines.at(5), 1U);
   EXPECT_EQ(File().lines.at(101), 0U);
+  const uint32_t index = 0, handle = 1;
+  ASSERT_EQ(map_->Update(&index, &handle), Errno::kOk);
+  EXPECT_EQ(Run(*program, 0, &source).r0, 7U);
+  EXPECT_EQ(File().lines.at(4), 2U);
+  EXPECT_EQ(File().lines.at(5), 1U);
+  EXPECT_EQ(File().lines.at(101), 1U);
+  EXPECT_EQ(File().lines.at(102), 1U);
 }
 
 TEST_P(CoverageTest, FaultEndsTheCount) {
@@ -167,6 +175,25 @@ TEST_P(CoverageTest, FaultEndsTheCount) {
   EXPECT_TRUE(Run(*program).faulted());
   EXPECT_EQ(File().lines,
             (Lines{{1, 1}, {2, 3}, {3, 3}, {4, 1}, {5, 0}, {6, 0}}));
+}
+
+TEST_P(CoverageTest, LoopThatIsEndedIsCounted) {
+  const auto program = Load(
+      {Mov64(R0, 0), Alu64(kAdd, R0, 1), JumpIf(kJne, R10, 0, -2), Exit()});
+  EXPECT_TRUE(Run(*program).faulted());
+  const Lines lines = File().lines;
+  EXPECT_EQ(lines.at(1), 1U);
+  EXPECT_LE(lines.at(2) - lines.at(3), 1U);
+  EXPECT_GT(lines.at(2), 100'000U);
+  EXPECT_EQ(lines.at(4), 0U);
+}
+
+TEST_P(CoverageTest, FaultOfAJumpIsNoJump) {
+  if (GetParam() == Checks::kNone) return;  // it does not fault
+  const auto program =
+      Load({JumpIf(kJeq, R7, 0, 1), Mov64(R0, 1), Mov64(R0, 2), Exit()});
+  EXPECT_TRUE(Run(*program).faulted());
+  EXPECT_EQ(File().lines, (Lines{{1, 1}, {2, 0}, {3, 0}, {4, 0}}));
 }
 
 TEST_P(CoverageTest, CountsStayWhenTheProgramIsGone) {

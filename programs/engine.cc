@@ -86,8 +86,9 @@ T Big(T value) {
 }
 
 // Other threads may read the count.
-inline void AddOne(uint64_t* count) {
-  __atomic_store_n(count, __atomic_load_n(count, __ATOMIC_RELAXED) + 1,
+inline void Add(int64_t number, uint64_t* count) {
+  const uint64_t old = __atomic_load_n(count, __ATOMIC_RELAXED);
+  __atomic_store_n(count, old + static_cast<uint64_t>(number),
                    __ATOMIC_RELAXED);
 }
 
@@ -118,7 +119,6 @@ bool Engine::Run(Machine* machine, int depth, const Operation* start) {
       m.at_ = op;                                     \
       m.depth_ = static_cast<int>(frame - m.frames_); \
       m.TellObserver();                               \
-      if (m.faulted_) goto fault;                     \
     }                                                 \
     goto* kLabels[static_cast<unsigned>(op->code)];   \
   } while (false)
@@ -143,29 +143,36 @@ bool Engine::Run(Machine* machine, int depth, const Operation* start) {
     if constexpr (kChecked) region[r] = kNumberRegion; \
   } while (false)
 
-// The instructions from `block` to `op` were run. Those of a block are counted
-// where it ends, which is at each jump that is taken, call and exit.
-#define END_BLOCK()                                                \
-  do {                                                             \
-    m.executed_ += static_cast<uint64_t>(op - block) + 1;          \
-    if constexpr (kWatch != Watch::kNothing) {                     \
-      if (frame->counts != nullptr) [[likely]] {                   \
-        const Operation* const all = frame->program->operations(); \
-        AddOne(&frame->counts[block - all].began);                 \
-        AddOne(&frame->counts[op - all].ended);                    \
-      }                                                            \
-    }                                                              \
+// Counts where a block of instructions began or ended: see coverage.h.
+#define COUNT(what, at)                        \
+  do {                                         \
+    if constexpr (kWatch != Watch::kNothing) { \
+      if (counts != nullptr) [[likely]] {      \
+        Add(1, &counts[(at)-operations].what); \
+      }                                        \
+    }                                          \
   } while (false)
 
-// Goes on at `op + op->offset`.
-#define TAKE_JUMP()                          \
-  do {                                       \
-    END_BLOCK();                             \
-    if (m.executed_ > m.limit_) [[unlikely]] \
-      goto too_many;                         \
-    op += op->offset;                        \
-    block = op;                              \
-    DISPATCH();                              \
+// The frame has another program now.
+#define COUNT_IN_FRAME()                         \
+  do {                                           \
+    if constexpr (kWatch != Watch::kNothing) {   \
+      counts = frame->counts;                    \
+      operations = frame->program->operations(); \
+    }                                            \
+  } while (false)
+
+// Goes on at `op + op->offset`. Instructions are counted here, as many as were
+// run since `block`.
+#define TAKE_JUMP()                                       \
+  do {                                                    \
+    m.executed_ += static_cast<uint64_t>(op - block) + 1; \
+    if (m.executed_ > m.limit_) [[unlikely]]              \
+      goto too_many;                                      \
+    COUNT(ended, op);                                     \
+    op += op->offset;                                     \
+    block = op;                                           \
+    DISPATCH();                                           \
   } while (false)
 
 #define OPERATION(name) L_##name:
@@ -460,7 +467,11 @@ bool Engine::Loop(Machine* machine, int first, const Operation* op) {
   int unset = 0;
   const Helper* helper = nullptr;
   uint64_t may_goto = 0;
+  [[maybe_unused]] BlockCount* counts = nullptr;
+  [[maybe_unused]] const Operation* operations = nullptr;
 
+  COUNT_IN_FRAME();
+  COUNT(began, op);
   DISPATCH();
 
   ARITHMETIC(Mul, a * b)
@@ -634,7 +645,7 @@ bool Engine::Loop(Machine* machine, int first, const Operation* op) {
     if constexpr (kChecked) {
       if (helper != nullptr && !m.CheckArguments(*helper, frame)) goto fault;
     }
-    END_BLOCK();
+    m.executed_ += static_cast<uint64_t>(op - block) + 1;
     if (m.executed_ > m.limit_) [[unlikely]]
       goto too_many;
     block = op + 1;
@@ -662,7 +673,7 @@ bool Engine::Loop(Machine* machine, int first, const Operation* op) {
   OPERATION(TailCall) {
     m.at_ = op;
     m.depth_ = static_cast<int>(frame - m.frames_);
-    END_BLOCK();
+    m.executed_ += static_cast<uint64_t>(op - block) + 1;
     if (m.executed_ > m.limit_) [[unlikely]]
       goto too_many;
     block = op + 1;
@@ -678,14 +689,17 @@ bool Engine::Loop(Machine* machine, int first, const Operation* op) {
       }
       NEXT();
     }
+    COUNT(ended, op);
     if constexpr (kWatch != Watch::kNothing) frame->counts = m.CountsOf(*next);
+    COUNT_IN_FRAME();
     op = block = next->operations();
+    COUNT(began, op);
     DISPATCH();
   }
   OPERATION(CallLocal) {
     const int depth = static_cast<int>(frame - m.frames_) + 1;
     m.at_ = op;
-    END_BLOCK();
+    m.executed_ += static_cast<uint64_t>(op - block) + 1;
     if (m.executed_ > m.limit_) [[unlikely]]
       goto too_many;
     if (depth - frame->first == kMaxFrames) [[unlikely]]
@@ -693,6 +707,7 @@ bool Engine::Loop(Machine* machine, int first, const Operation* op) {
     m.StartFrame(depth, frame->program, op, frame->first);
     Machine::Frame* const callee = frame + 1;
     if constexpr (kWatch != Watch::kNothing) callee->counts = frame->counts;
+    COUNT(ended, op);
     std::memcpy(&callee->reg[1], &reg[1], 5 * sizeof reg[0]);
     if constexpr (kChecked) {
       // NOLINTNEXTLINE(bugprone-sizeof-expression): they are pointers.
@@ -709,13 +724,14 @@ bool Engine::Loop(Machine* machine, int first, const Operation* op) {
   }
   OPERATION(Exit) {
     NEED(0);
-    END_BLOCK();
+    m.executed_ += static_cast<uint64_t>(op - block) + 1;
     if constexpr (kChecked) {
       if (region[0]->kind == RegionKind::kStack &&
           region[0]->frame == frame - m.frames_) {
         goto returns_stack;
       }
     }
+    COUNT(ended, op);
     if (frame == &m.frames_[first]) {
       m.at_ = op;
       m.depth_ = first;
@@ -733,6 +749,8 @@ bool Engine::Loop(Machine* machine, int first, const Operation* op) {
     m.depth_ = static_cast<int>(frame - m.frames_);
     stack = &m.stack_regions_[m.depth_];
     block = op + 1;
+    COUNT_IN_FRAME();
+    COUNT(began, block);
     NEXT();
   }
   OPERATION(Invalid) { goto fault; }
@@ -747,24 +765,32 @@ bool Engine::Loop(Machine* machine, int first, const Operation* op) {
   [[maybe_unused]] returns_stack : m.at_ = op;
   m.depth_ = static_cast<int>(frame - m.frames_);
   m.Fault("returns a pointer to its own stack");
-  return false;
+  goto stopped;
   [[maybe_unused]] misaligned : m.at_ = op;
   m.depth_ = static_cast<int>(frame - m.frames_);
   m.Fault("is atomic, but its address is no multiple of its size");
-  return false;
+  goto stopped;
 too_many:
   m.at_ = op;
   m.depth_ = static_cast<int>(frame - m.frames_);
   m.Fault("runs more than " + std::to_string(m.input_->max_instructions) +
           " instructions: Linux refuses such loops");
-  return false;
+  goto stopped;
 too_deep:
   m.at_ = op;
   m.depth_ = static_cast<int>(frame - m.frames_);
   m.Fault("calls functions more than 8 frames deep");
-  return false;
+  goto stopped;
 fault:
-  END_BLOCK();
+  m.executed_ += static_cast<uint64_t>(op - block) + 1;
+stopped:
+  COUNT(ended, op);
+  if constexpr (kWatch != Watch::kNothing) {
+    // No block began where the jump leads.
+    if (counts != nullptr && HasTarget(op->code)) {
+      Add(-1, &counts[op - operations + op->offset].began);
+    }
+  }
   return false;
 }
 

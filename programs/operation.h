@@ -86,6 +86,18 @@ enum class OpCode : uint16_t {
 #undef BPFMAP_NAME
 };
 
+// Jumps under a condition.
+constexpr bool IsConditional(OpCode code) {
+  return code == OpCode::kMayGoto ||
+         (code >= OpCode::kJeq64K && code <= OpCode::kJsle32R);
+}
+
+// Jumps and local calls: `offset` says where to.
+constexpr bool HasTarget(OpCode code) {
+  return code == OpCode::kGoto || code == OpCode::kCallLocal ||
+         IsConditional(code);
+}
+
 struct Operation {
   OpCode code = OpCode::kInvalid;
   uint8_t dst = 0;

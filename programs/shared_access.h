@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// SharedAccess: what an instruction is about to do to memory that other CPUs
+// see: values of maps, globals among them, and maps themselves.
+//
+// Not shared are the stack, the context, the packet, a ring record before it is
+// submitted, the part of a per-CPU map that is this CPU's, maps that programs
+// may not write, and the elements of an array, of which each has been there
+// since it was made: a lookup of one is the same at any time.
+
+#ifndef BPFMAP_PROGRAMS_SHARED_ACCESS_H_
+#define BPFMAP_PROGRAMS_SHARED_ACCESS_H_
+
+#include <cstdint>
+#include <string>
+
+#include "bpfmap/programs/observer.h"
+
+namespace bpfmap {
+
+// Whether another CPU could tell when the instruction runs, or change what it
+// does.
+bool IsSharedAccess(const Step& step);
+
+// What it is about to do: "reads 7 from map counts, byte 8" or "calls
+// bpf_map_update_elem() on map counts". REQUIRES: IsSharedAccess(step).
+std::string DescribeAccess(const Step& step);
+
+// What a call of bpf_spin_lock(), bpf_spin_unlock(), or of a helper with
+// BPF_F_LOCK does.
+struct LockUse {
+  uint64_t takes = 0;  // the address of a lock; 0: none
+  uint64_t opens = 0;
+  bool passes = false;  // takes some lock, and gives it back
+};
+LockUse LockUseOf(const Step& step);
+
+// Whether the instruction is a call of a helper, which will set r0.
+bool IsHelperCall(const Step& step);
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_PROGRAMS_SHARED_ACCESS_H_
