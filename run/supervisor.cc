@@ -147,7 +147,8 @@ void Supervisor::Supervise(std::shared_ptr<Listener> listener) {
 }
 
 void Supervisor::Handle(const Listener& listener, const Notification& call) {
-  SupervisedCaller caller(listener, call, pins_);
+  // A line comes before those of the calls that follow.
+  SupervisedCaller caller(listener, call, pins_, trace_ != nullptr);
   if (call.number == SYS_bpf) return HandleBpf(listener, call, &caller);
   long result = kContinue;
   if (!passes_on_) {

@@ -50,8 +50,7 @@ class TracedCall {
   // Reads the arguments.
   void Start(int command, uint64_t attributes, unsigned size);
 
-  // Prints the line. REQUIRES: the caller still waits, unless the result is a
-  // new descriptor.
+  // Prints the line. REQUIRES: the caller still waits.
   void Finish(long result);
   // The same for a call that the kernel answers.
   void FinishUnknown();
