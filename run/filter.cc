@@ -28,10 +28,10 @@ constexpr uint32_t kArchitecture = AUDIT_ARCH_AARCH64;
 #endif
 
 constexpr uint32_t kWaits[] = {
-    SYS_bpf,         SYS_epoll_ctl, SYS_epoll_pwait, SYS_epoll_pwait2,
-    SYS_ppoll,       SYS_pselect6,  SYS_statfs,      SYS_fstatfs,
+    SYS_bpf,        SYS_epoll_ctl, SYS_epoll_pwait, SYS_epoll_pwait2,
+    SYS_ppoll,      SYS_pselect6,  SYS_statfs,      SYS_fstatfs,
 #ifdef SYS_epoll_wait
-    SYS_epoll_wait,  SYS_poll,      SYS_select,
+    SYS_epoll_wait, SYS_poll,      SYS_select,
 #endif
 };
 
@@ -79,10 +79,10 @@ int InstallFilter() {
   const sock_fprog program = {static_cast<uint16_t>(instructions.size()),
                               instructions.data()};
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -errno;
-  const long fd = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
-                          SECCOMP_FILTER_FLAG_NEW_LISTENER |
-                              SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
-                          &program);
+  const long fd = syscall(
+      SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+      SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV,
+      &program);
   return fd >= 0 ? static_cast<int>(fd) : -errno;
 }
 

@@ -2,8 +2,8 @@
 
 #include "bpfmap/run/launch.h"
 
+#include <fcntl.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -11,6 +11,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <functional>
@@ -24,6 +25,9 @@ namespace {
 constexpr int kMostFds = 2;
 constexpr int kCannotRun = 126;
 constexpr int kNotFound = 127;
+
+// The command has it at the same address until it begins.
+const char kOne = 1;
 
 std::atomic<pid_t> signalled{0};
 
@@ -115,8 +119,29 @@ bool ReceiveMessage(int socket, void* bytes, std::size_t size, int fds[2]) {
   return false;
 }
 
-Launched Launch(char** command,
-                const std::function<std::string(int listener)>& supervise) {
+std::string WhyNoAccess(const Waiting& waiting) {
+  char byte = 0;
+  const iovec local = {&byte, 1};
+  const iovec remote = {reinterpret_cast<void*>(waiting.address), 1};
+  if (process_vm_readv(waiting.process, &local, 1, &remote, 1, 0) == 1) {
+    return "";
+  }
+  const std::string path = "/proc/" + std::to_string(waiting.process) + "/mem";
+  const int memory = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (memory >= 0) {
+    close(memory);
+    return "";
+  }
+  return std::string(
+             "memory of the command cannot be read, as a debugger "
+             "would: ") +
+         std::strerror(errno);
+}
+
+Launched Launch(
+    char** command,
+    const std::function<std::string(int listener, const Waiting& waiting)>&
+        supervise) {
   Launched result;
   int sockets[2];
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets) != 0) {
@@ -138,7 +163,8 @@ Launched Launch(char** command,
   } else if (error != 0 || fds[0] < 0) {
     result.problem = WhyNoFilter(error);
   } else {
-    result.problem = supervise(fds[0]);
+    result.problem =
+        supervise(fds[0], {process, reinterpret_cast<uintptr_t>(&kOne)});
   }
   const char go = 1;
   if (result.problem.empty() && write(sockets[0], &go, 1) != 1) {

@@ -7,6 +7,8 @@
 
 #include <sys/types.h>
 
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <string>
 
@@ -17,12 +19,23 @@ struct Launched {
   std::string problem;  // one sentence, if process is -1
 };
 
+// A process that waits for its supervisor.
+struct Waiting {
+  pid_t process = -1;
+  uint64_t address = 0;  // of a byte of its memory
+};
+
+// "", or why this process may not look at the memory of that one: a sentence.
+std::string WhyNoAccess(const Waiting& waiting);
+
 // Starts `command`, argv-like, under the filter of filter.h. Before it begins,
 // `supervise` gets the descriptor of its listener, and sees to it that calls
 // are answered from then on; it returns a sentence if they are not, else "".
 // REQUIRES: the process has one thread.
-Launched Launch(char** command,
-                const std::function<std::string(int listener)>& supervise);
+Launched Launch(
+    char** command,
+    const std::function<std::string(int listener, const Waiting& waiting)>&
+        supervise);
 
 // Waits for the process, and hands it the signals that ask this process to end.
 // Returns what a shell would show as $?.

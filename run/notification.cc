@@ -68,10 +68,10 @@ void Listener::Continue(const Notification& call) const {
   ioctl(fd_, SECCOMP_IOCTL_NOTIF_SEND, &answer);
 }
 
-long Listener::AnswerWithFile(const Notification& call, int fd) const {
+long Listener::GiveFile(const Notification& call, int fd, bool ends) const {
   seccomp_notif_addfd added = {};
   added.id = call.id;
-  added.flags = SECCOMP_ADDFD_FLAG_SEND;
+  added.flags = ends ? SECCOMP_ADDFD_FLAG_SEND : 0;
   added.srcfd = static_cast<uint32_t>(fd);
   added.newfd_flags = O_CLOEXEC;
   const int result = ioctl(fd_, SECCOMP_IOCTL_NOTIF_ADDFD, &added);

@@ -47,9 +47,10 @@ class Listener {
   void Answer(const Notification& call, long result) const;
   // Lets the kernel answer.
   void Continue(const Notification& call) const;
-  // Ends the call with a new descriptor, close-on-exec, of the file of `fd`.
-  // Returns it, or -errno; then the call still waits.
-  long AnswerWithFile(const Notification& call, int fd) const;
+  // Makes a new descriptor, close-on-exec, of the file of `fd` for the caller.
+  // Returns it, or -errno. If `ends`, it also ends the call with it, which
+  // takes less time than Answer().
+  long GiveFile(const Notification& call, int fd, bool ends) const;
 
   // Waits until no process is left.
   void WaitForEnd() const;

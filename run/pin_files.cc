@@ -44,8 +44,7 @@ long PinFiles::Pin(const SupervisedCaller& caller, const std::string& path,
       fstatat(directory, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0) {
     error = -EEXIST;
   } else if (fstat(directory, &status) != 0 || device_ == 0 ||
-             status.st_dev != device_ ||
-             name.find('.') != std::string::npos) {
+             status.st_dev != device_ || name.find('.') != std::string::npos) {
     error = -EPERM;
   }
   if (error != 0) {

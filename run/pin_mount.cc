@@ -3,6 +3,7 @@
 #include "bpfmap/run/pin_mount.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -30,14 +31,16 @@ std::string SameNumber(unsigned number) {
   return std::to_string(number) + " " + std::to_string(number) + " 1";
 }
 
-// An own mount namespace.
-bool EnterNewNamespaces() {
+// A mount namespace of its own.
+bool EnterNewNamespaces(bool* has_user_namespace) {
   const uid_t uid = geteuid();
   const gid_t gid = getegid();
+  *has_user_namespace = false;
   if (unshare(CLONE_NEWNS) == 0) {
     // Nothing that is mounted here is seen outside.
     return mount("none", "/", nullptr, MS_REC | MS_SLAVE, nullptr) == 0;
   }
+  *has_user_namespace = true;
   return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 &&
          WriteFile("/proc/self/setgroups", "deny") &&
          WriteFile("/proc/self/uid_map", SameNumber(uid)) &&
@@ -69,7 +72,7 @@ PinMount MountPins(int possible_cpus) {
   pins.directory =
       directory != nullptr && *directory != 0 ? directory : "/sys/fs/bpf";
   const char* what = "a mount namespace";
-  bool done = EnterNewNamespaces();
+  bool done = EnterNewNamespaces(&pins.has_user_namespace);
   if (done) {
     what = "a mount at the directory of pins";
     done = mount("bpfmap", pins.directory.c_str(), "tmpfs",
@@ -90,8 +93,11 @@ PinMount MountPins(int possible_cpus) {
 }
 
 bool EnterNamespaces(int user_namespace, int mount_namespace) {
-  return (user_namespace < 0 || setns(user_namespace, CLONE_NEWUSER) == 0) &&
-         setns(mount_namespace, CLONE_NEWNS) == 0;
+  // The latter changes the working directory, too.
+  char directory[PATH_MAX];
+  return getcwd(directory, sizeof directory) != nullptr &&
+         (user_namespace < 0 || setns(user_namespace, CLONE_NEWUSER) == 0) &&
+         setns(mount_namespace, CLONE_NEWNS) == 0 && chdir(directory) == 0;
 }
 
 }  // namespace bpfmap

@@ -16,8 +16,9 @@
 namespace bpfmap {
 
 struct PinMount {
-  dev_t device = 0;         // of the tmpfs; 0: there is none
-  std::string directory;    // where it is
+  dev_t device = 0;       // of the tmpfs; 0: there is none
+  std::string directory;  // where it is
+  bool has_user_namespace = false;
   std::string why_missing;  // one sentence, if there is none
 };
 
@@ -26,9 +27,9 @@ struct PinMount {
 // has one thread.
 PinMount MountPins(int possible_cpus);
 
-// The tmpfs that another process mounted, of whose namespaces these are
-// descriptors; -1 for `user_namespace` if it is this process's. False: errno
-// says why. REQUIRES: the process has one thread.
+// Goes into the namespaces of another process that called MountPins(), of which
+// these are descriptors; -1 for `user_namespace` if it is this process's.
+// False: errno says why. REQUIRES: the process has one thread.
 bool EnterNamespaces(int user_namespace, int mount_namespace);
 
 }  // namespace bpfmap

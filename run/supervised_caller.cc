@@ -135,9 +135,9 @@ long SupervisedCaller::FindFile(int fd, FileStatus* status) {
 }
 
 long SupervisedCaller::GiveFile(int fd) {
-  const long given = listener_.AnswerWithFile(call_, fd);
+  const long given = listener_.GiveFile(call_, fd, !answers_late_);
   close(fd);
-  if (given >= 0) answered_ = true;
+  answered_ = given >= 0 && !answers_late_;
   return given;
 }
 

@@ -30,10 +30,13 @@ namespace bpfmap {
 
 class SupervisedCaller final : public Caller {
  public:
-  // All must outlive it.
+  // All must outlive it. If `answers_late`, GiveFile() does not end the call.
   SupervisedCaller(const Listener& listener, const Notification& call,
-                   PinFiles* pins)
-      : listener_(listener), call_(call), pins_(*this, pins) {}
+                   PinFiles* pins, bool answers_late = false)
+      : listener_(listener),
+        call_(call),
+        answers_late_(answers_late),
+        pins_(*this, pins) {}
   ~SupervisedCaller();
   SupervisedCaller(const SupervisedCaller&) = delete;
   SupervisedCaller& operator=(const SupervisedCaller&) = delete;
@@ -64,6 +67,7 @@ class SupervisedCaller final : public Caller {
 
   const Listener& listener_;
   const Notification& call_;
+  const bool answers_late_;
   CallerPins pins_;
   int memory_ = -1;  // /proc/PID/mem, once it was needed
   bool answered_ = false;

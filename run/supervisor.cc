@@ -2,9 +2,9 @@
 
 #include "bpfmap/run/supervisor.h"
 
+#include <limits.h>
 #include <linux/bpf.h>
 #include <linux/magic.h>
-#include <limits.h>
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -147,7 +147,8 @@ void Supervisor::Supervise(std::shared_ptr<Listener> listener) {
 }
 
 void Supervisor::Handle(const Listener& listener, const Notification& call) {
-  SupervisedCaller caller(listener, call, pins_);
+  // A line comes before those of the calls that follow.
+  SupervisedCaller caller(listener, call, pins_, trace_ != nullptr);
   if (call.number == SYS_bpf) return HandleBpf(listener, call, &caller);
   long result = kContinue;
   if (!passes_on_) {
@@ -179,9 +180,10 @@ void Supervisor::HandleBpf(const Listener& listener, const Notification& call,
   const int command = static_cast<int>(call.arguments[0]);
   const uint64_t attributes = call.arguments[1];
   const auto size = static_cast<unsigned>(call.arguments[2]);
-  TracedCall traced(trace_, caller, call.thread, command, attributes, size);
+  TracedCall traced(trace_, caller, call.thread);
+  traced.Start(command, attributes, size);
   if (passes_on_) {
-    traced.Finish("?");
+    traced.FinishUnknown();
     return listener.Continue(call);
   }
   if (call.thread == 0) return listener.Answer(call, -ENOSYS);

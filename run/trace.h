@@ -2,11 +2,12 @@
 
 // Trace: a line for each bpf(2), with its arguments decoded and its answer.
 //
-//   [1234] bpf(BPF_MAP_UPDATE_ELEM, {map=5 "counts", key=07 00 00 00,
-//          value=01 00 00 00, flags=BPF_NOEXIST}) = -1 EEXIST
+//   [1234] bpf(BPF_MAP_UPDATE_ELEM, {map=5<counts>, key=07 00 00 00, value=01
+//          00 00 00, flags=BPF_NOEXIST}) = -1 EEXIST
 //
-// (in one line). Keys and values are shown as the caller's memory has them,
-// those that a command returns after it has; long ones end in "...".
+// (in one line). Keys and values are shown as the caller's memory has them; a
+// value that a command returns, after it has. Long ones end in "...". What is
+// 0 and mostly is so is left out.
 
 #ifndef BPFMAP_RUN_TRACE_H_
 #define BPFMAP_RUN_TRACE_H_
@@ -17,6 +18,7 @@
 #include <cstdio>
 #include <string>
 
+#include "bpfmap/run/command_fields.h"
 #include "bpfmap/syscall/caller.h"
 
 namespace bpfmap {
@@ -35,28 +37,48 @@ class Trace {
   FILE* const file_;
 };
 
-// One call. Does nothing if `trace` is null.
+// One call, in this order: Start(), the answer, Finish(). Does nothing if
+// `trace` is null.
 class TracedCall {
  public:
-  // Reads the arguments. All pointers must outlive it.
-  TracedCall(Trace* trace, Caller* caller, pid_t thread, int command,
-             uint64_t attributes, unsigned size);
+  // Pointers must outlive it.
+  TracedCall(Trace* trace, Caller* caller, pid_t thread)
+      : trace_(trace), caller_(caller), thread_(thread) {}
   TracedCall(const TracedCall&) = delete;
   TracedCall& operator=(const TracedCall&) = delete;
 
-  // Prints the line. REQUIRES: the caller still waits, unless the result is a
-  // descriptor.
+  // Reads the arguments.
+  void Start(int command, uint64_t attributes, unsigned size);
+
+  // Prints the line. REQUIRES: the caller still waits.
   void Finish(long result);
-  void Finish(const std::string& result);
+  // The same for a call that the kernel answers.
+  void FinishUnknown();
 
  private:
+  static constexpr std::size_t kMostAttributes = 256;
+
+  void ReadAttributes();
+  // Appends the fields that a command reads, or those that it has written.
+  void Append(bool written);
+  std::string Show(const Field& field) const;
+  std::string ShowFd(uint32_t fd) const;
+  std::string ShowBytes(uint64_t address, std::size_t size) const;
+  uint32_t WordAt(std::size_t offset) const;
+  uint64_t LongAt(std::size_t offset) const;
+  void Print(const std::string& result);
+
   Trace* const trace_;
   Caller* const caller_;
   const pid_t thread_;
-  const int command_;
-  const uint64_t attributes_;
-  const unsigned size_;
-  std::string arguments_;
+  const CommandFields* fields_ = nullptr;
+  uint64_t address_ = 0;
+  std::size_t size_ = 0;
+  unsigned char attributes_[kMostAttributes] = {};
+  std::size_t key_size_ = 0;  // of the map, if the command has one
+  std::size_t value_size_ = 0;
+  std::string line_;
+  bool first_ = true;
 };
 
 }  // namespace bpfmap

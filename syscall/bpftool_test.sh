@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# bpftool with this library in front of bpf(2), as an ordinary user: maps are
-# created, filled, dumped, pinned and opened again, in one process.
+# bpftool with this library in front of bpf(2), or under `bpfmap run`, as an
+# ordinary user: maps are created, filled, dumped, pinned and opened again, in
+# one process.
 #
-# Usage: bpftool_test HELPERS LIBRARY COMMANDS EXPECTED EXPECTED_JSON
+# Usage: bpftool_test HELPERS LIBRARY_OR_BPFMAP COMMANDS EXPECTED EXPECTED_JSON
 
 set -u
 
@@ -22,8 +23,8 @@ bpftool=$(PATH=$PATH:/usr/sbin command -v bpftool) || {
 }
 
 failed=0
-preload "$library" "$bpftool" batch file - <"$commands" 2>&1 |
+emulate "$library" "$bpftool" batch file - <"$commands" 2>&1 |
   diff -u "$expected" - || failed=1
-preload "$library" "$bpftool" --json batch file - <"$commands" 2>&1 |
+emulate "$library" "$bpftool" --json batch file - <"$commands" 2>&1 |
   diff -u "$expected_json" - || failed=1
 exit $failed

@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# kernel_probe, which made the golden rows on Linux, makes them again with this
-# library in front of bpf(2), without any rights: byte for byte, but for the rows
+# kernel_probe, which made the golden rows on Linux, makes them again without any
+# rights, with this library in front of bpf(2), or under `bpfmap run`: byte for byte, but for the rows
 # that are exempt, for types of which there are no golden rows, and for rows that
 # depend on the number of CPUs where that is not the golden machine's.
 #
-# Usage: kernel_probe_test HELPERS LIBRARY PROBE EXEMPT GOLDEN...
+# Usage: kernel_probe_test HELPERS LIBRARY_OR_BPFMAP PROBE EXEMPT GOLDEN...
 
 set -u
 
@@ -53,7 +53,7 @@ compared() {
 
 cat "$@" >"$folder/golden"
 cp "$folder/golden" "$folder/types"
-preload "$library" "$probe" >"$folder/rows" || {
+emulate "$library" "$probe" >"$folder/rows" || {
   echo "kernel_probe ended with $?"
   exit 1
 }
