@@ -10,7 +10,6 @@
 #ifndef BPFMAP_EXAMPLES_CONFIG_AND_STATS_PROGRAM_H_
 #define BPFMAP_EXAMPLES_CONFIG_AND_STATS_PROGRAM_H_
 
-#include <atomic>
 #include <cstdint>
 
 #include "bpfmap/maps/map_def.h"
@@ -69,7 +68,7 @@ enum class Verdict { kDrop = 1, kPass = 2 };  // XDP_DROP, XDP_PASS
 
 // __sync_fetch_and_add(&counter, n): other CPUs may add at the same time.
 inline void AtomicAdd(uint64_t& counter, uint64_t n) {
-  std::atomic_ref<uint64_t>(counter).fetch_add(n, std::memory_order_relaxed);
+  __atomic_fetch_add(&counter, n, __ATOMIC_RELAXED);
 }
 
 // SEC("xdp"): `interface` is ctx->ingress_ifindex.

@@ -12,7 +12,6 @@
 #define BPFMAP_EXAMPLES_PACKET_HISTOGRAM_PROGRAM_H_
 
 #include <algorithm>
-#include <atomic>
 #include <bit>
 #include <cstdint>
 
@@ -73,7 +72,7 @@ inline void OnPacket(const PacketHistogramMaps& maps, const Packet& packet) {
   // bpf_map_lookup_elem(&sizes, &bucket)
   if (uint64_t* const count = maps.sizes.Lookup(bucket)) {
     // __sync_fetch_and_add(count, 1)
-    std::atomic_ref<uint64_t>(*count).fetch_add(1, std::memory_order_relaxed);
+    __atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
   }
 
   const auto flow = FlowOf(packet);

@@ -12,7 +12,6 @@
 #ifndef BPFMAP_EXAMPLES_PROCESS_COUNTER_PROGRAM_H_
 #define BPFMAP_EXAMPLES_PROCESS_COUNTER_PROGRAM_H_
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 
@@ -67,7 +66,7 @@ inline void CopyComm(absl::string_view comm, char (&to)[16]) {
 
 // __sync_fetch_and_add(counter, 1): other CPUs may add at the same time.
 inline void AtomicIncrement(uint64_t& counter) {
-  std::atomic_ref<uint64_t>(counter).fetch_add(1, std::memory_order_relaxed);
+  __atomic_fetch_add(&counter, 1, __ATOMIC_RELAXED);
 }
 
 inline void CountDropped(const ProcessCounterMaps& maps) {

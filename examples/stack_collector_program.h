@@ -10,7 +10,6 @@
 #ifndef BPFMAP_EXAMPLES_STACK_COLLECTOR_PROGRAM_H_
 #define BPFMAP_EXAMPLES_STACK_COLLECTOR_PROGRAM_H_
 
-#include <atomic>
 #include <cstdint>
 
 #include "bpfmap/maps/map_def.h"
@@ -73,7 +72,7 @@ inline void OnSample(const StackCollectorMaps& maps, uint32_t thread) {
   uint64_t* const count = maps.samples.GetOrInsert(sample, 0);
   if (count == nullptr) return;  // E2BIG
   // __sync_fetch_and_add(count, 1)
-  std::atomic_ref<uint64_t>(*count).fetch_add(1, std::memory_order_relaxed);
+  __atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
 }
 
 }  // namespace bpfmap::examples

@@ -124,6 +124,9 @@ class StackTraceMap final : public MapBase<StackTraceMap<P>, P> {
   // With kStackBuildId, ENOMEM is the answer before EEXIST, and for a stack
   // that is there already, too; but not with kFastStackCmp.
   ABSL_ATTRIBUTE_NOINLINE int64_t GetStackId(StackFlags flags = {}) {
+    // The chain of frames goes through this one, whatever the flags that it is
+    // compiled with.
+    asm volatile("" : : "r"(__builtin_frame_address(0)));
     uint64_t frames[kMaxStack];
     return GetStackIdOf(frames,
                         static_cast<uint32_t>(P::CallStack(

@@ -12,6 +12,9 @@
 namespace bpfmap {
 
 int Cloud::CallStack(const void* caller, uint64_t* addresses, int most) {
+  // The chain of frames starts here. Compiled without frame pointers, this
+  // function could keep another value in their register.
+  asm volatile("" : : "r"(__builtin_frame_address(0)));
   // How many frames lie between here and the caller depends on how each of them
   // was compiled, so the caller is looked for.
   constexpr int kMost = 127;

@@ -16,7 +16,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
@@ -368,7 +367,7 @@ TEST(BpfSyscallTest, RingIsMappedAsOnLinux) {
     std::memcpy(&length, record, sizeof length);
     ASSERT_EQ(std::string(record + 8, length), text);
     position = end;
-    std::atomic_ref<uint64_t>(*consumer).store(position);
+    __atomic_store_n(consumer, position, __ATOMIC_SEQ_CST);
   }
   munmap(consumer, 4096);
   munmap(producer, 3 * 4096);

@@ -60,8 +60,8 @@ class Pages {
   Pages& operator=(const Pages&) = delete;
 
   template <typename Word>
-  std::atomic_ref<Word> At(std::size_t offset) {
-    return std::atomic_ref<Word>(*reinterpret_cast<Word*>(bytes_ + offset));
+  std::atomic<Word>& At(std::size_t offset) {
+    return *reinterpret_cast<std::atomic<Word>*>(bytes_ + offset);
   }
 
  private:
@@ -132,8 +132,7 @@ TEST(HostileRingTest, ProducerCanWriteAnythingWhileProgramDrains) {
                                       uint32_t{random() % 8 == 0} << 30;
     all.At<uint32_t>(kPageSize + random() % (2 * kRingSize) / 8 * 8)
         .store(length);
-    const uint64_t at =
-        std::atomic_ref(const_cast<uint64_t&>(*consumer)).load();
+    const uint64_t at = __atomic_load_n(consumer, __ATOMIC_SEQ_CST);
     if (random() % 4 == 0) all.At<uint64_t>(0).store(SomePosition(at, random));
   };
 

@@ -207,9 +207,9 @@ void ThreadsTest::CountInThreads(std::chrono::steady_clock::duration time) {
             mmap(nullptr, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, own, 0));
         close(own);
         ASSERT_NE(memory, MAP_FAILED);
-        std::atomic_ref<uint64_t> mine(memory[thread]);
-        ASSERT_EQ(mine.load(), count);
-        mine.store(++count);
+        uint64_t* const mine = &memory[thread];
+        ASSERT_EQ(__atomic_load_n(mine, __ATOMIC_SEQ_CST), count);
+        __atomic_store_n(mine, ++count, __ATOMIC_SEQ_CST);
         munmap(memory, 4096);
       }
       counted[thread] = count;

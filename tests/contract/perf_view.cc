@@ -8,7 +8,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <optional>
@@ -178,7 +177,7 @@ class KernelEvent {
     std::vector<PerfSeen> all;
     const char* const data = reinterpret_cast<const char*>(page_) + kPage;
     std::vector<char> record;
-    const uint64_t head = std::atomic_ref(page_->data_head).load();
+    const uint64_t head = __atomic_load_n(&page_->data_head, __ATOMIC_SEQ_CST);
     for (uint64_t at = page_->data_tail; at != head; at += record.size()) {
       record.resize(8);
       for (std::size_t i = 0; i < record.size(); ++i) {
@@ -189,7 +188,7 @@ class KernelEvent {
       }
       all.push_back(Seen(record.data()));
     }
-    std::atomic_ref(page_->data_tail).store(head);
+    __atomic_store_n(&page_->data_tail, head, __ATOMIC_SEQ_CST);
     return all;
   }
 

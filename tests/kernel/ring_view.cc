@@ -182,8 +182,8 @@ class KernelRingView final : public RingView {
            at < Position(producer_).load(std::memory_order_acquire)) {
       char* const header = producer_ + kPage + (at & (size_ - 1));
       const uint32_t length =
-          std::atomic_ref<uint32_t>(*reinterpret_cast<uint32_t*>(header))
-              .load(std::memory_order_acquire);
+          reinterpret_cast<std::atomic<uint32_t>*>(header)->load(
+              std::memory_order_acquire);
       if ((length & (1U << 31)) != 0) break;
       const uint32_t size = length & ~kFlagBits;
       at += (size + 8 + 7) / 8 * 8;
@@ -216,9 +216,8 @@ class KernelRingView final : public RingView {
     EXPECT_NE(mapped, MAP_FAILED);
     return static_cast<char*>(mapped);
   }
-  static std::atomic_ref<unsigned long> Position(char* page) {
-    return std::atomic_ref<unsigned long>(
-        *reinterpret_cast<unsigned long*>(page));
+  static std::atomic<unsigned long>& Position(char* page) {
+    return *reinterpret_cast<std::atomic<unsigned long>*>(page);
   }
 
   void Append(const RingCall& call, int result, int data,

@@ -275,9 +275,8 @@ class KernelUserRing {
     EXPECT_NE(mapped, MAP_FAILED);
     return static_cast<char*>(mapped);
   }
-  static std::atomic_ref<unsigned long> Position(char* page) {
-    return std::atomic_ref<unsigned long>(
-        *reinterpret_cast<unsigned long*>(page));
+  static std::atomic<unsigned long>& Position(char* page) {
+    return *reinterpret_cast<std::atomic<unsigned long>*>(page);
   }
   static uint32_t& Word(char* at) { return *reinterpret_cast<uint32_t*>(at); }
 

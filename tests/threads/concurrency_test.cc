@@ -204,8 +204,7 @@ TEST_P(ConcurrencyTest, ProgramsCountExactlyWhileUsersLook) {
         const uint32_t key = random() % kKeys;
         void* const sum = map.local()->LookupElem(&key);
         if (sum == nullptr) return AssertionFailure() << "no key " << key;
-        std::atomic_ref(*static_cast<uint64_t*>(sum))
-            .fetch_add(1, std::memory_order_relaxed);
+        __atomic_fetch_add(static_cast<uint64_t*>(sum), 1, __ATOMIC_RELAXED);
         adds.fetch_add(1, std::memory_order_relaxed);
       }
       return AssertionSuccess();

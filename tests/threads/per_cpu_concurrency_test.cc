@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -109,9 +108,8 @@ TYPED_TEST(PerCpuConcurrencyTest, CountersOfDifferentCpusLoseNothing) {
         auto* const count = static_cast<uint64_t*>(this->map_.LookupElem(&key));
         if (count == nullptr) return AssertionFailure() << "no key " << key;
         // As a program does: nobody else stores here.
-        std::atomic_ref slot(*count);
-        slot.store(slot.load(std::memory_order_relaxed) + 1,
-                   std::memory_order_relaxed);
+        const uint64_t before = __atomic_load_n(count, __ATOMIC_RELAXED);
+        __atomic_store_n(count, before + 1, __ATOMIC_RELAXED);
       }
       return AssertionSuccess();
     });

@@ -175,8 +175,8 @@ TYPED_TEST(ResizeConcurrencyTest, StableKeyIsAlwaysFoundAndItsValueWhole) {
         void* const value = map.LookupElem(&key);
         if (value == nullptr) return AssertionFailure() << "no key " << key;
         // Memory that may serve another element by now, but memory.
-        std::ignore = std::atomic_ref(*static_cast<uint64_t*>(value))
-                          .load(std::memory_order_relaxed);
+        std::ignore =
+            __atomic_load_n(static_cast<uint64_t*>(value), __ATOMIC_RELAXED);
       }
       return AssertionSuccess();
     });
@@ -274,8 +274,8 @@ TYPED_TEST(ResizeConcurrencyTest, WritersLoseNoUpdate) {
           const uint32_t key = i % kStable;
           void* const value = map.LookupElem(&key);
           if (value == nullptr) return AssertionFailure() << "no key " << key;
-          std::atomic_ref(*static_cast<uint64_t*>(value))
-              .fetch_add(1, std::memory_order_relaxed);
+          __atomic_fetch_add(static_cast<uint64_t*>(value), 1,
+                             __ATOMIC_RELAXED);
         }
         return AssertionSuccess();
       });

@@ -24,6 +24,7 @@ cc_library(
 # Of other machines there are Abseil and GoogleTest only: see
 # //third_party/platforms.
 _THIS_MACHINE = ["@bpfmap//third_party/platforms:this_machine"]
+_LIBSTDCXX = ["@bpfmap//third_party/platforms:libstdcxx"]
 
 # Abseil's Bazel targets that are not named after one of their headers.
 _ABSEIL_TARGETS_WITHOUT_HEADER = {
@@ -62,6 +63,8 @@ def _library(rctx, name, module, apt_package, machine, extra_linkopts = []):
 def _debian_libraries_impl(rctx):
     build = _BUILD_HEADER
     machine = [] if rctx.attr.for_all_machines else _THIS_MACHINE
+    if rctx.attr.needs_libstdcxx:
+        machine = machine + _LIBSTDCXX
     for name, files in rctx.attr.without_pkg_config.items():
         if not rctx.path(files[0]).exists:
             _fail_missing(rctx, rctx.attr.apt_package)
@@ -86,6 +89,9 @@ debian_libraries = repository_rule(
         ),
         "for_all_machines": attr.bool(
             doc = "Whether the toolchains of other machines have it too.",
+        ),
+        "needs_libstdcxx": attr.bool(
+            doc = "Whether it is compiled C++, and so for one library of it.",
         ),
         "pkg_config": attr.string_dict(
             doc = "Target name to pkg-config module.",

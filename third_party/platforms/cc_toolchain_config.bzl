@@ -38,7 +38,7 @@ def _cc_toolchain_config_impl(ctx):
     tools = {
         "ar": prefix + "ar",
         "cpp": prefix + "cpp",
-        "gcc": prefix + "gcc" + ctx.attr.tool_suffix,
+        "gcc": ctx.attr.driver,
         "gcov": "/bin/false",
         "ld": prefix + "ld",
         "nm": prefix + "nm",
@@ -87,6 +87,10 @@ cc_toolchain_config = rule(
     attrs = {
         "compile_flags": attr.string_list(),
         "cpu": attr.string(mandatory = True),
+        "driver": attr.string(
+            mandatory = True,
+            doc = "The program that compiles C and C++, and links.",
+        ),
         "executable_extension": attr.string(),
         "include_folders": attr.string_list(
             doc = "Where the compiler looks for headers without being told.",
@@ -94,7 +98,6 @@ cc_toolchain_config = rule(
         "link_flags": attr.string_list(),
         "link_libraries": attr.string_list(),
         "tool_prefix": attr.string(mandatory = True),
-        "tool_suffix": attr.string(doc = "After gcc."),
     },
     provides = [CcToolchainConfigInfo],
 )

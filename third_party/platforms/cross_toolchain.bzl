@@ -38,12 +38,12 @@ cc_toolchain_config(
     name = "config",
     compile_flags = {compile_flags},
     cpu = "{name}",
+    driver = "{driver}",
     executable_extension = "{executable_extension}",
     include_folders = {include_folders},
     link_flags = {link_flags},
     link_libraries = {link_libraries},
     tool_prefix = "{tool_prefix}",
-    tool_suffix = "{tool_suffix}",
 )
 """
 
@@ -67,11 +67,12 @@ def _make_libraries(rctx, arguments):
 
 def _debian_cross_toolchain_impl(rctx):
     triplet = rctx.attr.triplet
-    compiler = _find(rctx, triplet + "-g++")
+    driver = _find(rctx, triplet + "-gcc")
     folder = str(rctx.path("."))
     _make_libraries(rctx, [rctx.attr.architecture, folder])
     rctx.file("BUILD", _BUILD.format(
         compile_flags = rctx.attr.compile_flags,
+        driver = driver,
         executable_extension = "",
         include_folders = [
             "/usr/lib/gcc-cross/" + triplet,
@@ -87,8 +88,7 @@ def _debian_cross_toolchain_impl(rctx):
         link_libraries = ["-lstdc++", "-lm"],
         name = rctx.name,
         target_constraints = rctx.attr.target_constraints,
-        tool_prefix = compiler[:-len("g++")],
-        tool_suffix = "",
+        tool_prefix = driver[:-len("gcc")],
     ))
 
 debian_cross_toolchain = repository_rule(
@@ -107,16 +107,17 @@ debian_cross_toolchain = repository_rule(
 )
 
 def _source_toolchain_impl(rctx):
-    compiler = _find(rctx, rctx.attr.compiler)
-    prefix = compiler[:-len(rctx.attr.compiler)] + rctx.attr.tool_prefix
+    driver = _find(rctx, rctx.attr.driver)
+    prefix = driver[:-len(rctx.attr.driver)] + rctx.attr.tool_prefix
     folder = str(rctx.path("."))
     _make_libraries(
         rctx,
-        [folder, compiler, prefix + "ar"] + rctx.attr.compile_flags,
+        [folder, driver, prefix + "ar"] + rctx.attr.compile_flags,
     )
     include = folder + "/include"
     rctx.file("BUILD", _BUILD.format(
         compile_flags = ["-isystem", include] + rctx.attr.compile_flags,
+        driver = driver,
         executable_extension = rctx.attr.executable_extension,
         include_folders = [include] + rctx.attr.include_folders,
         link_flags = ["-L%s/lib" % folder] + rctx.attr.link_flags,
@@ -124,7 +125,6 @@ def _source_toolchain_impl(rctx):
         name = rctx.name,
         target_constraints = rctx.attr.target_constraints,
         tool_prefix = prefix,
-        tool_suffix = rctx.attr.tool_suffix,
     ))
 
 source_toolchain = repository_rule(
@@ -133,7 +133,10 @@ source_toolchain = repository_rule(
     attrs = {
         "apt_package": attr.string(mandatory = True, doc = "The compiler."),
         "compile_flags": attr.string_list(),
-        "compiler": attr.string(mandatory = True, doc = "For C++."),
+        "driver": attr.string(
+            mandatory = True,
+            doc = "The program that compiles C and C++, and links.",
+        ),
         "executable_extension": attr.string(),
         "include_folders": attr.string_list(
             doc = "Where the compiler looks for headers without being told.",
@@ -141,8 +144,7 @@ source_toolchain = repository_rule(
         "link_flags": attr.string_list(),
         "link_libraries": attr.string_list(),
         "target_constraints": attr.string_list(mandatory = True),
-        "tool_prefix": attr.string(doc = "Before ar, gcc and so on."),
-        "tool_suffix": attr.string(doc = "After gcc."),
+        "tool_prefix": attr.string(doc = "Before ar, ld and so on."),
         "_script": attr.label(
             default = "//third_party/platforms:source_libraries.sh",
         ),
@@ -150,7 +152,7 @@ source_toolchain = repository_rule(
 )
 
 def _bare_toolchain_impl(rctx):
-    compiler = _find(rctx, "arm-none-eabi-g++")
+    driver = _find(rctx, "arm-none-eabi-gcc")
 
     # Of Abseil, headers that define macros.
     if not rctx.path("/usr/include/absl").exists:
@@ -168,6 +170,7 @@ def _bare_toolchain_impl(rctx):
             "-fno-exceptions",
             "-fno-rtti",
         ],
+        driver = driver,
         executable_extension = "",
         include_folders = [
             include,
@@ -184,8 +187,7 @@ def _bare_toolchain_impl(rctx):
         link_libraries = [],
         name = rctx.name,
         target_constraints = rctx.attr.target_constraints,
-        tool_prefix = compiler[:-len("g++")],
-        tool_suffix = "",
+        tool_prefix = driver[:-len("gcc")],
     ))
 
 bare_toolchain = repository_rule(

@@ -1,17 +1,17 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Usage: source_libraries.sh FOLDER CXX AR FLAGS...
+# Usage: source_libraries.sh FOLDER DRIVER AR FLAGS...
 #
 # Compiles Abseil and GoogleTest from Debian's source packages for a machine
 # that Debian has no packages for, into FOLDER/lib, with their headers in
-# FOLDER/include. CXX, AR and FLAGS are those of the machine. Takes some three
-# minutes of one core.
+# FOLDER/include. DRIVER, the compiler's, AR and FLAGS are those of the machine.
+# Takes some three minutes of one core.
 
 set -eu -o pipefail
 
 folder=$1
-cxx=$2
+driver=$2
 ar=$3
 shift 3
 flags=("$@")
@@ -49,7 +49,7 @@ library() {
   # shellcheck disable=SC2016  # "$@" and "$0" are of the inner shell.
   xargs -P "$(nproc)" -I{} sh -c \
     'exec "$@" -c "$0" -o "objects/'"$name"'/$(echo "$0" | tr / _).o"' {} \
-    "$cxx" -std=c++20 -O1 -w -DNDEBUG -Isource \
+    "$driver" -std=c++20 -O1 -fno-omit-frame-pointer -w -DNDEBUG -Isource \
     -I"$googletest/googletest" -I"$googletest/googletest/include" \
     -I"$googletest/googlemock" -I"$googletest/googlemock/include" \
     "${flags[@]}"

@@ -50,7 +50,7 @@ def other_machines():
             "-D_WIN32_WINNT=0x0601",
             "-Wa,-mbig-obj",
         ],
-        compiler = "x86_64-w64-mingw32-g++-posix",
+        driver = "x86_64-w64-mingw32-gcc-posix",
         executable_extension = ".exe",
         include_folders = [
             "/usr/lib/gcc/x86_64-w64-mingw32",
@@ -67,7 +67,30 @@ def other_machines():
             "@platforms//os:windows",
         ],
         tool_prefix = "x86_64-w64-mingw32-",
-        tool_suffix = "-posix",
+    )
+
+    source_toolchain(
+        name = "toolchain_libcxx",
+        apt_package = "clang",
+        compile_flags = [
+            "-stdlib=libc++",
+            "-fPIC",
+            "-Wno-unused-command-line-argument",
+        ],
+        driver = "clang",
+        include_folders = [
+            "/usr/lib/llvm-14",
+            "/usr/include",
+        ],
+        link_flags = ["-pthread"],
+        link_libraries = [
+            "-lc++",
+            "-lm",
+        ],
+        target_constraints = [
+            "@bpfmap//third_party/platforms:libcxx",
+            "@platforms//os:linux",
+        ],
     )
 
     bare_toolchain(
