@@ -69,7 +69,7 @@ long PinFiles::Pin(const SupervisedCaller& caller, const std::string& path,
 }
 
 long PinFiles::Find(const SupervisedCaller& caller, const std::string& path,
-                    PinnedObject* object) {
+                    int rights, PinnedObject* object) {
   const int file = caller.OpenPath(path, 0);
   if (file < 0) return file;
   struct stat status;
@@ -78,9 +78,12 @@ long PinFiles::Find(const SupervisedCaller& caller, const std::string& path,
   // This process is of the caller's user, so its rights are the caller's.
   char again[32];
   std::snprintf(again, sizeof again, "/proc/self/fd/%d", file);
-  const bool may_read = is_here && access(again, R_OK) == 0;
+  const int mode = rights == O_RDONLY   ? R_OK
+                   : rights == O_WRONLY ? W_OK
+                                        : R_OK | W_OK;
+  const bool may_open = is_here && access(again, mode) == 0;
   close(file);
-  if (!may_read) return -EACCES;
+  if (!may_open) return -EACCES;
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto pin = pins_.find(status.st_ino);
   if (pin == pins_.end()) return -EACCES;
@@ -115,16 +118,13 @@ void PinFiles::Reap() {
   }
 }
 
-long CallerPins::Pin(const std::string& path, PinnedObject object) {
+long CallerPins::Pin(int, const std::string& path, PinnedObject object) {
   return files_->Pin(caller_, path, std::move(object));
 }
 
-long CallerPins::Find(const std::string& path, PinnedObject* object) const {
-  return files_->Find(caller_, path, object);
+long CallerPins::Find(int, const std::string& path, int rights,
+                      PinnedObject* object) const {
+  return files_->Find(caller_, path, rights, object);
 }
-
-long CallerPins::Unlink(const std::string&) { return -ENOSYS; }
-long CallerPins::MakeDirectory(const std::string&) { return -ENOSYS; }
-long CallerPins::RemoveDirectory(const std::string&) { return -ENOSYS; }
 
 }  // namespace bpfmap

@@ -45,8 +45,9 @@ class PinFiles {
            PinnedObject object);
 
   //   ENOENT  there is nothing
-  //   EACCES  it is no pin; the file's rights do not let the caller read
-  long Find(const SupervisedCaller& caller, const std::string& path,
+  //   EACCES  it is no pin; the file does not give the caller these rights,
+  //           O_RDONLY, O_WRONLY or O_RDWR
+  long Find(const SupervisedCaller& caller, const std::string& path, int rights,
             PinnedObject* object);
 
   // Lets go of what files stood for that are deleted.
@@ -73,16 +74,10 @@ class CallerPins final : public PinTable {
   CallerPins(const SupervisedCaller& caller, PinFiles* files)
       : caller_(caller), files_(files) {}
 
-  // All paths: PinFiles says what is wrong with one.
-  bool Covers(const std::string&) const override { return true; }
-  bool IsDirectory(const std::string&) const override { return false; }
-  long Pin(const std::string& path, PinnedObject object) override;
-  long Find(const std::string& path, PinnedObject* object) const override;
-
-  // The kernel's: they are files.
-  long Unlink(const std::string&) override;
-  long MakeDirectory(const std::string&) override;
-  long RemoveDirectory(const std::string&) override;
+  long Pin(int directory, const std::string& path,
+           PinnedObject object) override;
+  long Find(int directory, const std::string& path, int rights,
+            PinnedObject* object) const override;
 
  private:
   const SupervisedCaller& caller_;

@@ -14,6 +14,7 @@
 #include "bpfmap/syscall/caller.h"
 #include "bpfmap/syscall/commands.h"
 #include "bpfmap/syscall/fork_gate.h"
+#include "bpfmap/syscall/pins.h"
 
 namespace bpfmap {
 namespace {
@@ -73,6 +74,26 @@ long Run(int command, const Attributes& attributes) {
   }
 }
 
+// The commands after which what nothing refers to is gone.
+bool OpensOrFinds(int command) {
+  switch (command) {
+    case BPF_MAP_CREATE:
+    case BPF_OBJ_PIN:
+    case BPF_OBJ_GET:
+    case BPF_MAP_GET_NEXT_ID:
+    case BPF_MAP_GET_FD_BY_ID:
+    case BPF_BTF_LOAD:
+    case BPF_PROG_LOAD:
+    case BPF_PROG_GET_NEXT_ID:
+    case BPF_PROG_GET_FD_BY_ID:
+    case BPF_BTF_GET_NEXT_ID:
+    case BPF_BTF_GET_FD_BY_ID:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace
 
 long BpfSyscall(int command, bpf_attr* attributes, unsigned size) {
@@ -87,6 +108,9 @@ long AnswerBpf(Caller* caller, int command, uint64_t attributes,
   const int saved_errno = errno;
   Attributes copy;
   long result = copy.CopyFrom(attributes, size);
+  if (result == 0 && caller == nullptr && OpensOrFinds(command)) {
+    ProcessPins::Global().ReleaseUnlinked();
+  }
   if (result == 0) result = Run(command, copy);
   errno = saved_errno;
   return result;

@@ -426,7 +426,7 @@ TEST(BpfSyscallTest, NamesOfPinsHaveNoDots) {
   EXPECT_EQ(Get("/sys/fs/bpf/no.place/pin"), -EPERM);
   EXPECT_EQ(Get("/sys/fs/bpf/no_place/p.in"), -ENOENT);
   EXPECT_EQ(Get("/sys/fs/bpf/test_dots/p.in"), -ENOTDIR);
-  PinTable& pins = PinTable::Global();
+  ProcessPins& pins = ProcessPins::Global();
   EXPECT_EQ(pins.Unlink("/sys/fs/bpf/test.dots"), -EPERM);
   EXPECT_EQ(pins.MakeDirectory("/sys/fs/bpf/no.place/pins"), -EPERM);
   EXPECT_EQ(pins.Unlink("/sys/fs/bpf/test_dots"), 0);

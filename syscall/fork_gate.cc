@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 
+#include <atomic>
 #include <cstdint>
 #include <new>
 
@@ -16,16 +17,29 @@ namespace {
 // Held by a fork; shared by those who are inside.
 constinit Cloud::Lock gate;
 constinit uint64_t forks_so_far ABSL_GUARDED_BY(gate) = 0;
+constinit std::atomic<bool> has_forked{false};
 constinit thread_local int times_inside = 0;
 
-void Close() ABSL_NO_THREAD_SAFETY_ANALYSIS { gate.Lock(); }
+// A signal handler may fork, and have interrupted a thread that is inside. The
+// gate would never open for it. Its child may do only what a signal handler
+// may, such as exec: there is no need to wait for others either.
+bool IsInHandler() { return times_inside != 0; }
 
-void OpenInParent() ABSL_NO_THREAD_SAFETY_ANALYSIS { gate.Unlock(); }
+void Close() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  has_forked.store(true, std::memory_order_relaxed);
+  if (!IsInHandler()) gate.Lock();
+}
+
+void OpenInParent() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  if (!IsInHandler()) gate.Unlock();
+}
 
 void OpenInChild() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   ++forks_so_far;
   // Not Unlock(): the threads that wait in front of it are the parent's.
   new (&gate) Cloud::Lock;
+  // The thread goes on to be inside.
+  if (IsInHandler()) gate.ReaderLock();
 }
 
 // While there is one thread: who is inside has a gate.
@@ -40,7 +54,13 @@ ForkGate::Inside::Inside() ABSL_NO_THREAD_SAFETY_ANALYSIS {
 }
 
 ForkGate::Inside::~Inside() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  if (--times_inside == 0) gate.ReaderUnlock();
+  // In this order, for a signal handler that forks in between.
+  if (times_inside == 1) gate.ReaderUnlock();
+  --times_inside;
+}
+
+bool ForkGate::is_shared() {
+  return has_forked.load(std::memory_order_relaxed);
 }
 
 uint64_t ForkGate::forks() ABSL_NO_THREAD_SAFETY_ANALYSIS {

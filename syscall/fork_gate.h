@@ -31,6 +31,9 @@ class ForkGate {
     Inside& operator=(const Inside&) = delete;
   };
 
+  // Whether this process has forked, or was forked itself: files may be shared.
+  static bool is_shared();
+
   // How many forks lead to this process from the one that the program started
   // as. A child tells by it that it is one. REQUIRES: the caller is inside.
   static uint64_t forks();

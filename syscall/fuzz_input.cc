@@ -47,8 +47,8 @@ class Run {
     for (int fd : fds_) close(fd);
     for (const char* path : kFuzzPaths) {
       if (*path == 0) continue;
-      PinTable::Global().Unlink(path);
-      PinTable::Global().RemoveDirectory(path);
+      ProcessPins::Global().Unlink(path);
+      ProcessPins::Global().RemoveDirectory(path);
     }
   }
 
@@ -116,10 +116,10 @@ class Run {
       case 0:
         return Keep(dup(fd));
       case 1:
-        PinTable::Global().MakeDirectory(path);
+        ProcessPins::Global().MakeDirectory(path);
         return;
       case 2:
-        PinTable::Global().Unlink(path);
+        ProcessPins::Global().Unlink(path);
         return;
       case 3:
         EpollDescriptor(fd);

@@ -2,8 +2,8 @@
 
 // Pins, ids, and what may be asked of maps and BTF.
 
+#include <fcntl.h>
 #include <limits.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -75,18 +75,13 @@ long CopyPath(const Attributes& attributes, std::string* path) {
 
 PinTable& Pins() {
   Caller* const caller = Caller::Other();
-  return caller != nullptr ? caller->Pins() : PinTable::Global();
+  return caller != nullptr ? caller->Pins() : ProcessPins::Global();
 }
 
-// A path elsewhere, where nothing can be pinned.
-long WhyNotPinned(const std::string& path) {
-  struct stat file;
-  if (lstat(path.c_str(), &file) == 0) return -EEXIST;
-  if (errno != ENOENT) return -errno;
-  const std::size_t slash = path.rfind('/');
-  const std::string directory =
-      slash == std::string::npos ? "." : path.substr(0, slash + 1);
-  return stat(directory.c_str(), &file) == 0 ? -EPERM : -errno;
+// Where a relative path starts, with BPF_F_PATH_FD.
+int DirectoryOf(const Attributes& attributes) {
+  if (!HasAny(MapFlags{attributes->file_flags}, kPathFd)) return AT_FDCWD;
+  return static_cast<int>(attributes.WordAt(kPathFdAt));
 }
 
 long InfoOfMap(const Attributes& attributes, const MapObject& map) {
@@ -153,9 +148,8 @@ long ObjectPin(const Attributes& attributes) {
   std::string path;
   const long error = CopyPath(attributes, &path);
   if (error != 0) return error;
-  PinTable& pins = Pins();
-  if (!pins.Covers(path)) return WhyNotPinned(path);
-  return pins.Pin(path, {std::move(file.map), std::move(file.program)});
+  return Pins().Pin(DirectoryOf(attributes), path,
+                    {std::move(file.map), std::move(file.program)});
 }
 
 long ObjectGet(const Attributes& attributes) {
@@ -172,13 +166,11 @@ long ObjectGet(const Attributes& attributes) {
   std::string path;
   long error = CopyPath(attributes, &path);
   if (error != 0) return error;
-  PinTable& pins = Pins();
-  if (!pins.Covers(path)) {
-    struct stat file;
-    return stat(path.c_str(), &file) == 0 ? -EACCES : -errno;
-  }
+  const int rights = HasAny(flags, kRdOnly)   ? O_RDONLY
+                     : HasAny(flags, kWrOnly) ? O_WRONLY
+                                              : O_RDWR;
   PinnedObject object;
-  error = pins.Find(path, &object);
+  error = Pins().Find(DirectoryOf(attributes), path, rights, &object);
   if (error != 0) return error;
   BpfFdTable& files = BpfFdTable::Global();
   if (object.program != nullptr) return files.Open(std::move(object.program));

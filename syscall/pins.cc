@@ -2,143 +2,166 @@
 
 #include "bpfmap/syscall/pins.h"
 
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
 #include <cerrno>
-#include <cstdlib>
-#include <filesystem>
-#include <map>
+#include <cstring>
 #include <memory>
 #include <string>
-#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "bpfmap/profiles/cloud.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 #include "bpfmap/syscall/fork_gate.h"
+#include "bpfmap/syscall/pin_calls.h"
+#include "bpfmap/syscall/pin_directory.h"
+#include "bpfmap/syscall/raw_syscall.h"
 
 namespace bpfmap {
 namespace {
 
-// Absolute and plain, without a '/' at its end.
-std::string PlainPath(const std::string& path) {
-  std::error_code error;
-  std::filesystem::path plain = std::filesystem::absolute(path, error);
-  plain = plain.lexically_normal();
-  if (!plain.has_filename() && plain.has_parent_path()) {
-    plain = plain.parent_path();
-  }
-  return plain.string();
-}
-
-class ProcessPins final : public PinTable {
+// A descriptor for the length of a call.
+class ScopedFd {
  public:
-  ProcessPins() {
-    const char* const directory = std::getenv("BPFMAP_PIN_DIR");
-    root_ = PlainPath(directory != nullptr && *directory != 0 ? directory
-                                                              : "/sys/fs/bpf");
-    pins_[root_] = {};
+  explicit ScopedFd(long fd) : fd_(static_cast<int>(fd)) {}
+  ~ScopedFd() {
+    if (fd_ >= 0) RawSyscall(SYS_close, fd_);
   }
-
-  bool Covers(const std::string& path) const override {
-    const std::string plain = PlainPath(path);
-    return plain == root_ || plain.rfind(root_ + "/", 0) == 0;
-  }
-
-  bool IsDirectory(const std::string& path) const override {
-    const ForkGate::Inside inside;
-    ReaderLock lock(lock_);
-    const auto pin = pins_.find(PlainPath(path));
-    return pin != pins_.end() && pin->second.empty();
-  }
-
-  long Pin(const std::string& path, PinnedObject object) override {
-    if (object.map != nullptr) object.map = MapObject::AsUser(*object.map);
-    return Add(path, std::move(object));
-  }
-
-  long Find(const std::string& path, PinnedObject* object) const override {
-    ReaderLock lock(lock_);
-    const std::string plain = PlainPath(path);
-    const auto pin = pins_.find(plain);
-    if (pin == pins_.end()) return WhyMissing(plain);
-    if (pin->second.empty()) return -EACCES;
-    *object = pin->second;
-    return 0;
-  }
-
-  long Unlink(const std::string& path) override {
-    const ForkGate::Inside inside;
-    PinnedObject unpinned;  // destroyed after the lock
-    WriterLock lock(lock_);
-    const std::string plain = PlainPath(path);
-    const auto pin = pins_.find(plain);
-    if (pin == pins_.end()) return WhyMissing(plain);
-    if (pin->second.empty()) return -EISDIR;
-    unpinned = std::move(pin->second);
-    pins_.erase(pin);
-    return 0;
-  }
-
-  long MakeDirectory(const std::string& path) override {
-    const ForkGate::Inside inside;
-    return Add(path, {});
-  }
-
-  long RemoveDirectory(const std::string& path) override {
-    const ForkGate::Inside inside;
-    WriterLock lock(lock_);
-    const std::string plain = PlainPath(path);
-    const auto pin = pins_.find(plain);
-    if (pin == pins_.end()) return WhyMissing(plain);
-    if (!pin->second.empty()) return -ENOTDIR;
-    if (plain == root_) return -EBUSY;
-    const auto below = pins_.lower_bound(plain + "/");
-    if (below != pins_.end() && below->first.rfind(plain + "/", 0) == 0) {
-      return -ENOTEMPTY;
-    }
-    pins_.erase(pin);
-    return 0;
-  }
+  ScopedFd(const ScopedFd&) = delete;
+  ScopedFd& operator=(const ScopedFd&) = delete;
+  int get() const { return fd_; }
 
  private:
-  // In Linux's order.
-  long Add(const std::string& path, PinnedObject object) {
-    const std::filesystem::path plain = PlainPath(path);
-    WriterLock lock(lock_);
-    if (pins_.count(plain) != 0) return -EEXIST;
-    const auto directory = pins_.find(plain.parent_path());
-    if (directory == pins_.end()) return WhyMissing(plain.parent_path());
-    const long missing = WhyMissing(plain);
-    if (missing != -ENOENT) return missing;
-    pins_[plain] = std::move(object);
-    return 0;
-  }
-
-  // What Linux says of a path that is not here: it walks along it, and looks
-  // for no name that has a '.'.
-  long WhyMissing(const std::filesystem::path& plain) const
-      ABSL_SHARED_LOCKS_REQUIRED(lock_) {
-    std::filesystem::path at = root_;
-    for (const auto& name : plain.lexically_relative(root_)) {
-      if (!pins_.at(at).empty()) return -ENOTDIR;
-      at /= name;
-      if (pins_.count(at) != 0) continue;
-      return name.string().find('.') == std::string::npos ? -ENOENT : -EPERM;
-    }
-    return -ENOENT;
-  }
-
-  std::string root_;  // constant
-  mutable Cloud::Lock lock_;
-  // By plain path; an empty one is a directory.
-  std::map<std::string, PinnedObject> pins_ ABSL_GUARDED_BY(lock_);
+  int fd_;
 };
+
+long Stat(const PathAt& at, int flags, struct stat* file) {
+  return RawSyscall(SYS_newfstatat, at.directory, Word(at.path), Word(file),
+                    flags);
+}
+
+// Why nothing can be pinned at a path that is elsewhere.
+long WhyNotPinned(const PathAt& at) {
+  struct stat file;
+  const long error = Stat(at, AT_SYMLINK_NOFOLLOW, &file);
+  if (error == 0) return -EEXIST;
+  return error == -ENOENT ? -EPERM : error;
+}
 
 }  // namespace
 
-PinTable& PinTable::Global() {
+ProcessPins& ProcessPins::Global() {
   static auto& pins = *new ProcessPins;
   return pins;
+}
+
+long ProcessPins::Pin(int directory, const std::string& path,
+                      PinnedObject object) {
+  PinDirectory& files = PinDirectory::Global();
+  char buffer[PinDirectory::kLongestPath];
+  const PathAt at = files.Find(directory, path.c_str(), buffer);
+  // The last name, and the directory that it is in.
+  std::string parent = at.path;
+  if (files.IsRoot(at)) return -EEXIST;
+  long error = files.CheckName(at);
+  if (error != 0) return error;
+  while (parent.size() > 1 && parent.back() == '/') parent.pop_back();
+  const bool wants_directory = parent.size() != std::strlen(at.path);
+  const std::size_t slash = parent.rfind('/');
+  const std::string name =
+      parent.substr(slash == std::string::npos ? 0 : slash + 1);
+  parent.resize(slash == std::string::npos ? 0 : slash + 1);
+  if (parent.empty()) parent = ".";
+
+  const ScopedFd in(RawSyscall(SYS_openat, at.directory, Word(parent.c_str()),
+                               O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (in.get() < 0) return in.get();
+  struct stat file;
+  Stat({in.get(), "", false}, AT_EMPTY_PATH, &file);
+  const PathAt last = {in.get(), name.c_str(), at.is_pin || files.Owns(file)};
+  if (!last.is_pin) return WhyNotPinned(last);
+  error = files.CheckName(last);
+  if (error != 0) return error;
+  if (wants_directory) {
+    return Stat(last, AT_SYMLINK_NOFOLLOW, &file) == 0 ? -EEXIST : -ENOENT;
+  }
+
+  if (object.map != nullptr) object.map = MapObject::AsUser(*object.map);
+  WriterLock lock(lock_);
+  const long serial = files.MakeFile(&file);
+  if (serial < 0) return serial;
+  error = files.NameFile(serial, in.get(), name.c_str());
+  if (error != 0) {
+    files.Forget(serial);
+    return error;
+  }
+  pins_[file.st_ino] = {std::move(object), serial};
+  return 0;
+}
+
+long ProcessPins::Find(int directory, const std::string& path, int rights,
+                       PinnedObject* object) const {
+  PinDirectory& files = PinDirectory::Global();
+  char buffer[PinDirectory::kLongestPath];
+  const PathAt at = files.Find(directory, path.c_str(), buffer);
+  long error = files.CheckName(at);
+  if (error != 0) return error;
+  const ScopedFd found(
+      RawSyscall(SYS_openat, at.directory, Word(at.path), O_PATH | O_CLOEXEC));
+  if (found.get() < 0) return found.get();
+  struct stat file;
+  Stat({found.get(), "", false}, AT_EMPTY_PATH, &file);
+  if (!at.is_pin && !files.Owns(file)) return -EACCES;
+  const int mode = rights == O_RDONLY   ? R_OK
+                   : rights == O_WRONLY ? W_OK
+                                        : R_OK | W_OK;
+  error = AccessAt({found.get(), "", false}, mode, AT_EMPTY_PATH | AT_EACCESS);
+  if (error == -EACCES) return error;
+  ReaderLock lock(lock_);
+  const auto pin = pins_.find(file.st_ino);
+  if (pin == pins_.end() || !S_ISREG(file.st_mode)) return -EACCES;
+  *object = pin->second.object;
+  return 0;
+}
+
+long ProcessPins::Unlink(const std::string& path) {
+  return UnlinkAt(PinPath(AT_FDCWD, path.c_str()).at(), 0);
+}
+
+long ProcessPins::MakeDirectory(const std::string& path) {
+  return MakeDirectoryAt(PinPath(AT_FDCWD, path.c_str()).at(), 0777);
+}
+
+long ProcessPins::RemoveDirectory(const std::string& path) {
+  return UnlinkAt(PinPath(AT_FDCWD, path.c_str()).at(), AT_REMOVEDIR);
+}
+
+void ProcessPins::ReleaseUnlinked() {
+  PinDirectory& files = PinDirectory::Global();
+  const unsigned changes = files.changes();
+  // Other processes that have the files do not tell of changes.
+  if (!ForkGate::is_shared() &&
+      changes == seen_changes_.load(std::memory_order_relaxed)) {
+    return;
+  }
+  std::vector<PinnedObject> gone;  // destroyed after the lock
+  WriterLock lock(lock_);
+  seen_changes_.store(changes, std::memory_order_relaxed);
+  for (auto pin = pins_.begin(); pin != pins_.end();) {
+    Pinned& pinned = pin->second;
+    if (files.HasName(pinned.serial, pin->first)) {
+      ++pin;
+      continue;
+    }
+    files.Forget(pinned.serial);
+    gone.push_back(std::move(pinned.object));
+    pin = pins_.erase(pin);
+  }
 }
 
 }  // namespace bpfmap

@@ -178,7 +178,7 @@ TEST(ProgramLifetimeTest, APinKeepsAProgram) {
   EXPECT_EQ(RunOnce(again), 7);
   close(again);
   EXPECT_TRUE(AnyProgram());
-  EXPECT_EQ(PinTable::Global().Unlink(kPath), 0);
+  EXPECT_EQ(ProcessPins::Global().Unlink(kPath), 0);
   EXPECT_FALSE(AnyProgram());
 }
 

@@ -153,7 +153,7 @@ class ThreadsTest : public testing::Test {
   // Gives back what threads have left in their common places.
   void LetGo() {
     for (int pin = 0; pin < 4; ++pin) {
-      PinTable::Global().Unlink("/sys/fs/bpf/pin" + std::to_string(pin));
+      ProcessPins::Global().Unlink("/sys/fs/bpf/pin" + std::to_string(pin));
     }
     for (std::atomic<int>& fd : shared_) {
       const int old = fd.exchange(-1);
@@ -166,7 +166,7 @@ class ThreadsTest : public testing::Test {
     const int fd = Obtain(random);
     const int old = fd >= 0 ? shared_[random() % kShared].exchange(fd) : -1;
     for (int i = 0; i < 4; ++i) Use(shared_[random() % kShared], random);
-    if (random() % 4 == 0) PinTable::Global().Unlink(PinPath(random));
+    if (random() % 4 == 0) ProcessPins::Global().Unlink(PinPath(random));
     if (old >= 0) close(old);
   }
 
@@ -260,7 +260,7 @@ bool CanDoAll() {
   RefreshEpoll();
   const uint32_t id = IdOf(fd);
   close(fd);
-  if (PinTable::Global().Unlink(kPath) != 0) return false;
+  if (ProcessPins::Global().Unlink(kPath) != 0) return false;
   return IsLetGo(id);
 }
 
