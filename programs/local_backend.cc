@@ -62,6 +62,7 @@ absl::StatusOr<std::shared_ptr<BpfMap>> LocalBackend::CreateMap(
   absl::StatusOr<std::shared_ptr<LocalMap>> map = bpfmap::CreateMap(def);
   if (!map.ok()) return map.status();
   maps_.push_back(*map);
+  names_[map->get()] = &spec;
   if (def.type == MapType::kPerfEventArray) {
     const absl::Status status = AddPerfEvents(map->get());
     if (!status.ok()) return status;
@@ -140,6 +141,19 @@ ProgramResult LocalBackend::Run(std::size_t index, const RunRequest& request) {
     return result;
   }
   const ScopedCpu scope(cpu);
+  // An observer of the test's own is not disturbed.
+  if (Observer::OfThread() != nullptr || !request.keeps_path) {
+    return RunIn(program, request);
+  }
+  RunPath path(*types_, names_);
+  const ScopedObserver observer(&path);
+  ProgramResult result = RunIn(program, request);
+  result.path = path.Text();
+  return result;
+}
+
+ProgramResult LocalBackend::RunIn(const Program& program,
+                                  const RunRequest& request) {
   return kTestRunTypes.Has(program.type()) ? RunTestRun(program, request)
                                            : RunOnContext(program, request);
 }

@@ -21,6 +21,7 @@
 #include "bpfmap/programs/machine.h"
 #include "bpfmap/programs/object_backend.h"
 #include "bpfmap/programs/program.h"
+#include "bpfmap/programs/run_path.h"
 #include "bpfmap/programs/world.h"
 
 namespace bpfmap {
@@ -32,6 +33,7 @@ class LocalBackend final : public ObjectBackend, public ProgramSource {
   explicit LocalBackend(World* world) : world_(world) {}
   ~LocalBackend() override;
 
+  void Start(const ObjectFile& file) override { types_ = &file.types(); }
   absl::StatusOr<std::shared_ptr<BpfMap>> CreateMap(
       const MapSpec& spec) override;
   absl::StatusOr<uint32_t> HandleOfMap(std::size_t index) override;
@@ -49,10 +51,13 @@ class LocalBackend final : public ObjectBackend, public ProgramSource {
 
   absl::Status AddPerfEvents(LocalMap* map);
   World& world();
+  ProgramResult RunIn(const Program& program, const RunRequest& request);
   ProgramResult RunTestRun(const Program& program, const RunRequest& request);
   ProgramResult RunOnContext(const Program& program, const RunRequest& request);
 
   World* const world_;
+  const BtfTypes* types_ = nullptr;
+  MapNames names_;
   std::unique_ptr<World> own_world_;
   // The array that each one is in.
   std::vector<std::pair<LocalMap*, std::unique_ptr<PerfEvent<Cloud>>>>

@@ -51,6 +51,7 @@ absl::StatusOr<Object> Object::Open(const std::string& path, World* world,
 
 void ObjectState::Start() {
   for (const auto& spec : file_.maps()) specs_.push_back(*spec);
+  backend_->Start(file_);
 }
 
 bool ObjectState::IsLoaded(const char* what) const {
@@ -270,7 +271,9 @@ ProgramResult ObjectState::Run(std::string_view program,
                         " is not loaded: its section starts with '?'"));
     return result;
   }
-  return backend_->Run(static_cast<std::size_t>(number), request);
+  RunRequest with_path = request;
+  with_path.keeps_path = keeps_paths_;
+  return backend_->Run(static_cast<std::size_t>(number), with_path);
 }
 
 std::vector<std::string> ObjectState::TakeRecords(std::string_view map) {

@@ -247,6 +247,10 @@ class Object {
     state_->SetElement(map, index, element);
   }
 
+  // Whether results tell what the program did (ProgramResult::path), which they
+  // do unless this turns it off: then long runs are some times faster.
+  void KeepPaths(bool keep) { state_->KeepPaths(keep); }
+
   // The map itself, as user space sees it, for types that map() is not for;
   // null if there is none.
   BpfMap* bpf_map(std::string_view name) { return state_->BpfMapOf(name); }

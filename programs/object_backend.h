@@ -31,6 +31,7 @@ struct RunRequest {
   // A context that starts with so many arguments of 8 bytes, for the helpers
   // that count them.
   uint32_t arguments = 0;
+  bool keeps_path = true;  // ProgramResult::path; such a run is slower
 };
 
 // What a run came to.
@@ -55,7 +56,11 @@ class ObjectBackend {
   ObjectBackend(const ObjectBackend&) = delete;
   ObjectBackend& operator=(const ObjectBackend&) = delete;
 
+  // The object that all of the following is of. It outlives the backend.
+  virtual void Start(const ObjectFile& /*file*/) {}
+
   // Makes the map of `spec`, empty. Maps are numbered in the order of calls.
+  // `spec` outlives the backend.
   virtual absl::StatusOr<std::shared_ptr<BpfMap>> CreateMap(
       const MapSpec& spec) = 0;
   // What the user puts into a map of maps for map `index`.

@@ -45,6 +45,7 @@ class ObjectState {
   BpfMap* BpfMapOf(std::string_view name);  // no Misuse
   void SetElement(std::string_view map, uint32_t index,
                   std::string_view element);
+  void KeepPaths(bool keep) { keeps_paths_ = keep; }
   ProgramResult Run(std::string_view program, const RunRequest& request);
   std::vector<std::string> TakeRecords(std::string_view map);
   bool FitsRecord(const std::string& map, std::size_t size,
@@ -66,10 +67,11 @@ class ObjectState {
   absl::Status PutElement(std::size_t map, uint32_t index,
                           const std::string& element);
 
-  std::unique_ptr<ObjectBackend> backend_;
   ObjectFile file_;
   std::vector<MapSpec> specs_;
+  std::unique_ptr<ObjectBackend> backend_;
   bool is_loaded_ = false;
+  bool keeps_paths_ = true;
   std::vector<std::shared_ptr<BpfMap>> maps_;
   std::vector<int> loaded_;  // the backend's number of each program, or -1
 };

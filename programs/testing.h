@@ -24,6 +24,7 @@
 
 #include "bpfmap/maps/testing.h"
 #include "bpfmap/programs/address.h"
+#include "bpfmap/programs/helper.h"
 #include "bpfmap/programs/misuse.h"
 #include "bpfmap/programs/object.h"
 #include "bpfmap/programs/packet.h"
