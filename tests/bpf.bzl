@@ -4,21 +4,6 @@
 
 load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library")
 
-def bpf_object(name, src, hdrs = []):
-    """Compiles a BPF program in C to NAME.bpf.o."""
-    native.genrule(
-        name = name + "_object",
-        srcs = [src] + hdrs,
-        outs = [name + ".bpf.o"],
-        visibility = ["//visibility:public"],
-        # Headers of Linux look for those of a processor. Files are named as
-        # they are called here, wherever they are compiled.
-        cmd = "clang -target bpf -g -O2 -Wall -Werror -I. " +
-              "-fdebug-prefix-map=$$PWD=. " +
-              "-I/usr/include/$$(uname -m)-linux-gnu " +
-              "-c $(location " + src + ") -o $@",
-    )
-
 def bpf_skeleton(name):
     """NAME.skel.h: what bpftool makes of NAME.bpf.o."""
     native.genrule(

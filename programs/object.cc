@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+
+#include "bpfmap/programs/object.h"
+
+#include <algorithm>
+#include <fstream>
+#include <iterator>
+
+#include "absl/strings/str_cat.h"
+#include "bpfmap/maps/status.h"
+#include "bpfmap/programs/local_backend.h"
+#include "bpfmap/programs/type_check.h"
+
+namespace bpfmap {
+namespace {
+
+// "rules, events", for sentences about a name that there is not.
+template <typename Specs>
+std::string Names(const Specs& specs) {
+  std::string names;
+  for (const auto& spec : specs) {
+    absl::StrAppend(&names, names.empty() ? "" : ", ", spec->name);
+  }
+  return names.empty() ? "none" : names;
+}
+
+std::string Text(std::string_view text) { return std::string(text); }
+
+}  // namespace
+
+absl::StatusOr<Object> Object::Open(const std::string& path, World* world,
+                                    std::unique_ptr<ObjectBackend> backend) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) {
+    return absl::NotFoundError(absl::StrCat(path, ": there is no such file"));
+  }
+  std::vector<uint8_t> bytes((std::istreambuf_iterator<char>(file)),
+                             std::istreambuf_iterator<char>());
+  if (backend == nullptr) backend = std::make_unique<LocalBackend>(world);
+  auto state = std::make_shared<ObjectState>(std::move(backend));
+  std::string name = path.substr(path.rfind('/') + 1);
+  name = name.substr(0, name.find('.'));
+  const absl::Status status = state->file()->Read(name, std::move(bytes));
+  if (!status.ok()) {
+    return absl::Status(status.code(),
+                        absl::StrCat(path, ": ", status.message()));
+  }
+  state->Start();
+  return Object(std::move(state));
+}
+
+void ObjectState::Start() {
+  for (const auto& spec : file_.maps()) specs_.push_back(*spec);
+  backend_->Start(file_);
+}
+
+bool ObjectState::IsLoaded(const char* what) const {
+  if (is_loaded_) return true;
+  Misuse(absl::StrCat(what, " before Load()"));
+  return false;
+}
+
+int ObjectState::MapIndex(std::string_view name) const {
+  for (std::size_t i = 0; i < specs_.size(); ++i) {
+    if (specs_[i].name == name) return static_cast<int>(i);
+  }
+  Misuse(absl::StrCat("the object has no map \"", Text(name),
+                      "\"; it has: ", Names(file_.maps())));
+  return -1;
+}
+
+int ObjectState::ProgramIndex(std::string_view name) const {
+  const auto& programs = file_.programs();
+  for (std::size_t i = 0; i < programs.size(); ++i) {
+    if (programs[i]->name == name) return static_cast<int>(i);
+  }
+  Misuse(absl::StrCat("the object has no program \"", Text(name),
+                      "\"; it has: ", Names(programs)));
+  return -1;
+}
+
+// Variables.
+
+bool ObjectState::FindVariable(std::string_view name, const CppLayout& layout,
+                               Place* place) const {
+  std::string names;
+  for (std::size_t i = 0; i < specs_.size(); ++i) {
+    for (const VariableSpec& variable : specs_[i].variables) {
+      absl::StrAppend(&names, names.empty() ? "" : ", ", variable.name);
+      if (variable.name != name) continue;
+      *place = {i, &variable};
+      const std::string difference =
+          CompareTypes(file_.types(), variable.type, layout);
+      if (difference.empty()) return true;
+      Misuse(absl::StrCat("the type given for variable ", Text(name),
+                          " is not its own:", difference));
+      return false;
+    }
+  }
+  Misuse(absl::StrCat("the object has no variable \"", Text(name),
+                      "\"; it has: ", names.empty() ? "none" : names));
+  return false;
+}
+
+void ObjectState::SetVariable(std::string_view name, const CppLayout& layout,
+                              const void* value) {
+  Place place;
+  if (!FindVariable(name, layout, &place)) return;
+  MapSpec& spec = specs_[place.map];
+  if (!is_loaded_) {
+    std::memcpy(&spec.data[place.variable->offset], value, layout.size);
+    return;
+  }
+  if (spec.is_constant) {
+    Misuse(absl::StrCat("variable ", Text(name),
+                        " is const: set it before Load()"));
+    return;
+  }
+  const uint32_t zero = 0;
+  std::vector<uint8_t> section(spec.def.value_size);
+  Errno error = maps_[place.map]->Lookup(&zero, section.data());
+  std::memcpy(&section[place.variable->offset], value, layout.size);
+  if (error == Errno::kOk) {
+    error = maps_[place.map]->Update(&zero, section.data(), kAny);
+  }
+  if (error != Errno::kOk) {
+    Misuse(absl::StrCat("variable ", Text(name), ": ", ErrnoName(error)));
+  }
+}
+
+void ObjectState::GetVariable(std::string_view name, const CppLayout& layout,
+                              void* value) {
+  Place place;
+  if (!FindVariable(name, layout, &place)) return;
+  std::vector<uint8_t> section = specs_[place.map].data;
+  if (is_loaded_) {
+    const uint32_t zero = 0;
+    const Errno error = maps_[place.map]->Lookup(&zero, section.data());
+    if (error != Errno::kOk) {
+      Misuse(absl::StrCat("variable ", Text(name), ": ", ErrnoName(error)));
+      return;
+    }
+  }
+  std::memcpy(value, &section[place.variable->offset], layout.size);
+}
+
+void ObjectState::SetMaxEntries(std::string_view map, uint32_t max_entries) {
+  if (is_loaded_) {
+    Misuse("SetMaxEntries() after Load()");
+    return;
+  }
+  const int index = MapIndex(map);
+  if (index >= 0) {
+    specs_[static_cast<std::size_t>(index)].def.max_entries = max_entries;
+  }
+}
+
+// Loading.
+
+absl::Status ObjectState::Load() {
+  if (is_loaded_) return absl::FailedPreconditionError("it is loaded already");
+  for (std::size_t i = 0; i < specs_.size(); ++i) {
+    auto map = backend_->CreateMap(specs_[i]);
+    if (!map.ok()) {
+      return absl::Status(
+          map.status().code(),
+          absl::StrCat("map ", specs_[i].name, ": ", map.status().message()));
+    }
+    maps_.push_back(*std::move(map));
+    const absl::Status status = Fill(i);
+    if (!status.ok()) return status;
+  }
+  int number = 0;
+  for (const auto& program : file_.programs()) {
+    loaded_.push_back(program->parsed.autoload ? number++ : -1);
+    if (!program->parsed.autoload) continue;
+    const absl::Status status =
+        backend_->LoadProgram(*program, file_.license());
+    if (!status.ok()) return status;
+  }
+  is_loaded_ = true;
+  for (std::size_t i = 0; i < specs_.size(); ++i) {
+    for (const auto& [index, element] : specs_[i].elements) {
+      const absl::Status status = PutElement(i, index, element);
+      if (!status.ok()) return status;
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ObjectState::Fill(std::size_t map) {
+  const MapSpec& spec = specs_[map];
+  if (!spec.is_section) return absl::OkStatus();
+  const uint32_t zero = 0;
+  Errno error = maps_[map]->Update(&zero, spec.data.data(), kAny);
+  if (error == Errno::kOk && spec.is_constant) error = maps_[map]->Freeze();
+  return ToStatus(error, spec.name);
+}
+
+absl::Status ObjectState::PutElement(std::size_t map, uint32_t index,
+                                     const std::string& element) {
+  uint32_t handle = 0;
+  if (specs_[map].def.type == MapType::kProgArray) {
+    const int program = ProgramIndex(element);
+    if (program < 0) return absl::NotFoundError(element);
+    const int number = loaded_[static_cast<std::size_t>(program)];
+    if (number < 0) return absl::FailedPreconditionError(element);
+    handle = backend_->HandleOfProgram(static_cast<std::size_t>(number));
+  } else {
+    const int inner = MapIndex(element);
+    if (inner < 0) return absl::NotFoundError(element);
+    auto number = backend_->HandleOfMap(static_cast<std::size_t>(inner));
+    if (!number.ok()) return number.status();
+    handle = *number;
+  }
+  return ToStatus(maps_[map]->Update(&index, &handle, kAny),
+                  absl::StrCat(element, " in map ", specs_[map].name));
+}
+
+// Use.
+
+BpfMap* ObjectState::BpfMapOf(std::string_view name) {
+  for (std::size_t i = 0; i < maps_.size(); ++i) {
+    if (specs_[i].name == name) return maps_[i].get();
+  }
+  return nullptr;
+}
+
+BpfMap* ObjectState::FindMap(std::string_view name, const CppLayout& key,
+                             const CppLayout& value) {
+  if (!IsLoaded("map()")) return nullptr;
+  const int index = MapIndex(name);
+  if (index < 0) return nullptr;
+  const MapSpec& spec = specs_[static_cast<std::size_t>(index)];
+  const auto check = [&](const char* what, uint32_t type,
+                         const CppLayout& layout) {
+    if (type == 0) return true;
+    const std::string difference = CompareTypes(file_.types(), type, layout);
+    if (difference.empty()) return true;
+    Misuse(absl::StrCat("the type given for the ", what, " of map ", spec.name,
+                        " is not its own:", difference));
+    return false;
+  };
+  if (!check("key", spec.key_type, key) ||
+      !check("value", spec.value_type, value)) {
+    return nullptr;
+  }
+  return maps_[static_cast<std::size_t>(index)].get();
+}
+
+void ObjectState::SetElement(std::string_view map, uint32_t index,
+                             std::string_view element) {
+  if (!IsLoaded("SetElement()")) return;
+  const int at = MapIndex(map);
+  if (at < 0) return;
+  const absl::Status status =
+      PutElement(static_cast<std::size_t>(at), index, std::string(element));
+  if (!status.ok()) Misuse(std::string(status.message()));
+}
+
+ProgramResult ObjectState::Run(std::string_view program,
+                               const RunRequest& request) {
+  ProgramResult result;
+  result.error = Errno::kInval;
+  if (!IsLoaded("Run()")) return result;
+  const int index = ProgramIndex(program);
+  if (index < 0) return result;
+  const int number = loaded_[static_cast<std::size_t>(index)];
+  if (number < 0) {
+    Misuse(absl::StrCat("program ", Text(program),
+                        " is not loaded: its section starts with '?'"));
+    return result;
+  }
+  RunRequest with_path = request;
+  with_path.keeps_path = keeps_paths_;
+  return backend_->Run(static_cast<std::size_t>(number), with_path);
+}
+
+std::vector<std::string> ObjectState::TakeRecords(std::string_view map) {
+  if (!IsLoaded("Take()")) return {};
+  const int index = MapIndex(map);
+  if (index < 0) return {};
+  const MapType type = specs_[static_cast<std::size_t>(index)].def.type;
+  if (type != MapType::kRingBuf && type != MapType::kPerfEventArray) {
+    Misuse(absl::StrCat("map ", Text(map), " is no ring: its type is ",
+                        MapTypeName(type)));
+    return {};
+  }
+  return backend_->TakeRecords(static_cast<std::size_t>(index));
+}
+
+bool ObjectState::FitsRecord(const std::string& map, std::size_t size,
+                             std::size_t wanted) const {
+  const int index = MapIndex(map);
+  if (index < 0) return false;
+  const bool is_perf = specs_[static_cast<std::size_t>(index)].def.type ==
+                       MapType::kPerfEventArray;
+  if (size == wanted || (is_perf && size > wanted && size - wanted < 8)) {
+    return true;
+  }
+  Misuse(absl::StrCat("a record of ", map, " has ", size,
+                      " bytes, and the type given has ", wanted));
+  return false;
+}
+
+}  // namespace bpfmap

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// ObjectState: the part of an Object that knows no C++ types. For object.h.
+//
+// Not thread-safe.
+
+#ifndef BPFMAP_PROGRAMS_OBJECT_STATE_H_
+#define BPFMAP_PROGRAMS_OBJECT_STATE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/programs/cpp_layout.h"
+#include "bpfmap/programs/object_backend.h"
+#include "bpfmap/programs/object_file.h"
+
+namespace bpfmap {
+
+class ObjectState {
+ public:
+  explicit ObjectState(std::unique_ptr<ObjectBackend> backend)
+      : backend_(std::move(backend)) {}
+
+  // The file of the object, to Read() before anything else.
+  ObjectFile* file() { return &file_; }
+  // Takes over what was read.
+  void Start();
+
+  void SetVariable(std::string_view name, const CppLayout& layout,
+                   const void* value);
+  void GetVariable(std::string_view name, const CppLayout& layout, void* value);
+  void SetMaxEntries(std::string_view map, uint32_t max_entries);
+  absl::Status Load();
+
+  // The map of this name; null, and a Misuse, if there is none or if the types
+  // are not its own.
+  BpfMap* FindMap(std::string_view name, const CppLayout& key,
+                  const CppLayout& value);
+  BpfMap* BpfMapOf(std::string_view name);  // no Misuse
+  void SetElement(std::string_view map, uint32_t index,
+                  std::string_view element);
+  void KeepPaths(bool keep) { keeps_paths_ = keep; }
+  ProgramResult Run(std::string_view program, const RunRequest& request);
+  std::vector<std::string> TakeRecords(std::string_view map);
+  bool FitsRecord(const std::string& map, std::size_t size,
+                  std::size_t wanted) const;
+
+ private:
+  struct Place {
+    std::size_t map = 0;
+    const VariableSpec* variable = nullptr;
+  };
+
+  bool FindVariable(std::string_view name, const CppLayout& layout,
+                    Place* place) const;
+  // The index of a map or a program; -1, and a Misuse, if there is none.
+  int MapIndex(std::string_view name) const;
+  int ProgramIndex(std::string_view name) const;
+  bool IsLoaded(const char* what) const;
+  absl::Status Fill(std::size_t map);
+  absl::Status PutElement(std::size_t map, uint32_t index,
+                          const std::string& element);
+
+  ObjectFile file_;
+  std::vector<MapSpec> specs_;
+  std::unique_ptr<ObjectBackend> backend_;
+  bool is_loaded_ = false;
+  bool keeps_paths_ = true;
+  std::vector<std::shared_ptr<BpfMap>> maps_;
+  std::vector<int> loaded_;  // the backend's number of each program, or -1
+};
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_PROGRAMS_OBJECT_STATE_H_
