@@ -211,6 +211,36 @@ void Calls() {
   }
 }
 
+// Calls that a program of type xdp may not make, at once or after a branch.
+void CallsOfOthers() {
+  constexpr int kSkbVlanPush = 18, kGetRandom = 7, kPoison = 195896080;
+  constexpr uint8_t kSkipIfEqual = BPF_JMP | BPF_JEQ | BPF_K;
+  for (const int helper : {kSkbVlanPush, kNoFd, kPoison}) {
+    static bpf_insn program[5];
+    const auto load = [](const std::string& what, uint32_t count) {
+      Load(what, [count](bpf_attr* attr) {
+        attr->prog_type = BPF_PROG_TYPE_XDP;
+        attr->insns = Address(program);
+        attr->insn_cnt = count;
+      });
+    };
+    const std::string name = "call of " + std::to_string(helper) + " by xdp";
+    const bpf_insn call = {BPF_JMP | BPF_CALL, 0, 0, 0, helper};
+    const bpf_insn random = {BPF_JMP | BPF_CALL, 0, 0, 0, kGetRandom};
+    const bpf_insn five = {BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 5};
+    const bpf_insn skip = {kSkipIfEqual, 0, 0, 1, 5};
+    for (const bpf_insn& first : {five, random}) {
+      const bpf_insn all[] = {first, skip, call, kReturn0, kExit};
+      std::memcpy(program, all, sizeof all);
+      const bool dead = first.imm == five.imm;
+      load(name + (dead ? " that nothing reaches" : " at times"), 5);
+    }
+    const bpf_insn alone[] = {call, kReturn0, kExit};
+    std::memcpy(program, alone, sizeof alone);
+    load(name, 3);
+  }
+}
+
 int LoadFd(uint32_t type, uint32_t attach_type = 0) {
   Attr attr = LoadAttr(type);
   attr.fields.expected_attach_type = attach_type;
@@ -541,6 +571,7 @@ int main() {
   Logs();
   Maps();
   Calls();
+  CallsOfOthers();
   const int filter = LoadFd(BPF_PROG_TYPE_SOCKET_FILTER);
   const int xdp = LoadFd(BPF_PROG_TYPE_XDP);
   const int map = MapFd(BPF_MAP_TYPE_ARRAY);
