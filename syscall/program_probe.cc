@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -539,6 +540,40 @@ void Put(const char* what, int array, uint32_t index, int program) {
       Bpf(BPF_MAP_UPDATE_ELEM, &attr, 32));
 }
 
+// Links that cannot be: of `program`, of this attach type, to no descriptor and
+// no device.
+void Link(const char* what, int program, uint32_t attach_type,
+          uint32_t flags = 0) {
+  Attr attr = Zeros();
+  attr.words[0] = static_cast<uint32_t>(program);
+  attr.words[1] = UINT32_MAX;
+  attr.words[2] = attach_type;
+  attr.words[3] = flags;
+  Say("link, " + std::string(what) + " for " + std::to_string(attach_type) +
+          (flags != 0 ? ", flags" : ""),
+      Bpf(BPF_LINK_CREATE, &attr, 64));
+}
+
+void Links(const std::vector<std::pair<const char*, int>>& programs) {
+  for (const auto& [name, fd] : programs) {
+    for (const uint32_t type : {0, 1, 2, 8, 17, 36, 37, 41, 42, 45, 46, 99}) {
+      Link(name, fd, type);
+    }
+    Link(name, fd, 41, 1);
+    Attr attr = Zeros();
+    const auto open_tracepoint = [&attr](uint64_t tracepoint, int program) {
+      attr.fields.raw_tracepoint.name = tracepoint;
+      attr.fields.raw_tracepoint.prog_fd = static_cast<uint32_t>(program);
+      return Bpf(BPF_RAW_TRACEPOINT_OPEN, &attr, 16);
+    };
+    const std::string what = std::string("tracepoint of ") + name;
+    Say(what + " by no name", open_tracepoint(0, fd));
+    Say(what + " by a bad name", open_tracepoint(8, fd));
+    Say(what + " that does not exist",
+        open_tracepoint(Address("bpfmap_no_such_event"), fd));
+  }
+}
+
 void Ids() {
   Attr attr = Zeros();
   attr.words[0] = 0x7fffffff;
@@ -605,6 +640,21 @@ int main() {
   Put("a map", array, 1, map);
   Put("nothing open", array, 1, kNoFd);
   Put("the first again", array, 3, filter);
+  Links({{"socket_filter", filter},
+         {"xdp", xdp},
+         {"sched_cls", LoadFd(BPF_PROG_TYPE_SCHED_CLS)},
+         {"tracepoint", LoadFd(BPF_PROG_TYPE_TRACEPOINT)},
+         {"kprobe", LoadFd(BPF_PROG_TYPE_KPROBE)},
+         {"perf_event", LoadFd(BPF_PROG_TYPE_PERF_EVENT)},
+         {"raw_tracepoint", LoadFd(BPF_PROG_TYPE_RAW_TRACEPOINT)},
+         {"cgroup_skb", LoadFd(BPF_PROG_TYPE_CGROUP_SKB)},
+         {"cgroup_sock", LoadFd(BPF_PROG_TYPE_CGROUP_SOCK, 2)},
+         {"flow_dissector", dissector},
+         {"sk_lookup", lookup},
+         {"netfilter", netfilter},
+         {"syscall", LoadFd(BPF_PROG_TYPE_SYSCALL)},
+         {"a map", map},
+         {"nothing open", kNoFd}});
   Ids();
   Info(filter);
   return 0;
