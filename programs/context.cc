@@ -121,6 +121,19 @@ constexpr ContextField kFlowDissectorFields[] = {
             FieldHolds::kFlowKeys),
 };
 
+constexpr ContextField kSkLookupFields[] = {
+    BPFMAP_POINTER(SkLookupContext, cookie, kKernel),
+    BPFMAP_FIELD(SkLookupContext, family),
+    BPFMAP_FIELD(SkLookupContext, protocol),
+    BPFMAP_FIELD(SkLookupContext, remote_ip4),
+    BPFMAP_FIELD(SkLookupContext, remote_ip6),
+    BPFMAP_FIELD(SkLookupContext, remote_port),
+    BPFMAP_FIELD(SkLookupContext, local_ip4),
+    BPFMAP_FIELD(SkLookupContext, local_ip6),
+    BPFMAP_FIELD(SkLookupContext, local_port),
+    BPFMAP_FIELD(SkLookupContext, ingress_ifindex),
+};
+
 constexpr ContextLayout kXdp = {"struct xdp_md", sizeof(XdpContext),
                                 kXdpFields};
 constexpr ContextLayout kSocketFilter = {"struct __sk_buff", sizeof(SkbContext),
@@ -133,6 +146,8 @@ constexpr ContextLayout kLwt = {"struct __sk_buff", sizeof(SkbContext),
                                 kLwtFields};
 constexpr ContextLayout kFlowDissector = {
     "struct __sk_buff", sizeof(SkbContext), kFlowDissectorFields};
+constexpr ContextLayout kSkLookup = {"struct bpf_sk_lookup",
+                                     sizeof(SkLookupContext), kSkLookupFields};
 constexpr ContextLayout kArguments = {
     "the arguments", 0, {}, /*writable=*/false, /*holds_pointers=*/true};
 constexpr ContextLayout kReadOnly = {"the context", 0, {}};
@@ -170,6 +185,8 @@ const ContextLayout& ContextOf(ProgramType type) {
       return kLwt;
     case ProgramType::kFlowDissector:
       return kFlowDissector;
+    case ProgramType::kSkLookup:
+      return kSkLookup;
     case ProgramType::kRawTracepoint:
     case ProgramType::kRawTracepointWritable:
     case ProgramType::kTracing:
@@ -183,7 +200,6 @@ const ContextLayout& ContextOf(ProgramType type) {
     case ProgramType::kCgroupSock:
     case ProgramType::kCgroupSockopt:
     case ProgramType::kCgroupSysctl:
-    case ProgramType::kSkLookup:
     case ProgramType::kUnspec:
       return kWritable;
     default:

@@ -83,6 +83,15 @@ struct FlowKeys {
 };
 static_assert(sizeof(FlowKeys) == 56);
 
+// struct bpf_sk_lookup.
+struct SkLookupContext {
+  uint64_t cookie;
+  uint32_t family, protocol, remote_ip4, remote_ip6[4];
+  uint32_t remote_port;  // 16 bits in network order, and 16 bits of zeros
+  uint32_t local_ip4, local_ip6[4], local_port, ingress_ifindex;
+};
+static_assert(sizeof(SkLookupContext) == 72);
+
 // Whether programs of this type may write to the packet through pointers.
 constexpr bool MayWritePacket(ProgramType type) {
   return ProgramTypes(ProgramType::kXdp, ProgramType::kSchedCls,

@@ -9,6 +9,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "bpfmap/programs/decode.h"
+
 namespace bpfmap {
 namespace {
 
@@ -19,6 +21,11 @@ constexpr int kMapDelete = 3;
 constexpr int kMapGetNextKey = 4;
 constexpr int kProgLoad = 5;
 constexpr int kProgTestRun = 10;
+constexpr int kBtfLoad = 18;
+
+uint64_t Address(const void* pointer) {
+  return reinterpret_cast<uintptr_t>(pointer);
+}
 
 struct CreateAttr {
   uint32_t type, key_size, value_size, max_entries, flags;
@@ -39,7 +46,44 @@ struct LoadAttr {
   uint64_t log;
   uint32_t kernel_version;
   uint32_t flags;
+  char name[16];
+  uint32_t ifindex, attach_type;
+  uint32_t btf_fd;
+  uint32_t func_info_size;
+  uint64_t func_info;
+  uint32_t func_info_count;
+  uint32_t unused;
 };
+static_assert(sizeof(LoadAttr) == 96);
+
+// struct bpf_func_info.
+struct FunctionInfo {
+  uint32_t instruction, type;
+};
+
+// Types for any function, which helpers that call functions ask for: 1 is an
+// int, 2 a function that returns one, 3 a static function `f` of type 2.
+int LoadFunctionTypes() {
+  static constexpr char kNames[] = "\0int\0f";
+  static constexpr uint32_t kTypes[] = {
+      1, 1u << 24, 4, 1u << 24 | 32, 0, 13u << 24, 1, 5, 12u << 24, 2};
+  struct {
+    uint16_t magic = 0xeb9f;
+    uint8_t version = 1, flags = 0;
+    uint32_t header_size = 24;
+    uint32_t types_at = 0, types_size = sizeof kTypes;
+    uint32_t names_at = sizeof kTypes, names_size = sizeof kNames;
+    uint32_t types[10];
+    char names[sizeof kNames];
+  } btf;
+  std::memcpy(btf.types, kTypes, sizeof kTypes);
+  std::memcpy(btf.names, kNames, sizeof kNames);
+  struct {
+    uint64_t btf, log;
+    uint32_t size, log_size, log_level, unused;
+  } attr = {Address(&btf), 0, 24 + sizeof kTypes + sizeof kNames, 0, 0, 0};
+  return static_cast<int>(syscall(SYS_bpf, kBtfLoad, &attr, sizeof attr));
+}
 
 struct TestAttr {
   uint32_t fd;
@@ -53,10 +97,6 @@ struct TestAttr {
 };
 static_assert(sizeof(TestAttr) == 80);
 
-uint64_t Address(const void* pointer) {
-  return reinterpret_cast<uintptr_t>(pointer);
-}
-
 }  // namespace
 
 KernelRun::KernelRun(ProgramType type, std::span<const Instruction> program) {
@@ -67,6 +107,17 @@ KernelRun::KernelRun(ProgramType type, std::span<const Instruction> program) {
   attr.license = Address("GPL");
   // Programs of this type sleep, or do not load (BPF_F_SLEEPABLE).
   if (type == ProgramType::kSyscall) attr.flags = 1 << 4;
+  static const int function_types = LoadFunctionTypes();
+  std::vector<FunctionInfo> functions;
+  for (const uint32_t start : FunctionStarts(program)) {
+    functions.push_back({start, 3});
+  }
+  if (functions.size() > 1) {
+    attr.btf_fd = static_cast<uint32_t>(function_types);
+    attr.func_info_size = sizeof(FunctionInfo);
+    attr.func_info = Address(functions.data());
+    attr.func_info_count = static_cast<uint32_t>(functions.size());
+  }
   long fd;
   do {
     fd = syscall(SYS_bpf, kProgLoad, &attr, sizeof attr);

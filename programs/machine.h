@@ -37,6 +37,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 
 #include "bpfmap/programs/context.h"
@@ -69,6 +70,9 @@ struct RunInput {
   // What `flow_keys` of a flow dissector's context points to, and its bytes.
   void* flow_keys = nullptr;
   uint32_t flow_keys_size = 0;
+  // An object of the kernel that the context points to: loads through pointers
+  // into the kernel find it.
+  std::span<const uint8_t> kernel_object;
   Checks checks = Checks::kAll;
   // Of the program, and of each call of a function by a helper.
   uint64_t max_instructions = kMaxInstructions;
@@ -244,6 +248,7 @@ class Machine {
              const Region* stored);
   bool LoadContext(const Region* region, uint64_t offset, int size,
                    uint64_t* value, const Region** loaded);
+  void LoadKernel(uint64_t address, std::size_t size, void* to);
   bool LoadField(const Region* region, const ContextField& field,
                  uint64_t offset, int size, uint64_t* value,
                  const Region** loaded);

@@ -305,6 +305,17 @@ void Machine::SetDynptr(const Region* region, uint64_t address,
   frame.slot[offset / 8] = frame.slot[offset / 8 + 1] = dynptr;
 }
 
+// Linux answers a bad address with 0 here.
+void Machine::LoadKernel(uint64_t address, std::size_t size, void* to) {
+  const std::span<const uint8_t> object = input_->kernel_object;
+  const uint64_t offset = address - reinterpret_cast<uintptr_t>(object.data());
+  if (Within(object.size(), offset, size)) {
+    std::memcpy(to, object.data() + offset, size);
+  } else if (world_.ReadKernel(address, to, size) != Errno::kOk) {
+    std::memset(to, 0, size);
+  }
+}
+
 bool Machine::Load(const Region* region, uint64_t address, int size,
                    uint64_t* value, const Region** loaded) {
   const uint64_t offset = address - region->base;
@@ -313,12 +324,8 @@ bool Machine::Load(const Region* region, uint64_t address, int size,
     return LoadContext(region, offset, size, value, loaded);
   }
   if (region->kind == RegionKind::kKernel) {
-    // Linux answers a bad address with 0 here.
     uint8_t bytes[8] = {};
-    if (world_.ReadKernel(address, bytes, static_cast<std::size_t>(size)) !=
-        Errno::kOk) {
-      std::memset(bytes, 0, sizeof bytes);
-    }
+    LoadKernel(address, static_cast<std::size_t>(size), bytes);
     *value = ReadBytes(reinterpret_cast<uintptr_t>(bytes), size);
     if (size == 8) *loaded = region;
     return true;

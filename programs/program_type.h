@@ -62,6 +62,12 @@ class ProgramTypes {
     return FromBits(bits_ & ~other.bits_);
   }
 
+  // Bit n is the type of number n.
+  static constexpr ProgramTypes FromBits(uint64_t bits) {
+    ProgramTypes types;
+    types.bits_ = bits;
+    return types;
+  }
   static constexpr ProgramTypes All() { return FromBits(~uint64_t{0}); }
 
   constexpr bool Has(ProgramType type) const {
@@ -75,12 +81,6 @@ class ProgramTypes {
   static constexpr uint64_t Bit(ProgramType type) {
     return uint64_t{1} << static_cast<uint32_t>(type);
   }
-  static constexpr ProgramTypes FromBits(uint64_t bits) {
-    ProgramTypes types;
-    types.bits_ = bits;
-    return types;
-  }
-
   uint64_t bits_ = 0;
 };
 

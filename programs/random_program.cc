@@ -24,7 +24,9 @@ constexpr int16_t kKey = -96;      // 8 bytes
 constexpr int16_t kValue = -112;   // 16 bytes
 // A call of a function is made with this, until functions have their places.
 constexpr int32_t kUnplaced = 0x7fff0000;
-constexpr int kFunctions = 2;
+constexpr uint32_t kFunctions = 2;
+// Functions that bpf_loop() and bpf_for_each_map_elem() call come after them.
+constexpr uint32_t kCallbacks = 2;
 
 constexpr uint8_t kSizes[] = {kSizeB, kSizeH, kSizeW, kSizeDw};
 
@@ -257,6 +259,25 @@ Code RandomProgram::CallPiece() {
   return Join({{CallFunction(kUnplaced + which)}, SetArguments()});
 }
 
+// A helper that calls a function, with 0 for what it passes on.
+Code RandomProgram::CallbackPiece(uint32_t which) {
+  const Code function =
+      LoadFunction(R2, kUnplaced + static_cast<int32_t>(kFunctions + which));
+  const Code rest = {Mov64(R3, 0), Mov64(R4, 0)};
+  if (which == 0) {
+    return Join({{Mov64(R1, static_cast<int32_t>(Below(20)))},
+                 function,
+                 rest,
+                 {CallHelper(181)},
+                 SetArguments()});
+  }
+  return Join({LoadMap(R1, maps_.array),
+               function,
+               rest,
+               {CallHelper(164)},
+               SetArguments()});
+}
+
 Code RandomProgram::Piece(int depth) {
   const uint32_t kind = Below(20);
   if (depth < 3 && kind < 4) return Jump(depth);
@@ -268,6 +289,7 @@ Code RandomProgram::Piece(int depth) {
   if (kind == 10) return LookupPiece();
   if (kind == 11) return PacketPiece();
   if (kind == 12) return CallPiece();
+  if (kind == 13) return CallbackPiece(Below(kCallbacks));
   return Arithmetic();
 }
 
@@ -281,6 +303,20 @@ Code RandomProgram::Function() {
   for (uint32_t i = Below(8) + 1; i > 0; --i) code = Join({code, Piece(1)});
   code.push_back(Exit());
   in_function_ = false;
+  return code;
+}
+
+// Changes the element that it is called for, if it is for one, and goes on, or
+// ends the calls.
+Code RandomProgram::Callback(uint32_t which) {
+  Code code;
+  if (which == 1) {
+    code = {Load(kSizeDw, R1, R3, 8), Alu64(kXor, R1, Number()),
+            Store(kSizeDw, R3, 8, R1), Atomic(kSizeDw, kAdd, R3, 0, R1)};
+  }
+  code = Join({code, SetArguments(), Function()});
+  code.back() = Alu64(kAnd, R0, 1);
+  code.push_back(Exit());
   return code;
 }
 
@@ -304,9 +340,15 @@ Code RandomProgram::Make(int pieces) {
   std::vector<std::size_t> starts;
   std::vector<Code> functions;
   Code calls;
-  for (int i = 0; i < kFunctions; ++i) {
+  for (uint32_t i = 0; i < kFunctions; ++i) {
     functions.push_back(Function());
-    calls = Join({calls, {CallFunction(kUnplaced + i)}, SetArguments()});
+    calls = Join({calls,
+                  {CallFunction(kUnplaced + static_cast<int32_t>(i))},
+                  SetArguments()});
+  }
+  for (uint32_t i = 0; i < kCallbacks; ++i) {
+    functions.push_back(Callback(i));
+    calls = Join({calls, CallbackPiece(i)});
   }
   code.pop_back();
   code = Join({code, calls, {Exit()}});
@@ -315,9 +357,11 @@ Code RandomProgram::Make(int pieces) {
     code = Join({code, function});
   }
   for (std::size_t at = 0; at < code.size(); ++at) {
-    if (code[at].code != (kClassJmp | kCall) || code[at].src() != kCallLocal) {
-      continue;
-    }
+    const bool is_call =
+        code[at].code == (kClassJmp | kCall) && code[at].src() == kCallLocal;
+    const bool is_address =
+        code[at].code == kLoadImm64 && code[at].src() == kPseudoFunc;
+    if (!is_call && !is_address) continue;
     const std::size_t which =
         static_cast<std::size_t>(code[at].imm - kUnplaced);
     code[at].imm =

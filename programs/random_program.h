@@ -2,7 +2,7 @@
 //
 // RandomProgram: a program of type sched_cls, made of random pieces, that the
 // verifier of Linux takes: arithmetic, jumps, loops, memory, atomics, helpers
-// for maps, the packet, functions.
+// for maps, the packet, functions, and functions that helpers call.
 //
 // The program leaves all its registers in the value of the first map, so that
 // two runs can be compared.
@@ -60,7 +60,9 @@ class RandomProgram {
   Code PacketPiece();
   Code CallPiece();
   Code Piece(int depth);
+  Code CallbackPiece(uint32_t which);
   Code Function();
+  Code Callback(uint32_t which);
   Code Place(uint8_t size, Register* base, int16_t* offset);
 
   std::mt19937_64 random_;

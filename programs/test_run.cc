@@ -26,6 +26,12 @@ constexpr uint32_t kLoopback = 1;
 constexpr uint32_t kMostArguments = 12;
 constexpr Errno kNoDevice{19};  // ENODEV
 constexpr Errno kNoSuchCpu{6};  // ENXIO
+constexpr Errno kRange{34};     // ERANGE
+constexpr Errno kProto{71};     // EPROTO
+constexpr Errno kNoFamily{97};  // EAFNOSUPPORT
+constexpr uint32_t kIpv4Header = 20, kIpv6Header = 40;
+constexpr uint32_t kIpv4Family = 2, kIpv6Family = 10;  // AF_* and NFPROTO_*
+constexpr uint16_t kIpv4 = ToNetwork(0x0800), kIpv6 = ToNetwork(0x86dd);
 
 // A buffer for a packet: from the World, if it has such memory. The first
 // `zeroed` bytes are zeros.
@@ -80,6 +86,12 @@ class Test {
         break;
       case ProgramType::kFlowDissector:
         RunFlowDissector();
+        break;
+      case ProgramType::kSkLookup:
+        RunSkLookup();
+        break;
+      case ProgramType::kNetfilter:
+        RunNetfilter();
         break;
       case ProgramType::kRawTracepoint:
         RunRawTracepoint();
@@ -208,6 +220,10 @@ class Test {
   bool CheckXdpContext(const XdpContext& given);
   bool CheckXdpDevice(const XdpContext& given);
   void RunFlowDissector();
+  void RunSkLookup();
+  bool CheckSkLookup(const SkLookupContext& given);
+  void RunNetfilter();
+  bool CheckHook(uint32_t family, uint32_t hook);
   bool RunWithoutPacket(RunInput* run);
   void RunRawTracepoint();
   void RunSyscall();
@@ -282,11 +298,11 @@ SkbContext Test::SeenContext(const SkbContext& given,
   if (seen.ifindex == 0) seen.ifindex = kLoopback;
   if (has_context_ && seen.wire_len == 0) seen.wire_len = seen.len;
   const uint8_t* const network = packet.network_header;
-  if (seen.protocol == ToNetwork(0x0800)) {
+  if (seen.protocol == kIpv4) {
     seen.family = 2;
     std::memcpy(&seen.local_ip4, network + 12, 4);
     std::memcpy(&seen.remote_ip4, network + 16, 4);
-  } else if (seen.protocol == ToNetwork(0x86dd)) {
+  } else if (seen.protocol == kIpv6) {
     seen.family = 10;
     std::memcpy(seen.local_ip6, network + 8, 16);
     std::memcpy(seen.remote_ip6, network + 24, 16);
@@ -327,8 +343,8 @@ void Test::RunSkb() {
   constexpr std::size_t kLargest = 65536 + 512;
   const std::size_t room = program_.Calls(kChangeTail) ? kLargest : size;
   const uint16_t protocol = ProtocolOf(input_.data->data(), size);
-  if ((protocol == ToNetwork(0x0800) && size - kEthernetHeader < 20) ||
-      (protocol == ToNetwork(0x86dd) && size - kEthernetHeader < 40)) {
+  if ((protocol == kIpv4 && size - kEthernetHeader < kIpv4Header) ||
+      (protocol == kIpv6 && size - kEthernetHeader < kIpv6Header)) {
     Refuse(Errno::kInval);  // shorter than its header
     return;
   }
@@ -491,6 +507,105 @@ void Test::RunFlowDissector() {
   const uint8_t* const bytes = reinterpret_cast<const uint8_t*>(&keys);
   FinishData({bytes, sizeof keys}, {});
   FinishContext(&given, sizeof given);
+}
+
+// The fields that a caller may set: the rest must be 0.
+bool Test::CheckSkLookup(const SkLookupContext& given) {
+  if (given.cookie != 0 || given.ingress_ifindex != 0) {
+    return Refuse(Errno::kInval);
+  }
+  if (given.local_port > 0xffff) return Refuse(kRange);
+  const uint16_t family = static_cast<uint16_t>(given.family);
+  return family == kIpv4Family || family == kIpv6Family || Refuse(kNoFamily);
+}
+
+void Test::RunSkLookup() {
+  if (input_.flags != 0 || input_.cpu != 0 || input_.batch_size != 0 ||
+      input_.data || input_.has_data_out || input_.data_size_out != 0) {
+    Refuse(Errno::kInval);
+    return;
+  }
+  SkLookupContext given = {};
+  if (!ReadContext(&given, sizeof given)) return;
+  if (!has_context_) {
+    Refuse(Errno::kInval);
+    return;
+  }
+  if (!CheckSkLookup(given)) return;
+  SkLookupContext seen = {};
+  seen.family = given.family & 0xffff;
+  seen.protocol = given.protocol & 0xffff;
+  std::memcpy(&seen.remote_port, &given.remote_port, sizeof(uint16_t));
+  seen.local_port = given.local_port;
+  if (seen.family == kIpv4Family) {
+    seen.remote_ip4 = given.remote_ip4;
+    seen.local_ip4 = given.local_ip4;
+  } else {
+    std::memcpy(seen.remote_ip6, given.remote_ip6, sizeof seen.remote_ip6);
+    std::memcpy(seen.local_ip6, given.local_ip6, sizeof seen.local_ip6);
+  }
+  RunInput run;
+  run.context = &seen;
+  run.context_size = sizeof seen;
+  if (!Repeat(&run)) return;
+  // SK_PASS, or SK_DROP for all else.
+  result_.retval = result_.retval == 1 ? 1 : 0;
+  FinishData({}, {});
+  FinishContext(&given, sizeof given);
+}
+
+// Where in Linux a packet is seen: struct nf_hook_state.
+struct HookState {
+  uint8_t hook, family;
+  uint64_t in, out, socket, netns, function;
+};
+static_assert(sizeof(HookState) == 48);
+
+constexpr uint8_t kLocalOut = 3;
+
+// The packet is an IP packet for what is sent from here, and an Ethernet frame
+// for the rest.
+bool Test::CheckHook(uint32_t family, uint32_t hook) {
+  if (hook == kLocalOut) return true;
+  const uint32_t size = data_size();
+  if (size < kEthernetHeader + kIpv4Header) return Refuse(Errno::kInval);
+  const uint16_t protocol = ProtocolOf(input_.data->data(), size);
+  if (protocol == kIpv4) {
+    return family == kIpv4Family || Refuse(Errno::kInval);
+  }
+  if (protocol != kIpv6) return Refuse(kProto);
+  return (size >= kEthernetHeader + kIpv6Header && family == kIpv6Family) ||
+         Refuse(Errno::kInval);
+}
+
+// The program sees the state of the hook. Its packet has no bytes here: Linux
+// shows a struct sk_buff of its own.
+void Test::RunNetfilter() {
+  const uint32_t size = data_size();
+  if (input_.flags != 0 || input_.cpu != 0 || input_.batch_size != 0 ||
+      size < kIpv4Header || size > kPage - kSkbHeadroom - kSharedInfo) {
+    Refuse(Errno::kInval);
+    return;
+  }
+  HookState state = {};
+  if (!ReadContext(&state, sizeof state)) return;
+  if (!has_context_) {
+    state.hook = kLocalOut;
+    state.family = kIpv4Family;
+  }
+  if (!IsZero(&state, offsetof(HookState, in), sizeof state) ||
+      (state.family != kIpv4Family && state.family != kIpv6Family)) {
+    Refuse(Errno::kInval);
+    return;
+  }
+  if (!CheckHook(state.family, state.hook)) return;
+  uint64_t context[2] = {reinterpret_cast<uintptr_t>(&state), 0};
+  RunInput run;
+  run.context = context;
+  run.context_size = sizeof context;
+  run.kernel_object = {reinterpret_cast<const uint8_t*>(&state), sizeof state};
+  if (!Repeat(&run)) return;
+  FinishData({}, {});
 }
 
 // A context that is too short for what the program reads is EINVAL on Linux,

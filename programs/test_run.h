@@ -3,10 +3,8 @@
 // RunTest: a program on a packet or a context, as BPF_PROG_TEST_RUN of Linux
 // runs it: the same checks, contexts, results and errors.
 //
-// Types that can be run: socket_filter, sched_cls, sched_act, xdp, cgroup_skb,
-// lwt_in, lwt_out, lwt_xmit, flow_dissector, raw_tracepoint, syscall. Of others
-// the answer is ENOTSUPP, as it is on Linux, but for sk_lookup and netfilter,
-// which it can run.
+// Types that can be run: kTestRunTypes. Of others the answer is ENOTSUPP, as it
+// is on Linux.
 //
 // The devices that there are: loopback, with the index 1, to which every packet
 // belongs.
@@ -26,9 +24,19 @@
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/programs/machine.h"
 #include "bpfmap/programs/program.h"
+#include "bpfmap/programs/program_type.h"
 #include "bpfmap/programs/world.h"
 
 namespace bpfmap {
+
+inline constexpr ProgramTypes kTestRunTypes{
+    ProgramType::kSocketFilter,  ProgramType::kSchedCls,
+    ProgramType::kSchedAct,      ProgramType::kXdp,
+    ProgramType::kCgroupSkb,     ProgramType::kLwtIn,
+    ProgramType::kLwtOut,        ProgramType::kLwtXmit,
+    ProgramType::kFlowDissector, ProgramType::kRawTracepoint,
+    ProgramType::kSkLookup,      ProgramType::kSyscall,
+    ProgramType::kNetfilter};
 
 // Flags of a test, BPF_F_TEST_*.
 inline constexpr uint32_t kTestRunOnCpu = 1;

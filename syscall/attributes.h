@@ -82,6 +82,8 @@ inline constexpr std::size_t kBtfLoadAttrSize = 40;    // btf_token_fd
 inline constexpr std::size_t kProgLoadAttrSize = 168;  // keyring_id
 inline constexpr std::size_t kTestRunAttrSize = 76;    // batch_size
 inline constexpr std::size_t kBindMapAttrSize = 12;
+inline constexpr std::size_t kLinkCreateAttrSize = 64;
+inline constexpr std::size_t kRawTracepointAttrSize = 24;
 inline constexpr std::size_t kProgByIdAttrSize = 4;
 
 // Fields that older headers lack.

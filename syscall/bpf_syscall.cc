@@ -61,6 +61,10 @@ long Run(int command, const Attributes& attributes) {
       return ProgTestRun(attributes);
     case BPF_PROG_BIND_MAP:
       return ProgBindMap(attributes);
+    case BPF_LINK_CREATE:
+      return LinkCreate(attributes);
+    case BPF_RAW_TRACEPOINT_OPEN:
+      return RawTracepointOpen(attributes);
     case BPF_PROG_GET_NEXT_ID:
       return ProgGetNextId(attributes);
     case BPF_PROG_GET_FD_BY_ID:

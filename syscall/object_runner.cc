@@ -223,6 +223,14 @@ class Runner {
       case BPF_PROG_TYPE_SYSCALL:
         context_ = random_.Any(256);
         break;
+      case BPF_PROG_TYPE_SK_LOOKUP:
+        SetSkLookup();
+        SetRoom(&test);
+        break;
+      case BPF_PROG_TYPE_FLOW_DISSECTOR:
+        SetFlowKeys();
+        SetPacket(&test);
+        break;
       case BPF_PROG_TYPE_XDP:
         SetXdp();
         SetPacket(&test);
@@ -262,6 +270,11 @@ class Runner {
     test->data_size_in = static_cast<uint32_t>(packet_.size());
     test->data_out = out_.data();
     test->data_size_out = static_cast<uint32_t>(out_.size());
+    SetRoom(test);
+  }
+
+  // One run in two asks for its context.
+  void SetRoom(bpf_test_run_opts* test) {
     if (random_.Below(2) == 0) return;
     context_out_.assign(256, 0);
     test->ctx_out = context_out_.data();
@@ -281,6 +294,32 @@ class Runner {
       context = {};
       context.ingress_ifindex = random_.Below(2);
     }
+    Set(context);
+  }
+
+  void SetSkLookup() {
+    bpf_sk_lookup context = {};
+    context.family = random_.Below(2) == 0 ? 2 : 10;
+    context.protocol = random_.Below(4) == 0 ? 6 + 0x10000 : 17;
+    context.remote_ip4 = random_.Below(256);
+    context.remote_port = static_cast<uint16_t>(random_.Below(65536));
+    context.local_ip4 = random_.Below(256);
+    for (int i = 0; i < 4; ++i) {
+      context.remote_ip6[i] = random_.Below(256);
+      context.local_ip6[i] = random_.Below(256);
+    }
+    context.local_port = random_.Below(66000);
+    if (random_.Below(16) == 0) context.family = random_.Below(12);
+    if (random_.Below(16) == 0) context.ingress_ifindex = 1;
+    Set(context);
+  }
+
+  void SetFlowKeys() {
+    context_.clear();
+    if (random_.Below(2) == 0) return;
+    bpf_flow_keys context = {};
+    context.flags = random_.Below(9);
+    if (random_.Below(8) == 0) context.thoff = 1;
     Set(context);
   }
 

@@ -408,6 +408,34 @@ int xdp_helper(struct xdp_md *ctx) {
   return wish.c & 3;
 }
 
+SEC("flow_dissector")
+int dissect(struct __sk_buff *ctx) {
+  void *data = (void *)(long)ctx->data;
+  void *data_end = (void *)(long)ctx->data_end;
+  struct bpf_flow_keys *keys = ctx->flow_keys;
+  __u32 flags = keys->flags;
+  bpf_ringbuf_output(&records, &flags, sizeof flags, BPF_RB_NO_WAKEUP);
+  keys->thoff = keys->nhoff + 20;
+  keys->addr_proto = keys->n_proto;
+  keys->is_frag = flags & 1;
+  if (data + 34 > data_end) return 2;
+  keys->ip_proto = *(__u8 *)(data + 23);
+  keys->ipv4_src = *(__u32 *)(data + 26);
+  keys->nhoff = *(__u8 *)(data + 16);
+  return 0;
+}
+
+SEC("sk_lookup")
+int choose(struct bpf_sk_lookup *ctx) {
+  __u32 seen[17] = {ctx->family,        ctx->protocol,       ctx->remote_ip4,
+                    ctx->remote_ip6[0], ctx->remote_ip6[3],  ctx->remote_port,
+                    ctx->local_ip4,     ctx->local_ip6[1],   ctx->local_ip6[2],
+                    ctx->local_port,    ctx->ingress_ifindex};
+  seen[11] = ctx->sk == NULL;
+  bpf_ringbuf_output(&records, seen, sizeof seen, BPF_RB_NO_WAKEUP);
+  return ctx->protocol & 1;
+}
+
 SEC("raw_tp")
 int raw_arguments(struct bpf_raw_tracepoint_args *ctx) {
   struct wish wish = {(__u8)ctx->args[0], (__u8)ctx->args[1],

@@ -29,17 +29,22 @@ constexpr uint32_t kMostData = 3520 + 17 * 4096;
 constexpr uint32_t kPage = 4096;
 constexpr uint32_t kMostContext = 0xffff;
 constexpr uint32_t kEthernetHeader = 14;
-
-// Types that RunTest() runs.
-constexpr ProgramTypes kCanBeTested{
-    ProgramType::kSocketFilter,  ProgramType::kSchedCls,
-    ProgramType::kSchedAct,      ProgramType::kXdp,
-    ProgramType::kCgroupSkb,     ProgramType::kLwtIn,
-    ProgramType::kLwtOut,        ProgramType::kLwtXmit,
-    ProgramType::kRawTracepoint, ProgramType::kSyscall};
+constexpr uint32_t kIpv4Header = 20;
 
 bool HasPacket(ProgramType type) {
+  return type != ProgramType::kRawTracepoint && type != ProgramType::kSyscall &&
+         type != ProgramType::kSkLookup;
+}
+
+// Whether the answer says how long a run took, and of how many bytes its data
+// is.
+bool SaysSizes(ProgramType type) {
   return type != ProgramType::kRawTracepoint && type != ProgramType::kSyscall;
+}
+
+// The least bytes of a packet.
+uint32_t SmallestData(ProgramType type) {
+  return type == ProgramType::kNetfilter ? kIpv4Header : kEthernetHeader;
 }
 
 // A pointer and its size are given together, or not at all.
@@ -68,6 +73,7 @@ class TestCall {
 
  private:
   long CopyData();
+  bool IsRefused(ProgramType type) const;
   long CopyContext();
   void FillInput();
   long CopyResults() const;
@@ -83,18 +89,18 @@ class TestCall {
 };
 
 long TestCall::CopyData() {
-  const bool has_packet = HasPacket(object_.program().type());
+  const ProgramType type = object_.program().type();
   const uint32_t size = test_.data_size_in;
-  if (!has_packet) {
-    // It is refused for its pointer alone.
-    if (test_.data_in != 0) input_.data.emplace();
+  if (!HasPacket(type)) {
+    // It is refused for its pointer alone, or for its size.
+    if (test_.data_in != 0 || (type == ProgramType::kSkLookup && size != 0)) {
+      input_.data.emplace();
+    }
     return 0;
   }
-  if (size > kMostData && object_.program().type() != ProgramType::kXdp) {
-    return -EINVAL;
-  }
+  if (size > kMostData && type != ProgramType::kXdp) return -EINVAL;
   data_.resize(std::min(size, kMostData));
-  if (size >= kEthernetHeader &&
+  if (size >= SmallestData(type) &&
       !CopyFromUser(data_.data(), test_.data_in, data_.size())) {
     return -EFAULT;
   }
@@ -103,17 +109,24 @@ long TestCall::CopyData() {
   return 0;
 }
 
+// What Linux refuses before it looks at the context.
+bool TestCall::IsRefused(ProgramType type) const {
+  if (type == ProgramType::kXdp) return false;
+  if (type == ProgramType::kSkLookup) {
+    return input_.data.has_value() || test_.data_out != 0 ||
+           test_.data_size_out != 0 || test_.flags != 0 || test_.cpu != 0 ||
+           test_.batch_size != 0;
+  }
+  if (HasPacket(type)) return data_.size() < SmallestData(type);
+  return (test_.data_in | test_.data_out | test_.ctx_out | test_.duration |
+          test_.repeat) != 0;
+}
+
 long TestCall::CopyContext() {
   const uint32_t size = test_.ctx_size_in;
   const ProgramType type = object_.program().type();
-  const bool has_packet = HasPacket(type);
-  // Linux refuses these before it looks at the context.
-  const bool is_refused =
-      has_packet ? type != ProgramType::kXdp && data_.size() < kEthernetHeader
-                 : (test_.data_in | test_.data_out | test_.ctx_out |
-                    test_.duration | test_.repeat) != 0;
-  if (test_.ctx_in == 0 || is_refused) return 0;
-  if (has_packet && size > kPage) return -E2BIG;
+  if (test_.ctx_in == 0 || IsRefused(type)) return 0;
+  if (SaysSizes(type) && size > kPage) return -E2BIG;
   if (size > kMostContext) return -EINVAL;
   context_.resize(size);
   if (!CopyFromUser(context_.data(), test_.ctx_in, size)) return -EFAULT;
@@ -155,11 +168,11 @@ long TestCall::CopyResults() const {
                     result_.context_in.size())) {
       return -EFAULT;
     }
-    const bool has_packet = HasPacket(object_.program().type());
-    if ((has_packet &&
+    const bool says_sizes = SaysSizes(object_.program().type());
+    if ((says_sizes &&
          !attributes_.Store(kDataSizeOutAt, result_.data_size_out)) ||
         !attributes_.Store(kRetvalAt, result_.retval) ||
-        (has_packet && !attributes_.Store(kDurationAt, result_.duration))) {
+        (says_sizes && !attributes_.Store(kDurationAt, result_.duration))) {
       return -EFAULT;
     }
   }
@@ -185,7 +198,7 @@ long ProgTestRun(const Attributes& attributes) {
   std::shared_ptr<ProgramObject> program;
   const long error = BpfFdTable::Global().FindProgram(test.prog_fd, &program);
   if (error != 0) return error;
-  if (!kCanBeTested.Has(program->program().type())) {
+  if (!kTestRunTypes.Has(program->program().type())) {
     return Result(Errno::kNotSupp);
   }
   return TestCall(attributes, *program).Run();

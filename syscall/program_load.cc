@@ -25,9 +25,11 @@
 #include "bpfmap/programs/decode.h"
 #include "bpfmap/programs/disassemble.h"
 #include "bpfmap/programs/helper_names.h"
+#include "bpfmap/programs/helper_types.h"
 #include "bpfmap/programs/line_info.h"
 #include "bpfmap/programs/program.h"
 #include "bpfmap/programs/program_type.h"
+#include "bpfmap/programs/reached_calls.h"
 #include "bpfmap/programs/world.h"
 #include "bpfmap/syscall/bpf_fd_table.h"
 #include "bpfmap/syscall/caller.h"
@@ -106,7 +108,7 @@ class Loader {
   // As much as there is here of what Linux calls so.
   long Verify();
   long CopyFdArray();
-  long CheckFirstCalls();
+  long CheckCalls();
   long CheckTarget();
   long FindBtf();
   long CopyFunctions();
@@ -221,7 +223,7 @@ long Loader::Verify() {
     return Result(refusal.error);
   }
   error = CopyFunctions();
-  if (error == 0) error = CheckFirstCalls();
+  if (error == 0) error = CheckCalls();
   if (error == 0) error = CheckTarget();
   if (error != 0) return error;
   def_.coverage = ProcessCoverage();
@@ -373,23 +375,22 @@ long Loader::CopyFunctions() {
   return 0;
 }
 
-// Calls that every run comes to may not be of helpers that there are not: so
-// libraries ask which there are. Others are left until they are made, as libbpf
-// leaves such calls where no run comes.
-long Loader::CheckFirstCalls() {
-  for (uint32_t at = 0; at < instructions_.size(); ++at) {
-    const Instruction& i = instructions_[at];
-    const uint8_t kind = i.code & kClassMask;
-    if (i.code == kLoadImm64) {
-      ++at;
-      continue;
-    }
-    if (kind != kClassJmp && kind != kClassJmp32) continue;
-    if (i.code != (kClassJmp | kCall) || i.src() != kCallHelper) return 0;
-    const uint32_t helper = static_cast<uint32_t>(i.imm);
-    if (helper != 0 && helper < kHelperCount) continue;
-    log_.Add(PlaceOf(at) + ": invalid func unknown#" + std::to_string(i.imm) +
-             "\n");
+// Calls that the verifier comes to are of helpers that there are, and that
+// programs of this type may call: so libraries ask which there are. What libbpf
+// leaves where a relocation failed is a call of a helper that does not exist,
+// after a branch that a constant decides.
+long Loader::CheckCalls() {
+  for (const uint32_t at : ReachedCalls(instructions_)) {
+    const uint32_t helper = static_cast<uint32_t>(instructions_[at].imm);
+    if (HelperTypes(helper).Has(def_.type)) continue;
+    const char* const name = HelperName(helper);
+    const std::string call =
+        (name != nullptr ? "bpf_" + std::string(name) : "unknown") + "#" +
+        std::to_string(instructions_[at].imm) + "\n";
+    log_.Add(PlaceOf(at) + ":\n" +
+             (name != nullptr ? "program of this type cannot use helper "
+                              : "invalid func ") +
+             call);
     return -EINVAL;
   }
   return 0;

@@ -15,12 +15,16 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace {
 
 constexpr unsigned kSize = 168;  // of the attribute in Linux 6.18
 constexpr int kNoFd = 9999;
+// Of Linux 6.4.
+constexpr uint32_t kNetfilterType = 32;
+constexpr uint32_t kNetfilterAttach = 45;
 
 // The attribute, which may be longer than that of the header at hand.
 union Attr {
@@ -208,8 +212,39 @@ void Calls() {
   }
 }
 
-int LoadFd(uint32_t type) {
+// Calls that a program of type xdp may not make, at once or after a branch.
+void CallsOfOthers() {
+  constexpr int kSkbVlanPush = 18, kGetRandom = 7, kPoison = 195896080;
+  constexpr uint8_t kSkipIfEqual = BPF_JMP | BPF_JEQ | BPF_K;
+  for (const int helper : {kSkbVlanPush, kNoFd, kPoison}) {
+    static bpf_insn program[5];
+    const auto load = [](const std::string& what, uint32_t count) {
+      Load(what, [count](bpf_attr* attr) {
+        attr->prog_type = BPF_PROG_TYPE_XDP;
+        attr->insns = Address(program);
+        attr->insn_cnt = count;
+      });
+    };
+    const std::string name = "call of " + std::to_string(helper) + " by xdp";
+    const bpf_insn call = {BPF_JMP | BPF_CALL, 0, 0, 0, helper};
+    const bpf_insn random = {BPF_JMP | BPF_CALL, 0, 0, 0, kGetRandom};
+    const bpf_insn five = {BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, 5};
+    const bpf_insn skip = {kSkipIfEqual, 0, 0, 1, 5};
+    for (const bpf_insn& first : {five, random}) {
+      const bpf_insn all[] = {first, skip, call, kReturn0, kExit};
+      std::memcpy(program, all, sizeof all);
+      const bool dead = first.imm == five.imm;
+      load(name + (dead ? " that nothing reaches" : " at times"), 5);
+    }
+    const bpf_insn alone[] = {call, kReturn0, kExit};
+    std::memcpy(program, alone, sizeof alone);
+    load(name, 3);
+  }
+}
+
+int LoadFd(uint32_t type, uint32_t attach_type = 0) {
   Attr attr = LoadAttr(type);
+  attr.fields.expected_attach_type = attach_type;
   return static_cast<int>(Bpf(BPF_PROG_LOAD, &attr));
 }
 
@@ -322,6 +357,172 @@ class Runs {
   const int fd_;
 };
 
+// Runs of a program with one context, of which `Run` changes a field.
+template <typename Context>
+class ContextRuns {
+ public:
+  ContextRuns(const char* name, int fd, const Context& context,
+              uint32_t data_size)
+      : name_(name), fd_(fd), context_(context), data_size_(data_size) {}
+
+  // Without `change`, the context as it is.
+  template <typename Change>
+  void Run(const std::string& what, Change change) const {
+    Context context = context_;
+    Context after = {};
+    uint8_t packet[64] = {};
+    packet[12] = 8;
+    Attr attr = Zeros();
+    auto& test = attr.fields.test;
+    test.prog_fd = static_cast<uint32_t>(fd_);
+    test.retval = 77;
+    test.data_size_in = data_size_;
+    if (data_size_ != 0) test.data_in = Address(packet);
+    test.ctx_in = Address(&context);
+    test.ctx_size_in = sizeof context;
+    test.ctx_out = Address(&after);
+    test.ctx_size_out = sizeof after;
+    change(&context, &test, packet);
+    const long result = Bpf(BPF_PROG_TEST_RUN, &attr, 80);
+    std::printf("run %s, %s: %ld, returns %u, %u and %u bytes, %s\n", name_,
+                what.c_str(), result, test.retval, test.data_size_out,
+                test.ctx_size_out,
+                std::memcmp(&after, &context, sizeof after) == 0 ? "the same"
+                                                                 : "another");
+  }
+
+ private:
+  const char* const name_;
+  const int fd_;
+  const Context context_;
+  const uint32_t data_size_;
+};
+
+void SkLookup(int fd) {
+  bpf_sk_lookup lookup = {};
+  lookup.family = 2;
+  lookup.protocol = 6;
+  lookup.local_port = 80;
+  const ContextRuns<bpf_sk_lookup> runs("sk_lookup", fd, lookup, 0);
+  runs.Run("IPv4", [](auto*, auto*, auto*) {});
+  runs.Run("IPv6", [](auto* context, auto*, auto*) { context->family = 10; });
+  runs.Run("family 0",
+           [](auto* context, auto*, auto*) { context->family = 0; });
+  runs.Run("family 65538",
+           [](auto* context, auto*, auto*) { context->family = 65538; });
+  runs.Run("port 65536",
+           [](auto* context, auto*, auto*) { context->local_port = 65536; });
+  runs.Run("port 65536 of family 0", [](auto* context, auto*, auto*) {
+    context->local_port = 65536;
+    context->family = 0;
+  });
+  runs.Run("a socket",
+           [](auto* context, auto*, auto*) { context->cookie = 1; });
+  runs.Run("a device",
+           [](auto* context, auto*, auto*) { context->ingress_ifindex = 1; });
+  runs.Run("after the port", [](auto* context, auto*, auto*) {
+    reinterpret_cast<uint8_t*>(context)[30] = 1;
+  });
+  runs.Run("5 times", [](auto*, auto* test, auto*) { test->repeat = 5; });
+  runs.Run("a flag", [](auto*, auto* test, auto*) { test->flags = 1; });
+  runs.Run("a CPU", [](auto*, auto* test, auto*) { test->cpu = 1; });
+  runs.Run("room for data",
+           [](auto*, auto* test, auto*) { test->data_size_out = 1; });
+  for (uint32_t size : {8, 64, 68, 71}) {
+    runs.Run("context of " + std::to_string(size),
+             [size](auto*, auto* test, auto*) { test->ctx_size_in = size; });
+    runs.Run("room of " + std::to_string(size),
+             [size](auto*, auto* test, auto*) { test->ctx_size_out = size; });
+  }
+}
+
+// struct nf_hook_state.
+struct HookState {
+  uint8_t hook, family;
+  uint64_t in, out, sk, net, function;
+};
+
+void Netfilter(int fd) {
+  HookState local_out = {};
+  local_out.hook = 3;
+  local_out.family = 2;
+  const ContextRuns<HookState> runs("netfilter", fd, local_out, 64);
+  for (uint8_t hook : {0, 1, 2, 3, 4, 5, 6, 7, 8, 255}) {
+    for (uint8_t family : {0, 2, 10, 12}) {
+      const std::string what =
+          "hook " + std::to_string(hook) + ", family " + std::to_string(family);
+      const auto set = [=](auto* context, auto*, uint8_t* packet) {
+        context->hook = hook;
+        context->family = family;
+        if (family != 10) return;
+        packet[12] = 0x86;
+        packet[13] = 0xdd;
+      };
+      runs.Run(what, set);
+      runs.Run(what + ", 33 bytes", [=](auto* context, auto* test, auto* at) {
+        set(context, test, at);
+        test->data_size_in = 33;
+      });
+      runs.Run(what + ", ARP", [=](auto* context, auto* test, auto* at) {
+        set(context, test, at);
+        at[12] = 8;
+        at[13] = 6;
+      });
+    }
+  }
+  for (uint32_t size : {0, 13, 14, 19, 20, 3000, 3519, 3520, 3700}) {
+    runs.Run(std::to_string(size) + " bytes", [size](auto*, auto* test, auto*) {
+      static uint8_t bytes[4096];
+      test->data_in = Address(bytes);
+      test->data_size_in = size;
+    });
+  }
+  runs.Run("a device", [](auto* context, auto*, auto*) { context->in = 1; });
+  runs.Run("a socket", [](auto* context, auto*, auto*) { context->sk = 1; });
+  runs.Run("padding", [](auto* context, auto*, auto*) {
+    reinterpret_cast<uint8_t*>(context)[5] = 1;
+  });
+  runs.Run("no context", [](auto*, auto* test, auto*) {
+    test->ctx_in = test->ctx_size_in = 0;
+  });
+  runs.Run("context of 2",
+           [](auto*, auto* test, auto*) { test->ctx_size_in = 2; });
+  runs.Run("room for data", [](auto*, auto* test, auto*) {
+    static uint8_t bytes[4096];
+    test->data_out = Address(bytes);
+    test->data_size_out = 10;
+  });
+  runs.Run("a flag", [](auto*, auto* test, auto*) { test->flags = 1; });
+  runs.Run("a CPU", [](auto*, auto* test, auto*) { test->cpu = 1; });
+  runs.Run("5 times", [](auto*, auto* test, auto*) { test->repeat = 5; });
+}
+
+void FlowDissector(int fd) {
+  const ContextRuns<bpf_flow_keys> runs("flow_dissector", fd, {}, 64);
+  runs.Run("no flags", [](auto*, auto*, auto*) {});
+  runs.Run("flags", [](auto* context, auto*, auto*) { context->flags = 7; });
+  runs.Run("unknown flags",
+           [](auto* context, auto*, auto*) { context->flags = 8; });
+  runs.Run("a label",
+           [](auto* context, auto*, auto*) { context->flow_label = 7; });
+  runs.Run("an offset",
+           [](auto* context, auto*, auto*) { context->nhoff = 7; });
+  for (uint32_t size : {0, 13, 14, 3776, 3777, 4096, 4097}) {
+    runs.Run(std::to_string(size) + " bytes", [size](auto*, auto* test, auto*) {
+      static uint8_t bytes[8192];
+      test->data_in = Address(bytes);
+      test->data_size_in = size;
+    });
+  }
+  for (uint32_t size : {0, 10, 56, 100}) {
+    runs.Run("out " + std::to_string(size), [size](auto*, auto* test, auto*) {
+      static uint8_t bytes[128];
+      test->data_out = Address(bytes);
+      test->data_size_out = size;
+    });
+  }
+}
+
 void Bind(const char* what, int program, int map, uint32_t flags = 0) {
   Attr attr = Zeros();
   attr.fields.prog_bind_map.prog_fd = static_cast<uint32_t>(program);
@@ -337,6 +538,40 @@ void Put(const char* what, int array, uint32_t index, int program) {
   attr.fields.value = Address(&program);
   Say(std::string("put into an array, ") + what,
       Bpf(BPF_MAP_UPDATE_ELEM, &attr, 32));
+}
+
+// Links that cannot be: of `program`, of this attach type, to no descriptor and
+// no device.
+void Link(const char* what, int program, uint32_t attach_type,
+          uint32_t flags = 0) {
+  Attr attr = Zeros();
+  attr.words[0] = static_cast<uint32_t>(program);
+  attr.words[1] = UINT32_MAX;
+  attr.words[2] = attach_type;
+  attr.words[3] = flags;
+  Say("link, " + std::string(what) + " for " + std::to_string(attach_type) +
+          (flags != 0 ? ", flags" : ""),
+      Bpf(BPF_LINK_CREATE, &attr, 64));
+}
+
+void Links(const std::vector<std::pair<const char*, int>>& programs) {
+  for (const auto& [name, fd] : programs) {
+    for (const uint32_t type : {0, 1, 2, 8, 17, 36, 37, 41, 42, 45, 46, 99}) {
+      Link(name, fd, type);
+    }
+    Link(name, fd, 41, 1);
+    Attr attr = Zeros();
+    const auto open_tracepoint = [&attr](uint64_t tracepoint, int program) {
+      attr.fields.raw_tracepoint.name = tracepoint;
+      attr.fields.raw_tracepoint.prog_fd = static_cast<uint32_t>(program);
+      return Bpf(BPF_RAW_TRACEPOINT_OPEN, &attr, 16);
+    };
+    const std::string what = std::string("tracepoint of ") + name;
+    Say(what + " by no name", open_tracepoint(0, fd));
+    Say(what + " by a bad name", open_tracepoint(8, fd));
+    Say(what + " that does not exist",
+        open_tracepoint(Address("bpfmap_no_such_event"), fd));
+  }
 }
 
 void Ids() {
@@ -371,6 +606,7 @@ int main() {
   Logs();
   Maps();
   Calls();
+  CallsOfOthers();
   const int filter = LoadFd(BPF_PROG_TYPE_SOCKET_FILTER);
   const int xdp = LoadFd(BPF_PROG_TYPE_XDP);
   const int map = MapFd(BPF_MAP_TYPE_ARRAY);
@@ -379,6 +615,15 @@ int main() {
   Runs("sched_cls", LoadFd(BPF_PROG_TYPE_SCHED_CLS)).All();
   Runs("raw_tracepoint", LoadFd(BPF_PROG_TYPE_RAW_TRACEPOINT)).All();
   Runs("syscall", LoadFd(BPF_PROG_TYPE_SYSCALL)).All();
+  const int dissector = LoadFd(BPF_PROG_TYPE_FLOW_DISSECTOR);
+  const int lookup = LoadFd(BPF_PROG_TYPE_SK_LOOKUP, BPF_SK_LOOKUP);
+  const int netfilter = LoadFd(kNetfilterType, kNetfilterAttach);
+  Runs("flow_dissector", dissector).All();
+  Runs("sk_lookup", lookup).All();
+  Runs("netfilter", netfilter).All();
+  FlowDissector(dissector);
+  SkLookup(lookup);
+  Netfilter(netfilter);
   Runs("kprobe", LoadFd(BPF_PROG_TYPE_KPROBE)).All();
   Runs("a map", map).All();
   Runs("nothing open", kNoFd).All();
@@ -395,6 +640,21 @@ int main() {
   Put("a map", array, 1, map);
   Put("nothing open", array, 1, kNoFd);
   Put("the first again", array, 3, filter);
+  Links({{"socket_filter", filter},
+         {"xdp", xdp},
+         {"sched_cls", LoadFd(BPF_PROG_TYPE_SCHED_CLS)},
+         {"tracepoint", LoadFd(BPF_PROG_TYPE_TRACEPOINT)},
+         {"kprobe", LoadFd(BPF_PROG_TYPE_KPROBE)},
+         {"perf_event", LoadFd(BPF_PROG_TYPE_PERF_EVENT)},
+         {"raw_tracepoint", LoadFd(BPF_PROG_TYPE_RAW_TRACEPOINT)},
+         {"cgroup_skb", LoadFd(BPF_PROG_TYPE_CGROUP_SKB)},
+         {"cgroup_sock", LoadFd(BPF_PROG_TYPE_CGROUP_SOCK, 2)},
+         {"flow_dissector", dissector},
+         {"sk_lookup", lookup},
+         {"netfilter", netfilter},
+         {"syscall", LoadFd(BPF_PROG_TYPE_SYSCALL)},
+         {"a map", map},
+         {"nothing open", kNoFd}});
   Ids();
   Info(filter);
   return 0;
