@@ -9,6 +9,8 @@ template class MapBase<ArrayMap<Cloud>, Cloud>;
 template class ArrayMap<Cloud>;
 template class MapBase<ArrayOfMaps<Cloud>, Cloud>;
 template class ArrayOfMaps<Cloud>;
+template class MapBase<CgroupArray<Cloud>, Cloud>;
+template class CgroupArray<Cloud>;
 template class MapBase<PerCpuArrayMap<Cloud>, Cloud>;
 template class PerCpuArrayMap<Cloud>;
 template class MapBase<ProgArray<Cloud>, Cloud>;

@@ -20,6 +20,7 @@
 #include "bpfmap/maps/array_map.h"
 #include "bpfmap/maps/array_of_maps.h"
 #include "bpfmap/maps/bloom_filter_map.h"
+#include "bpfmap/maps/cgroup_array.h"
 #include "bpfmap/maps/custom_map.h"
 #include "bpfmap/maps/hash_map.h"
 #include "bpfmap/maps/hash_of_maps.h"
@@ -45,6 +46,7 @@ namespace bpfmap {
 extern template class MapBase<ArrayMap<Cloud>, Cloud>;
 extern template class MapBase<ArrayOfMaps<Cloud>, Cloud>;
 extern template class MapBase<BloomFilterMap<Cloud>, Cloud>;
+extern template class MapBase<CgroupArray<Cloud>, Cloud>;
 extern template class MapBase<CustomMap<Cloud>, Cloud>;
 extern template class MapBase<HashMap<Cloud>, Cloud>;
 extern template class MapBase<HashOfMaps<Cloud>, Cloud>;
@@ -64,6 +66,7 @@ extern template class MapBase<UserRingBuffer<Cloud>, Cloud>;
 extern template class ArrayMap<Cloud>;
 extern template class ArrayOfMaps<Cloud>;
 extern template class BloomFilterMap<Cloud>;
+extern template class CgroupArray<Cloud>;
 extern template class CustomMap<Cloud>;
 extern template class HashMap<Cloud>;
 extern template class HashOfMaps<Cloud>;

@@ -25,6 +25,7 @@ enum class MapType : uint32_t {
   kPerCpuHash = 5,
   kPerCpuArray = 6,
   kStackTrace = 7,
+  kCgroupArray = 8,
   kLruHash = 9,
   kLruPerCpuHash = 10,
   kLpmTrie = 11,
@@ -59,6 +60,8 @@ constexpr const char* MapTypeName(MapType type) {
       return "PERCPU_ARRAY";
     case MapType::kStackTrace:
       return "STACK_TRACE";
+    case MapType::kCgroupArray:
+      return "CGROUP_ARRAY";
     case MapType::kLruHash:
       return "LRU_HASH";
     case MapType::kLruPerCpuHash:

@@ -42,6 +42,10 @@ struct MapTraits {
   // program's id.
   bool value_is_program = false;
 
+  // User space updates with the descriptor of a cgroup's directory, and the map
+  // keeps a number that stands for the cgroup.
+  bool value_is_cgroup = false;
+
   // A position of LookupBatch() is the number of a bucket, 4 bytes, and the
   // elements of a bucket come together. Otherwise it is a key.
   bool has_buckets = false;

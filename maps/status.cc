@@ -58,7 +58,8 @@ std::string DescribeKey(const void* key, uint32_t key_size) {
 // Whether keys are indices.
 bool IsArray(MapType type) {
   return type == MapType::kArray || type == MapType::kPerCpuArray ||
-         type == MapType::kProgArray || type == MapType::kArrayOfMaps;
+         type == MapType::kProgArray || type == MapType::kCgroupArray ||
+         type == MapType::kArrayOfMaps;
 }
 
 // Says what is wrong with the index at `key`, which may be null: a batch that

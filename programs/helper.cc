@@ -3,6 +3,7 @@
 #include "bpfmap/programs/helper.h"
 
 #include <array>
+#include <string>
 
 #include "bpfmap/programs/helper_names.h"
 #include "bpfmap/programs/machine.h"
@@ -28,6 +29,15 @@ Table MakeTable() {
 const Helper* FindHelper(uint32_t number) {
   static const Table table = MakeTable();
   return number < table.size() ? table[number] : nullptr;
+}
+
+bool NeedsMap(HelperCall& call, int i, MapType type, const char* helper) {
+  Machine& machine = call.machine();
+  if (!machine.checked() || call.region(i)->map.type == type) return true;
+  machine.Fault("calls bpf_" + std::string(helper) + "() on a map of type " +
+                MapTypeName(call.region(i)->map.type) + ", which is no " +
+                MapTypeName(type));
+  return false;
 }
 
 World& HelperCall::world() { return machine_.world(); }

@@ -15,6 +15,7 @@
 #include <span>
 
 #include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/map_def.h"
 #include "bpfmap/programs/memory.h"
 #include "bpfmap/programs/program_type.h"
 
@@ -93,6 +94,9 @@ inline uint64_t Minus(Errno error) {
 inline uint64_t Minus(int error) {
   return static_cast<uint64_t>(-static_cast<int64_t>(error));
 }
+
+// Ends the run where argument `i` is no map of `type`.
+bool NeedsMap(HelperCall& call, int i, MapType type, const char* helper);
 
 struct Helper {
   uint32_t number = 0;

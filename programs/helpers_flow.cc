@@ -4,8 +4,10 @@
 
 #include <cstring>
 
+#include "bpfmap/maps/map_def.h"
 #include "bpfmap/programs/helper.h"
 #include "bpfmap/programs/machine.h"
+#include "bpfmap/programs/map_calls.h"
 #include "bpfmap/programs/world.h"
 
 namespace bpfmap {
@@ -70,7 +72,11 @@ uint64_t SkbCgroupId(HelperCall& call) {
   return call.world().CurrentTask().cgroup_id;
 }
 uint64_t SkbUnderCgroup(HelperCall& call) {
-  return call.world().UnderCgroup(call.word(3)) ? 1 : 0;
+  if (!NeedsMap(call, 2, MapType::kCgroupArray, "skb_under_cgroup")) return 0;
+  uint32_t cgroup;
+  const Errno error = LookupCgroup(&call.map(2), call.word(3), &cgroup);
+  if (error != Errno::kOk) return Minus(error);
+  return call.world().UnderCgroup(cgroup) ? 1 : 0;
 }
 
 constexpr ProgramTypes kTc{ProgramType::kSchedCls, ProgramType::kSchedAct};

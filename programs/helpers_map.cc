@@ -47,6 +47,7 @@ ElemHelpers HelpersOf(MapType type) {
       return ElemHelpers::kFilter;
     case MapType::kProgArray:
     case MapType::kPerfEventArray:
+    case MapType::kCgroupArray:
     case MapType::kStackTrace:
     case MapType::kRingBuf:
     case MapType::kUserRingBuf:

@@ -16,16 +16,6 @@ namespace {
 
 constexpr uint64_t kLargestDynptr = 0xffffff;  // 24 bits, as Linux
 
-// Ends the run where argument `i` is no map of `type`.
-bool NeedsMap(HelperCall& call, int i, MapType type, const char* helper) {
-  Machine& machine = call.machine();
-  if (!machine.checked() || call.region(i)->map.type == type) return true;
-  machine.Fault("calls bpf_" + std::string(helper) + "() on a map of type " +
-                MapTypeName(call.region(i)->map.type) + ", which is no " +
-                MapTypeName(type));
-  return false;
-}
-
 uint64_t Output(HelperCall& call) {
   if (!NeedsMap(call, 1, MapType::kRingBuf, "ringbuf_output")) return 0;
   return Minus(RingOutput(&call.map(1), call.pointer(2), call.number(3),

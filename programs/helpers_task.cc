@@ -4,9 +4,11 @@
 
 #include <cstring>
 
+#include "bpfmap/maps/map_def.h"
 #include "bpfmap/profiles/cpu.h"
 #include "bpfmap/programs/helper.h"
 #include "bpfmap/programs/machine.h"
+#include "bpfmap/programs/map_calls.h"
 #include "bpfmap/programs/world.h"
 
 namespace bpfmap {
@@ -76,7 +78,12 @@ uint64_t GetCurrentAncestorCgroupId(HelperCall& call) {
   return call.word(1) == 0 ? call.world().CurrentTask().cgroup_id : 0;
 }
 uint64_t CurrentTaskUnderCgroup(HelperCall& call) {
-  return call.world().UnderCgroup(call.word(2)) ? 1 : 0;
+  const char* const name = "current_task_under_cgroup";
+  if (!NeedsMap(call, 1, MapType::kCgroupArray, name)) return 0;
+  uint32_t cgroup;
+  const Errno error = LookupCgroup(&call.map(1), call.word(2), &cgroup);
+  if (error != Errno::kOk) return Minus(error);
+  return call.world().UnderCgroup(cgroup) ? 1 : 0;
 }
 
 // ENOENT and EINVAL for another namespace than the World's only one.

@@ -43,6 +43,12 @@ uint32_t LookupProgram(LocalMap* map, uint32_t index) {
   return array == nullptr ? 0 : array->LookupProgram(index);
 }
 
+Errno LookupCgroup(LocalMap* map, uint32_t index, uint32_t* cgroup) {
+  const CgroupArray<Cloud>* const array = MapCast<CgroupArray>(map);
+  if (array == nullptr) return Errno::kInval;
+  return array->LookupCgroup(index, cgroup);
+}
+
 bool IsRing(LocalMap* map) { return AsRingProducer(map) != nullptr; }
 
 void* RingReserve(LocalMap* map, uint64_t size, uint64_t flags) {

@@ -26,6 +26,10 @@ void FillValueRegion(const MapFacts& map, void* value, Region* region);
 // The handle at `index` of a PROG_ARRAY; 0 where there is none.
 uint32_t LookupProgram(LocalMap* map, uint32_t index);
 
+// The cgroup at `index` of a CGROUP_ARRAY: see CgroupArray::LookupCgroup(), and
+// EINVAL for a map of another class.
+Errno LookupCgroup(LocalMap* map, uint32_t index, uint32_t* cgroup);
+
 // A ring. REQUIRES: IsRing(map).
 bool IsRing(LocalMap* map);
 void* RingReserve(LocalMap* map, uint64_t size, uint64_t flags);

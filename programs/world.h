@@ -168,8 +168,11 @@ class World {
   // A line of bpf_trace_printk() or bpf_trace_vprintk().
   virtual void Print(std::string_view line) { printed.emplace_back(line); }
 
-  // Whether the task is under the cgroup at `index` of a CGROUP_ARRAY.
-  virtual bool UnderCgroup(uint32_t /*index*/) { return false; }
+  // Whether the task, and the socket of a packet, is under a cgroup, by the
+  // number that was put into a CGROUP_ARRAY.
+  virtual bool UnderCgroup(uint32_t cgroup) {
+    return cgroup == CurrentTask().cgroup_id;
+  }
   virtual Errno Signal(uint32_t number, bool /*to_process*/) {
     signals.push_back(number);
     return Errno::kOk;

@@ -52,22 +52,6 @@ int OpenNew(const char* name, int flags) {
   return result;
 }
 
-// What descriptor `fd` of the caller is, as Caller::FindFile().
-long FindFile(int fd, FileStatus* status) {
-  if (Caller* const caller = Caller::Other()) {
-    return caller->FindFile(fd, status);
-  }
-  struct stat file;
-  const int saved_errno = errno;
-  status->flags = fcntl(fd, F_GETFL);
-  const bool found = status->flags >= 0 && fstat(fd, &file) == 0;
-  errno = saved_errno;
-  if (!found) return -EBADF;
-  status->device = file.st_dev;
-  status->inode = file.st_ino;
-  return 0;
-}
-
 // Hands a new descriptor to the caller.
 long GiveFile(long fd) {
   Caller* const caller = Caller::Other();

@@ -72,6 +72,10 @@ class Caller {
   ~Caller() = default;
 };
 
+// The same of the caller that this thread answers, this process or another.
+//   EBADF  it is not open
+long FindFile(int fd, FileStatus* status);
+
 // Makes `caller` the one that this thread answers, while it lives. Null: this
 // process.
 class ScopedCaller {

@@ -85,6 +85,7 @@ void FuzzAttribute::SetSizes() {
       return Set(4, uint32_t{4});
     case MapType::kProgArray:
     case MapType::kPerfEventArray:
+    case MapType::kCgroupArray:
     case MapType::kArrayOfMaps:
     case MapType::kHashOfMaps:
       Set(4, uint32_t{4});

@@ -12,6 +12,7 @@
 #include "bpfmap/maps/internal/rules/user_rights.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/syscall/bpf_fd_table.h"
+#include "bpfmap/syscall/cgroup.h"
 #include "bpfmap/syscall/commands.h"
 #include "bpfmap/syscall/map_object.h"
 #include "bpfmap/syscall/program_object.h"
@@ -108,6 +109,13 @@ long MapUpdate(const Attributes& attributes) {
   if (copied && key.get() != nullptr && object.traits().value_is_program) {
     return Result(
         UpdateProgram(&object, key.get(), value.bytes(), FlagsOf(attributes)));
+  }
+  if (copied && object.traits().value_is_cgroup) {
+    // 0 is EBADF, after the other checks.
+    int32_t fd;
+    std::memcpy(&fd, value.bytes(), sizeof fd);
+    const uint32_t cgroup = CgroupOfFd(fd);
+    std::memcpy(value.bytes(), &cgroup, sizeof cgroup);
   }
   const Errno result = object.map().Update(
       key.get(), copied ? value.bytes() : nullptr, FlagsOf(attributes));

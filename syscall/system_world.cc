@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "bpfmap/syscall/caller.h"
+#include "bpfmap/syscall/cgroup.h"
 #include "bpfmap/syscall/user_memory.h"
 
 namespace bpfmap {
@@ -87,6 +88,10 @@ void SystemWorld::Print(std::string_view line) {
   // In one piece, so that lines of several threads do not mix.
   [[maybe_unused]] const ssize_t written = write(fd, text.data(), text.size());
   close(fd);
+}
+
+bool SystemWorld::UnderCgroup(uint32_t cgroup) {
+  return IsUnderCgroup(static_cast<pid_t>(CurrentTask().tgid), cgroup);
 }
 
 Errno SystemWorld::ReadKernel(uint64_t address, void* to, std::size_t size) {

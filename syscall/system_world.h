@@ -28,6 +28,7 @@ class SystemWorld final : public World {
   Task CurrentTask() override;
   uint32_t Random() override;
   void Print(std::string_view line) override;
+  bool UnderCgroup(uint32_t cgroup) override;
   // Where addresses of the kernel would be there is nothing: loads fail as a
   // load from a bad address does.
   Errno ReadKernel(uint64_t address, void* to, std::size_t size) override;

@@ -43,7 +43,8 @@ MapDef BaseDef(MapType type) {
     def.map_flags = kNoPrealloc;
   }
   if (type == MapType::kArrayOfMaps || type == MapType::kHashOfMaps ||
-      type == MapType::kProgArray || type == MapType::kPerfEventArray) {
+      type == MapType::kProgArray || type == MapType::kPerfEventArray ||
+      type == MapType::kCgroupArray) {
     def.value_size = 4;
   }
   if (type == MapType::kStackTrace) def.value_size = 16;
@@ -61,6 +62,7 @@ GoldenProbe::GoldenProbe(const Backend& backend, MapType type)
     : backend_(backend), base_(BaseDef(type)) {
   if (is_map_of_maps()) base_.inner_map_fd = one_value_ = OpenTemplate();
   if (is_prog_array()) one_value_ = OpenProgram();
+  if (is_cgroup_array()) cgroup_ = backend.open_cgroup(&one_value_);
   if (is_perf_event_array()) perf_event_ = backend.open_perf_event(&one_value_);
 }
 
@@ -93,6 +95,7 @@ std::vector<std::string> GoldenProbe::Run() {
   InnerMaps();
   Programs();
   PerfEvents();
+  Cgroups();
   Prefixes();
   Forks();
   PerCpuLayout();

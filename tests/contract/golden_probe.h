@@ -61,6 +61,7 @@ class GoldenProbe {
   void InnerMaps();
   void Programs();
   void PerfEvents();
+  void Cgroups();
   // In golden_probe_lpm.cc.
   void Prefixes();
   void Forks();
@@ -82,7 +83,7 @@ class GoldenProbe {
     return base_.type == MapType::kArray ||
            base_.type == MapType::kPerCpuArray ||
            base_.type == MapType::kArrayOfMaps || is_prog_array() ||
-           is_perf_event_array();
+           is_perf_event_array() || is_cgroup_array();
   }
   bool is_bloom() const { return base_.type == MapType::kBloomFilter; }
   bool is_hash() const { return base_.type == MapType::kHash; }
@@ -105,6 +106,7 @@ class GoldenProbe {
   bool is_perf_event_array() const {
     return base_.type == MapType::kPerfEventArray;
   }
+  bool is_cgroup_array() const { return base_.type == MapType::kCgroupArray; }
   bool has_keys() const { return base_.key_size != 0; }
   // `key`, or null for a type without keys.
   const void* Key(const uint32_t* key) const {
@@ -112,7 +114,8 @@ class GoldenProbe {
   }
   // Whether values are numbers for other things.
   bool has_descriptors() const {
-    return is_map_of_maps() || is_prog_array() || is_perf_event_array();
+    return is_map_of_maps() || is_prog_array() || is_perf_event_array() ||
+           is_cgroup_array();
   }
   bool is_map_of_maps() const {
     return base_.type == MapType::kArrayOfMaps ||
@@ -123,6 +126,7 @@ class GoldenProbe {
   std::vector<std::unique_ptr<Descriptor>> inner_;
   std::shared_ptr<void> program_;
   std::shared_ptr<void> perf_event_;
+  std::shared_ptr<void> cgroup_;
   uint32_t one_value_ = 0;  // for maps with descriptors
   MapDef base_;
   std::vector<std::string> rows_;

@@ -89,6 +89,7 @@ MapDef InnerDef(MapType type) {
       def.key_size = 0;
       break;
     case MapType::kPerfEventArray:
+    case MapType::kCgroupArray:
       def.value_size = 4;
       break;
     case MapType::kRingBuf:
@@ -174,6 +175,22 @@ void GoldenProbe::PerfEvents() {
   }
 }
 
+void GoldenProbe::Cgroups() {
+  if (!is_cgroup_array()) return;
+  TestMap map;
+  ASSERT_EQ(backend_.create(base_, &map), Errno::kOk);
+  const Descriptor itself(map);
+  const uint32_t key = 0, not_open = 9999;
+  const uint32_t of_map = itself.number();
+  uint32_t value;
+  Row("update", "fd not open", map->Update(&key, &not_open));
+  Row("update", "fd of a map", map->Update(&key, &of_map));
+  Row("update", "fd of a cgroup", map->Update(&key, &one_value_));
+  Row("lookup", "set slot", map->Lookup(&key, &value));
+  Row("delete", "set slot", map->Delete(&key));
+  Row("delete", "slot just emptied", map->Delete(&key));
+}
+
 void GoldenProbe::InnerMaps() {
   if (!is_map_of_maps()) return;
   TestMap outer;
@@ -211,7 +228,7 @@ void GoldenProbe::InnerMaps() {
         MapType::kPerCpuArray, MapType::kPerfEventArray, MapType::kLruHash,
         MapType::kLruPerCpuHash, MapType::kLpmTrie, MapType::kQueue,
         MapType::kStack, MapType::kRingBuf, MapType::kBloomFilter,
-        MapType::kUserRingBuf, MapType::kStackTrace}) {
+        MapType::kUserRingBuf, MapType::kStackTrace, MapType::kCgroupArray}) {
     const MapDef inner = InnerDef(type);
     MapDef def = base_;
     def.inner_map_fd = OpenInner(inner);

@@ -72,8 +72,8 @@ std::shared_ptr<void> OpenLocalEvent(uint32_t* fd) {
   return owned;
 }
 
-// Local arrays of programs take any number.
-std::shared_ptr<void> OpenLocalProgram(uint32_t* fd) {
+// Local arrays of programs and of cgroups take any number.
+std::shared_ptr<void> OpenAnyNumber(uint32_t* fd) {
   *fd = 7;
   return nullptr;
 }
@@ -93,9 +93,10 @@ bool TooLargeForPool(const MapDef& def) {
 const std::vector<Backend>& LocalBackends() {
   static const auto& backends = *new std::vector<Backend>{
       {"cloud", false, NeverTooLarge, CreateLocal<Seeded<Cloud>>,
-       OpenLocalEvent<Seeded<Cloud>>, OpenLocalProgram, Has<Cloud>},
+       OpenLocalEvent<Seeded<Cloud>>, OpenAnyNumber, OpenAnyNumber, Has<Cloud>},
       {"embedded", false, TooLargeForPool, CreateLocal<Seeded<Embedded>>,
-       OpenLocalEvent<Seeded<Embedded>>, OpenLocalProgram, Has<Embedded>},
+       OpenLocalEvent<Seeded<Embedded>>, OpenAnyNumber, OpenAnyNumber,
+       Has<Embedded>},
   };
   return backends;
 }

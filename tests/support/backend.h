@@ -60,6 +60,8 @@ struct Backend {
   std::shared_ptr<void> (*open_perf_event)(uint32_t* fd);
   // The same of a program, for an array of programs.
   std::shared_ptr<void> (*open_program)(uint32_t* fd) = nullptr;
+  // The same of a cgroup, for an array of cgroups.
+  std::shared_ptr<void> (*open_cgroup)(uint32_t* fd) = nullptr;
   // Whether it has maps of this type.
   bool (*has)(MapType type) = [](MapType) { return true; };
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/support/kernel_backend.h"
 
+#include <fcntl.h>
 #include <linux/perf_event.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -42,6 +43,14 @@ std::shared_ptr<void> OpenKernelProgram(uint32_t* fd) {
   return program;
 }
 
+// The root, where systemd mounts version 2 alone, and where beside version 1.
+std::shared_ptr<void> OpenKernelCgroup(uint32_t* fd) {
+  int opened = open("/sys/fs/cgroup/unified", O_RDONLY | O_DIRECTORY);
+  if (opened < 0) opened = open("/sys/fs/cgroup", O_RDONLY | O_DIRECTORY);
+  *fd = static_cast<uint32_t>(opened);
+  return {nullptr, [opened](void*) { close(opened); }};
+}
+
 }  // namespace
 
 const Backend* KernelBackend() {
@@ -51,7 +60,8 @@ const Backend* KernelBackend() {
                    .is_too_large = [](const MapDef&) { return false; },
                    .create = CreateKernel,
                    .open_perf_event = OpenKernelEvent,
-                   .open_program = OpenKernelProgram};
+                   .open_program = OpenKernelProgram,
+                   .open_cgroup = OpenKernelCgroup};
   return &backend;
 }
 

@@ -13,6 +13,7 @@
 #include "bpfmap/maps/array_map.h"
 #include "bpfmap/maps/array_of_maps.h"
 #include "bpfmap/maps/bloom_filter_map.h"
+#include "bpfmap/maps/cgroup_array.h"
 #include "bpfmap/maps/custom_map.h"
 #include "bpfmap/maps/hash_map.h"
 #include "bpfmap/maps/hash_of_maps.h"
@@ -63,6 +64,9 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
         return true;
       }
       return false;
+    case MapType::kCgroupArray:
+      visitor(std::type_identity<CgroupArray<P>>{});
+      return true;
     case MapType::kLruHash:
       if constexpr (kHasLru<P>) {
         visitor(std::type_identity<LruHashMap<P>>{});
