@@ -168,6 +168,10 @@ class World {
   // A line of bpf_trace_printk() or bpf_trace_vprintk().
   virtual void Print(std::string_view line) { printed.emplace_back(line); }
 
+  // Whether the task has a signal to handle, or has ended: a test run that
+  // repeats then ends with EINTR. Asked often.
+  virtual bool Interrupted() { return false; }
+
   // Whether the task is under the cgroup at `index` of a CGROUP_ARRAY.
   virtual bool UnderCgroup(uint32_t /*index*/) { return false; }
   virtual Errno Signal(uint32_t number, bool /*to_process*/) {

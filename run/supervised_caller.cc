@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
@@ -158,6 +159,28 @@ Task SupervisedCaller::CurrentTask() {
     std::sscanf(line, "Gid: %u", &task.gid);
   }
   return task;
+}
+
+bool SupervisedCaller::Interrupted() {
+  constexpr auto kBetweenLooks = std::chrono::milliseconds(2);
+  const auto now = std::chrono::steady_clock::now();
+  if (now < look_at_) return false;
+  look_at_ = now + kBetweenLooks;
+  if (!listener_.IsValid(call_)) return true;
+  const Stream status = OpenProc(call_.thread, "status");
+  if (status == nullptr) return true;
+  uint64_t waiting = 0;
+  uint64_t blocked = 0;
+  char line[256];
+  while (std::fgets(line, sizeof line, status.get()) != nullptr) {
+    uint64_t signals;
+    if (std::sscanf(line, "SigPnd: %" SCNx64, &signals) == 1 ||
+        std::sscanf(line, "ShdPnd: %" SCNx64, &signals) == 1) {
+      waiting |= signals;
+    }
+    std::sscanf(line, "SigBlk: %" SCNx64, &blocked);
+  }
+  return (waiting & ~blocked) != 0;
 }
 
 bool SupervisedCaller::IsMappedForWriting(dev_t device, ino_t inode) {

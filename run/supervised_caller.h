@@ -16,6 +16,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -46,6 +47,7 @@ class SupervisedCaller final : public Caller {
   long FindFile(int fd, FileStatus* status) override;
   long GiveFile(int fd) override;
   Task CurrentTask() override;
+  bool Interrupted() override;
   bool IsMappedForWriting(dev_t device, ino_t inode) override;
   PinTable& Pins() override { return pins_; }
 
@@ -71,6 +73,8 @@ class SupervisedCaller final : public Caller {
   CallerPins pins_;
   int memory_ = -1;  // /proc/PID/mem, once it was needed
   bool answered_ = false;
+  // When Interrupted() looks again.
+  std::chrono::steady_clock::time_point look_at_ = {};
 };
 
 }  // namespace bpfmap
