@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <string>
 #include <thread>
 #include <utility>
@@ -105,6 +106,16 @@ long HandleStatfs(const Notification& call, dev_t pins,
   return AnswerStatfs(file, pins, call.arguments[1], caller);
 }
 
+// A caller may ask for more than there is.
+long AnswerInMemory(SupervisedCaller* caller, int command, uint64_t attributes,
+                    unsigned size) {
+  try {
+    return AnswerBpf(caller, command, attributes, size);
+  } catch (const std::bad_alloc&) {
+    return -ENOMEM;
+  }
+}
+
 }  // namespace
 
 // The threads of one listener.
@@ -190,7 +201,7 @@ void Supervisor::HandleBpf(const Listener& listener, const Notification& call,
   if (LooksForObjects(command)) pins_->Reap();
   // As on Linux a thread is on one CPU for long; here, always.
   const ScopedCpu cpu(call.thread % PossibleCpus());
-  const long result = AnswerBpf(caller, command, attributes, size);
+  const long result = AnswerInMemory(caller, command, attributes, size);
   traced.Finish(result);
   if (!caller->answered()) listener.Answer(call, result);
 }
