@@ -195,14 +195,27 @@ bool SupervisedCaller::IsMappedForWriting(dev_t device, ino_t inode) {
   return false;
 }
 
-int SupervisedCaller::OpenPath(const std::string& path, int flags) const {
+std::string SupervisedCaller::DirectoryPath(int directory) const {
+  int borrowed = -1;
+  std::string link = ProcPath(call_.thread, "cwd");
+  if (directory != AT_FDCWD) {
+    borrowed = Borrow(directory);
+    if (borrowed < 0) return "";
+    link = "/proc/self/fd/" + std::to_string(borrowed);
+  }
+  char path[PATH_MAX];
+  const ssize_t length = readlink(link.c_str(), path, sizeof path);
+  if (borrowed >= 0) close(borrowed);
+  if (length < 0 || length == sizeof path) return "";
+  return {path, static_cast<std::size_t>(length)};
+}
+
+int SupervisedCaller::OpenPath(int directory, const std::string& path,
+                               int flags) const {
   std::string absolute = path;
   if (path.empty() || path[0] != '/') {
-    char directory[PATH_MAX];
-    const ssize_t length = readlink(ProcPath(call_.thread, "cwd").c_str(),
-                                    directory, sizeof directory);
-    if (length < 0 || length == sizeof directory) return -ENOENT;
-    absolute.assign(directory, static_cast<std::size_t>(length));
+    absolute = DirectoryPath(directory);
+    if (absolute.empty()) return directory == AT_FDCWD ? -ENOENT : -EBADF;
     absolute += "/" + path;
   }
   const int root =

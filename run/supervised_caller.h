@@ -55,14 +55,18 @@ class SupervisedCaller final : public Caller {
   // of this to close; or -errno.
   int Borrow(int fd) const;
 
-  // Opens what is at `path` for the caller, O_PATH | O_CLOEXEC and `flags`:
-  // relative to its directory, inside of its root. Or -errno.
-  int OpenPath(const std::string& path, int flags) const;
+  // Opens what is at `path` for the caller, O_PATH | O_CLOEXEC and `flags`,
+  // inside of its root. A relative path starts at its descriptor `directory`,
+  // or with AT_FDCWD in its working directory. Or -errno.
+  int OpenPath(int directory, const std::string& path, int flags) const;
 
   // Whether the call was answered already, by GiveFile().
   bool answered() const { return answered_; }
 
  private:
+  // Where relative paths start, as an absolute path; "" if there is none.
+  std::string DirectoryPath(int directory) const;
+
   template <typename Vector, typename File>
   bool Copy(Vector vector, File file, void* here, uint64_t there,
             std::size_t size);

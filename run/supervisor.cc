@@ -2,6 +2,7 @@
 
 #include "bpfmap/run/supervisor.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/bpf.h>
 #include <linux/magic.h>
@@ -13,6 +14,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <memory>
 #include <new>
@@ -101,7 +103,7 @@ long HandleStatfs(const Notification& call, dev_t pins,
   char path[PATH_MAX];
   const long length = CopyStringFromUser(path, call.arguments[0], sizeof path);
   if (length <= 0) return kContinue;
-  const int file = caller->OpenPath(path, 0);
+  const int file = caller->OpenPath(AT_FDCWD, path, 0);
   if (file < 0) return kContinue;
   return AnswerStatfs(file, pins, call.arguments[1], caller);
 }
@@ -153,6 +155,8 @@ class Supervisor::Workers : public std::enable_shared_from_this<Workers> {
 };
 
 void Supervisor::Supervise(std::shared_ptr<Listener> listener) {
+  // A map that would be larger than files may be: an error, and not the end.
+  std::signal(SIGXFSZ, SIG_IGN);
   std::make_shared<Workers>(this, listener)->Add();
   listener->WaitForEnd();
 }
