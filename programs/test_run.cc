@@ -141,11 +141,16 @@ class Test {
     run->max_instructions = input_.max_instructions;
     run->max_instructions_with_callbacks =
         input_.max_instructions_with_callbacks;
+    constexpr uint32_t kRunsBetweenSignals = 64;
     const uint32_t times = std::max<uint32_t>(input_.repeat, 1);
     const Clock::time_point start = Clock::now();
     for (uint32_t i = 0; i < times; ++i) {
       result_.run = machine_->Run(program_, *run);
       if (result_.run.faulted()) return Refuse(Errno::kFault);
+      if (i % kRunsBetweenSignals == kRunsBetweenSignals - 1 &&
+          world_.Interrupted()) {
+        return Refuse(Errno{4});  // EINTR, which no map returns
+      }
     }
     const std::chrono::nanoseconds spent = Clock::now() - start;
     const int64_t each = spent.count() / times;

@@ -168,6 +168,10 @@ class World {
   // A line of bpf_trace_printk() or bpf_trace_vprintk().
   virtual void Print(std::string_view line) { printed.emplace_back(line); }
 
+  // Whether the task has a signal to handle, or has ended: a test run that
+  // repeats then ends with EINTR. Asked often.
+  virtual bool Interrupted() { return false; }
+
   // Whether the task, and the socket of a packet, is under a cgroup, by the
   // number that was put into a CGROUP_ARRAY.
   virtual bool UnderCgroup(uint32_t cgroup) {

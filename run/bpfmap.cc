@@ -158,6 +158,10 @@ int Main(int argc, char** argv) {
   Options options;
   std::string problem;
   if (!ParseOptions(argc, argv, &options, &problem)) return Fail(problem);
+  if (options.action != Options::Action::kHelp &&
+      access("/proc/self/fd", X_OK) != 0) {
+    return Fail("it needs /proc, which is not mounted");
+  }
   switch (options.action) {
     case Options::Action::kHelp:
       std::fputs(kHelp, stdout);

@@ -31,12 +31,12 @@ void Split(const std::string& path, std::string* directory, std::string* name) {
 
 }  // namespace
 
-long PinFiles::Pin(const SupervisedCaller& caller, const std::string& path,
-                   PinnedObject object) {
+long PinFiles::Pin(const SupervisedCaller& caller, int start,
+                   const std::string& path, PinnedObject object) {
   std::string directory_path;
   std::string name;
   Split(path, &directory_path, &name);
-  const int directory = caller.OpenPath(directory_path, O_DIRECTORY);
+  const int directory = caller.OpenPath(start, directory_path, O_DIRECTORY);
   if (directory < 0) return directory;
   struct stat status;
   long error = 0;
@@ -68,9 +68,9 @@ long PinFiles::Pin(const SupervisedCaller& caller, const std::string& path,
   return error;
 }
 
-long PinFiles::Find(const SupervisedCaller& caller, const std::string& path,
-                    int rights, PinnedObject* object) {
-  const int file = caller.OpenPath(path, 0);
+long PinFiles::Find(const SupervisedCaller& caller, int start,
+                    const std::string& path, int rights, PinnedObject* object) {
+  const int file = caller.OpenPath(start, path, 0);
   if (file < 0) return file;
   struct stat status;
   const bool is_here = fstat(file, &status) == 0 && status.st_dev == device_ &&
@@ -118,13 +118,14 @@ void PinFiles::Reap() {
   }
 }
 
-long CallerPins::Pin(int, const std::string& path, PinnedObject object) {
-  return files_->Pin(caller_, path, std::move(object));
+long CallerPins::Pin(int directory, const std::string& path,
+                     PinnedObject object) {
+  return files_->Pin(caller_, directory, path, std::move(object));
 }
 
-long CallerPins::Find(int, const std::string& path, int rights,
+long CallerPins::Find(int directory, const std::string& path, int rights,
                       PinnedObject* object) const {
-  return files_->Find(caller_, path, rights, object);
+  return files_->Find(caller_, directory, path, rights, object);
 }
 
 }  // namespace bpfmap

@@ -37,18 +37,19 @@ class PinFiles {
 
   dev_t device() const { return device_; }
 
-  // As BPF_OBJ_PIN, at a path of the caller. Or
+  // As BPF_OBJ_PIN, at a path of the caller; relative ones start at its
+  // descriptor `start`, or with AT_FDCWD in its working directory. Or
   //   ENOENT  the directory that it would be in is not there
   //   EEXIST  the path is taken
   //   EPERM   it would not be in the file system; the name has a '.'
-  long Pin(const SupervisedCaller& caller, const std::string& path,
+  long Pin(const SupervisedCaller& caller, int start, const std::string& path,
            PinnedObject object);
 
   //   ENOENT  there is nothing
   //   EACCES  it is no pin; the file does not give the caller these rights,
   //           O_RDONLY, O_WRONLY or O_RDWR
-  long Find(const SupervisedCaller& caller, const std::string& path, int rights,
-            PinnedObject* object);
+  long Find(const SupervisedCaller& caller, int start, const std::string& path,
+            int rights, PinnedObject* object);
 
   // Lets go of what files stood for that are deleted.
   void Reap();

@@ -4,7 +4,7 @@
 # `bpfmap serve`, `run --join` and `stop`: commands that come one after the other
 # share maps and pins, and nobody else gets in.
 #
-# Usage: session_test HELPERS BPFMAP
+# Usage: session_test HELPERS BPFMAP HOSTILE_JOINER
 
 set -u
 
@@ -23,8 +23,9 @@ bpftool=$(PATH=$PATH:/usr/sbin command -v bpftool) || {
 place=$(mktemp -d /tmp/bpfmap_test.XXXXXX)
 trap 'rm -rf "$place"' EXIT
 cp "$2" "$place/bpfmap"
+cp "$3" "$place/hostile_joiner"
 chmod 777 "$place"
-chmod 755 "$place/bpfmap"
+chmod 755 "$place/bpfmap" "$place/hostile_joiner"
 cd "$place" || exit
 
 failed=0
@@ -52,6 +53,7 @@ expect "is served already" user serve s
 tool map create /sys/fs/bpf/made type hash key 4 value 8 entries 16 name made
 tool map update pinned /sys/fs/bpf/made key 7 0 0 0 value 2 0 0 0 0 0 0 0
 expect "name made" tool map show
+as_ordinary_user ./hostile_joiner s/socket || failed=1
 expect "value: 02 00" tool map dump id 1
 expect "" user run --join=s -- mv /sys/fs/bpf/made /sys/fs/bpf/moved
 expect "value: 02 00" tool map dump pinned /sys/fs/bpf/moved

@@ -200,6 +200,18 @@ static void PinsAreFiles(void) {
   CHECK(Pin(map, PINS "d/a") == -1 && errno == EEXIST);
   CHECK(chdir(PINS "d") == 0);
   CHECK(rename("a", "b") == 0);
+  union bpf_attr attr;
+  memset(&attr, 0, sizeof attr);
+  attr.pathname = Address("b");
+  attr.file_flags = 1 << 14;  // BPF_F_PATH_FD
+  const int32_t directory = open(PINS "d", O_PATH);
+  memcpy((char*)&attr + 16, &directory, sizeof directory);
+  CHECK(chdir("/") == 0);
+  const int at = RawBpf(BPF_OBJ_GET, &attr);
+  CHECK(at >= 0);
+  close(at);
+  close(directory);
+  CHECK(chdir(PINS "d") == 0);
   close(map);
   CHECK(Get(PINS "d/a") == -1 && errno == ENOENT);
   const int same = Get("b");

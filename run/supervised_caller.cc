@@ -14,6 +14,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cinttypes>
 #include <cstdio>
 #include <cstdlib>
@@ -160,6 +161,28 @@ Task SupervisedCaller::CurrentTask() {
   return task;
 }
 
+bool SupervisedCaller::Interrupted() {
+  constexpr auto kBetweenLooks = std::chrono::milliseconds(2);
+  const auto now = std::chrono::steady_clock::now();
+  if (now < look_at_) return false;
+  look_at_ = now + kBetweenLooks;
+  if (!listener_.IsValid(call_)) return true;
+  const Stream status = OpenProc(call_.thread, "status");
+  if (status == nullptr) return true;
+  uint64_t waiting = 0;
+  uint64_t blocked = 0;
+  char line[256];
+  while (std::fgets(line, sizeof line, status.get()) != nullptr) {
+    uint64_t signals;
+    if (std::sscanf(line, "SigPnd: %" SCNx64, &signals) == 1 ||
+        std::sscanf(line, "ShdPnd: %" SCNx64, &signals) == 1) {
+      waiting |= signals;
+    }
+    std::sscanf(line, "SigBlk: %" SCNx64, &blocked);
+  }
+  return (waiting & ~blocked) != 0;
+}
+
 bool SupervisedCaller::IsMappedForWriting(dev_t device, ino_t inode) {
   const std::unique_ptr<DIR, int (*)(DIR*)> processes(opendir("/proc"),
                                                       &closedir);
@@ -172,14 +195,27 @@ bool SupervisedCaller::IsMappedForWriting(dev_t device, ino_t inode) {
   return false;
 }
 
-int SupervisedCaller::OpenPath(const std::string& path, int flags) const {
+std::string SupervisedCaller::DirectoryPath(int directory) const {
+  int borrowed = -1;
+  std::string link = ProcPath(call_.thread, "cwd");
+  if (directory != AT_FDCWD) {
+    borrowed = Borrow(directory);
+    if (borrowed < 0) return "";
+    link = "/proc/self/fd/" + std::to_string(borrowed);
+  }
+  char path[PATH_MAX];
+  const ssize_t length = readlink(link.c_str(), path, sizeof path);
+  if (borrowed >= 0) close(borrowed);
+  if (length < 0 || length == sizeof path) return "";
+  return {path, static_cast<std::size_t>(length)};
+}
+
+int SupervisedCaller::OpenPath(int directory, const std::string& path,
+                               int flags) const {
   std::string absolute = path;
   if (path.empty() || path[0] != '/') {
-    char directory[PATH_MAX];
-    const ssize_t length = readlink(ProcPath(call_.thread, "cwd").c_str(),
-                                    directory, sizeof directory);
-    if (length < 0 || length == sizeof directory) return -ENOENT;
-    absolute.assign(directory, static_cast<std::size_t>(length));
+    absolute = DirectoryPath(directory);
+    if (absolute.empty()) return directory == AT_FDCWD ? -ENOENT : -EBADF;
     absolute += "/" + path;
   }
   const int root =

@@ -16,6 +16,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -46,6 +47,7 @@ class SupervisedCaller final : public Caller {
   long FindFile(int fd, FileStatus* status) override;
   long GiveFile(int fd) override;
   Task CurrentTask() override;
+  bool Interrupted() override;
   bool IsMappedForWriting(dev_t device, ino_t inode) override;
   PinTable& Pins() override { return pins_; }
 
@@ -53,14 +55,18 @@ class SupervisedCaller final : public Caller {
   // of this to close; or -errno.
   int Borrow(int fd) const;
 
-  // Opens what is at `path` for the caller, O_PATH | O_CLOEXEC and `flags`:
-  // relative to its directory, inside of its root. Or -errno.
-  int OpenPath(const std::string& path, int flags) const;
+  // Opens what is at `path` for the caller, O_PATH | O_CLOEXEC and `flags`,
+  // inside of its root. A relative path starts at its descriptor `directory`,
+  // or with AT_FDCWD in its working directory. Or -errno.
+  int OpenPath(int directory, const std::string& path, int flags) const;
 
   // Whether the call was answered already, by GiveFile().
   bool answered() const { return answered_; }
 
  private:
+  // Where relative paths start, as an absolute path; "" if there is none.
+  std::string DirectoryPath(int directory) const;
+
   template <typename Vector, typename File>
   bool Copy(Vector vector, File file, void* here, uint64_t there,
             std::size_t size);
@@ -71,6 +77,8 @@ class SupervisedCaller final : public Caller {
   CallerPins pins_;
   int memory_ = -1;  // /proc/PID/mem, once it was needed
   bool answered_ = false;
+  // When Interrupted() looks again.
+  std::chrono::steady_clock::time_point look_at_ = {};
 };
 
 }  // namespace bpfmap

@@ -2,6 +2,7 @@
 
 #include "bpfmap/run/supervisor.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/bpf.h>
 #include <linux/magic.h>
@@ -13,8 +14,10 @@
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <string>
 #include <thread>
 #include <utility>
@@ -100,9 +103,19 @@ long HandleStatfs(const Notification& call, dev_t pins,
   char path[PATH_MAX];
   const long length = CopyStringFromUser(path, call.arguments[0], sizeof path);
   if (length <= 0) return kContinue;
-  const int file = caller->OpenPath(path, 0);
+  const int file = caller->OpenPath(AT_FDCWD, path, 0);
   if (file < 0) return kContinue;
   return AnswerStatfs(file, pins, call.arguments[1], caller);
+}
+
+// A caller may ask for more than there is.
+long AnswerInMemory(SupervisedCaller* caller, int command, uint64_t attributes,
+                    unsigned size) {
+  try {
+    return AnswerBpf(caller, command, attributes, size);
+  } catch (const std::bad_alloc&) {
+    return -ENOMEM;
+  }
 }
 
 }  // namespace
@@ -142,6 +155,8 @@ class Supervisor::Workers : public std::enable_shared_from_this<Workers> {
 };
 
 void Supervisor::Supervise(std::shared_ptr<Listener> listener) {
+  // A map that would be larger than files may be: an error, and not the end.
+  std::signal(SIGXFSZ, SIG_IGN);
   std::make_shared<Workers>(this, listener)->Add();
   listener->WaitForEnd();
 }
@@ -190,7 +205,7 @@ void Supervisor::HandleBpf(const Listener& listener, const Notification& call,
   if (LooksForObjects(command)) pins_->Reap();
   // As on Linux a thread is on one CPU for long; here, always.
   const ScopedCpu cpu(call.thread % PossibleCpus());
-  const long result = AnswerBpf(caller, command, attributes, size);
+  const long result = AnswerInMemory(caller, command, attributes, size);
   traced.Finish(result);
   if (!caller->answered()) listener.Answer(call, result);
 }

@@ -61,6 +61,9 @@ class Caller {
   // The thread that called.
   virtual Task CurrentTask() = 0;
 
+  // Whether that thread has a signal to handle, or has ended. Asked often.
+  virtual bool Interrupted() = 0;
+
   // Whether any process that may have a descriptor of the caller's has mapped
   // the file for writing.
   virtual bool IsMappedForWriting(dev_t device, ino_t inode) = 0;

@@ -70,6 +70,12 @@ Task SystemWorld::CurrentTask() {
   return current;
 }
 
+// Handlers of this process run while a program does.
+bool SystemWorld::Interrupted() {
+  Caller* const caller = Caller::Other();
+  return caller != nullptr && caller->Interrupted();
+}
+
 uint32_t SystemWorld::Random() {
   uint32_t number = 0;
   if (getrandom(&number, sizeof number, GRND_NONBLOCK) != sizeof number) {

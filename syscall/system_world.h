@@ -26,6 +26,7 @@ class SystemWorld final : public World {
 
   uint64_t Now(Clock clock) override;
   Task CurrentTask() override;
+  bool Interrupted() override;
   uint32_t Random() override;
   void Print(std::string_view line) override;
   bool UnderCgroup(uint32_t cgroup) override;

@@ -117,10 +117,13 @@ headers() {
   g++ -std=c++20 -fsyntax-only every_header.cc $(pkg-config --cflags bpfmap)
 }
 
-# The library of the package in a program that does not know of it.
+# The library and the program of the package, with a program that does not know
+# of them.
 preloads() {
   g++ -std=c++20 libbpf_client.cc -o plain_client -lbpf &&
     preload "$(find "$all/package" -name libbpfmap_preload.so)" plain_client |
+    diff -u "$root/examples/libbpf_client.out" - &&
+    supervise "$all/package/usr/bin/bpfmap" plain_client |
     diff -u "$root/examples/libbpf_client.out" -
 }
 
