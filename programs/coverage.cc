@@ -9,6 +9,8 @@
 #include <utility>
 
 #include "bpfmap/profiles/reader_writer_lock.h"
+#include "bpfmap/programs/instruction.h"
+#include "bpfmap/programs/operation.h"
 
 namespace bpfmap {
 namespace {

@@ -20,6 +20,9 @@
 // A branch is a conditional jump of the program as it was compiled: clang makes
 // jumps that the source does not have, and leaves some out.
 //
+// A process that forks and does not exec should call Forget() in the child:
+// where it loads programs by bpf(2), that is done.
+//
 // A run counts where a block of instructions ends. Runs of one program on
 // several threads count apart, each in counters that it leases for the time of
 // the run, so that no count is lost. The first leases take memory.

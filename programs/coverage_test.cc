@@ -3,12 +3,16 @@
 #include "bpfmap/programs/coverage.h"
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "bpfmap/maps/create_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/programs/assembler.h"
 #include "bpfmap/programs/lcov.h"

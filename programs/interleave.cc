@@ -46,7 +46,7 @@ class Actor final : public Observer {
     ended_ = false;
     starts_ = true;
     pending_ = {};
-    open_call_ = false;
+    calls_.clear();
   }
   bool ended() const { return ended_; }
   const LockUse& pending() const { return pending_; }
@@ -59,9 +59,15 @@ class Actor final : public Observer {
   const int number_;
   const std::function<void()>& function_;
   bool ended_ = false;
-  bool starts_ = true;      // it came to no point until now
-  LockUse pending_;         // of the instruction that it stands before
-  bool open_call_ = false;  // its last step is a call that has not returned
+  bool starts_ = true;  // it came to no point until now
+  LockUse pending_;     // of the instruction that it stands before
+  // Calls of helpers that have not returned: in which frame, and which step of
+  // the schedule it is.
+  struct Call {
+    int depth;
+    std::size_t step;
+  };
+  std::vector<Call> calls_;
 };
 
 constinit thread_local Actor* this_actor = nullptr;
@@ -119,16 +125,17 @@ class Stage {
 
   // The rest is for the run that has the baton.
 
-  void AddStep(ScheduleStep step) { steps_.push_back(std::move(step)); }
-  // Adds the result of a call to the last step of a run.
-  void Returned(int number, uint64_t result) {
-    for (auto step = steps_.rbegin(); step != steps_.rend(); ++step) {
-      if (step->run != number) continue;
-      const auto value = static_cast<int64_t>(result);
-      const bool is_number = value > -4096 && value < 1 << 20;
-      step->access += is_number ? ": " + std::to_string(value) : ": a pointer";
-      return;
-    }
+  // Returns the number of the step.
+  std::size_t AddStep(ScheduleStep step) {
+    steps_.push_back(std::move(step));
+    return steps_.size() - 1;
+  }
+  // Adds the result of a call to its step.
+  void Returned(std::size_t step, uint64_t result) {
+    const auto value = static_cast<int64_t>(result);
+    const bool is_number = value > -4096 && value < 1 << 20;
+    steps_[step].access +=
+        is_number ? ": " + std::to_string(value) : ": a pointer";
   }
   void Faulted(const std::string& fault) {
     if (fault_.empty()) fault_ = fault;
@@ -211,11 +218,12 @@ std::string Trimmed(const std::string& text) {
 }
 
 void Actor::Before(const Step& step) {
-  if (open_call_) {
-    open_call_ = false;
-    stage_.Returned(number_, step.registers[0]);
+  if (!calls_.empty() && calls_.back().depth == step.depth) {
+    stage_.Returned(calls_.back().step, step.registers[0]);
+    calls_.pop_back();
   }
-  if (!IsSharedAccess(step)) return;
+  const bool alone = CurrentCpu() == number_;
+  if (!IsSharedAccess(step, alone)) return;
   const LockUse use = LockUseOf(step);
   pending_ = use;
   // It was chosen to start, which is to run up to the first access and on.
@@ -225,14 +233,14 @@ void Actor::Before(const Step& step) {
   if (use.takes != 0) stage_.TakeLock(number_, use.takes);
   if (use.opens != 0) stage_.OpenLock(use.opens);
   const SourceLine* const line = step.program->LineOf(step.instruction);
-  stage_.AddStep({number_, PlaceOf(step),
-                  line == nullptr ? "" : Trimmed(line->text),
-                  DescribeAccess(step)});
-  open_call_ = IsHelperCall(step);
+  const std::size_t index = stage_.AddStep(
+      {number_, PlaceOf(step), line == nullptr ? "" : Trimmed(line->text),
+       DescribeAccess(step)});
+  if (IsHelperCall(step)) calls_.push_back({step.depth, index});
 }
 
 void Actor::Ended(const Program&, const RunResult& result) {
-  open_call_ = false;
+  calls_.clear();
   stage_.OpenLocksOf(number_);
   if (result.faulted()) {
     stage_.Faulted("run " + std::to_string(number_) + " faults at " +

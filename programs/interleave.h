@@ -24,8 +24,9 @@
 //   ...
 //
 // What it does not see: orders that only a weakly ordered CPU makes, for loads
-// and stores here happen in the order of the program. Races with an interrupt
-// on the same CPU are as those with another CPU, but for per-CPU values.
+// and stores here happen in the order of the program. Runs that put themselves
+// on one CPU (ScopedCpu) share its per-CPU values, as a program does with one
+// that interrupts it.
 //
 // Runs must do the same when they are scheduled the same: take a World whose
 // clock stands. They share what their functions share, and `reset` must bring

@@ -9,7 +9,10 @@
 #include <vector>
 
 #include "bpfmap/maps/create_map.h"
+#include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/cpu.h"
 #include "bpfmap/programs/assembler.h"
 #include "bpfmap/programs/machine.h"
 #include "bpfmap/programs/program.h"
@@ -184,18 +187,67 @@ TEST_F(InterleaveTest, BoundOfSchedulesIsNotComplete) {
 }
 
 TEST_F(InterleaveTest, PerCpuValuesAreEachRunsOwn) {
-  maps_[0] = Create({.type = MapType::kPerCpuArray,
-                     .key_size = 4,
-                     .value_size = 24,
-                     .max_entries = 1});
+  const ScopedPossibleCpus cpus(2);
+  maps_.clear();
+  maps_.push_back(Create({.type = MapType::kPerCpuArray,
+                          .key_size = 4,
+                          .value_size = 8,
+                          .max_entries = 1}));
   const std::function<void()> run = RunOf(Join(
       {LoadMap(R1, 0),
        {StoreImm(kSizeW, R10, -4, 0), Mov64(R2, R10), Alu64(kAdd, R2, -4),
         CallHelper(1), JumpIf(kJne, R0, 0, 1), Exit(), Load(kSizeDw, R1, R0, 0),
         Store(kSizeDw, R0, 0, R1), Mov64(R0, 0), Exit()}}));
-  const InterleaveResult result =
-      Interleave({run, run}, {.reset = [] {}, .holds = [] { return true; }});
-  EXPECT_EQ(result.schedules, 2U);
+  const InterleaveOptions options = {.reset = [] {},
+                                     .holds = [] { return true; }};
+  EXPECT_EQ(Interleave({run, run}, options).schedules, 2U);
+  const auto on_one_cpu = [&] {
+    const ScopedCpu cpu(1);
+    run();
+  };
+  EXPECT_GT(Interleave({on_one_cpu, on_one_cpu}, options).schedules, 2U);
+  maps_.clear();
+}
+
+// A callback may be stopped, while another run changes the map.
+TEST_F(InterleaveTest, CallbacksAreStoppedToo) {
+  maps_.push_back(Create({.type = MapType::kHash,
+                          .key_size = 4,
+                          .value_size = 8,
+                          .max_entries = 4,
+                          .name = "seen"}));
+  // bpf_for_each_map_elem(seen, add one to the value, null, 0)
+  const std::function<void()> walk =
+      RunOf(Join({LoadMap(R1, 1),
+                  LoadFunction(R2, 5),
+                  {Mov64(R3, 0), Mov64(R4, 0), CallHelper(164), Exit(),
+                   Load(kSizeDw, R1, R3, 0), Alu64(kAdd, R1, 1),
+                   Store(kSizeDw, R3, 0, R1), Mov64(R0, 0), Exit()}}));
+  const uint32_t keys[] = {1, 2};
+  const uint64_t ten = 10;
+  const auto insert = [&] {
+    for (const uint32_t key : keys) {
+      SchedulePoint("inserts");
+      EXPECT_EQ(maps_[1]->Update(&key, &ten), Errno::kOk);
+    }
+  };
+  const auto reset = [&] {
+    for (const uint32_t key : keys) {
+      const uint64_t one = 1;
+      EXPECT_EQ(maps_[1]->Update(&key, &one), Errno::kOk);
+    }
+  };
+  InterleaveResult result = Interleave(
+      {walk, insert}, {.reset = reset, .holds = [] { return true; }});
+  EXPECT_TRUE(result.complete);
+  EXPECT_GT(result.schedules, 10U);
+
+  result = Interleave({walk, insert},
+                      {.reset = reset, .holds = [] { return false; }});
+  EXPECT_TRUE(result.broken);
+  ASSERT_EQ(result.steps.size(), 7U) << result;
+  EXPECT_EQ(result.steps[0].access,
+            "calls bpf_for_each_map_elem() on map seen: 2");
 }
 
 // Two runs that insert what they do not find.

@@ -42,6 +42,7 @@ void Machine::StartRun(const Program& program, const RunInput& input) {
   input_ = &input;
   has_own_helpers_ = world_.has_own_helpers();
   observer_ = Observer::OfThread();
+  checked_ = input.checks == Checks::kAll || observer_ != nullptr;
   counting_ = program.coverage() != nullptr;
   type_ = program.type();
   depth_ = 0;

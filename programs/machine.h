@@ -145,9 +145,7 @@ class Machine {
   }
   // The program that was started; helpers are those of its type.
   ProgramType type() const { return type_; }
-  bool checked() const {
-    return input_->checks == Checks::kAll || observer_ != nullptr;
-  }
+  bool checked() const { return checked_; }
 
   // Ends the run. `reason` is the end of the sentence.
   void Fault(const std::string& reason);
@@ -283,6 +281,7 @@ class Machine {
   // Programs that were entered by a tail call.
   std::shared_ptr<const Program> entered_[kMaxTailCalls];
 
+  bool checked_ = true;
   Observer* observer_ = nullptr;
   bool counting_ = false;
   // The first leases_ of them.

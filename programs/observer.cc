@@ -3,19 +3,14 @@
 #include "bpfmap/programs/observer.h"
 
 namespace bpfmap {
-namespace {
 
-constinit thread_local Observer* thread_observer = nullptr;
-
-}  // namespace
-
-Observer* Observer::OfThread() { return thread_observer; }
+constinit thread_local Observer* internal::thread_observer = nullptr;
 
 ScopedObserver::ScopedObserver(Observer* observer)
-    : previous_(thread_observer) {
-  thread_observer = observer;
+    : previous_(internal::thread_observer) {
+  internal::thread_observer = observer;
 }
 
-ScopedObserver::~ScopedObserver() { thread_observer = previous_; }
+ScopedObserver::~ScopedObserver() { internal::thread_observer = previous_; }
 
 }  // namespace bpfmap

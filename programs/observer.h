@@ -36,6 +36,12 @@ struct Step {
   const Region* const* regions = nullptr;
 };
 
+class Observer;
+
+namespace internal {
+extern constinit thread_local Observer* thread_observer;
+}  // namespace internal
+
 class Observer {
  public:
   virtual void Before(const Step& step) = 0;
@@ -43,7 +49,7 @@ class Observer {
   virtual void Ended(const Program& /*program*/, const RunResult& /*result*/) {}
 
   // That of the calling thread; null: it has none.
-  static Observer* OfThread();
+  static Observer* OfThread() { return internal::thread_observer; }
 
  protected:
   ~Observer() = default;

@@ -2,12 +2,14 @@
 
 #include "bpfmap/programs/shared_access.h"
 
+#include <cstddef>
 #include <cstring>
 
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/programs/helper.h"
 #include "bpfmap/programs/helper_names.h"
 #include "bpfmap/programs/instruction.h"
+#include "bpfmap/programs/operation.h"
 #include "bpfmap/programs/program.h"
 
 namespace bpfmap {
@@ -54,10 +56,11 @@ Access AccessOf(const Step& step) {
           AccessSize(i.code)};
 }
 
-// Whether other CPUs see the memory of a region.
-bool IsSeen(const Region* region) {
+// Whether other programs see the memory of a region.
+bool IsSeen(const Region* region, bool alone) {
   return region != nullptr && region->kind == RegionKind::kMapValue &&
-         !IsPerCpu(region->map.type) && !HasAny(region->map.flags, kRdOnlyProg);
+         !(alone && IsPerCpu(region->map.type)) &&
+         !HasAny(region->map.flags, kRdOnlyProg);
 }
 
 bool IsSharedMap(const MapFacts& map, uint32_t helper) {
@@ -66,7 +69,7 @@ bool IsSharedMap(const MapFacts& map, uint32_t helper) {
   return map.type != MapType::kArray || helper != kMapLookup;
 }
 
-bool IsSharedCall(const Step& step, uint32_t number) {
+bool IsSharedCall(const Step& step, uint32_t number, bool alone) {
   const Helper* const helper = FindHelper(number);
   if (helper == nullptr) return false;
   for (int i = 0; i < 5; ++i) {
@@ -76,7 +79,7 @@ bool IsSharedCall(const Step& step, uint32_t number) {
     if (region == nullptr) continue;
     if (arg == Arg::kMap && IsSharedMap(region->map, number)) return true;
     if (arg == Arg::kRecord || arg == Arg::kDynptr) return true;
-    if (IsSeen(region)) return true;
+    if (IsSeen(region, alone)) return true;
   }
   return false;
 }
@@ -164,12 +167,13 @@ bool IsHelperCall(const Step& step) {
          OpCode::kCallHelper;
 }
 
-bool IsSharedAccess(const Step& step) {
+bool IsSharedAccess(const Step& step, bool alone) {
   if (IsHelperCall(step)) {
-    return IsSharedCall(step, static_cast<uint32_t>(InstructionOf(step).imm));
+    return IsSharedCall(step, static_cast<uint32_t>(InstructionOf(step).imm),
+                        alone);
   }
   const Access access = AccessOf(step);
-  return access.kind != Access::Kind::kNone && IsSeen(access.region);
+  return access.kind != Access::Kind::kNone && IsSeen(access.region, alone);
 }
 
 std::string DescribeAccess(const Step& step) {

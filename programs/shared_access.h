@@ -4,9 +4,10 @@
 // see: values of maps, globals among them, and maps themselves.
 //
 // Not shared are the stack, the context, the packet, a ring record before it is
-// submitted, the part of a per-CPU map that is this CPU's, maps that programs
-// may not write, and the elements of an array, of which each has been there
-// since it was made: a lookup of one is the same at any time.
+// submitted, maps that programs may not write, and the elements of an array, of
+// which each has been there since it was made: a lookup of one is the same at
+// any time. Neither are values of per-CPU maps, if each program has a CPU of
+// its own.
 
 #ifndef BPFMAP_PROGRAMS_SHARED_ACCESS_H_
 #define BPFMAP_PROGRAMS_SHARED_ACCESS_H_
@@ -18,12 +19,12 @@
 
 namespace bpfmap {
 
-// Whether another CPU could tell when the instruction runs, or change what it
-// does.
-bool IsSharedAccess(const Step& step);
+// Whether another program could tell when the instruction runs, or change what
+// it does. `alone`: no other program runs on this CPU.
+bool IsSharedAccess(const Step& step, bool alone);
 
 // What it is about to do: "reads 7 from map counts, byte 8" or "calls
-// bpf_map_update_elem() on map counts". REQUIRES: IsSharedAccess(step).
+// bpf_map_update_elem() on map counts". REQUIRES: IsSharedAccess().
 std::string DescribeAccess(const Step& step);
 
 // What a call of bpf_spin_lock(), bpf_spin_unlock(), or of a helper with
