@@ -95,7 +95,7 @@ class RingBuffer final : public MapBase<RingBuffer<P>, P>, public RingProducer {
   // Bytes that user space may map: a page for each position, and the records
   // twice in a row, as Linux shows them.
   static constexpr uint64_t MappableSize(const MapDef& def) {
-    return 2 * internal::kRingPageSize + uint64_t{2} * def.max_entries;
+    return internal::RingMemory<P>::MemoryNeeded(def.max_entries);
   }
 
   // The program view. RingProducer has the same methods for callers that do not

@@ -19,6 +19,7 @@
 #include "bpfmap/syscall/btf.h"
 #include "bpfmap/syscall/commands.h"
 #include "bpfmap/syscall/map_object.h"
+#include "bpfmap/syscall/mappable.h"
 #include "bpfmap/syscall/user_memory.h"
 
 namespace bpfmap {
@@ -108,6 +109,10 @@ long MapCreate(const Attributes& attributes) {
   // The definition comes first; what is found in the types, last.
   const DefError check = CheckDef<Cloud>(def);
   if (check.failed()) return Result(check.error);
+  // CheckDef() asks for whole pages of 4 KiB: these may be larger.
+  const bool is_ring =
+      def.type == MapType::kRingBuf || def.type == MapType::kUserRingBuf;
+  if (is_ring && def.max_entries % PageSize() != 0) return -EINVAL;
   if (attributes->map_ifindex != 0) return -EINVAL;  // no such device
   if (HasAny(MapFlags{attributes->map_flags}, kTokenFd))
     return -EBADF;  // no tokens

@@ -38,6 +38,7 @@ namespace bpfmap {
 namespace {
 
 constexpr uint32_t kRingSize = 4096;
+constexpr std::size_t kPage = 4096;
 
 // How often a program uses its ring, and how often at least with each outcome.
 // A drain may look at 131,072 records.
@@ -111,14 +112,14 @@ TEST(HostileRingTest, ProducerCanWriteAnythingWhileProgramDrains) {
   ASSERT_NE(map, nullptr);
   auto& ring = *MapCast<UserRingBuffer<Mappable>>(map);
   // The consumer position cannot be written; then the producer's, and records.
-  const Pages pages(fd, kPageSize, kPageSize + 2 * kRingSize);
+  const Pages pages(fd, kPage, kPage + 2 * kRingSize);
   void* first = nullptr;
   ASSERT_EQ(ring.Reserve(8, &first), Errno::kOk);
   const auto start = reinterpret_cast<uintptr_t>(first) - 8;
   ring.Submit(first);
 
   const auto* const consumer = static_cast<const uint64_t*>(
-      mmap(nullptr, kPageSize, PROT_READ, MAP_SHARED, fd, 0));
+      mmap(nullptr, kPage, PROT_READ, MAP_SHARED, fd, 0));
   ASSERT_NE(consumer, MAP_FAILED);
   const auto disturb = [&](std::mt19937_64& random) {
     auto& all = const_cast<Pages&>(pages);
@@ -130,8 +131,7 @@ TEST(HostileRingTest, ProducerCanWriteAnythingWhileProgramDrains) {
                                 : kLengths[random() % std::size(kLengths)] |
                                       uint32_t{random() % 8 == 0} << 31 |
                                       uint32_t{random() % 8 == 0} << 30;
-    all.At<uint32_t>(kPageSize + random() % (2 * kRingSize) / 8 * 8)
-        .store(length);
+    all.At<uint32_t>(kPage + random() % (2 * kRingSize) / 8 * 8).store(length);
     const uint64_t at = __atomic_load_n(consumer, __ATOMIC_SEQ_CST);
     if (random() % 4 == 0) all.At<uint64_t>(0).store(SomePosition(at, random));
   };
@@ -157,7 +157,7 @@ TEST(HostileRingTest, ProducerCanWriteAnythingWhileProgramDrains) {
       ASSERT_FALSE(HasFailure());
     }
   }
-  munmap(const_cast<uint64_t*>(consumer), kPageSize);
+  munmap(const_cast<uint64_t*>(consumer), kPage);
   close(fd);
 }
 
@@ -168,7 +168,7 @@ TEST(HostileRingTest, ConsumerCanWriteAnythingWhileProgramsSubmit) {
   const auto map = MapOfFd(fd);
   ASSERT_NE(map, nullptr);
   auto& ring = *MapCast<RingBuffer<Mappable>>(map);
-  Pages consumer(fd, 0, kPageSize);
+  Pages consumer(fd, 0, kPage);
   EXPECT_NE(EpollDescriptor(fd), fd);
   void* const first = ring.Reserve(8);
   const auto start = reinterpret_cast<uintptr_t>(first) - 8;

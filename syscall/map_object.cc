@@ -32,17 +32,19 @@ namespace {
 long Result(Errno error) { return -static_cast<long>(error); }
 
 // A ring as an epoll set sees it.
-PolledRing PolledRingOf(const RingBuffer<Mappable>& ring) {
+template <Profile P>
+PolledRing PolledRingOf(const RingBuffer<P>& ring) {
   return {&ring.event(), RingEventFile::Says::kReadable,
           [](const LocalMap& map) {
-            const auto& ring = static_cast<const RingBuffer<Mappable>&>(map);
+            const auto& ring = static_cast<const RingBuffer<P>&>(map);
             return ring.Query(kRbAvailData) != 0;
           }};
 }
-PolledRing PolledRingOf(const UserRingBuffer<Mappable>& ring) {
+template <Profile P>
+PolledRing PolledRingOf(const UserRingBuffer<P>& ring) {
   return {&ring.event(), RingEventFile::Says::kWritable,
           [](const LocalMap& map) {
-            return static_cast<const UserRingBuffer<Mappable>&>(map).HasRoom();
+            return static_cast<const UserRingBuffer<P>&>(map).HasRoom();
           }};
 }
 
@@ -81,10 +83,10 @@ long MapObject::Create(const MapDef& def, Types types,
   object->types_ = std::move(types);
 
   Errno error = Errno::kOk;
-  VisitMapType<Mappable>(def.type, [&]<typename Map>(std::type_identity<Map>) {
-    if constexpr (CanBeMapped<Map>) {
-      error = object->CreateMappable(std::type_identity<Map>{});
-    }
+  VisitMappable([&]<Profile P>(std::type_identity<P>) {
+    VisitMapType<P>(def.type, [&]<typename Map>(std::type_identity<Map> type) {
+      if constexpr (CanBeMapped<Map>) error = object->CreateMappable(type);
+    });
   });
   if (error != Errno::kOk && object->memory_->out_of_descriptors()) {
     return -EMFILE;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstddef>
 
@@ -14,10 +15,27 @@
 
 namespace bpfmap {
 
-void* MappableMemory::Allocate(std::size_t bytes, std::size_t) {
-  // On a kernel of larger pages the file would cover what lies after it, which
-  // is this process's own, and libbpf would look for the positions elsewhere.
-  if (sysconf(_SC_PAGESIZE) != static_cast<long>(kPageSize)) return nullptr;
+namespace {
+constinit std::atomic<std::size_t> page_size{0};
+}  // namespace
+
+std::size_t PageSize() {
+  std::size_t size = page_size.load(std::memory_order_relaxed);
+  if (size == 0) {
+    size = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    page_size.store(size, std::memory_order_relaxed);
+  }
+  return size;
+}
+
+void SetPageSize(std::size_t bytes) {
+  page_size.store(bytes, std::memory_order_relaxed);
+}
+
+void* MappableMemory::Allocate(std::size_t bytes, std::size_t alignment) {
+  // In larger pages the file would cover what lies after it, which is this
+  // process's own, and libbpf would look for the positions elsewhere.
+  if (alignment != PageSize()) return nullptr;
   fd_ = MoveToHighFd(
       memfd_create("bpf-map-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING));
   if (fd_ < 0) {

@@ -7,13 +7,15 @@
 // bytes apart; or the consumer position, the producer position and the records
 // of a ring, each from a page of its own on. kCacheLineSize is the page size,
 // so each part starts on a page. The rest of a map, such as its locks, follows,
-// and is in no file.
+// and is in no file. The page size is the kernel's: 4 KiB nearly everywhere,
+// and 16 or 64 KiB on some machines with ARM or POWER.
 
 #ifndef BPFMAP_SYSCALL_MAPPABLE_H_
 #define BPFMAP_SYSCALL_MAPPABLE_H_
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "bpfmap/profiles/cloud.h"
 #include "bpfmap/profiles/profile.h"
@@ -21,11 +23,15 @@
 
 namespace bpfmap {
 
-// Kernels of larger pages, as some for ARM have, get no mappable map: ENOMEM.
-inline constexpr std::size_t kPageSize = 4096;
+// Bytes of a page: the kernel's, or what SetPageSize() said.
+std::size_t PageSize();
+// For tests of larger pages: a multiple of the kernel's. REQUIRES: there is no
+// map yet.
+void SetPageSize(std::size_t bytes);
 
-constexpr uint64_t RoundUpToPage(uint64_t bytes) {
-  return (bytes + kPageSize - 1) & ~uint64_t{kPageSize - 1};
+inline uint64_t RoundUpToPage(uint64_t bytes) {
+  const uint64_t page = PageSize();
+  return (bytes + page - 1) & ~(page - 1);
 }
 
 // The memory of one map, which allocates once.
@@ -37,8 +43,9 @@ class MappableMemory {
   MappableMemory(const MappableMemory&) = delete;
   MappableMemory& operator=(const MappableMemory&) = delete;
 
-  // For the map. `alignment` is at most a page. Null if there is no memory, or
-  // no descriptor; out_of_descriptors() then says which.
+  // For the map, whose `alignment` is the page size that it was compiled for.
+  // Null if that is not PageSize(), if there is no memory, or no descriptor;
+  // out_of_descriptors() says which.
   void* Allocate(std::size_t bytes, std::size_t alignment);
   void Deallocate(void*) {}  // the file may still be mapped by others
 
@@ -63,7 +70,8 @@ class MappableMemory {
   bool out_of_descriptors_ = false;
 };
 
-struct Mappable {
+template <std::size_t kPageSize>
+struct MappableIn {
   static constexpr const char* kName = "mappable";
   static constexpr bool kResizable = false;  // nor can the kernel's be
   static constexpr bool kLazyMemory = true;
@@ -77,7 +85,23 @@ struct Mappable {
 
   static uint64_t RandomSeed() { return Cloud::RandomSeed(); }
 };
+using Mappable = MappableIn<4096>;
 static_assert(Profile<Mappable>);
+
+// Calls `visitor` with the std::type_identity of the profile for PageSize(). A
+// size that Linux has on no machine of today gets the usual one, whose maps
+// find no memory.
+template <typename Visitor>
+void VisitMappable(Visitor&& visitor) {
+  switch (PageSize()) {
+    case 16384:
+      return visitor(std::type_identity<MappableIn<16384>>{});
+    case 65536:
+      return visitor(std::type_identity<MappableIn<65536>>{});
+    default:
+      return visitor(std::type_identity<Mappable>{});
+  }
+}
 
 }  // namespace bpfmap
 

@@ -34,7 +34,7 @@ bool MayWrite(WritablePages pages, uint64_t offset, uint64_t length) {
     case WritablePages::kAll:
       return true;
     case WritablePages::kFirst:
-      return offset == 0 && length == kPageSize;
+      return offset == 0 && length == PageSize();
     case WritablePages::kAllButFirst:
       return offset != 0;
   }

@@ -20,7 +20,7 @@ run_windows_program() {
   if [ ! -e "$WINEPREFIX/made" ]; then
     (
       flock 9
-      [ -e "$WINEPREFIX/made" ] || "$wine" wineboot --init >/dev/null 2>&1
+      [ -e "$WINEPREFIX/made" ] || "$wine" wineboot --init >/dev/null 2>&1 9>&-
       : >"$WINEPREFIX/made"
     ) 9>"$WINEPREFIX.lock"
   fi

@@ -39,6 +39,7 @@
 #ifndef BPFMAP_MAPS_INTERNAL_RING_RING_H_
 #define BPFMAP_MAPS_INTERNAL_RING_RING_H_
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -143,9 +144,13 @@ class Ring {
   }
 
  private:
+  // As Linux counts pages; where they are larger, the profile says so.
+  static constexpr std::size_t kPage =
+      std::max<std::size_t>(kRingPageSize, P::kCacheLineSize);
+
   // Pages in front of Linux's data: its own, and one for each position.
   uint32_t PageOf(Position start) const {
-    return 3 + static_cast<uint32_t>((start & memory_.mask()) / kRingPageSize);
+    return 3 + static_cast<uint32_t>((start & memory_.mask()) / kPage);
   }
 
   // Whether a record up to `end` reaches no busy one. Reads the records that
