@@ -226,7 +226,7 @@ class LruMap final : public MapBase<LruMap<P, kType>, P> {
 
   template <typename Visitor>
   auto DispatchKey(const void* key, Visitor visitor) {
-    return internal::DispatchKey(key, def_.key_size, visitor);
+    return internal::DispatchKey<P>(key, def_.key_size, visitor);
   }
   std::byte* Find(const void* key) {
     return DispatchKey(key, [&](auto k) { return table_.Find(k); });
