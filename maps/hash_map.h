@@ -162,16 +162,26 @@ class HashMap final : public MapBase<HashMap<P>, P> {
   template <View view>
   ABSL_ATTRIBUTE_ALWAYS_INLINE Errno Put(const void* key, const void* value,
                                          ElemFlags flags) {
-    return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-      return flags <= kExist ? PutFast<view>(table, k, value, flags)
-                             : PutSlow<view>(table, k, value, flags);
-    });
+    if constexpr (kIsSmall<P>) {
+      return PutSmall(view, key, value, flags);
+    } else {
+      return Dispatch(
+          key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+            return flags <= kExist ? PutFast<view>(table, k, value, flags)
+                                   : PutSlow(table, view, k, value, flags);
+          });
+    }
   }
   template <View view>
   ABSL_ATTRIBUTE_ALWAYS_INLINE Errno Remove(const void* key) {
-    return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-      return RemoveFast<view>(table, k);
-    });
+    if constexpr (kIsSmall<P>) {
+      return RemoveSmall(view, key, /*value=*/nullptr, /*value_lock=*/false);
+    } else {
+      return Dispatch(key,
+                      [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+                        return RemoveFast<view>(table, k);
+                      });
+    }
   }
   Errno NextKey(const void* key, void* next_key) {
     const bool found = table_.Visit(
@@ -180,15 +190,28 @@ class HashMap final : public MapBase<HashMap<P>, P> {
     return next_key == nullptr ? Errno::kFault : Errno::kOk;
   }
   Errno Take(const void* key, void* value, ElemFlags flags) {
-    return Dispatch(key, [&](auto& table, auto k) {
-      return TakeFrom(table, k, value, HasAny(flags, kLock));
-    });
+    const bool value_lock = HasAny(flags, kLock);
+    Errno error;
+    if constexpr (kIsSmall<P>) {
+      error = RemoveSmall(View::kUser, key, value, value_lock);
+    } else {
+      error = Dispatch(key, [&](auto& table, auto k) {
+        return TakeFrom(table, k, value, value_lock);
+      });
+    }
+    return error == Errno::kOk && value == nullptr ? Errno::kFault : error;
   }
   Errno RunBatch(const LookupBatchCall& batch);
   template <typename Change>
   void WithWritersStopped(Change change) {
-    WriterLock lock(resize_lock_);
-    table_.Visit([&](auto& table) { table.ApplyAndSynchronize(change); });
+    table_.Visit([&](auto& table) {
+      if constexpr (P::kResizable) {
+        WriterLock lock(resize_lock_);
+        table.ApplyAndSynchronize(change);
+      } else {
+        table.ApplyAndSynchronize(change);
+      }
+    });
   }
 
   // Calls visitor(table, key) with the table and the kind of key at hand.
@@ -196,36 +219,68 @@ class HashMap final : public MapBase<HashMap<P>, P> {
   template <typename Visitor>
   ABSL_ATTRIBUTE_ALWAYS_INLINE auto Dispatch(const void* key, Visitor visitor) {
     return table_.Visit([&](auto& table) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-      return internal::DispatchKey(key, def_.key_size,
-                                   [&](auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-                                     return visitor(table, k);
-                                   });
+      return internal::DispatchKey<P>(key, def_.key_size,
+                                      [&](auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+                                        return visitor(table, k);
+                                      });
     });
   }
 
   void* Find(const void* key) {
-    return Dispatch(key, [](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-      return table.Find(k);
+    return table_.Visit([&](auto& table) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+      return internal::DispatchLookupKey<P>(
+          key, def_.key_size,
+          [&](auto k)
+              ABSL_ATTRIBUTE_ALWAYS_INLINE -> void* { return table.Find(k); });
     });
   }
   // Asked under the lock of the shard.
-  template <View view>
-  bool MayChange() const {
+  bool MayChange(View view) const {
     return view == View::kProgram || !rights_.frozen();
   }
 
-  // PutSlow and RemoveSlow have all rules; PutFast and RemoveFast do what can
-  // be done quickly, and leave the rest to them.
+  // PutByRules and RemoveByRules have all rules. PutFast and RemoveFast do what
+  // the table can do quickly, and leave the rest to them.
   template <View view, typename Table, typename Key>
   ABSL_ATTRIBUTE_NOINLINE Errno PutFast(Table& table, Key key,
                                         const void* value, ElemFlags flags);
-  template <View view, typename Table, typename Key>
-  ABSL_ATTRIBUTE_NOINLINE Errno PutSlow(Table& table, Key key,
-                                        const void* value, ElemFlags flags);
+  template <typename Table, typename Key>
+  ABSL_ATTRIBUTE_NOINLINE Errno PutSlow(Table& table, View view, Key key,
+                                        const void* value, ElemFlags flags) {
+    return PutByRules(table, view, key, value, flags);
+  }
+  template <typename Table, typename Key>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Errno PutByRules(Table& table, View view,
+                                                Key key, const void* value,
+                                                ElemFlags flags);
   template <View view, typename Table, typename Key>
   ABSL_ATTRIBUTE_NOINLINE Errno RemoveFast(Table& table, Key key);
-  template <View view, typename Table, typename Key>
-  ABSL_ATTRIBUTE_NOINLINE Errno RemoveSlow(Table& table, Key key);
+  template <typename Table, typename Key>
+  ABSL_ATTRIBUTE_NOINLINE Errno RemoveSlow(Table& table, View view, Key key) {
+    return RemoveByRules(table, view, key, /*value=*/nullptr,
+                         /*value_lock=*/false);
+  }
+  // Copies the value to `value`, if that is not null.
+  template <typename Table, typename Key>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Errno RemoveByRules(Table& table, View view,
+                                                   Key key, void* value,
+                                                   bool value_lock);
+
+  // Where there is one path, of which there is one copy.
+  ABSL_ATTRIBUTE_NOINLINE Errno PutSmall(View view, const void* key,
+                                         const void* value, ElemFlags flags) {
+    return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+      return PutByRules(table, view, k, value, flags);
+    });
+  }
+  ABSL_ATTRIBUTE_NOINLINE Errno RemoveSmall(View view, const void* key,
+                                            void* value, bool value_lock) {
+    return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+      return RemoveByRules(table, view, k, value, value_lock);
+    });
+  }
+
+  // Removes the key, and copies its value out as RemoveByRules does.
   template <typename Table, typename Key>
   Errno TakeFrom(Table& table, Key key, void* value, bool value_lock);
 
@@ -258,28 +313,30 @@ template <Profile P>
 template <View view, typename Table, typename Key>
 Errno HashMap<P>::PutFast(Table& table, Key key, const void* value,
                           ElemFlags flags) {
-  const auto allowed = [&](bool present) {
-    return MayChange<view>() && flags != (present ? kNoExist : kExist);
+  [[maybe_unused]] const auto allowed = [&](bool present) {
+    return MayChange(view) && flags != (present ? kNoExist : kExist);
   };
-  if (table.TryPut(key, value, allowed)) [[likely]] {
-    return Errno::kOk;
+  if constexpr (Table::kHasFastPath) {
+    if (table.TryPut(key, value, allowed)) [[likely]] {
+      return Errno::kOk;
+    }
   }
-  return PutSlow<view>(table, key, value, flags);
+  return PutSlow(table, view, key, value, flags);
 }
 
 template <Profile P>
-template <View view, typename Table, typename Key>
-Errno HashMap<P>::PutSlow(Table& table, Key key, const void* value,
-                          ElemFlags flags) {
+template <typename Table, typename Key>
+inline Errno HashMap<P>::PutByRules(Table& table, View view, Key key,
+                                    const void* value, ElemFlags flags) {
   if ((flags & ~kLock) > kExist) return Errno::kInval;
   const bool value_lock = HasAny(flags, kLock);
   if (value_lock && def_.spin_lock_offset == kNoSpinLock) return Errno::kInval;
 
-  const uint64_t hash = table.Hash(key);
+  const auto hash = table.Hash(key);
   auto& shard = table.ShardOf(hash);
   do {
     WriterLock lock(shard);
-    if (!MayChange<view>()) return Errno::kPerm;
+    if (!MayChange(view)) return Errno::kPerm;
     const auto old = table.FindLocked(shard, hash, key);
     if (old && HasAny(flags, kNoExist)) return Errno::kExist;
     if (!old && HasAny(flags, kExist)) return Errno::kNoEnt;
@@ -287,11 +344,7 @@ Errno HashMap<P>::PutSlow(Table& table, Key key, const void* value,
       table.OverwriteLocked(shard, old, value);
       return Errno::kOk;
     }
-    if (old) {
-      table.ReplaceLocked(shard, old, hash, key, value);
-      return Errno::kOk;
-    }
-    if (table.InsertLocked(shard, old, hash, key, value)) return Errno::kOk;
+    if (table.PutLocked(shard, old, hash, key, value)) return Errno::kOk;
   } while (table.MakeRoom(hash, key));
   return Errno::k2Big;
 }
@@ -299,24 +352,28 @@ Errno HashMap<P>::PutSlow(Table& table, Key key, const void* value,
 template <Profile P>
 template <View view, typename Table, typename Key>
 Errno HashMap<P>::RemoveFast(Table& table, Key key) {
-  bool found = false;
-  if (table.TryErase(
-          key, &found, [](const auto&) {}, [&] { return MayChange<view>(); }))
-      [[likely]] {
-    return found ? Errno::kOk : Errno::kNoEnt;
+  if constexpr (Table::kHasFastPath) {
+    bool found = false;
+    if (table.TryErase(
+            key, &found, [](const auto&) {}, [&] { return MayChange(view); }))
+        [[likely]] {
+      return found ? Errno::kOk : Errno::kNoEnt;
+    }
   }
-  return RemoveSlow<view>(table, key);
+  return RemoveSlow(table, view, key);
 }
 
 template <Profile P>
-template <View view, typename Table, typename Key>
-Errno HashMap<P>::RemoveSlow(Table& table, Key key) {
-  const uint64_t hash = table.Hash(key);
+template <typename Table, typename Key>
+inline Errno HashMap<P>::RemoveByRules(Table& table, View view, Key key,
+                                       void* value, bool value_lock) {
+  const auto hash = table.Hash(key);
   auto& shard = table.ShardOf(hash);
   WriterLock lock(shard);
-  if (!MayChange<view>()) return Errno::kPerm;
+  if (!MayChange(view)) return Errno::kPerm;
   const auto ref = table.FindLocked(shard, hash, key);
   if (!ref) return Errno::kNoEnt;
+  if (value != nullptr) table.CopyValueOut(value, ref, value_lock);
   table.EraseLocked(shard, ref, hash);
   return Errno::kOk;
 }
@@ -325,25 +382,18 @@ template <Profile P>
 template <typename Table, typename Key>
 Errno HashMap<P>::TakeFrom(Table& table, Key key, void* value,
                            bool value_lock) {
-  const auto copy = [&](const auto& ref) {
-    if (value != nullptr) table.CopyValueOut(value, ref, value_lock);
-  };
-  bool found = false;
-  // A value's own lock may be held for long.
-  if (!value_lock && table.TryErase(key, &found, copy,
-                                    [&] { return MayChange<View::kUser>(); })) {
-    if (!found) return Errno::kNoEnt;
-    return value == nullptr ? Errno::kFault : Errno::kOk;
+  if constexpr (Table::kHasFastPath) {
+    const auto copy = [&](const auto& ref) {
+      if (value != nullptr) table.CopyValueOut(value, ref, value_lock);
+    };
+    bool found = false;
+    // A value's own lock may be held for long.
+    if (!value_lock && table.TryErase(key, &found, copy,
+                                      [&] { return MayChange(View::kUser); })) {
+      return found ? Errno::kOk : Errno::kNoEnt;
+    }
   }
-  const uint64_t hash = table.Hash(key);
-  auto& shard = table.ShardOf(hash);
-  WriterLock lock(shard);
-  if (!MayChange<View::kUser>()) return Errno::kPerm;
-  const auto ref = table.FindLocked(shard, hash, key);
-  if (!ref) return Errno::kNoEnt;
-  copy(ref);
-  table.EraseLocked(shard, ref, hash);
-  return value == nullptr ? Errno::kFault : Errno::kOk;
+  return RemoveByRules(table, View::kUser, key, value, value_lock);
 }
 
 template <Profile P>

@@ -33,10 +33,14 @@
 //
 // Batches: as in hash_map.h. An update of more keys than fit is no error.
 //
-// Cloud only. The map knows virtual CPUs, and with them threads, which a small
-// system does not have; and it takes far more memory than its elements do. It
-// has no Resize(): in Linux's order, max_entries decides from the start how
-// much room each CPU sets aside.
+// On Embedded there is kStrict alone, and it is the default (Init() of a map
+// with kLinux is ENOTSUPP): Linux's order knows virtual CPUs, and with them
+// threads, and takes far more memory than its elements do. There a lookup of a
+// program takes the map's lock for as long as it looks: see
+// strict_lru_hash_map.h.
+//
+// There is no Resize(): in Linux's order, max_entries decides from the start
+// how much room each CPU sets aside.
 //
 // Source: Documentation/bpf/map_hash.rst; answers of Linux 6.18 in
 // tests/contract/golden/. Thread-safe, see bpf_map.h and local_map.h.
@@ -46,7 +50,6 @@
 
 #include <cstdint>
 #include <cstring>
-#include <limits>
 #include <type_traits>
 
 #include "absl/base/attributes.h"
@@ -55,55 +58,41 @@
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/dcheck.h"
 #include "bpfmap/maps/internal/hash/key.h"
-#include "bpfmap/maps/internal/lru/eviction_callback.h"
 #include "bpfmap/maps/internal/lru/linux_lru.h"
 #include "bpfmap/maps/internal/lru/lru_table.h"
 #include "bpfmap/maps/internal/lru/lru_values.h"
 #include "bpfmap/maps/internal/lru/strict_lru.h"
-#include "bpfmap/maps/internal/rules/def_validation.h"
 #include "bpfmap/maps/internal/rules/generic_batch.h"
 #include "bpfmap/maps/internal/rules/hash_batch.h"
 #include "bpfmap/maps/internal/rules/hash_for_each.h"
+#include "bpfmap/maps/internal/rules/lru_def.h"
 #include "bpfmap/maps/internal/rules/map_base.h"
 #include "bpfmap/maps/internal/rules/user_rights.h"
 #include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/lru_options.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/maps/map_traits.h"
+#include "bpfmap/maps/strict_lru_hash_map.h"
 #include "bpfmap/profiles/cpu.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 
 namespace bpfmap {
 
-// Whether a profile has LRU maps: see the top of the file.
-template <Profile P>
-inline constexpr bool kHasLru = P::kLazyMemory&& P::kResizable;
-
-enum class LruOrder { kLinux, kStrict };
-
-struct LruOptions {
-  LruOrder order = LruOrder::kLinux;
-
-  // Called with each element that is evicted (not with those that are deleted
-  // or replaced), by the thread whose update makes it leave, while it leaves.
-  // The pointers are good until the call returns. It is called under locks of
-  // the map, so it must not call the map's methods.
-  EvictionCallback on_eviction = {};
-};
-
-// LRU_HASH and, see lru_per_cpu_hash_map.h, LRU_PERCPU_HASH.
+// LRU_HASH and, see lru_per_cpu_hash_map.h, LRU_PERCPU_HASH, where there is
+// Linux's order.
 template <Profile P, MapType kType>
 class LruMap final : public MapBase<LruMap<P, kType>, P> {
-  static_assert(kHasLru<P>,
-                "LRU maps are for profiles with threads and a heap: see the "
-                "top of maps/lru_hash_map.h");
+  static_assert(kHasLinuxLru<P>,
+                "LRU_PERCPU_HASH is for profiles with threads and a heap: see "
+                "the top of maps/lru_hash_map.h");
 
  public:
   using typename MapBase<LruMap<P, kType>, P>::Memory;
 
   // `memory` must outlive the map.
   LruMap(const MapDef& def, Memory* memory, const LruOptions& options = {})
-      : MapBase<LruMap, P>(WithRoundedSize(def)),
+      : MapBase<LruMap, P>(WithRoundedLruSize(def, PossibleCpus())),
         order_(options.order),
         table_(*memory, def.key_size, Values::SizeInTable(def.value_size),
                NodesFor(def_, options.order),
@@ -124,12 +113,15 @@ class LruMap final : public MapBase<LruMap<P, kType>, P> {
   //               more than 32768 bytes, for each CPU; more than 2^27 entries
   //   EOPNOTSUPP  a lock in the value (EACCES, if programs may not read and
   //               write it; EFAULT, if it is not at a multiple of 4)
-  static constexpr DefError Check(const MapDef& def);
+  static constexpr DefError Check(const MapDef& def) {
+    return CheckLruDef(def, kType);
+  }
 
   // Bytes that Init() takes from the memory, in Linux's order, for
   // PossibleCpus() CPUs. REQUIRES: Check(def) is kOk.
   static uint64_t MemoryNeeded(const MapDef& def) {
-    const uint32_t nodes = NodesFor(WithRoundedSize(def), LruOrder::kLinux);
+    const uint32_t nodes =
+        NodesFor(WithRoundedLruSize(def, PossibleCpus()), LruOrder::kLinux);
     return Table::MemoryNeeded(def.key_size,
                                Values::SizeInTable(def.value_size), nodes) +
            Values::MemoryNeeded(def.value_size, nodes) +
@@ -214,7 +206,6 @@ class LruMap final : public MapBase<LruMap<P, kType>, P> {
     table_.ApplyAndSynchronize(change);
   }
 
-  static MapDef WithRoundedSize(MapDef def);
   static uint32_t NodesFor(const MapDef& def, LruOrder order) {
     return def.max_entries + (order == LruOrder::kStrict ? 1 : 0);
   }
@@ -226,7 +217,7 @@ class LruMap final : public MapBase<LruMap<P, kType>, P> {
 
   template <typename Visitor>
   auto DispatchKey(const void* key, Visitor visitor) {
-    return internal::DispatchKey(key, def_.key_size, visitor);
+    return internal::DispatchKey<P>(key, def_.key_size, visitor);
   }
   std::byte* Find(const void* key) {
     return DispatchKey(key, [&](auto k) { return table_.Find(k); });
@@ -341,36 +332,9 @@ class LruMap final : public MapBase<LruMap<P, kType>, P> {
 };
 
 template <Profile P>
-using LruHashMap = LruMap<P, MapType::kLruHash>;
-
-template <Profile P, MapType kType>
-constexpr DefError LruMap<P, kType>::Check(const MapDef& def) {
-  const bool is_per_cpu = kPerCpu || HasAny(def.map_flags, kNoCommonLru);
-  return FirstError(
-      {CheckCommon(def),
-       Require(def.type == kType, kPerCpu ? "type must be LRU_PERCPU_HASH"
-                                          : "type must be LRU_HASH"),
-       CheckFlags(def,
-                  kNoPrealloc | kNoCommonLru | kNumaNode | kRdOnly | kWrOnly |
-                      kZeroSeed | kRdOnlyProg | kWrOnlyProg | kTokenFd,
-                  "map_flags has a flag that LRU maps do not take"),
-       Require(!HasAny(def.map_flags, kNoPrealloc),
-               "LRU maps do not take BPF_F_NO_PREALLOC", Errno::kNotSupp),
-       is_per_cpu ? CheckNoNumaNode(def) : DefError{}, CheckHashSizes(def),
-       kPerCpu ? CheckPerCpuValueSize(def) : DefError{}, CheckToken(def),
-       CheckHashMaxEntries(def), CheckNameAndNoLock(def)});
-}
-
-template <Profile P, MapType kType>
-MapDef LruMap<P, kType>::WithRoundedSize(MapDef def) {
-  if (!HasAny(def.map_flags, kNoCommonLru)) return def;
-  const uint32_t cpus = static_cast<uint32_t>(PossibleCpus());
-  const uint32_t missing = (cpus - def.max_entries % cpus) % cpus;
-  if (def.max_entries <= std::numeric_limits<uint32_t>::max() - missing) {
-    def.max_entries += missing;
-  }
-  return def;
-}
+using LruHashMap =
+    std::conditional_t<kHasLinuxLru<P>, LruMap<P, MapType::kLruHash>,
+                       StrictLruHashMap<P>>;
 
 template <Profile P, MapType kType>
 template <typename Key>

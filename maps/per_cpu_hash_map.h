@@ -154,10 +154,10 @@ class PerCpuHashMap final : public MapBase<PerCpuHashMap<P>, P> {
   template <typename Visitor>
   ABSL_ATTRIBUTE_ALWAYS_INLINE auto Dispatch(const void* key, Visitor visitor) {
     return table_.Visit([&](auto& table) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-      return internal::DispatchKey(key, def_.key_size,
-                                   [&](auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-                                     return visitor(table, k);
-                                   });
+      return internal::DispatchKey<P>(key, def_.key_size,
+                                      [&](auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+                                        return visitor(table, k);
+                                      });
     });
   }
 
@@ -215,9 +215,10 @@ class PerCpuHashMap final : public MapBase<PerCpuHashMap<P>, P> {
 
   // Inserts a key that is absent from `ref`. Returns false if there is no
   // room.
-  template <typename Table, typename Shard, typename SlotRef, typename Key>
+  template <typename Table, typename Shard, typename SlotRef, typename Hash,
+            typename Key>
   bool Insert(Table& table, Shard& shard, View view, const SlotRef& ref,
-              uint64_t hash, Key key, const void* value)
+              Hash hash, Key key, const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     Slices slices;
     return table.InsertMadeLocked(shard, ref, hash, key, [&] {
@@ -227,8 +228,8 @@ class PerCpuHashMap final : public MapBase<PerCpuHashMap<P>, P> {
     });
   }
 
-  template <typename Table, typename Shard, typename SlotRef>
-  void Erase(Table& table, Shard& shard, const SlotRef& ref, uint64_t hash)
+  template <typename Table, typename Shard, typename SlotRef, typename Hash>
+  void Erase(Table& table, Shard& shard, const SlotRef& ref, Hash hash)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     elements_.GiveBack(SlicesAt(table, ref));
     table.EraseLocked(shard, ref, hash);
@@ -272,7 +273,7 @@ Errno PerCpuHashMap<P>::Read(const void* key, void* value, ElemFlags) {
     if (value != nullptr && table.TryUse(k, copy, [] { return true; })) {
       return Errno::kOk;
     }
-    const uint64_t hash = table.Hash(k);
+    const auto hash = table.Hash(k);
     auto& shard = table.ShardOf(hash);
     ReaderLock lock(shard);
     const auto ref = table.FindLocked(shard, hash, k);
@@ -302,7 +303,7 @@ Errno PerCpuHashMap<P>::PutSlow(Table& table, View view, Key key,
                                 const void* value, ElemFlags flags) {
   if (flags > kExist) return Errno::kInval;
 
-  const uint64_t hash = table.Hash(key);
+  const auto hash = table.Hash(key);
   auto& shard = table.ShardOf(hash);
   do {
     WriterLock lock(shard);
@@ -322,15 +323,17 @@ Errno PerCpuHashMap<P>::PutSlow(Table& table, View view, Key key,
 template <Profile P>
 template <View view>
 Errno PerCpuHashMap<P>::Remove(const void* key) {
-  return Dispatch(key, [&](auto& table, auto k) {
-    bool found = false;
-    if (table.TryErase(
-            k, &found,
-            [&](const auto& ref) { elements_.GiveBack(SlicesAt(table, ref)); },
-            [&] { return MayChange(view); })) {
-      return found ? Errno::kOk : Errno::kNoEnt;
+  return Dispatch(key, [&]<typename Table>(Table& table, auto k) {
+    if constexpr (Table::kHasFastPath) {
+      bool found = false;
+      const auto drop = [&](const auto& ref) {
+        elements_.GiveBack(SlicesAt(table, ref));
+      };
+      if (table.TryErase(k, &found, drop, [&] { return MayChange(view); })) {
+        return found ? Errno::kOk : Errno::kNoEnt;
+      }
     }
-    const uint64_t hash = table.Hash(k);
+    const auto hash = table.Hash(k);
     auto& shard = table.ShardOf(hash);
     WriterLock lock(shard);
     if (!MayChange(view)) return Errno::kPerm;
@@ -344,7 +347,7 @@ Errno PerCpuHashMap<P>::Remove(const void* key) {
 template <Profile P>
 Errno PerCpuHashMap<P>::Take(const void* key, void* value, ElemFlags) {
   return Dispatch(key, [&](auto& table, auto k) {
-    const uint64_t hash = table.Hash(k);
+    const auto hash = table.Hash(k);
     auto& shard = table.ShardOf(hash);
     WriterLock lock(shard);
     if (rights_.frozen()) return Errno::kPerm;

@@ -108,6 +108,11 @@ concept HasEvent = requires(typename P::Event& event) {
   { event.WaitUntil(P::Event::In(0)) } -> std::same_as<bool>;
 };
 
+// Whether P is for a machine on which every byte of code counts: a fixed pool
+// of memory. Maps then have one path where others have a fast and a slow one.
+template <Profile P>
+inline constexpr bool kIsSmall = !P::kLazyMemory && !P::kResizable;
+
 // PossibleCpus() and CurrentCpu() of P, or 1 and 0. Maps ask these.
 template <Profile P>
 constexpr int PossibleCpusOf() {

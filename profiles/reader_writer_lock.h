@@ -57,7 +57,7 @@ class ABSL_LOCKABLE BasicRwLock {
     }
   }
 
-  void Unlock() ABSL_UNLOCK_FUNCTION() {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Unlock() ABSL_UNLOCK_FUNCTION() {
     // Release pairs with the acquire of whoever comes in next.
     inside_.store(0, std::memory_order_release);
   }
@@ -82,7 +82,7 @@ class ABSL_LOCKABLE BasicRwLock {
   static constexpr uint32_t kWriterWaits = 1;  // stops readers
   static constexpr uint32_t kReaderWaits = 2;  // stops writers
 
-  bool TryEnterAlone() {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryEnterAlone() {
     uint32_t nobody = 0;
     return inside_.compare_exchange_strong(
         nobody, kWriter, std::memory_order_acquire, std::memory_order_relaxed);
@@ -100,7 +100,7 @@ class ABSL_LOCKABLE BasicRwLock {
     return false;
   }
 
-  bool ReaderWaits() const {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool ReaderWaits() const {
     return (waiting_.load(std::memory_order_relaxed) & kReaderWaits) != 0;
   }
 
@@ -153,13 +153,16 @@ struct AdoptLock {};
 template <typename L>
 class ABSL_SCOPED_LOCKABLE WriterLock {
  public:
-  explicit WriterLock(L& lock) ABSL_EXCLUSIVE_LOCK_FUNCTION(lock)
+  ABSL_ATTRIBUTE_ALWAYS_INLINE explicit WriterLock(L& lock)
+      ABSL_EXCLUSIVE_LOCK_FUNCTION(lock)
       : lock_(lock) {
     lock_.Lock();
   }
   WriterLock(L& lock, AdoptLock) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock)
       : lock_(lock) {}
-  ~WriterLock() ABSL_UNLOCK_FUNCTION() { lock_.Unlock(); }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE ~WriterLock() ABSL_UNLOCK_FUNCTION() {
+    lock_.Unlock();
+  }
   WriterLock(const WriterLock&) = delete;
   WriterLock& operator=(const WriterLock&) = delete;
 

@@ -21,6 +21,9 @@
 #include <cstdint>
 #include <cstring>
 
+#include "absl/base/attributes.h"
+#include "bpfmap/profiles/platform/unaligned.h"
+
 namespace bpfmap::internal {
 
 inline constexpr bool kHasAtomic8 = __atomic_always_lock_free(8, nullptr);
@@ -28,13 +31,14 @@ inline constexpr bool kHasAtomic8 = __atomic_always_lock_free(8, nullptr);
 constexpr uint64_t RoundUp8(uint64_t size) { return (size + 7) & ~uint64_t{7}; }
 
 template <typename Word>
-Word LoadWord(const std::byte* shared) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline Word LoadWord(const std::byte* shared) {
   return __atomic_load_n(reinterpret_cast<const Word*>(shared),
                          __ATOMIC_RELAXED);
 }
 
 template <typename Word>
-void StoreWord(std::byte* shared, Word word) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline void StoreWord(std::byte* shared,
+                                                   Word word) {
   __atomic_store_n(reinterpret_cast<Word*>(shared), word, __ATOMIC_RELAXED);
 }
 
@@ -88,8 +92,7 @@ inline void StoreBytes(std::byte* shared, const void* own, std::size_t size,
     return;
   }
   ForEachWord(start, size, [&](auto word, std::size_t at) {
-    std::memcpy(&word, from + at, sizeof word);
-    StoreWord(shared + at, word);
+    StoreWord(shared + at, platform::LoadUnaligned<decltype(word)>(from + at));
     return true;
   });
 }
@@ -107,8 +110,8 @@ inline bool EqualBytes(const std::byte* shared, const void* own,
                        std::size_t size) {
   const std::byte* const other = static_cast<const std::byte*>(own);
   return ForEachWord(0, size, [&](auto word, std::size_t at) {
-    std::memcpy(&word, other + at, sizeof word);
-    return word == LoadWord<decltype(word)>(shared + at);
+    return platform::LoadUnaligned<decltype(word)>(other + at) ==
+           LoadWord<decltype(word)>(shared + at);
   });
 }
 

@@ -8,18 +8,28 @@
 // against the limit. The slot that was returned last is taken first, as in
 // Linux, and no slot is touched before it is first taken.
 //
-// Thread-safe.
+// Thread-safe. Where one lock guards the whole table, and the limit stays as it
+// is, that lock guards the freelist too: it has none of its own.
 
 #ifndef BPFMAP_MAPS_INTERNAL_BOUNDED_SLOT_FREELIST_H_
 #define BPFMAP_MAPS_INTERNAL_BOUNDED_SLOT_FREELIST_H_
 
 #include <cstdint>
+#include <type_traits>
 
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 
 namespace bpfmap::internal {
+
+// The lock of something that its owner's lock guards.
+struct ABSL_LOCKABLE OwnersLock {
+  void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {}
+  void Unlock() ABSL_UNLOCK_FUNCTION() {}
+  void ReaderLock() ABSL_SHARED_LOCK_FUNCTION() {}
+  void ReaderUnlock() ABSL_UNLOCK_FUNCTION() {}
+};
 
 // `Links` has, for slot numbers from 1 on, `uint32_t NextFree(slot)` and
 // `void SetNextFree(slot, next)`: a free slot holds the list.
@@ -83,7 +93,10 @@ class alignas(P::kCacheLineSize) BoundedSlotFreelist {
     free_ = slot;
   }
 
-  mutable typename P::Lock lock_;
+  using OwnLock = std::conditional_t<P::kLockStripes == 1 && !P::kResizable,
+                                     OwnersLock, typename P::Lock>;
+
+  mutable OwnLock lock_;
   uint32_t limit_ ABSL_GUARDED_BY(lock_);
   uint32_t elements_ ABSL_GUARDED_BY(lock_) = 0;
   uint32_t free_ ABSL_GUARDED_BY(lock_) = kNone;    // head of the list

@@ -58,13 +58,15 @@ class SegmentedSlots {
   // Bytes of the block that Init() is given.
   static constexpr uint64_t MemoryNeeded(uint64_t slot_size, uint64_t slots) {
     constexpr uint64_t kMost = std::numeric_limits<uint64_t>::max() / 4;
-    return slots > kMost / slot_size ? kMost : slot_size * slots;
+    // A product of 34 and 28 bits is no larger.
+    if (slots >> 34 != 0 || slot_size >> 28 != 0) return kMost;
+    return slot_size * slots;
   }
 
   // Makes `slots` slots of `slot_size` bytes, a multiple of 8, in `block`,
   // which must outlive the slab.
   void Init(std::byte* block, uint64_t slot_size, uint64_t slots) {
-    slot_size_ = slot_size;
+    slot_size_ = static_cast<std::size_t>(slot_size);
     first_segment_ = block;
     first_segment_slots_ = capacity_ = slots;
   }
@@ -99,7 +101,8 @@ class SegmentedSlots {
         return AtLater(slot);
       }
     }
-    return first_segment_ + slot * slot_size_;
+    // In the block, so a product of size_t is enough.
+    return first_segment_ + static_cast<std::size_t>(slot) * slot_size_;
   }
 
  private:
@@ -108,13 +111,14 @@ class SegmentedSlots {
     int i = later_.count.load(std::memory_order_acquire) - 1;
     while (later_.segments[i].first_slot > slot) --i;
     return later_.segments[i].memory +
-           (slot - later_.segments[i].first_slot) * slot_size_;
+           static_cast<std::size_t>(slot - later_.segments[i].first_slot) *
+               slot_size_;
   }
 
   typename P::Memory& memory_;
   std::byte* first_segment_ = nullptr;
   uint64_t first_segment_slots_ = 0;
-  uint64_t slot_size_ = 0;
+  std::size_t slot_size_ = 0;
   uint64_t capacity_ = 0;  // only Init and Grow look at it
   [[no_unique_address]] LaterSegments<P::kResizable> later_;
 };

@@ -54,14 +54,16 @@ class ABSL_LOCKABLE alignas(P::kCacheLineSize) SeqLock {
   ABSL_ATTRIBUTE_ALWAYS_INLINE void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
     lock_.Lock();
   }
-  void Unlock() ABSL_UNLOCK_FUNCTION() { lock_.Unlock(); }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Unlock() ABSL_UNLOCK_FUNCTION() {
+    lock_.Unlock();
+  }
   void ReaderLock() ABSL_SHARED_LOCK_FUNCTION() { lock_.ReaderLock(); }
   void ReaderUnlock() ABSL_UNLOCK_FUNCTION() { lock_.ReaderUnlock(); }
 
   // Runs `read`, which may see anything, up to kTries times. Returns true once
   // no writer was inside while it ran.
   template <typename Read>
-  bool TryRead(Read read) const {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryRead(Read read) const {
     for (int i = 0; i < kTries; ++i) {
       // Acquire pairs with the release store in EndWrite.
       const uint32_t version = version_.load(std::memory_order_acquire);
@@ -74,7 +76,7 @@ class ABSL_LOCKABLE alignas(P::kCacheLineSize) SeqLock {
 
   // Whether no writer was inside since the version was `version`. For reads
   // that could otherwise go round in circles.
-  bool Validate(uint32_t version) const {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool Validate(uint32_t version) const {
     // Pairs with the release fence in BeginWrite.
     std::atomic_thread_fence(std::memory_order_acquire);
     return version_.load(std::memory_order_relaxed) == version;
@@ -85,12 +87,14 @@ class ABSL_LOCKABLE alignas(P::kCacheLineSize) SeqLock {
     return version_.load(std::memory_order_relaxed);
   }
 
-  void BeginWrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void BeginWrite()
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
     version_.store(version_.load(std::memory_order_relaxed) + 1,
                    std::memory_order_relaxed);
     std::atomic_thread_fence(std::memory_order_release);
   }
-  void EndWrite() ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void EndWrite()
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
     version_.store(version_.load(std::memory_order_relaxed) + 1,
                    std::memory_order_release);
   }
@@ -106,13 +110,15 @@ class ABSL_LOCKABLE alignas(P::kCacheLineSize) SeqLock {
 template <Profile P>
 class WriteSection {
  public:
-  explicit WriteSection(SeqLock<P>& seq_lock)
+  ABSL_ATTRIBUTE_ALWAYS_INLINE explicit WriteSection(SeqLock<P>& seq_lock)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock)
       : seq_lock_(seq_lock) {
     seq_lock_.BeginWrite();
   }
   // The constructor required the lock, and outlives no guard of it.
-  ~WriteSection() ABSL_NO_THREAD_SAFETY_ANALYSIS { seq_lock_.EndWrite(); }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE ~WriteSection() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    seq_lock_.EndWrite();
+  }
   WriteSection(const WriteSection&) = delete;
   WriteSection& operator=(const WriteSection&) = delete;
 
@@ -151,7 +157,7 @@ class StripedSeqLocks {
   uint32_t count() const { return count_; }
 
   // SeqLock `i`. REQUIRES: i < count().
-  S& At(uint64_t i) const {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE S& At(uint64_t i) const {
     BPFMAP_DCHECK(P, i < count_);
     return seq_locks_[i];
   }
@@ -166,6 +172,10 @@ class StripedSeqLocks {
   // locks is beyond the thread-safety analysis.
   template <typename Change>
   void WithAllLocked(Change change) ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    if constexpr (P::kLockStripes == 1) {
+      WriterLock lock(At(0));
+      return change();
+    }
     for (uint32_t i = 0; i < count(); ++i) seq_locks_[i].Lock();
     change();
     for (uint32_t i = count(); i-- > 0;) seq_locks_[i].Unlock();

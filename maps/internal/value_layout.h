@@ -17,6 +17,7 @@
 #include "absl/base/attributes.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
 #include "bpfmap/maps/internal/value_lock.h"
+#include "bpfmap/profiles/platform/unaligned.h"
 
 namespace bpfmap::internal {
 
@@ -52,6 +53,11 @@ class ValueLayout {
                                            const void* own) const {
     if (kHasAtomic8 && size_ == 8 && !has_lock()) {  // most values
       StoreOne<uint64_t>(shared, own);
+      return;
+    }
+    if (!kHasAtomic8 && size_ == 8 && !has_lock()) {
+      StoreOne<uint32_t>(shared, own);
+      StoreOne<uint32_t>(shared + 4, static_cast<const std::byte*>(own) + 4);
       return;
     }
     CopyInOther(shared, own);
@@ -93,9 +99,7 @@ class ValueLayout {
   template <typename Word>
   ABSL_ATTRIBUTE_ALWAYS_INLINE static void StoreOne(std::byte* shared,
                                                     const void* own) {
-    Word word;
-    std::memcpy(&word, own, sizeof word);
-    StoreWord(shared, word);
+    StoreWord(shared, platform::LoadUnaligned<Word>(own));
   }
 
   ABSL_ATTRIBUTE_NOINLINE void CopyInOther(std::byte* shared,

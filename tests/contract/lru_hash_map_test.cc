@@ -6,10 +6,14 @@
 #include "bpfmap/maps/lru_hash_map.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <list>
+#include <memory>
 #include <random>
 #include <set>
+#include <string>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -18,6 +22,7 @@
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/profiles/cloud.h"
 #include "bpfmap/profiles/cpu.h"
+#include "bpfmap/profiles/embedded.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/support/print_errno.h"
@@ -31,6 +36,9 @@ using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
 using Map = LruHashMap<Cloud>;
+// Both classes that have the strict order.
+using SmallMap = LruHashMap<Embedded>;
+static_assert(!std::is_same_v<SmallMap, LruMap<Embedded, MapType::kLruHash>>);
 using Evicted = std::vector<std::pair<uint32_t, uint64_t>>;
 
 MapDef Def(uint32_t max_entries, MapFlags map_flags = {}) {
@@ -51,14 +59,17 @@ LruOptions Options(LruOrder order, Evicted* evicted) {
           .on_eviction = {.function = Note, .context = evicted}};
 }
 
-Errno Update(Map& map, uint32_t key, uint64_t value, ElemFlags flags = kAny) {
+template <typename M>
+Errno Update(M& map, uint32_t key, uint64_t value, ElemFlags flags = kAny) {
   return map.UpdateElem(&key, &value, flags);
 }
-bool Has(Map& map, uint32_t key) {
+template <typename M>
+bool Has(M& map, uint32_t key) {
   uint64_t value;
   return map.Lookup(&key, &value) == Errno::kOk;
 }
-std::set<uint32_t> Keys(Map& map) {
+template <typename M>
+std::set<uint32_t> Keys(M& map) {
   std::set<uint32_t> keys;
   uint32_t key;
   Errno error = map.GetNextKey(nullptr, &key);
@@ -189,10 +200,34 @@ TEST(LruListTest, NoKeyLeavesWhileThereIsRoom) {
   }
 }
 
-TEST(StrictLruTest, LeastRecentlyUsedKeyLeaves) {
+// The strict order, of LruHashMap<Cloud> and of LruHashMap<Embedded>.
+template <typename M>
+class StrictLruTest : public testing::Test {
+ protected:
+  std::unique_ptr<M> New(uint32_t max_entries, Evicted* evicted,
+                         MapFlags map_flags = {}) {
+    auto map = std::make_unique<M>(Def(max_entries, map_flags), &memory_,
+                                   Options(LruOrder::kStrict, evicted));
+    EXPECT_EQ(map->Init(), Errno::kOk);
+    return map;
+  }
+
+ private:
+  typename M::Memory memory_;
+};
+struct TypeNames {
+  template <typename M>
+  static std::string GetName(int) {
+    return std::is_same_v<M, Map> ? "cloud" : "embedded";
+  }
+};
+using StrictMaps = testing::Types<Map, SmallMap>;
+TYPED_TEST_SUITE(StrictLruTest, StrictMaps, TypeNames);
+
+TYPED_TEST(StrictLruTest, LeastRecentlyUsedKeyLeaves) {
   Evicted evicted;
-  Map map(Def(3), Options(LruOrder::kStrict, &evicted));
-  ASSERT_EQ(map.Init(), Errno::kOk);
+  const auto owned = this->New(3, &evicted);
+  auto& map = *owned;
   for (uint32_t key = 0; key < 3; ++key) {
     ASSERT_EQ(Update(map, key, key), Errno::kOk);
   }
@@ -207,10 +242,10 @@ TEST(StrictLruTest, LeastRecentlyUsedKeyLeaves) {
   EXPECT_THAT(evicted, ElementsAre(Pair(1, 1), Pair(0, 0)));
 }
 
-TEST(StrictLruTest, OnlyInsertIntoFullMapEvicts) {
+TYPED_TEST(StrictLruTest, OnlyInsertIntoFullMapEvicts) {
   Evicted evicted;
-  Map map(Def(2), Options(LruOrder::kStrict, &evicted));
-  ASSERT_EQ(map.Init(), Errno::kOk);
+  const auto owned = this->New(2, &evicted);
+  auto& map = *owned;
   ASSERT_EQ(Update(map, 0, 0), Errno::kOk);
   ASSERT_EQ(Update(map, 1, 1), Errno::kOk);
   EXPECT_EQ(Update(map, 2, 2, kExist), Errno::kNoEnt);
@@ -221,12 +256,12 @@ TEST(StrictLruTest, OnlyInsertIntoFullMapEvicts) {
 }
 
 // Against a list in which the last used key is in front.
-TEST(StrictLruTest, IsExactInAnyOrderOfUses) {
+TYPED_TEST(StrictLruTest, IsExactInAnyOrderOfUses) {
   std::mt19937_64 random(7);
   for (const uint32_t size : {1U, 2U, 5U, 64U, 200U}) {
     Evicted evicted;
-    Map map(Def(size), Options(LruOrder::kStrict, &evicted));
-    ASSERT_EQ(map.Init(), Errno::kOk);
+    const auto owned = this->New(size, &evicted);
+    auto& map = *owned;
     std::list<uint32_t> uses;
     for (int step = 0; step < 20000; ++step) {
       const uint32_t key = random() % (size + size / 2 + 1);
@@ -259,6 +294,105 @@ TEST(StrictLruTest, IsExactInAnyOrderOfUses) {
     }
     EXPECT_EQ(Keys(map), std::set<uint32_t>(uses.begin(), uses.end()));
   }
+}
+
+TYPED_TEST(StrictLruTest, FlagsAreCheckedBeforeTheKeyIs) {
+  Evicted evicted;
+  const auto map = this->New(2, &evicted);
+  ASSERT_EQ(Update(*map, 0, 0), Errno::kOk);
+  EXPECT_EQ(Update(*map, 0, 1, kLock), Errno::kInval);
+  EXPECT_EQ(Update(*map, 0, 1, ElemFlags{3}), Errno::kInval);
+  uint64_t value;
+  const uint32_t key = 0;
+  EXPECT_EQ(map->Lookup(&key, &value), Errno::kOk);
+  EXPECT_EQ(value, 0u);
+}
+
+// A key that a user takes, or a batch, leaves its place.
+TYPED_TEST(StrictLruTest, TakenKeysLeaveRoom) {
+  Evicted evicted;
+  const auto map = this->New(4, &evicted);
+  for (int round = 0; round < 5; ++round) {
+    for (uint32_t key = 0; key < 4; ++key) {
+      ASSERT_EQ(Update(*map, key, key), Errno::kOk);
+    }
+    const uint32_t two = 2;
+    uint64_t value = 0;
+    EXPECT_EQ(map->LookupAndDelete(&two, &value), Errno::kOk);
+    EXPECT_EQ(value, 2u);
+    ASSERT_EQ(Update(*map, 4, 4), Errno::kOk);
+    uint32_t position, keys[8], count = 8;
+    uint64_t values[8];
+    EXPECT_EQ(
+        map->LookupAndDeleteBatch(nullptr, &position, keys, values, &count),
+        Errno::kNoEnt);
+    EXPECT_EQ(count, 4u);
+    EXPECT_THAT(Keys(*map), IsEmpty());
+  }
+  EXPECT_THAT(evicted, IsEmpty());
+}
+
+TYPED_TEST(StrictLruTest, FrozenMapEvictsNothingForAUser) {
+  Evicted evicted;
+  const auto map = this->New(2, &evicted);
+  ASSERT_EQ(Update(*map, 0, 0), Errno::kOk);
+  ASSERT_EQ(Update(*map, 1, 1), Errno::kOk);
+  ASSERT_EQ(map->Freeze(), Errno::kOk);
+  const uint32_t key = 2;
+  const uint64_t value = 2;
+  EXPECT_EQ(map->Update(&key, &value), Errno::kPerm);
+  EXPECT_EQ(map->Delete(&key), Errno::kPerm);
+  EXPECT_THAT(evicted, IsEmpty());
+  EXPECT_EQ(map->UpdateElem(&key, &value, kAny), Errno::kOk);
+  EXPECT_THAT(evicted, ElementsAre(Pair(0, 0)));
+}
+
+// Keys of any size, and values that are not whole words.
+TYPED_TEST(StrictLruTest, OldKeysOfAnySizeLeave) {
+  for (uint32_t key_size = 1; key_size <= 20; ++key_size) {
+    typename TypeParam::Memory memory;
+    TypeParam map({.type = MapType::kLruHash,
+                   .key_size = key_size,
+                   .value_size = 3,
+                   .max_entries = 16},
+                  &memory, {.order = LruOrder::kStrict});
+    ASSERT_EQ(map.Init(), Errno::kOk);
+    std::array<unsigned char, 20> key;
+    key.fill(0xee);
+    for (unsigned char number = 0; number < 100; ++number) {
+      key[key_size / 2] = number;
+      const unsigned char value[3] = {number, 1, number};
+      ASSERT_EQ(map.UpdateElem(key.data(), value, kNoExist), Errno::kOk);
+    }
+    for (unsigned char number = 0; number < 100; ++number) {
+      key[key_size / 2] = number;
+      const auto* const value =
+          static_cast<const unsigned char*>(map.LookupElem(key.data()));
+      ASSERT_EQ(value != nullptr, number >= 84) << key_size;
+      if (value != nullptr) {
+        EXPECT_EQ(value[2], number);
+      }
+    }
+  }
+}
+
+// The pool of a small machine holds what MemoryNeeded() says.
+TEST(SmallLruTest, TakesTheMemoryThatItNeeds) {
+  for (const uint32_t size : {1U, 7U, 64U, 500U}) {
+    const MapDef def = Def(size);
+    Embedded::Memory memory;
+    SmallMap map(def, &memory);
+    ASSERT_EQ(map.Init(), Errno::kOk);
+    EXPECT_EQ(memory.kTotalSize - memory.remaining(),
+              SmallMap::MemoryNeeded(def));
+  }
+}
+
+TEST(SmallLruTest, RefusesLinuxOrder) {
+  Embedded::Memory memory;
+  SmallMap map(Def(4), &memory, {.order = LruOrder::kLinux});
+  EXPECT_EQ(map.Init(), Errno::kNotSupp);
+  EXPECT_EQ(memory.remaining(), memory.kTotalSize);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "bpfmap/maps/hash_map.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/lpm_trie_map.h"
+#include "bpfmap/maps/lru_hash_map.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/maps/map_provider.h"
 #include "bpfmap/maps/map_providers.h"
@@ -96,7 +97,7 @@ int UsePerfEvents() {
 extern "C" int FirmwareMain() {
   using bpfmap::ArrayMap, bpfmap::Embedded, bpfmap::HashMap, bpfmap::MapType;
   using bpfmap::BloomFilterMap, bpfmap::QueueMap, bpfmap::StackMap;
-  using bpfmap::PerCpuArrayMap, bpfmap::PerCpuHashMap;
+  using bpfmap::LruHashMap, bpfmap::PerCpuArrayMap, bpfmap::PerCpuHashMap;
   return bpfmap::UseMap<ArrayMap<Embedded>>(MapType::kArray, false) |
          bpfmap::UseMap<ArrayMap<Embedded>>(MapType::kArray, true) |
          bpfmap::UseMap<HashMap<Embedded>>(MapType::kHash, false) |
@@ -104,6 +105,7 @@ extern "C" int FirmwareMain() {
          bpfmap::UseMap<PerCpuArrayMap<Embedded>>(MapType::kPerCpuArray,
                                                   false) |
          bpfmap::UseMap<PerCpuHashMap<Embedded>>(MapType::kPerCpuHash, false) |
+         bpfmap::UseMap<LruHashMap<Embedded>>(MapType::kLruHash, false) |
          bpfmap::UseTrie(4) | bpfmap::UseTrie(24) |
          bpfmap::UseMap<QueueMap<Embedded>>(MapType::kQueue, false) |
          bpfmap::UseMap<StackMap<Embedded>>(MapType::kStack, false) |

@@ -62,7 +62,7 @@ refuses poll_snippet.cc '-DMAP=RingBuffer -DPROFILE=Embedded' \
   "$no_event" '-DMAP=RingBuffer -DPROFILE=Cloud'
 
 refuses lru_snippet.cc '-DPROFILE=Embedded' \
-  'LRU maps are for profiles with threads' '-DPROFILE=Cloud'
+  'LRU_PERCPU_HASH is for profiles with threads' '-DPROFILE=Cloud'
 
 refuses stack_trace_snippet.cc '-DPROFILE=Embedded' \
   'StackTraceMap is for profiles that have CallStack' '-DPROFILE=Cloud'

@@ -29,9 +29,11 @@ run_windows_program() {
   exec "$wine" "$@"
 }
 
+# On qemu's board BARE_MACHINE.
 run_bare_program() {
-  exec qemu-system-arm -M mps2-an386 -nographic -monitor none -serial none \
-    -semihosting-config enable=on,target=native -icount shift=0 -kernel "$1"
+  exec qemu-system-arm -M "${BARE_MACHINE:-mps2-an386}" -nographic \
+    -monitor none -serial none -semihosting-config enable=on,target=native \
+    -icount shift=0 -kernel "$1"
 }
 
 # Bytes of a file, in hexadecimal: LENGTH of them from OFFSET on.

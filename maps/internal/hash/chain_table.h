@@ -12,8 +12,8 @@
 //
 //   slot:   u32 next slot | u32 hash | key, rounded up to 8 | value, rounded up
 //
-// Keys are in the order of their hashes (the high half of them), and where
-// these are equal, of their bytes. The range of hashes is divided evenly into
+// Keys are in the order of their hashes (32 bits of them), and where these are
+// equal, of their bytes. The range of hashes is divided evenly into
 // chains of slots. Slots are numbered from 1 on; 0 ends a chain.
 //
 // Invariants:
@@ -58,7 +58,9 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 
+#include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
@@ -80,6 +82,8 @@ class ChainTable {
     uint32_t spare ABSL_GUARDED_BY(this) = 0;
   };
 
+  using HashValue = uint32_t;
+
   // Where a key is: its slot, and the link that leads there. No slot if the key
   // is absent.
   struct SlotRef {
@@ -93,7 +97,8 @@ class ChainTable {
       : memory_(memory),
         key_size_(key_size),
         value_(value),
-        value_offset_(kKeyOffset + RoundUp8(key_size)),
+        value_offset_(
+            static_cast<std::size_t>(kKeyOffset + RoundUp8(key_size))),
         hash_(seed),
         arena_(memory),
         slots_(memory),
@@ -141,11 +146,19 @@ class ChainTable {
   std::byte* attached() const { return attached_; }
 
   template <typename Key>
-  uint64_t Hash(Key key) const {
-    return key.Hash(hash_);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t Hash(Key key) const {
+    if constexpr (kIsSmall<P>) {
+      return key.Hash(hash_);
+    } else {
+      return static_cast<uint32_t>(key.Hash(hash_) >> 32);
+    }
   }
-  Shard& ShardOf(uint64_t hash) const {
-    return shards_.Of((Kept(hash) * shards_.count()) >> kKeptBits);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Shard& ShardOf(uint32_t hash) const {
+    if constexpr (P::kLockStripes == 1) {
+      return shards_.At(0);
+    } else {
+      return shards_.Of((uint64_t{hash} * shards_.count()) >> kHashBits);
+    }
   }
 
   // A pointer to the value of `key`, or null.
@@ -159,19 +172,18 @@ class ChainTable {
   // anything.
   template <typename Key, typename Use>
   std::byte* FindAndUse(Key key, Use use) const {
-    const uint64_t hash = Hash(key);
+    const uint32_t hash = Hash(key);
     Shard& shard = ShardOf(hash);
-    uint32_t slot = 0;
-    const bool sound = shard.TryRead([&](uint32_t version) {
-      slot = Walk(shard, version, hash, key).slot;
-      if (slot != 0) use(ValueOf(slot));
-    });
-    if (!sound) {
-      ReaderLock lock(shard);
-      slot = FindLocked(shard, hash, key).slot;
-      if (slot != 0) use(ValueOf(slot));
-    }
-    return slot == 0 ? nullptr : ValueOf(slot);
+    std::byte* value = nullptr;
+    const bool sound =
+        shard.TryRead([&](uint32_t version) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+          const SlotRef ref = std::is_same_v<Key, AnyKey>
+                                  ? Look(shard, version, hash, key.Any())
+                                  : Walk(shard, version, hash, key);
+          value = ref ? ValueOf(ref) : nullptr;
+          if (ref) use(value);
+        });
+    return sound ? value : FindSlow(shard, hash, key.Any(), use);
   }
 
   // Copies the value of `key` to `value` as one whole; holding the value's own
@@ -179,62 +191,42 @@ class ChainTable {
   // is absent.
   template <typename Key>
   bool Read(Key key, void* value, bool value_lock) const {
-    const uint64_t hash = Hash(key);
+    const uint32_t hash = Hash(key);
     Shard& shard = ShardOf(hash);
     // A copy may be found to be a mixture, and the key to be gone by then, so
     // it cannot go to the caller at once. Large values wait for the lock.
     if (value_.size() <= kCopySize && !value_lock) {
       alignas(8) std::byte copy[kCopySize];
       uint32_t slot = 0;
-      const bool sound = shard.TryRead([&](uint32_t version) {
-        slot = Walk(shard, version, hash, key).slot;
-        if (slot != 0) value_.CopyOut(copy, ValueOf(slot));
-      });
+      const bool sound =
+          shard.TryRead([&](uint32_t version) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+            slot = Look(shard, version, hash, key.Any()).slot;
+            if (slot != 0) value_.CopyOut(copy, ValueOf(slot));
+          });
       if (sound) {
         if (slot != 0) std::memcpy(value, copy, value_.size());
         return slot != 0;
       }
     }
     ReaderLock lock(shard);
-    const SlotRef ref = FindLocked(shard, hash, key);
+    const SlotRef ref = LookLocked(shard, hash, key.Any());
     if (ref) CopyValueOut(value, ref, value_lock);
     return static_cast<bool>(ref);
   }
 
   template <typename Key>
-  SlotRef FindLocked(Shard& shard, uint64_t hash, Key key) const
+  ABSL_ATTRIBUTE_ALWAYS_INLINE SlotRef FindLocked(Shard& shard, uint32_t hash,
+                                                  Key key) const
       ABSL_SHARED_LOCKS_REQUIRED(shard) {
     return Walk(shard, shard.version(), hash, key);
   }
 
+  static constexpr bool kHasFastPath = false;
+
   // As GroupTable's.
-  template <typename Key, typename Allowed>
-  bool TryPut(Key key, const void* value, Allowed allowed) {
-    const uint64_t hash = Hash(key);
-    Shard& shard = ShardOf(hash);
-    WriterLock lock(shard);
-    const SlotRef ref = FindLocked(shard, hash, key);
-    if (!allowed(static_cast<bool>(ref))) return false;
-    if (!ref) return InsertLocked(shard, ref, hash, key, value);
-    ReplaceLocked(shard, ref, hash, key, value);
-    return true;
-  }
-  template <typename Key, typename Use, typename Allowed>
-  bool TryErase(Key key, bool* found, Use use, Allowed allowed) {
-    const uint64_t hash = Hash(key);
-    Shard& shard = ShardOf(hash);
-    WriterLock lock(shard);
-    if (!allowed()) return false;
-    const SlotRef ref = FindLocked(shard, hash, key);
-    *found = static_cast<bool>(ref);
-    if (!ref) return true;
-    use(ref);
-    EraseLocked(shard, ref, hash);
-    return true;
-  }
   template <typename Key, typename Use, typename Allowed>
   bool TryUse(Key key, Use use, Allowed allowed) {
-    const uint64_t hash = Hash(key);
+    const uint32_t hash = Hash(key);
     Shard& shard = ShardOf(hash);
     WriterLock lock(shard);
     const SlotRef ref = FindLocked(shard, hash, key);
@@ -252,38 +244,31 @@ class ChainTable {
     }
   }
 
-  // Puts a new element with `value` where the old one was.
-  template <typename Key>
-  void ReplaceLocked(Shard& shard, const SlotRef& old, uint64_t hash, Key key,
-                     const void* value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    if (shard.spare == 0) shard.spare = freelist_.Take(*this);
-    const uint32_t fresh = shard.spare;
-    WriteSection<P> write(shard);
-    Fill(fresh, hash, key, value, LoadLink(NextOf(old.slot)));
-    StoreLink(old.link, fresh);
-    shard.spare = old.slot;
+  // The place of the element in `slot`. REQUIRES: there is one.
+  SlotRef RefLocked(Shard&, uint32_t slot) const {
+    uint32_t* link = HeadOf(CurrentChains(), HashIn(slot));
+    while (LoadLink(link) != slot) link = NextOf(LoadLink(link));
+    return {link, slot};
   }
 
-  // Inserts a key that is absent. Returns false if the table is full.
+  // Puts a new element with `value` where FindLocked just said that the key is,
+  // or would be. Returns its slot; or 0, and nothing is done, if the key is
+  // absent and the table full.
   template <typename Key>
-  bool InsertLocked(Shard& shard, const SlotRef& ref, uint64_t hash, Key key,
-                    const void* value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    return InsertMadeLocked(shard, ref, hash, key, [=] { return value; });
-  }
-  // The same, with the value at make_value(), which is called if there is room.
-  template <typename Key, typename MakeValue>
-  bool InsertMadeLocked(Shard& shard, const SlotRef&, uint64_t hash, Key key,
-                        MakeValue make_value)
+  ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t PutLocked(Shard& shard,
+                                                  const SlotRef& ref,
+                                                  uint32_t hash, Key key,
+                                                  const void* value)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
-    const uint32_t fresh = freelist_.TakeForElement(*this);
-    if (fresh == Freelist::kNone) return false;
-    const void* const value = make_value();
-    WriteSection<P> write(shard);
-    Fill(fresh, hash, key, value, /*next=*/0);
-    const SlotRef next = FirstNotBefore(fresh, HeadOf(CurrentChains(), hash));
-    StoreLink(NextOf(fresh), next.slot);
-    StoreLink(next.link, fresh);
-    return true;
+    return PutMadeLocked(shard, ref, hash, key, [=] { return value; });
+  }
+  // The same for a key that is absent, with the value at make_value(), which is
+  // called if there is room.
+  template <typename Key, typename MakeValue>
+  uint32_t InsertMadeLocked(Shard& shard, const SlotRef& ref, uint32_t hash,
+                            Key key, MakeValue make_value)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    return PutMadeLocked(shard, {ref.link, 0}, hash, key, make_value);
   }
 
   // Writes `value` over the present one, holding the value's own lock.
@@ -294,7 +279,7 @@ class ChainTable {
     value_.CopyInLocked(ValueOf(ref.slot), value);
   }
 
-  void EraseLocked(Shard& shard, const SlotRef& ref, uint64_t)
+  void EraseLocked(Shard& shard, const SlotRef& ref, uint32_t /*hash*/ = 0)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     WriteSection<P> write(shard);
     const uint32_t next = LoadLink(NextOf(ref.slot));
@@ -306,7 +291,7 @@ class ChainTable {
 
   // For GroupTable's sake: here InsertLocked has the last word.
   template <typename Key>
-  bool MakeRoom(uint64_t, Key) {
+  bool MakeRoom(uint32_t, Key) {
     return false;
   }
 
@@ -316,7 +301,7 @@ class ChainTable {
   // How many buckets there are, for good: as many as Linux has.
   uint64_t bucket_count() const { return chains_[0].count(); }
   Shard& ShardOfBucket(uint64_t bucket) const {
-    return ShardOf(FirstHash(bucket) << kKeptBits);
+    return ShardOf(static_cast<uint32_t>(FirstHash(bucket)));
   }
 
   // False means that there is nothing in `bucket`, for sure: the chains that
@@ -342,7 +327,7 @@ class ChainTable {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     ForEachHead(bucket, [&](uint32_t* head) ABSL_NO_THREAD_SAFETY_ANALYSIS {
       while (const SlotRef ref = RefAfter(head)) {
-        EraseLocked(shard, ref, FirstHash(bucket));
+        EraseLocked(shard, ref);
       }
     });
   }
@@ -357,10 +342,10 @@ class ChainTable {
   std::byte* KeyOf(const SlotRef& ref) const {
     return At(ref.slot) + kKeyOffset;
   }
-  std::byte* ValueOf(const SlotRef& ref) const { return ValueOf(ref.slot); }
-  uint64_t HashOf(const SlotRef& ref) const {
-    return hash_(KeyOf(ref), key_size_);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE std::byte* ValueOf(const SlotRef& ref) const {
+    return ValueOf(ref.slot);
   }
+  uint32_t HashOf(const SlotRef& ref) const { return HashIn(ref.slot); }
 
   void CopyKeyOut(void* key, const SlotRef& ref) const {
     LoadBytes(key, At(ref.slot) + kKeyOffset, key_size_);
@@ -373,6 +358,12 @@ class ChainTable {
   }
 
   uint32_t max_entries() const { return freelist_.limit(); }
+
+  // How many slots there are for `max_entries` elements: their numbers are 1 to
+  // this.
+  static constexpr uint64_t SlotCount(uint32_t max_entries) {
+    return SlotsFor(max_entries, Shards::CountFor(max_entries));
+  }
 
   // Sets max_entries, if no more elements than that are there.
   // REQUIRES: no larger than what Init() or Grow() made room for.
@@ -410,9 +401,7 @@ class ChainTable {
   using Shards = StripedSeqLocks<P, Shard>;
   using Freelist = BoundedSlotFreelist<P, ChainTable>;
 
-  // A slot keeps the part of the hash that orders keys.
-  static constexpr int kKeptBits = 32;
-  static uint64_t Kept(uint64_t hash) { return hash >> kKeptBits; }
+  static constexpr int kHashBits = 32;
 
   // 2^bits chains. Never changes once it is current. Those that are not stay
   // until the end, for readers that have not noticed yet.
@@ -421,10 +410,13 @@ class ChainTable {
     uint32_t* heads = nullptr;  // slot numbers; touched through links only
 
     uint64_t count() const { return uint64_t{1} << bits; }
-    // The chain of a hash, as slots keep it; and the first hash of a chain.
-    uint64_t Of(uint64_t kept) const { return kept >> (kKeptBits - bits); }
+    // The chain of a hash; and the first hash of a chain, or of the end.
+    uint32_t Of(uint32_t hash) const {
+      return (hash >> 1) >>
+             (kHashBits - 1 - bits);  // all bits, if there is one
+    }
     uint64_t FirstHash(uint64_t chain) const {
-      return chain << (kKeptBits - bits);
+      return chain << (kHashBits - bits);
     }
   };
 
@@ -453,61 +445,134 @@ class ChainTable {
     return uint64_t{sizeof(uint32_t)} << BitsFor(max_entries);
   }
 
-  static uint32_t LoadLink(const uint32_t* link) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static uint32_t LoadLink(const uint32_t* link) {
     return __atomic_load_n(link, __ATOMIC_ACQUIRE);
   }
-  static void StoreLink(uint32_t* link, uint32_t slot) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static void StoreLink(uint32_t* link,
+                                                     uint32_t slot) {
     __atomic_store_n(link, slot, __ATOMIC_RELEASE);
   }
 
-  std::byte* At(uint32_t slot) const { return slots_.At(slot - 1); }
-  std::byte* ValueOf(uint32_t slot) const { return At(slot) + value_offset_; }
-  uint32_t* NextOf(uint32_t slot) const {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE std::byte* At(uint32_t slot) const {
+    return slots_.At(slot - 1);
+  }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE std::byte* ValueOf(uint32_t slot) const {
+    return At(slot) + value_offset_;
+  }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t* NextOf(uint32_t slot) const {
     return reinterpret_cast<uint32_t*>(At(slot));
   }
-  static SlotRef RefAfter(uint32_t* link) { return {link, LoadLink(link)}; }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static SlotRef RefAfter(uint32_t* link) {
+    return {link, LoadLink(link)};
+  }
 
-  uint32_t KeptIn(uint32_t slot) const {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t HashIn(uint32_t slot) const {
     return LoadWord<uint32_t>(At(slot) + kHashOffset);
   }
 
   const Chains& CurrentChains() const {
+    if constexpr (!P::kResizable) return chains_[0];
     return *current_.load(std::memory_order_acquire);
   }
-  static uint32_t* HeadOf(const Chains& chains, uint64_t hash) {
-    return &chains.heads[chains.Of(Kept(hash))];
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static uint32_t* HeadOf(const Chains& chains,
+                                                       uint32_t hash) {
+    return &chains.heads[chains.Of(hash)];
   }
 
-  // The first hash of a bucket, as slots keep it. The first chains are the
-  // buckets.
+  // The first hash of a bucket. The first chains are the buckets.
   uint64_t FirstHash(uint64_t bucket) const {
     return chains_[0].FirstHash(bucket);
   }
   // Calls visitor(head) for each chain of a bucket.
   template <typename Visitor>
   void ForEachHead(uint64_t bucket, Visitor visitor) const {
-    const Chains& chains = CurrentChains();
-    const uint64_t end = chains.Of(FirstHash(bucket + 1));
-    for (uint64_t chain = chains.Of(FirstHash(bucket)); chain < end; ++chain) {
-      visitor(&chains.heads[chain]);
+    if constexpr (!P::kResizable) {
+      visitor(&chains_[0].heads[bucket]);
+    } else {
+      const Chains& chains = CurrentChains();
+      const uint64_t first = FirstHash(bucket), end = FirstHash(bucket + 1);
+      for (uint64_t hash = first; hash < end; hash += chains.FirstHash(1)) {
+        visitor(HeadOf(chains, static_cast<uint32_t>(hash)));
+      }
     }
   }
 
   // Looks for `key`. The result counts if the shard is Validate(version).
   template <typename Key>
-  SlotRef Walk(const Shard& shard, uint32_t version, uint64_t hash,
-               Key key) const {
-    const uint32_t wanted = static_cast<uint32_t>(Kept(hash));
-    SlotRef ref = RefAfter(HeadOf(CurrentChains(), hash));
-    for (uint32_t steps = 1; ref; ++steps) {
-      const std::byte* const slot = At(ref.slot);
-      const uint32_t kept = LoadWord<uint32_t>(slot + kHashOffset);
-      if (kept == wanted && key.Equals(slot + kKeyOffset)) break;
-      if (kept > wanted) return {ref.link, 0};
+  ABSL_ATTRIBUTE_ALWAYS_INLINE SlotRef Walk(const Shard& shard,
+                                            uint32_t version, uint32_t hash,
+                                            Key key) const {
+    uint32_t* link = HeadOf(CurrentChains(), hash);
+    for (uint32_t steps = 1;; ++steps) {
+      const uint32_t slot = LoadLink(link);
+      if (slot == 0) break;
+      std::byte* const bytes = At(slot);
+      const uint32_t found = LoadWord<uint32_t>(bytes + kHashOffset);
+      if (found == hash && key.Equals(bytes + kKeyOffset)) return {link, slot};
+      if (found > hash) break;
       if (steps % kStepsBetweenChecks == 0 && !shard.Validate(version)) break;
-      ref = RefAfter(NextOf(ref.slot));
+      link = reinterpret_cast<uint32_t*>(bytes);
     }
-    return ref;
+    return {link, 0};
+  }
+  template <typename Key, typename MakeValue>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t PutMadeLocked(Shard& shard,
+                                                      const SlotRef& ref,
+                                                      uint32_t hash, Key key,
+                                                      MakeValue make_value)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    const uint32_t fresh =
+        ref ? TakeSpare(shard) : freelist_.TakeForElement(*this);
+    if (fresh == Freelist::kNone) return 0;
+    const void* const value = make_value();
+    WriteSection<P> write(shard);
+    Fill(fresh, hash, key, value, LoadLink(ref ? NextOf(ref.slot) : ref.link));
+    uint32_t* link = ref.link;
+    if (ref) {
+      shard.spare = ref.slot;
+    } else if (link != HeadOf(CurrentChains(), hash) &&
+               HashBefore(link) == hash) [[unlikely]] {
+      link = PlaceAmongEqualHashes(fresh, hash);
+    }
+    StoreLink(link, fresh);
+    return fresh;
+  }
+  uint32_t TakeSpare(Shard& shard) ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    return shard.spare != 0 ? shard.spare : freelist_.Take(*this);
+  }
+  // Lets a new element, which nothing leads to yet, lead on to the next one,
+  // and returns the link that is to lead to it.
+  ABSL_ATTRIBUTE_NOINLINE uint32_t* PlaceAmongEqualHashes(uint32_t fresh,
+                                                          uint32_t hash) {
+    const SlotRef next = FirstNotBefore(fresh, HeadOf(CurrentChains(), hash));
+    StoreLink(NextOf(fresh), next.slot);
+    return next.link;
+  }
+
+  // Walk and FindLocked, where a call costs little beside the rest.
+  ABSL_ATTRIBUTE_NOINLINE SlotRef Look(const Shard& shard, uint32_t version,
+                                       uint32_t hash, AnyKey key) const {
+    return Walk(shard, version, hash, key);
+  }
+  SlotRef LookLocked(Shard& shard, uint32_t hash, AnyKey key) const
+      ABSL_SHARED_LOCKS_REQUIRED(shard) {
+    return Look(shard, shard.version(), hash, key);
+  }
+  template <typename Use>
+  ABSL_ATTRIBUTE_NOINLINE std::byte* FindSlow(Shard& shard, uint32_t hash,
+                                              AnyKey key, Use use) const {
+    ReaderLock lock(shard);
+    const SlotRef ref = LookLocked(shard, hash, key);
+    if (!ref) return nullptr;
+    use(ValueOf(ref));
+    return ValueOf(ref);
+  }
+
+  // The hash of the element whose link is `link`, which is no head.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static uint32_t HashBefore(
+      const uint32_t* link) {
+    return LoadWord<uint32_t>(reinterpret_cast<const std::byte*>(link) +
+                              kHashOffset);
   }
 
   // The first place of a chain whose element does not come before the one in
@@ -521,16 +586,16 @@ class ChainTable {
     return ref;
   }
   bool IsBefore(uint32_t a, uint32_t b) const {
-    const uint32_t a_kept = KeptIn(a), b_kept = KeptIn(b);
-    if (a_kept != b_kept) return a_kept < b_kept;
+    const uint32_t a_hash = HashIn(a), b_hash = HashIn(b);
+    if (a_hash != b_hash) return a_hash < b_hash;
     return std::memcmp(At(a) + kKeyOffset, At(b) + kKeyOffset, key_size_) < 0;
   }
 
   template <typename Key>
-  void Fill(uint32_t slot, uint64_t hash, Key key, const void* value,
-            uint32_t next) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Fill(uint32_t slot, uint32_t hash, Key key,
+                                         const void* value, uint32_t next) {
     std::byte* const bytes = At(slot);
-    StoreWord(bytes + kHashOffset, static_cast<uint32_t>(Kept(hash)));
+    StoreWord(bytes + kHashOffset, hash);
     key.CopyTo(bytes + kKeyOffset);
     value_.CopyIn(bytes + value_offset_, value);
     StoreLink(NextOf(slot), next);
@@ -553,8 +618,8 @@ class ChainTable {
     while (slot != 0) {
       const uint32_t next = LoadLink(NextOf(slot));
       const uint64_t next_chain =
-          next == 0 ? grown.count() : grown.Of(KeptIn(next));
-      const uint64_t own_chain = grown.Of(KeptIn(slot));
+          next == 0 ? grown.count() : uint64_t{grown.Of(HashIn(next))};
+      const uint64_t own_chain = grown.Of(HashIn(slot));
       if (own_chain != chain) StoreLink(&grown.heads[own_chain], slot);
       if (own_chain != next_chain) StoreLink(NextOf(slot), 0);
       chain = own_chain;
@@ -565,8 +630,8 @@ class ChainTable {
   typename P::Memory& memory_;
   const uint32_t key_size_;
   const ValueLayout value_;
-  const uint64_t value_offset_;
-  const HashFunction hash_;
+  const std::size_t value_offset_;
+  const std::conditional_t<kIsSmall<P>, SmallHashFunction, HashFunction> hash_;
 
   Arena<P> arena_;
   std::byte* attached_ = nullptr;
@@ -584,29 +649,30 @@ bool ChainTable<P>::NextKey(const void* key, void* next) const {
     if (next != nullptr) CopyKeyOut(next, ref);
     return true;
   };
-  uint64_t from = 0;  // the hash, as slots keep it, where a chain begins
+  uint64_t from = 0;  // the hash where a chain begins
   if (key != nullptr) {
     const AnyKey any_key(key, key_size_);
-    const uint64_t hash = Hash(any_key);
+    const uint32_t hash = Hash(any_key);
     Shard& shard = ShardOf(hash);
     ReaderLock lock(shard);
-    if (const SlotRef ref = FindLocked(shard, hash, any_key)) {
+    if (const SlotRef ref = LookLocked(shard, hash, any_key)) {
       const SlotRef after = RefAfter(NextOf(ref.slot));
       if (after) return show(after);
       const Chains& chains = CurrentChains();
-      from = chains.FirstHash(chains.Of(Kept(hash)) + 1);
+      from = chains.FirstHash(uint64_t{chains.Of(hash)} + 1);
     }
   }
-  while (from < uint64_t{1} << kKeptBits) {
+  while (from < uint64_t{1} << kHashBits) {
+    const uint32_t hash = static_cast<uint32_t>(from);
     const Chains& chains = CurrentChains();
-    const uint64_t chain = chains.Of(from);
-    if (LoadLink(&chains.heads[chain]) != 0) {
-      ReaderLock lock(ShardOf(from << kKeptBits));
+    uint32_t* const head = HeadOf(chains, hash);
+    if (LoadLink(head) != 0) {
+      ReaderLock lock(ShardOf(hash));
       if (&CurrentChains() != &chains) continue;  // this one was cut
-      const SlotRef first = RefAfter(&chains.heads[chain]);
+      const SlotRef first = RefAfter(head);
       if (first) return show(first);
     }
-    from = chains.FirstHash(chain + 1);
+    from = chains.FirstHash(uint64_t{chains.Of(hash)} + 1);
   }
   return false;
 }

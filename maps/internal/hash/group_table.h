@@ -80,6 +80,7 @@ namespace bpfmap::internal {
 template <Profile P>
 class GroupTable {
  public:
+  using HashValue = uint64_t;
   using Shard = GroupShard<P>;
 
   // One table: groups, their slots and the heads of their chains. Never changes
@@ -240,6 +241,9 @@ class GroupTable {
     return FindAllGenerations(hash, key);
   }
 
+  // Whether there are TryPut() and TryErase().
+  static constexpr bool kHasFastPath = true;
+
   // The simple cases, in which a key is looked for before its shard is locked:
   // what waits for an atomic instruction on the group is then only the change.
   // A call that returns false has done nothing: lock the shard, and look again.
@@ -328,6 +332,18 @@ class GroupTable {
     Add(old, tag, key, value, snapshot);
     Drop(old, tag, snapshot);
     old.group->EndWrite(snapshot);
+  }
+
+  // Puts `value` where FindLocked just said that the key is, or would be.
+  // Returns false as InsertLocked does.
+  template <typename Key>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool PutLocked(Shard& shard, const SlotRef& ref,
+                                              uint64_t hash, Key key,
+                                              const void* value)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
+    if (!ref) return InsertLocked(shard, ref, hash, key, value);
+    ReplaceLocked(shard, ref, hash, key, value);
+    return true;
   }
 
   // ReplaceLocked, into a newer generation.

@@ -8,6 +8,12 @@
 // do not under another: an attacker who does not know it cannot choose keys
 // that do. Tables use the high half to find the group or chain, and the low
 // byte as a tag.
+//
+// SmallHashFunction is the same for small machines: 32 bits, 4 bytes of the key
+// at a time, and no product of more than 32 bits, for which a Cortex-M0 has no
+// instruction. Each step multiplies twice by numbers from the seed, with a
+// shift between: a difference in the highest bit alone, which no odd multiplier
+// moves, is spread by the second one.
 
 #ifndef BPFMAP_MAPS_INTERNAL_HASH_HASH_FUNCTION_H_
 #define BPFMAP_MAPS_INTERNAL_HASH_HASH_FUNCTION_H_
@@ -16,6 +22,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+
+#include "absl/base/attributes.h"
+#include "bpfmap/profiles/platform/unaligned.h"
 
 namespace bpfmap::internal {
 
@@ -84,6 +93,63 @@ class HashFunction {
 
   uint64_t state_;
   uint64_t multiplier_;
+};
+
+class SmallHashFunction {
+ public:
+  constexpr explicit SmallHashFunction(uint64_t seed)
+      : state_(Scramble(static_cast<uint32_t>(seed) ^ kSqrt2)),
+        multiplier1_(Scramble(static_cast<uint32_t>(seed >> 32) ^ state_) | 1),
+        multiplier2_(Scramble(multiplier1_ + kSqrt3) | 1) {}
+
+  // The hash of a key is Mix(Mix(Start(size), word), word), with its 4-byte
+  // words in order; the last one may be shorter.
+  constexpr uint32_t Start(std::size_t size) const {
+    return state_ ^ static_cast<uint32_t>(size);
+  }
+  constexpr uint32_t Mix(uint32_t state, uint32_t word) const {
+    state = (state ^ word) * multiplier1_;
+    state = (state ^ (state >> 15)) * multiplier2_;
+    return state ^ (state >> 16);
+  }
+  static constexpr uint32_t Finish(uint32_t state) { return state; }
+
+  // REQUIRES: size > 0.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t operator()(const void* key,
+                                                   std::size_t size) const {
+    if (size == 4) {  // most keys
+      return Mix(Start(4), platform::LoadUnaligned<uint32_t>(key));
+    }
+    return HashOther(key, size);
+  }
+
+ private:
+  ABSL_ATTRIBUTE_NOINLINE uint32_t HashOther(const void* key,
+                                             std::size_t size) const {
+    const char* bytes = static_cast<const char*>(key);
+    uint32_t state = Start(size);
+    for (; size >= 4; bytes += 4, size -= 4) {
+      state = Mix(state, platform::LoadUnaligned<uint32_t>(bytes));
+    }
+    if (size == 0) return state;
+    uint32_t word = 0;
+    std::memcpy(&word, bytes, size);
+    return Mix(state, word);
+  }
+
+  static constexpr uint32_t kSqrt2 = 0x6a09e667;
+  static constexpr uint32_t kSqrt3 = 0xbb67ae85;
+
+  // Each bit of the result depends on each of `word`.
+  static constexpr uint32_t Scramble(uint32_t word) {
+    word = (word ^ (word >> 16)) * 0x7feb352d;
+    word = (word ^ (word >> 15)) * 0x846ca68b;
+    return word ^ (word >> 16);
+  }
+
+  uint32_t state_;
+  uint32_t multiplier1_;
+  uint32_t multiplier2_;
 };
 
 }  // namespace bpfmap::internal

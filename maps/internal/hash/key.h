@@ -15,6 +15,8 @@
 #include "absl/base/attributes.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
 #include "bpfmap/maps/internal/hash/hash_function.h"
+#include "bpfmap/profiles/platform/unaligned.h"
+#include "bpfmap/profiles/profile.h"
 
 namespace bpfmap::internal {
 
@@ -23,11 +25,26 @@ class AnyKey {
  public:
   AnyKey(const void* key, uint32_t size) : key_(key), size_(size) {}
 
-  uint64_t Hash(const HashFunction& hash) const { return hash(key_, size_); }
-  bool Equals(const std::byte* shared) const {
+  template <typename Function>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE auto Hash(const Function& hash) const {
+    return hash(key_, size_);
+  }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool Equals(const std::byte* shared) const {
+    if (!kHasAtomic8 && size_ == 4) {  // most keys
+      return LoadWord<uint32_t>(shared) ==
+             platform::LoadUnaligned<uint32_t>(key_);
+    }
     return EqualBytes(shared, key_, size_);
   }
-  void CopyTo(std::byte* shared) const { StoreBytes(shared, key_, size_); }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void CopyTo(std::byte* shared) const {
+    if (!kHasAtomic8 && size_ == 4) {
+      StoreWord(shared, platform::LoadUnaligned<uint32_t>(key_));
+    } else {
+      StoreBytes(shared, key_, size_);
+    }
+  }
+  // The same key of the general kind, which must not outlive this one.
+  AnyKey Any() const { return *this; }
 
  private:
   const void* key_;
@@ -38,15 +55,18 @@ class AnyKey {
 template <typename Word>
 class WordKey {
  public:
-  explicit WordKey(const void* key) { std::memcpy(&word_, key, sizeof word_); }
+  explicit WordKey(const void* key)
+      : word_(platform::LoadUnaligned<Word>(key)) {}
 
-  uint64_t Hash(const HashFunction& hash) const {
+  template <typename Function>
+  auto Hash(const Function& hash) const {
     return hash.Finish(hash.Mix(hash.Start(sizeof word_), word_));
   }
   bool Equals(const std::byte* shared) const {
     return LoadWord<Word>(shared) == word_;
   }
   void CopyTo(std::byte* shared) const { StoreWord(shared, word_); }
+  AnyKey Any() const { return AnyKey(&word_, sizeof word_); }
 
  private:
   Word word_;
@@ -71,6 +91,7 @@ class TwoWordKey {
     StoreWord(shared, Word(0));
     StoreWord(shared + kWord, Word(kWord));
   }
+  AnyKey Any() const { return AnyKey(key_, 2 * kWord); }
 
  private:
   static constexpr std::size_t kWord = sizeof(uint64_t);
@@ -84,20 +105,34 @@ class TwoWordKey {
   const std::byte* key_;
 };
 
-// Calls visitor(key) with the kind of key that suits `size`.
-template <typename Visitor>
+// Calls visitor(key) with the kind of key that suits `size`. On a small machine
+// that is AnyKey, so that there is one copy of what the visitor does.
+template <Profile P, typename Visitor>
 ABSL_ATTRIBUTE_ALWAYS_INLINE inline auto DispatchKey(const void* key,
                                                      uint32_t size,
                                                      Visitor visitor) {
   // A compiler that knows the caller's key would warn that it is too small for
   // the branches that are for other sizes. This makes it forget.
   asm("" : "+r"(key));
-  if (size == 4) return visitor(WordKey<uint32_t>(key));
-  if constexpr (kHasAtomic8) {
-    if (size == 8) return visitor(WordKey<uint64_t>(key));
-    if (size == 16) return visitor(TwoWordKey(key));
+  if constexpr (!kIsSmall<P>) {
+    if (size == 4) return visitor(WordKey<uint32_t>(key));
+    if constexpr (kHasAtomic8) {
+      if (size == 8) return visitor(WordKey<uint64_t>(key));
+      if (size == 16) return visitor(TwoWordKey(key));
+    }
   }
   return visitor(AnyKey(key, size));
+}
+
+// The same for lookups, of which a small machine has two copies.
+template <Profile P, typename Visitor>
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline auto DispatchLookupKey(const void* key,
+                                                           uint32_t size,
+                                                           Visitor visitor) {
+  if constexpr (kIsSmall<P>) {
+    if (size == 4) return visitor(WordKey<uint32_t>(key));
+  }
+  return DispatchKey<P>(key, size, visitor);
 }
 
 }  // namespace bpfmap::internal

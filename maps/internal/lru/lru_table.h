@@ -60,6 +60,7 @@ template <Profile P>
 class LruTable {
  public:
   using Shard = GroupShard<P>;
+  using HashValue = uint64_t;
 
   // Where an element is. `slot` is a number of its own for each slot, also for
   // those of chains.
@@ -424,7 +425,7 @@ class LruTable {
     return bucket % kBucketsPerGroup == (hash >> 8) % kBucketsPerGroup;
   }
   uint64_t HashOf(std::byte* element) const {
-    return DispatchKey(KeyOf(element), key_size_,
+    return DispatchKey<P>(KeyOf(element), key_size_,
                        [&](auto key) { return key.Hash(hash_); });
   }
 

@@ -11,13 +11,12 @@
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/rules/generic_batch.h"
 #include "bpfmap/maps/local_map.h"
+#include "bpfmap/profiles/platform/unaligned.h"
 
 namespace bpfmap {
 
 inline uint32_t IndexOf(const void* key) {
-  uint32_t index;
-  std::memcpy(&index, key, sizeof index);
-  return index;
+  return platform::LoadUnaligned<uint32_t>(key);
 }
 
 // The index after `key`'s among `size`; 0 if key is null or past the end.

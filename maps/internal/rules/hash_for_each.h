@@ -20,17 +20,18 @@
 namespace bpfmap {
 
 // Elements of one bucket, those with the smallest hashes, in their order.
+template <typename Hash>
 class BucketSnapshot {
  public:
   struct Elem {
-    uint64_t hash;
+    Hash hash;
     const void* key;
     void* value;
   };
 
   void Add(const Elem& elem) {
     if (size_ == kRoom) {
-      const uint64_t last = elems_[kRoom - 1].hash;
+      const Hash last = elems_[kRoom - 1].hash;
       if (elem.hash >= last) return LeaveOut(elem.hash);
       LeaveOut(last);
       --size_;
@@ -44,7 +45,7 @@ class BucketSnapshot {
 
   // Keys of one hash come together, so that none is missed where the walk
   // continues.
-  // (More than kRoom keys of 64 equal bits each would stay apart.)
+  // (More than kRoom keys of one hash would stay apart.)
   void Close() {
     if (is_last_ || IsOneHash()) return;
     while (elems_[size_ - 1].hash == left_out_) --size_;
@@ -56,12 +57,14 @@ class BucketSnapshot {
   // Whether these are the last ones; if not, the hash from which on the others
   // are.
   bool is_last() const { return is_last_; }
-  uint64_t next_hash() const { return left_out_ + (IsOneHash() ? 1 : 0); }
+  uint64_t next_hash() const {
+    return uint64_t{left_out_} + (IsOneHash() ? 1 : 0);
+  }
 
  private:
   static constexpr int kRoom = 16;
 
-  void LeaveOut(uint64_t hash) {
+  void LeaveOut(Hash hash) {
     if (is_last_ || hash < left_out_) left_out_ = hash;
     is_last_ = false;
   }
@@ -70,7 +73,7 @@ class BucketSnapshot {
   Elem elems_[kRoom];
   int size_ = 0;
   bool is_last_ = true;
-  uint64_t left_out_ = 0;  // if not: the smallest hash that did not fit
+  Hash left_out_ = 0;  // if not: the smallest hash that did not fit
 };
 
 // `value_of(ref)` is what a program sees as the value.
@@ -78,23 +81,24 @@ template <typename Table, typename ValueOf>
 int64_t ForEachHashElem(Table& table, ElemVisitor visitor, uint64_t flags,
                         ValueOf value_of) {
   if (flags != 0) return -static_cast<int64_t>(Errno::kInval);
+  using Hash = typename Table::HashValue;
   int64_t calls = 0;
   for (uint64_t bucket = 0; bucket < table.bucket_count(); ++bucket) {
     if (!table.MayHaveElements(bucket)) continue;
     uint64_t first_hash = 0;
     for (bool is_last = false; !is_last;) {
-      BucketSnapshot part;
+      BucketSnapshot<Hash> part;
       {
         auto& shard = table.ShardOfBucket(bucket);
         ReaderLock lock(shard);
         table.VisitLocked(shard, bucket, [&](const auto& ref) {
-          const uint64_t hash = table.HashOf(ref);
+          const Hash hash = table.HashOf(ref);
           if (hash < first_hash) return;
           part.Add({hash, table.KeyOf(ref), value_of(ref)});
         });
       }
       part.Close();
-      for (const BucketSnapshot::Elem& elem : part) {
+      for (const auto& elem : part) {
         ++calls;
         if (visitor(elem.key, elem.value) != 0) return calls;
       }

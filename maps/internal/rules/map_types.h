@@ -20,6 +20,7 @@
 #include "bpfmap/maps/internal/rules/inner_maps.h"
 #include "bpfmap/maps/lpm_trie_map.h"
 #include "bpfmap/maps/lru_hash_map.h"
+#include "bpfmap/maps/lru_options.h"
 #include "bpfmap/maps/lru_per_cpu_hash_map.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/maps/map_traits.h"
@@ -74,7 +75,7 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
       }
       return false;
     case MapType::kLruPerCpuHash:
-      if constexpr (kHasLru<P>) {
+      if constexpr (kHasLinuxLru<P>) {
         visitor(std::type_identity<LruPerCpuHashMap<P>>{});
         return true;
       }

@@ -23,7 +23,7 @@ namespace {
 using machine::failures;
 
 using Board =
-    BasicEmbedded<16 * 1024, InterruptLock<platform::CortexMInterrupts>>;
+    BasicEmbedded<10 * 1024, InterruptLock<platform::CortexMInterrupts>>;
 
 constexpr uint32_t kKeys = 16;
 constexpr uint32_t kInterrupts = 2000;

@@ -28,6 +28,11 @@ uint32_t Ticks();
 // Calls the handler after each `ticks` ticks, and no longer with 0.
 void SetTimerInterrupt(uint32_t ticks, void (*handler)());
 
+// The interrupt for task switches, PendSV, lower than all others: asks for it,
+// and makes it the lowest.
+void PendSwitch();
+void SetPendSvPriority();
+
 // How many instructions one of `count` repetitions of `work` takes.
 template <typename Work>
 uint32_t InstructionsOf(uint32_t count, Work work) {

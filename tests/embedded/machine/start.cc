@@ -40,6 +40,8 @@ volatile uint32_t& Register(uintptr_t address) {
 constexpr uintptr_t kSysTickControl = 0xe000e010;
 constexpr uintptr_t kSysTickReload = 0xe000e014;
 constexpr uintptr_t kSysTickValue = 0xe000e018;
+constexpr uintptr_t kInterruptControl = 0xe000ed04;
+constexpr uintptr_t kPendSvPriority = 0xe000ed20;
 constexpr uint32_t kEnabled = 1, kInterrupts = 2, kCoreClock = 4;
 
 void (*timer_handler)() = nullptr;
@@ -86,6 +88,13 @@ void SetTimerInterrupt(uint32_t ticks, void (*handler)()) {
   Register(kSysTickControl) = kEnabled | kInterrupts | kCoreClock;
 }
 
+void PendSwitch() {
+  Register(kInterruptControl) = 1U << 28;
+  asm volatile("dsb\n\tisb" : : : "memory");
+}
+
+void SetPendSvPriority() { Register(kPendSvPriority) |= 0xff0000; }
+
 }  // namespace bpfmap::machine
 
 extern "C" {
@@ -104,6 +113,9 @@ extern "C" {
 
 void SysTick() { bpfmap::machine::timer_handler(); }
 
+// Of tiny_kernel.cc, where a program has it.
+[[gnu::weak]] void PendSV() { Fault(); }
+
 }  // extern "C"
 
 __attribute__((section(".vectors"), used)) void (*const vectors[])() = {
@@ -121,6 +133,6 @@ __attribute__((section(".vectors"), used)) void (*const vectors[])() = {
     Fault,  // SVCall
     Fault,
     nullptr,
-    Fault,  // PendSV
+    PendSV,
     SysTick,
 };
