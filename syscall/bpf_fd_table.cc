@@ -266,7 +266,7 @@ void BpfFdTable::CollectFile(const FileWatch::Event& event,
   files_.erase(file);
 }
 
-void BpfFdTable::ReapClosedNow() {
+void BpfFdTable::ReleaseClosed() {
   std::vector<File> gone;
   WriterLock lock(lock_);
   gone = ReapClosed();
@@ -295,19 +295,19 @@ void BpfFdTable::WatchAgain() {
 }
 
 std::shared_ptr<MapObject> BpfFdTable::MapOfId(uint32_t id) {
-  ReapClosedNow();
+  ReleaseClosed();
   ReaderLock lock(lock_);
   return map_ids_.Find(id);
 }
 
 std::shared_ptr<Btf> BpfFdTable::BtfOfId(uint32_t id) {
-  ReapClosedNow();
+  ReleaseClosed();
   ReaderLock lock(lock_);
   return btf_ids_.Find(id);
 }
 
 std::shared_ptr<ProgramObject> BpfFdTable::ProgramOfId(uint32_t id) {
-  ReapClosedNow();
+  ReleaseClosed();
   ReaderLock lock(lock_);
   return program_ids_.Find(id);
 }
@@ -320,19 +320,19 @@ std::shared_ptr<const Program> BpfFdTable::ProgramOf(uint32_t handle) {
 }
 
 uint32_t BpfFdTable::NextMapId(uint32_t id) {
-  ReapClosedNow();
+  ReleaseClosed();
   WriterLock lock(lock_);
   return map_ids_.Next(id);
 }
 
 uint32_t BpfFdTable::NextBtfId(uint32_t id) {
-  ReapClosedNow();
+  ReleaseClosed();
   WriterLock lock(lock_);
   return btf_ids_.Next(id);
 }
 
 uint32_t BpfFdTable::NextProgramId(uint32_t id) {
-  ReapClosedNow();
+  ReleaseClosed();
   WriterLock lock(lock_);
   return program_ids_.Next(id);
 }

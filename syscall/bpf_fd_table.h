@@ -92,6 +92,9 @@ class BpfFdTable final : public FdResolver, public ProgramSource {
   uint32_t NextBtfId(uint32_t id);
   uint32_t NextProgramId(uint32_t id);
 
+  // Lets go of what nothing refers to.
+  void ReleaseClosed();
+
   // For tail calls. Null as well where the last reference goes just now.
   std::shared_ptr<const Program> ProgramOf(uint32_t handle) override;
 
@@ -120,7 +123,6 @@ class BpfFdTable final : public FdResolver, public ProgramSource {
   // Lets go of what nothing refers to. The objects are handed out, for the
   // caller to destroy after the lock.
   std::vector<File> ReapClosed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
-  void ReapClosedNow();
   // Moves the file of `event` to *gone, if it is.
   void CollectFile(const FileWatch::Event& event, std::vector<File>* gone)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);

@@ -18,6 +18,7 @@ namespace {
 constinit Cloud::Lock gate;
 constinit uint64_t forks_so_far ABSL_GUARDED_BY(gate) = 0;
 constinit std::atomic<bool> has_forked{false};
+constinit std::atomic<void (*)()> in_child[4] = {};
 constinit thread_local int times_inside = 0;
 
 // A signal handler may fork, and have interrupted a thread that is inside. The
@@ -38,8 +39,13 @@ void OpenInChild() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   ++forks_so_far;
   // Not Unlock(): the threads that wait in front of it are the parent's.
   new (&gate) Cloud::Lock;
-  // The thread goes on to be inside.
-  if (IsInHandler()) gate.ReaderLock();
+  if (IsInHandler()) {
+    gate.ReaderLock();  // the thread goes on to be inside
+    return;
+  }
+  for (const auto& function : in_child) {
+    if (auto* const run = function.load()) run();
+  }
 }
 
 // While there is one thread: who is inside has a gate.
@@ -57,6 +63,13 @@ ForkGate::Inside::~Inside() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   // In this order, for a signal handler that forks in between.
   if (times_inside == 1) gate.ReaderUnlock();
   --times_inside;
+}
+
+void ForkGate::RunInChild(void (*function)()) {
+  for (auto& place : in_child) {
+    void (*expected)() = nullptr;
+    if (place.compare_exchange_strong(expected, function)) return;
+  }
 }
 
 bool ForkGate::is_shared() {

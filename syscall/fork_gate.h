@@ -31,6 +31,10 @@ class ForkGate {
     Inside& operator=(const Inside&) = delete;
   };
 
+  // Has `function` called in each child, while that has one thread and before
+  // fork() returns. At most 4 functions; never in a child of a signal handler.
+  static void RunInChild(void (*function)());
+
   // Whether this process has forked, or was forked itself: files may be shared.
   static bool is_shared();
 
