@@ -3,8 +3,10 @@
 #include "bpfmap/syscall/fork_gate.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <new>
 
@@ -20,6 +22,18 @@ constinit uint64_t forks_so_far ABSL_GUARDED_BY(gate) = 0;
 constinit std::atomic<bool> has_forked{false};
 constinit std::atomic<void (*)()> in_child[4] = {};
 constinit thread_local int times_inside = 0;
+
+// On a page that children find empty, however they were made.
+constinit std::atomic<bool>* not_a_new_child = nullptr;
+
+void MarkProcess() {
+  constexpr std::size_t kSize = 1;  // the kernel maps a page
+  void* const page = mmap(nullptr, kSize, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return;
+  not_a_new_child = new (page) std::atomic<bool>(true);
+  madvise(page, kSize, MADV_WIPEONFORK);
+}
 
 // A signal handler may fork, and have interrupted a thread that is inside. The
 // gate would never open for it. Its child may do only what a signal handler
@@ -37,6 +51,7 @@ void OpenInParent() ABSL_NO_THREAD_SAFETY_ANALYSIS {
 
 void OpenInChild() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   ++forks_so_far;
+  if (not_a_new_child != nullptr) not_a_new_child->store(true);
   // Not Unlock(): the threads that wait in front of it are the parent's.
   new (&gate) Cloud::Lock;
   if (IsInHandler()) {
@@ -50,6 +65,7 @@ void OpenInChild() ABSL_NO_THREAD_SAFETY_ANALYSIS {
 
 // While there is one thread: who is inside has a gate.
 __attribute__((constructor)) void WatchForks() {
+  MarkProcess();
   pthread_atfork(&Close, &OpenInParent, &OpenInChild);
 }
 
@@ -77,6 +93,10 @@ bool ForkGate::is_shared() {
 }
 
 uint64_t ForkGate::forks() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  if (not_a_new_child != nullptr && !not_a_new_child->exchange(true)) {
+    has_forked.store(true, std::memory_order_relaxed);
+    ++forks_so_far;
+  }
   return forks_so_far;
 }
 

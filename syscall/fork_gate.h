@@ -39,7 +39,8 @@ class ForkGate {
   static bool is_shared();
 
   // How many forks lead to this process from the one that the program started
-  // as. A child tells by it that it is one. REQUIRES: the caller is inside.
+  // as. A child tells by it that it is one: also one of clone(2) or _Fork(3),
+  // for which no fork waited. REQUIRES: the caller is inside.
   static uint64_t forks();
 };
 
