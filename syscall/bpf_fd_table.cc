@@ -44,6 +44,7 @@ int OpenNew(const char* name, int flags) {
   if (flags == (O_RDWR | O_CLOEXEC)) return fd;
   const int limited = Reopen(fd, flags);
   if (limited < 0) {
+    if (errno == ENOENT) return fd;  // no /proc: the table knows its rights
     close(fd);
     return limited;
   }
@@ -62,12 +63,17 @@ long GiveFile(long fd) {
 // Opens the file that is a map's memory, and marks it as open.
 int OpenMemory(const MappableMemory& memory, int flags) {
   const int fd = Reopen(memory.fd(), flags);
-  if (fd >= 0) flock(fd, LOCK_SH);
+  if (fd < 0) return fd;
+  // A child of a fork() that was killed while it asked, in NoOpeningOf(), left
+  // its lock to this process.
+  while (flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    flock(memory.fd(), LOCK_UN);
+  }
   return fd;
 }
 
 // Whether no one holds an opening that OpenMemory() made.
-bool IsLeft(const MappableMemory& memory) {
+bool NoOpeningOf(const MappableMemory& memory) {
   const int fd = memory.fd();
   if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) != 0) return false;
   flock(fd, LOCK_UN);
@@ -133,7 +139,7 @@ long BpfFdTable::OpenNext(File file, const char* name, MapFlags rights) {
   long fd;
   {
     WriterLock lock(lock_);
-    gone = ReapClosed();
+    gone = ReapClosed(/*look_at_all=*/false);
     if (file.map != nullptr) map_ids_.Give(file.map->shared_from_this());
     if (file.btf != nullptr) btf_ids_.Give(file.btf);
     if (file.program != nullptr) program_ids_.Give(file.program);
@@ -153,20 +159,32 @@ long BpfFdTable::OpenLocked(File file, const char* name, MapFlags rights) {
   fstat(fd, &status);
   device_ = status.st_dev;
   if (files_.count(status.st_ino) == 0) {
-    file.watch = watch_.Add(fd);
-    if (file.watch == -EBADF || file.watch == -EINVAL) {
-      WatchAgain();
-      file.watch = watch_.Add(fd);
+    if (memory == nullptr) {
+      file.may_read = !HasAny(rights, kWrOnly);
+      file.may_write = !HasAny(rights, kRdOnly);
     }
-    if (file.watch < 0) {
-      const int error = file.watch;
-      close(fd);
-      return error == -EMFILE || error == -ENFILE ? error : -ENOMEM;
-    }
-    watched_[file.watch] = status.st_ino;
+    Watch(fd, status.st_ino, &file);
     files_.emplace(status.st_ino, std::move(file));
   }
   return fd;
+}
+
+void BpfFdTable::Watch(int fd, ino_t inode, File* file) {
+  file->watch = watch_.Add(fd);
+  if (file->watch == -EBADF || file->watch == -EINVAL) {
+    WatchAgain();
+    file->watch = watch_.Add(fd);
+  }
+  if (file->watch > 0) {
+    watched_[file->watch] = inode;
+    return;
+  }
+  // A user has few instances of inotify, which other processes may hold; and
+  // none can be used without /proc.
+  file->watch = 0;
+  const bool is_memory = file->map != nullptr && file->map->memory() != nullptr;
+  if (!is_memory) file->probe = OpeningProbe(fd);
+  unwatched_.insert(inode);
 }
 
 long BpfFdTable::Find(int fd, OpenFile* found) const {
@@ -183,8 +201,8 @@ long BpfFdTable::Find(int fd, OpenFile* found) const {
   found->map = file->second.map;
   found->btf = file->second.btf;
   found->program = file->second.program;
-  found->may_read = (mode & O_ACCMODE) != O_WRONLY;
-  found->may_write = (mode & O_ACCMODE) != O_RDONLY;
+  found->may_read = file->second.may_read && (mode & O_ACCMODE) != O_WRONLY;
+  found->may_write = file->second.may_write && (mode & O_ACCMODE) != O_RDONLY;
   return 0;
 }
 
@@ -214,7 +232,7 @@ Errno BpfFdTable::Find(uint32_t fd, MapWithId* found) const {
   return Errno::kOk;
 }
 
-std::vector<BpfFdTable::File> BpfFdTable::ReapClosed() {
+std::vector<BpfFdTable::File> BpfFdTable::ReapClosed(bool look_at_all) {
   if (forks_ != ForkGate::forks()) WatchAgain();
   std::vector<File> gone;
   for (const FileWatch::Event& event : watch_.Read(&must_sweep_)) {
@@ -231,7 +249,29 @@ std::vector<BpfFdTable::File> BpfFdTable::ReapClosed() {
     }
     for (const FileWatch::Event& event : events) CollectFile(event, &gone);
   }
+  if (look_at_all || ++calls_since_look_ > unwatched_.size() / 4) {
+    calls_since_look_ = 0;
+    ReapUnwatched(&gone);
+  }
   return gone;
+}
+
+void BpfFdTable::ReapUnwatched(std::vector<File>* gone) {
+  for (auto inode = unwatched_.begin(); inode != unwatched_.end();) {
+    const auto file = files_.find(*inode);
+    if (!IsLeft(file->second)) {
+      ++inode;
+      continue;
+    }
+    gone->push_back(std::move(file->second));
+    files_.erase(file);
+    inode = unwatched_.erase(inode);
+  }
+}
+
+bool BpfFdTable::IsLeft(const File& file) {
+  const bool is_memory = file.map != nullptr && file.map->memory() != nullptr;
+  return is_memory ? NoOpeningOf(*file.map->memory()) : file.probe.IsLeft();
 }
 
 void BpfFdTable::CollectFile(const FileWatch::Event& event,
@@ -242,7 +282,7 @@ void BpfFdTable::CollectFile(const FileWatch::Event& event,
   const MapObject* const map = file->second.map.get();
   const bool is_memory = map != nullptr && map->memory() != nullptr;
   const bool is_gone =
-      is_memory ? event.closed && IsLeft(*map->memory()) : event.deleted;
+      is_memory ? event.closed && NoOpeningOf(*map->memory()) : event.deleted;
   if (!is_gone) return;
   if (!event.deleted) watch_.Remove(event.watch);
   watched_.erase(watched);
@@ -250,10 +290,16 @@ void BpfFdTable::CollectFile(const FileWatch::Event& event,
   files_.erase(file);
 }
 
-void BpfFdTable::ReapClosedNow() {
+void BpfFdTable::ReleaseClosed() {
   std::vector<File> gone;
   WriterLock lock(lock_);
-  gone = ReapClosed();
+  gone = ReapClosed(/*look_at_all=*/false);
+}
+
+void BpfFdTable::ReleaseAllClosed() {
+  std::vector<File> gone;
+  WriterLock lock(lock_);
+  gone = ReapClosed(/*look_at_all=*/true);
 }
 
 void BpfFdTable::WatchAgain() {
@@ -261,8 +307,13 @@ void BpfFdTable::WatchAgain() {
   must_sweep_ = false;
   watch_.StartAgain();
   watched_.clear();
-  // Files without a descriptor, which only a mapping may still show, are kept.
-  for (auto& [inode, file] : files_) file.watch = 0;
+  // Files without a descriptor, which only a mapping may still show, are kept,
+  // unless their memory tells.
+  unwatched_.clear();
+  for (auto& [inode, file] : files_) {
+    file.watch = 0;
+    unwatched_.insert(inode);
+  }
   DIR* const descriptors = opendir("/proc/self/fd");
   if (descriptors == nullptr) return;
   while (const dirent* entry = readdir(descriptors)) {
@@ -271,27 +322,29 @@ void BpfFdTable::WatchAgain() {
     if (fstat(fd, &status) != 0 || status.st_dev != device_) continue;
     const auto file = files_.find(status.st_ino);
     if (file == files_.end() || file->second.watch > 0) continue;
-    file->second.watch = watch_.Add(fd);
-    if (file->second.watch < 0) continue;
-    watched_[file->second.watch] = status.st_ino;
+    const int watch = watch_.Add(fd);
+    if (watch < 0) continue;
+    file->second.watch = watch;
+    watched_[watch] = status.st_ino;
+    unwatched_.erase(status.st_ino);
   }
   closedir(descriptors);
 }
 
 std::shared_ptr<MapObject> BpfFdTable::MapOfId(uint32_t id) {
-  ReapClosedNow();
+  ReleaseAllClosed();
   ReaderLock lock(lock_);
   return map_ids_.Find(id);
 }
 
 std::shared_ptr<Btf> BpfFdTable::BtfOfId(uint32_t id) {
-  ReapClosedNow();
+  ReleaseAllClosed();
   ReaderLock lock(lock_);
   return btf_ids_.Find(id);
 }
 
 std::shared_ptr<ProgramObject> BpfFdTable::ProgramOfId(uint32_t id) {
-  ReapClosedNow();
+  ReleaseAllClosed();
   ReaderLock lock(lock_);
   return program_ids_.Find(id);
 }
@@ -304,19 +357,19 @@ std::shared_ptr<const Program> BpfFdTable::ProgramOf(uint32_t handle) {
 }
 
 uint32_t BpfFdTable::NextMapId(uint32_t id) {
-  ReapClosedNow();
+  ReleaseAllClosed();
   WriterLock lock(lock_);
   return map_ids_.Next(id);
 }
 
 uint32_t BpfFdTable::NextBtfId(uint32_t id) {
-  ReapClosedNow();
+  ReleaseAllClosed();
   WriterLock lock(lock_);
   return btf_ids_.Next(id);
 }
 
 uint32_t BpfFdTable::NextProgramId(uint32_t id) {
-  ReapClosedNow();
+  ReleaseAllClosed();
   WriterLock lock(lock_);
   return program_ids_.Next(id);
 }

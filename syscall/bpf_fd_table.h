@@ -30,6 +30,7 @@
 #include <map>
 #include <memory>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -40,6 +41,7 @@
 #include "bpfmap/syscall/btf.h"
 #include "bpfmap/syscall/file_watch.h"
 #include "bpfmap/syscall/map_object.h"
+#include "bpfmap/syscall/opening_probe.h"
 #include "bpfmap/syscall/program_object.h"
 
 namespace bpfmap {
@@ -92,6 +94,9 @@ class BpfFdTable final : public FdResolver, public ProgramSource {
   uint32_t NextBtfId(uint32_t id);
   uint32_t NextProgramId(uint32_t id);
 
+  // Lets go of what nothing refers to.
+  void ReleaseClosed();
+
   // For tail calls. Null as well where the last reference goes just now.
   std::shared_ptr<const Program> ProgramOf(uint32_t handle) override;
 
@@ -101,7 +106,11 @@ class BpfFdTable final : public FdResolver, public ProgramSource {
     std::shared_ptr<MapObject> map;
     std::shared_ptr<Btf> btf;
     std::shared_ptr<ProgramObject> program;
-    int watch = 0;  // 0 if there is none: the file is kept for good
+    int watch = 0;       // 0 if there is none
+    OpeningProbe probe;  // if there is no watch
+    // Those of the descriptor may be more, where no file can be opened again.
+    bool may_read = true;
+    bool may_write = true;
   };
   template <typename Object>
   struct Ids {
@@ -118,11 +127,20 @@ class BpfFdTable final : public FdResolver, public ProgramSource {
   BpfFdTable() = default;
 
   // Lets go of what nothing refers to. The objects are handed out, for the
-  // caller to destroy after the lock.
-  std::vector<File> ReapClosed() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
-  void ReapClosedNow();
+  // caller to destroy after the lock. Files without a watch are all looked at
+  // if `look_at_all`, and otherwise so seldom that it costs little.
+  std::vector<File> ReapClosed(bool look_at_all)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  void ReapUnwatched(std::vector<File>* gone)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  void ReleaseAllClosed();
+  // Whether nothing refers to a file, as far as locks say.
+  static bool IsLeft(const File& file);
   // Moves the file of `event` to *gone, if it is.
   void CollectFile(const FileWatch::Event& event, std::vector<File>* gone)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  // Watches the file that `fd` is the first opening of.
+  void Watch(int fd, ino_t inode, File* file)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   // Opens a file for `file`, with a name that programs may look for, gives its
   // object an id, and hands the descriptor to the caller.
@@ -136,6 +154,8 @@ class BpfFdTable final : public FdResolver, public ProgramSource {
   mutable Cloud::Lock lock_;
   std::unordered_map<ino_t, File> files_ ABSL_GUARDED_BY(lock_);
   std::unordered_map<int, ino_t> watched_ ABSL_GUARDED_BY(lock_);
+  std::unordered_set<ino_t> unwatched_ ABSL_GUARDED_BY(lock_);
+  std::size_t calls_since_look_ ABSL_GUARDED_BY(lock_) = 0;  // at these
   FileWatch watch_ ABSL_GUARDED_BY(lock_);
   dev_t device_ ABSL_GUARDED_BY(lock_) = 0;  // of all memfds
   // Events were dropped: any file may be gone.

@@ -40,8 +40,8 @@
 // both sides. CheckMmap() adds Linux's rules about who may map what.
 //
 // epoll(7): the kernel refuses memfds, so a set gets an eventfd instead, which
-// EpollDescriptor() and RefreshEpoll() make say what the ring would. poll(2)
-// and select(2) take a ring for ready at any time.
+// EpollDescriptor() and RefreshEpoll() make say what the ring would. So does
+// poll(2). select(2) takes a ring for ready at any time.
 //
 // Pins (pins.h) are paths below $BPFMAP_PIN_DIR or else /sys/fs/bpf; they are
 // this process's, and on no disk.

@@ -3,8 +3,10 @@
 #include "bpfmap/syscall/fork_gate.h"
 
 #include <pthread.h>
+#include <sys/mman.h>
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <new>
 
@@ -18,7 +20,20 @@ namespace {
 constinit Cloud::Lock gate;
 constinit uint64_t forks_so_far ABSL_GUARDED_BY(gate) = 0;
 constinit std::atomic<bool> has_forked{false};
+constinit std::atomic<void (*)()> in_child[4] = {};
 constinit thread_local int times_inside = 0;
+
+// On a page that children find empty, however they were made.
+constinit std::atomic<bool>* not_a_new_child = nullptr;
+
+void MarkProcess() {
+  constexpr std::size_t kSize = 1;  // the kernel maps a page
+  void* const page = mmap(nullptr, kSize, PROT_READ | PROT_WRITE,
+                          MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (page == MAP_FAILED) return;
+  not_a_new_child = new (page) std::atomic<bool>(true);
+  madvise(page, kSize, MADV_WIPEONFORK);
+}
 
 // A signal handler may fork, and have interrupted a thread that is inside. The
 // gate would never open for it. Its child may do only what a signal handler
@@ -36,14 +51,21 @@ void OpenInParent() ABSL_NO_THREAD_SAFETY_ANALYSIS {
 
 void OpenInChild() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   ++forks_so_far;
+  if (not_a_new_child != nullptr) not_a_new_child->store(true);
   // Not Unlock(): the threads that wait in front of it are the parent's.
   new (&gate) Cloud::Lock;
-  // The thread goes on to be inside.
-  if (IsInHandler()) gate.ReaderLock();
+  if (IsInHandler()) {
+    gate.ReaderLock();  // the thread goes on to be inside
+    return;
+  }
+  for (const auto& function : in_child) {
+    if (auto* const run = function.load()) run();
+  }
 }
 
 // While there is one thread: who is inside has a gate.
 __attribute__((constructor)) void WatchForks() {
+  MarkProcess();
   pthread_atfork(&Close, &OpenInParent, &OpenInChild);
 }
 
@@ -59,11 +81,22 @@ ForkGate::Inside::~Inside() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   --times_inside;
 }
 
+void ForkGate::RunInChild(void (*function)()) {
+  for (auto& place : in_child) {
+    void (*expected)() = nullptr;
+    if (place.compare_exchange_strong(expected, function)) return;
+  }
+}
+
 bool ForkGate::is_shared() {
   return has_forked.load(std::memory_order_relaxed);
 }
 
 uint64_t ForkGate::forks() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  if (not_a_new_child != nullptr && !not_a_new_child->exchange(true)) {
+    has_forked.store(true, std::memory_order_relaxed);
+    ++forks_so_far;
+  }
   return forks_so_far;
 }
 

@@ -31,11 +31,16 @@ class ForkGate {
     Inside& operator=(const Inside&) = delete;
   };
 
+  // Has `function` called in each child, while that has one thread and before
+  // fork() returns. At most 4 functions; never in a child of a signal handler.
+  static void RunInChild(void (*function)());
+
   // Whether this process has forked, or was forked itself: files may be shared.
   static bool is_shared();
 
   // How many forks lead to this process from the one that the program started
-  // as. A child tells by it that it is one. REQUIRES: the caller is inside.
+  // as. A child tells by it that it is one: also one of clone(2) or _Fork(3),
+  // for which no fork waited. REQUIRES: the caller is inside.
   static uint64_t forks();
 };
 

@@ -4,12 +4,16 @@
 //
 // The program's side is RingProducer and UserRingBuffer; libbpf is Debian's,
 // and finds this library behind syscall(), mmap(), epoll_ctl() and
-// epoll_wait().
+// epoll_wait(). Sets of epoll and poll(2) say of a ring what Linux says.
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
+#include <poll.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/select.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -123,6 +127,117 @@ TEST_F(LibbpfRingTest, SleeperIsWokenForEachRecord) {
   program.join();
   ASSERT_EQ(received_.size(), std::size_t{kRecords});
   EXPECT_EQ(received_.back(), "record " + std::to_string(kRecords - 1));
+}
+
+int Poll(int fd, short events = POLLIN) {
+  pollfd polled = {fd, events, 0};
+  return poll(&polled, 1, 0);
+}
+
+TEST_F(LibbpfRingTest, PollOfSetSaysWhatRingSays) {
+  const int set = ring_buffer__epoll_fd(reader_);
+  EXPECT_EQ(Poll(set), 0);
+  ASSERT_EQ(Output("one"), Errno::kOk);
+  EXPECT_EQ(Poll(set), 1);
+  EXPECT_EQ(ring_buffer__consume(reader_), 1);
+  EXPECT_EQ(Poll(set), 0);
+  // And through other calls, and through a set around it.
+  fd_set fds;
+  FD_ZERO(&fds);
+  FD_SET(set, &fds);
+  timeval now = {};
+  EXPECT_EQ(select(set + 1, &fds, nullptr, nullptr, &now), 0);
+  const int outer = epoll_create1(EPOLL_CLOEXEC);
+  epoll_event event = {};
+  event.events = EPOLLIN;
+  ASSERT_EQ(epoll_ctl(outer, EPOLL_CTL_ADD, set, &event), 0);
+  ASSERT_EQ(Output("two"), Errno::kOk);
+  EXPECT_EQ(epoll_wait(outer, &event, 1, 0), 1);
+  EXPECT_EQ(ring_buffer__consume(reader_), 1);
+  const timespec no_time = {};
+  EXPECT_EQ(epoll_pwait2(outer, &event, 1, &no_time, nullptr), 0);
+  close(outer);
+}
+
+TEST_F(LibbpfRingTest, PollOfRingSaysWhatRingSays) {
+  EXPECT_EQ(Poll(fd_), 0);
+  EXPECT_EQ(Poll(fd_, POLLIN | POLLOUT), 0);
+  ASSERT_EQ(Output("one"), Errno::kOk);
+  pollfd polled[] = {{-1, POLLIN, 1}, {fd_, POLLIN | POLLOUT, 0}};
+  EXPECT_EQ(poll(polled, 2, kLong), 1);
+  EXPECT_EQ(polled[0].revents, 0);
+  EXPECT_EQ(polled[1].fd, fd_);
+  EXPECT_EQ(polled[1].revents, POLLIN);
+  EXPECT_EQ(ring_buffer__consume(reader_), 1);
+  EXPECT_EQ(Poll(fd_), 0);
+}
+
+TEST_F(LibbpfRingTest, RingIsNeverWritable) {
+  const int set = epoll_create1(EPOLL_CLOEXEC);
+  epoll_event event = {};
+  event.events = EPOLLIN | EPOLLOUT;
+  ASSERT_EQ(epoll_ctl(set, EPOLL_CTL_ADD, fd_, &event), 0);
+  EXPECT_EQ(epoll_wait(set, &event, 1, 0), 0);
+  close(set);
+}
+
+TEST(RingPollTest, ClosedRingIsInNoSet) {
+  const int fd =
+      bpf_map_create(BPF_MAP_TYPE_RINGBUF, "ring", 0, 0, 4096, nullptr);
+  const int set = epoll_create1(EPOLL_CLOEXEC);
+  epoll_event event = {};
+  event.events = EPOLLIN;
+  ASSERT_EQ(epoll_ctl(set, EPOLL_CTL_ADD, fd, &event), 0);
+  {
+    const auto map = MapOfFd(fd);
+    ASSERT_EQ(AsRingProducer(map)->Output("one", 4), Errno::kOk);
+  }
+  EXPECT_EQ(epoll_wait(set, &event, 1, 0), 1);
+  close(fd);
+  // Another process that looks through /proc may have the file for a moment.
+  int ready = 1;
+  for (int i = 0; i < 100'000 && ready != 0; ++i) {
+    ready = epoll_wait(set, &event, 1, 0);
+  }
+  EXPECT_EQ(ready, 0);
+  close(set);
+}
+
+// Whether a child that waits in a set of its own ends.
+bool ChildWaitsAndEnds() {
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(60);  // instead of waiting for ever
+    epoll_event event;
+    const int set = epoll_create1(EPOLL_CLOEXEC);
+    _exit(epoll_wait(set, &event, 1, 0) == 0 ? 0 : 1);
+  }
+  int status = -1;
+  return waitpid(child, &status, 0) == child && status == 0;
+}
+
+TEST_F(LibbpfRingTest, WaitingChildTakesNoWakeUpFromItsParent) {
+  ASSERT_EQ(Output("one"), Errno::kOk);
+  EXPECT_EQ(ring_buffer__poll(reader_, kLong), 1);
+  ASSERT_TRUE(ChildWaitsAndEnds());
+  ASSERT_EQ(Output("two"), Errno::kOk);
+  EXPECT_EQ(ring_buffer__poll(reader_, 0), 1);
+}
+
+TEST_F(LibbpfRingTest, ChildWaitsForNoLockOfAProducer) {
+  std::atomic<bool> stop{false};
+  std::thread program([&] {
+    while (!stop.load()) static_cast<void>(Output("some"));
+  });
+  std::thread consumer([&] {
+    while (!stop.load()) ring_buffer__poll(reader_, 1);
+  });
+  for (int i = 0; i < 200 && !HasFailure(); ++i) {
+    EXPECT_TRUE(ChildWaitsAndEnds()) << "fork " << i;
+  }
+  stop.store(true);
+  program.join();
+  consumer.join();
 }
 
 TEST(LibbpfUserRingTest, WriterThatWaitsForRoomGetsIt) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // The calls of the C library that concern maps, for a whole process. Those that
-// take paths are in name_overrides.cc and file_overrides.cc.
+// take paths are in name_overrides.cc and file_overrides.cc, those that wait in
+// poll_overrides.cc.
 //
 // Defined here, they are found in front of the C library's: in a program that
 // this is linked into, and in any program that it is preloaded into. Calls
@@ -9,7 +10,6 @@
 // each does.
 
 #include <linux/bpf.h>
-#include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
@@ -20,24 +20,10 @@
 #include "absl/base/attributes.h"
 #include "bpfmap/profiles/cpu.h"
 #include "bpfmap/syscall/bpf_syscall.h"
-#include "bpfmap/syscall/next_function.h"
 #include "bpfmap/syscall/raw_syscall.h"
 
 namespace bpfmap {
 namespace {
-
-constinit NextFunction<int(int, int, int, epoll_event*)> next_epoll_ctl(
-    "epoll_ctl");
-constinit NextFunction<int(int, epoll_event*, int, int)> next_epoll_wait(
-    "epoll_wait");
-constinit NextFunction<int(int, epoll_event*, int, int, const sigset_t*)>
-    next_epoll_pwait("epoll_pwait");
-
-__attribute__((constructor(101))) void LookForNextFunctions() {
-  next_epoll_ctl.Look();
-  next_epoll_wait.Look();
-  next_epoll_pwait.Look();
-}
 
 void* Mmap(void* address, std::size_t length, int protection, int flags, int fd,
            off_t offset) {
@@ -53,14 +39,6 @@ void* Mmap(void* address, std::size_t length, int protection, int flags, int fd,
   return reinterpret_cast<void*>(WithErrno(
       RawSyscall(SYS_mmap, reinterpret_cast<long>(address),
                  static_cast<long>(length), protection, flags, fd, offset)));
-}
-
-int RawEpollPwait(int set, epoll_event* events, int most, int timeout,
-                  const sigset_t* mask) {
-  constexpr long kMaskSize = 8;  // the kernel's
-  return static_cast<int>(
-      WithErrno(RawSyscall(SYS_epoll_pwait, set, Word(events), most, timeout,
-                           Word(mask), kMaskSize)));
 }
 
 // Programs find the width of per-CPU values in the same file.
@@ -110,37 +88,6 @@ __attribute__((visibility("default"))) void* mmap64(void* address,
                                                     int fd,
                                                     off64_t offset) noexcept {
   return bpfmap::Mmap(address, length, protection, flags, fd, offset);
-}
-
-__attribute__((visibility("default"))) int epoll_ctl(
-    int set, int operation, int fd, epoll_event* event) noexcept {
-  const int polled = bpfmap::EpollDescriptor(fd);
-  if (bpfmap::next_epoll_ctl) {
-    return bpfmap::next_epoll_ctl(set, operation, polled, event);
-  }
-  return static_cast<int>(bpfmap::WithErrno(bpfmap::RawSyscall(
-      SYS_epoll_ctl, set, operation, polled, bpfmap::Word(event))));
-}
-
-__attribute__((visibility("default"))) int epoll_wait(int set,
-                                                      epoll_event* events,
-                                                      int most, int timeout) {
-  bpfmap::RefreshEpoll();
-  if (bpfmap::next_epoll_wait) {
-    return bpfmap::next_epoll_wait(set, events, most, timeout);
-  }
-  return bpfmap::RawEpollPwait(set, events, most, timeout, nullptr);
-}
-
-__attribute__((visibility("default"))) int epoll_pwait(int set,
-                                                       epoll_event* events,
-                                                       int most, int timeout,
-                                                       const sigset_t* mask) {
-  bpfmap::RefreshEpoll();
-  if (bpfmap::next_epoll_pwait) {
-    return bpfmap::next_epoll_pwait(set, events, most, timeout, mask);
-  }
-  return bpfmap::RawEpollPwait(set, events, most, timeout, mask);
 }
 
 }  // extern "C"

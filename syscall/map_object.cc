@@ -29,6 +29,8 @@
 namespace bpfmap {
 namespace {
 
+constinit std::atomic<bool> ring_was_made{false};
+
 long Result(Errno error) { return -static_cast<long>(error); }
 
 // A ring as an epoll set sees it.
@@ -109,7 +111,10 @@ Errno MapObject::CreateMappable(std::type_identity<Map>) {
   if (size == 0) return Errno::kOk;
   memory_ = std::make_unique<MappableMemory>(size);
   auto map = std::make_shared<Map>(def_, memory_.get());
-  if constexpr (requires { PolledRingOf(*map); }) ring_ = PolledRingOf(*map);
+  if constexpr (requires { PolledRingOf(*map); }) {
+    ring_ = PolledRingOf(*map);
+    ring_was_made.store(true, std::memory_order_relaxed);
+  }
   const Errno error = map->Init();
   map_ = std::move(map);
   return error;
@@ -207,6 +212,10 @@ bool MapObject::IsMappedForWriting() const {
     }
   }
   return false;
+}
+
+bool MapObject::some_ring_was_made() {
+  return ring_was_made.load(std::memory_order_relaxed);
 }
 
 void MapObject::StartRingEvent() const {

@@ -95,6 +95,8 @@ class MapObject : public std::enable_shared_from_this<MapObject> {
   //   EBUSY  the memory is mapped for writing
   long Freeze();
 
+  // Whether this process has had a ring.
+  static bool some_ring_was_made();
   // The ring as an epoll set sees it; no event if the map is no ring.
   const PolledRing& ring() const { return ring_; }
   // As the ring is added to a set: sets the event if the ring is ready.

@@ -1,22 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// CheckMmap, EpollDescriptor and RefreshEpoll of bpf_syscall.h.
+// CheckMmap of bpf_syscall.h.
 
 #include <sys/mman.h>
 
-#include <atomic>
 #include <cerrno>
-#include <memory>
-#include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/maps/map_traits.h"
-#include "bpfmap/profiles/cloud.h"
-#include "bpfmap/profiles/reader_writer_lock.h"
 #include "bpfmap/syscall/bpf_fd_table.h"
 #include "bpfmap/syscall/bpf_syscall.h"
-#include "bpfmap/syscall/caller.h"
 #include "bpfmap/syscall/commands.h"
 #include "bpfmap/syscall/fork_gate.h"
 #include "bpfmap/syscall/map_object.h"
@@ -65,73 +58,17 @@ long CheckMapping(const OpenFile& file, uint64_t length, int protection,
   return (protection & PROT_EXEC) != 0 ? -EPERM : 0;
 }
 
-// The rings that are in a set of epoll.
-class PolledRings {
- public:
-  static PolledRings& Global() {
-    static auto& rings = *new PolledRings;
-    return rings;
-  }
-
-  void Add(const std::shared_ptr<MapObject>& ring) {
-    WriterLock lock(lock_);
-    std::erase_if(rings_, [](const auto& known) { return known.expired(); });
-    for (const auto& known : rings_) {
-      if (known.lock() == ring) return;
-    }
-    rings_.push_back(ring);
-    some_.store(true, std::memory_order_relaxed);
-  }
-
-  void Refresh() {
-    if (!some_.load(std::memory_order_relaxed)) return;
-    ReaderLock lock(lock_);
-    for (const auto& ring : rings_) {
-      if (const auto alive = ring.lock()) alive->RefreshRingEvent();
-    }
-  }
-
- private:
-  std::atomic<bool> some_{false};
-  Cloud::Lock lock_;
-  std::vector<std::weak_ptr<MapObject>> rings_ ABSL_GUARDED_BY(lock_);
-};
-
 }  // namespace
 
 long CheckMmap(std::size_t length, int protection, int flags, int fd,
                off_t offset) {
+  const ForkGate::Inside inside;
   OpenFile file;
   if (BpfFdTable::Global().Find(fd, &file) != 0 || file.map == nullptr) {
     return 0;
   }
   return CheckMapping(file, length, protection, flags,
                       static_cast<uint64_t>(offset));
-}
-
-int EpollDescriptor(int fd) {
-  const int event_fd = RingEventFd(fd);
-  return event_fd >= 0 ? event_fd : fd;
-}
-
-int RingEventFd(int fd) {
-  const ForkGate::Inside inside;
-  OpenFile file;
-  if (BpfFdTable::Global().Find(fd, &file) != 0 || file.map == nullptr) {
-    return -1;
-  }
-  const PolledRing& ring = file.map->ring();
-  if (ring.event == nullptr) return -1;
-  const int event_fd = ring.event->File(ring.says);
-  if (event_fd < 0) return -1;
-  file.map->StartRingEvent();
-  PolledRings::Global().Add(file.map);
-  return event_fd;
-}
-
-void RefreshEpoll() {
-  const ForkGate::Inside inside;
-  PolledRings::Global().Refresh();
 }
 
 }  // namespace bpfmap

@@ -8,7 +8,9 @@
 #include <cerrno>
 #include <cstdint>
 #include <mutex>
+#include <new>
 
+#include "bpfmap/syscall/fork_gate.h"
 #include "bpfmap/syscall/high_fd.h"
 
 namespace bpfmap {
@@ -18,18 +20,21 @@ RingEventFile::~RingEventFile() {
 }
 
 void RingEventFile::Set() {
+  const ForkGate::Inside inside;
   const std::lock_guard<std::mutex> lock(mutex_);
   event_.Set();
   TellFile();
 }
 
 void RingEventFile::Clear() {
+  const ForkGate::Inside inside;
   const std::lock_guard<std::mutex> lock(mutex_);
   event_.Clear();
   TellFile();
 }
 
 int RingEventFile::File(Says says) {
+  const ForkGate::Inside inside;
   const std::lock_guard<std::mutex> lock(mutex_);
   if (fd_ < 0) {
     fd_ = MoveToHighFd(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
@@ -42,6 +47,13 @@ int RingEventFile::File(Says says) {
 bool RingEventFile::has_file() const {
   const std::lock_guard<std::mutex> lock(mutex_);
   return fd_ >= 0;
+}
+
+void RingEventFile::StartAgain() {
+  new (&event_) Event;
+  new (&mutex_) std::mutex;
+  if (fd_ >= 0) close(fd_);
+  fd_ = -1;
 }
 
 void RingEventFile::TellFile() {

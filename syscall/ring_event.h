@@ -40,6 +40,11 @@ class RingEventFile {
 
   bool has_file() const;
 
+  // For the child of a fork(): locks may be held by threads of the parent, and
+  // the file is the parent's. Starts again, not set and without a file.
+  // REQUIRES: the process has one thread.
+  void StartAgain();
+
  private:
   // Makes the file say what the event says. REQUIRES: mutex_ is held.
   void TellFile();

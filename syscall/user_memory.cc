@@ -2,10 +2,12 @@
 
 #include "bpfmap/syscall/user_memory.h"
 
+#include <fcntl.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -17,23 +19,60 @@ namespace {
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kMostAtOnce = 1 << 30;  // the call has a limit of 2 GiB
 
-// `call` is process_vm_readv or process_vm_writev.
-template <typename Call>
-bool Copy(Call call, void* here, UserAddress there, std::size_t size) {
+// Whether the kernel refused process_vm_readv(2) or process_vm_writev(2).
+constinit std::atomic<bool> is_refused{false};
+
+enum class Direction { kFromUser, kToUser };
+
+// Through a pipe: the kernel checks what it takes from memory, and what it puts
+// there. Where there is no descriptor left, nothing is checked.
+bool CopyThroughPipe(Direction direction, char* here, UserAddress there,
+                     std::size_t size) {
+  auto* const user = reinterpret_cast<char*>(there);
+  const bool from_user = direction == Direction::kFromUser;
+  char* const to = from_user ? here : user;
+  const char* const from = from_user ? user : here;
+  int pipe[2];
+  if (pipe2(pipe, O_CLOEXEC) != 0) {
+    std::memcpy(to, from, size);
+    return true;
+  }
+  bool done = true;
+  for (std::size_t at = 0; at < size && done;) {
+    // A pipe has room for a page in any case.
+    const std::size_t part = std::min(size - at, kPage);
+    const auto whole = static_cast<ssize_t>(part);
+    done = write(pipe[1], from + at, part) == whole &&
+           read(pipe[0], to + at, part) == whole;
+    at += part;
+  }
+  close(pipe[0]);
+  close(pipe[1]);
+  return done;
+}
+
+bool Copy(Direction direction, void* here, UserAddress there,
+          std::size_t size) {
   const int saved_errno = errno;
-  const pid_t self = getpid();
   char* at = static_cast<char*>(here);
   bool done = true;
-  while (size != 0 && done) {
+  while (size != 0 && done && !is_refused.load(std::memory_order_relaxed)) {
     const std::size_t part = std::min(size, kMostAtOnce);
     const iovec local = {at, part};
     const iovec remote = {reinterpret_cast<void*>(there), part};
-    const ssize_t copied = call(self, &local, 1, &remote, 1, 0);
+    const auto call = direction == Direction::kFromUser ? process_vm_readv
+                                                        : process_vm_writev;
+    const ssize_t copied = call(getpid(), &local, 1, &remote, 1, 0);
+    if (copied < 0 && errno != EFAULT) {
+      is_refused.store(true, std::memory_order_relaxed);
+      break;
+    }
     done = copied == static_cast<ssize_t>(part);
     at += part;
     there += part;
     size -= part;
   }
+  if (size != 0 && done) done = CopyThroughPipe(direction, at, there, size);
   errno = saved_errno;
   return done;
 }
@@ -44,14 +83,14 @@ bool CopyFromUser(void* to, UserAddress from, std::size_t size) {
   if (Caller* const caller = Caller::Other()) {
     return caller->ReadMemory(to, from, size);
   }
-  return Copy(process_vm_readv, to, from, size);
+  return Copy(Direction::kFromUser, to, from, size);
 }
 
 bool CopyToUser(UserAddress to, const void* from, std::size_t size) {
   if (Caller* const caller = Caller::Other()) {
     return caller->WriteMemory(to, from, size);
   }
-  return Copy(process_vm_writev, const_cast<void*>(from), to, size);
+  return Copy(Direction::kToUser, const_cast<void*>(from), to, size);
 }
 
 long CopyStringFromUser(char* to, UserAddress from, std::size_t size) {
