@@ -21,6 +21,9 @@ def bpf_object(name, src, hdrs = [], vmlinux = None, copts = [], **kwargs):
         "-target bpf -g -O2 -Wall -Werror -I.",
         # Files are named as they are called here, wherever they are compiled.
         "-fdebug-prefix-map=$$PWD=.",
+        # What PT_REGS_PARM1() and its like of <bpf/bpf_tracing.h> are of.
+        "-D__TARGET_ARCH_$$(uname -m | sed 's/x86_64/x86/;s/aarch64/arm64/;" +
+        "s/riscv64/riscv/;s/s390x/s390/;s/ppc64le/powerpc/')",
         # Headers of Linux look for those of a processor.
         "-I/usr/include/$$(uname -m)-linux-gnu",
     ] + include + copts

@@ -134,6 +134,32 @@ constexpr ContextField kSkLookupFields[] = {
     BPFMAP_FIELD(SkLookupContext, ingress_ifindex),
 };
 
+constexpr ContextField kMsgFields[] = {
+    BPFMAP_POINTER(MsgContext, data, kPacket),
+    BPFMAP_POINTER(MsgContext, data_end, kPacketEnd),
+    BPFMAP_FIELD(MsgContext, family, false, false),
+    BPFMAP_FIELD(MsgContext, remote_ip4, false, false),
+    BPFMAP_FIELD(MsgContext, local_ip4, false, false),
+    BPFMAP_FIELD(MsgContext, remote_ip6, false, false),
+    BPFMAP_FIELD(MsgContext, local_ip6, false, false),
+    BPFMAP_FIELD(MsgContext, remote_port, false, false),
+    BPFMAP_FIELD(MsgContext, local_port, false, false),
+    BPFMAP_FIELD(MsgContext, size, false, false),
+    BPFMAP_POINTER(MsgContext, sk, kKernel),
+};
+
+constexpr ContextField kReuseportFields[] = {
+    BPFMAP_POINTER(ReuseportContext, data, kPacket),
+    BPFMAP_POINTER(ReuseportContext, data_end, kPacketEnd),
+    BPFMAP_FIELD(ReuseportContext, len),
+    BPFMAP_FIELD(ReuseportContext, eth_protocol),
+    BPFMAP_FIELD(ReuseportContext, ip_protocol),
+    BPFMAP_FIELD(ReuseportContext, bind_inany),
+    BPFMAP_FIELD(ReuseportContext, hash, false, false),
+    BPFMAP_POINTER(ReuseportContext, sk, kKernel),
+    BPFMAP_POINTER(ReuseportContext, migrating_sk, kKernel),
+};
+
 constexpr ContextLayout kXdp = {"struct xdp_md", sizeof(XdpContext),
                                 kXdpFields};
 constexpr ContextLayout kSocketFilter = {"struct __sk_buff", sizeof(SkbContext),
@@ -148,6 +174,10 @@ constexpr ContextLayout kFlowDissector = {
     "struct __sk_buff", sizeof(SkbContext), kFlowDissectorFields};
 constexpr ContextLayout kSkLookup = {"struct bpf_sk_lookup",
                                      sizeof(SkLookupContext), kSkLookupFields};
+constexpr ContextLayout kMsg = {"struct sk_msg_md", sizeof(MsgContext),
+                                kMsgFields};
+constexpr ContextLayout kReuseport = {
+    "struct sk_reuseport_md", sizeof(ReuseportContext), kReuseportFields};
 constexpr ContextLayout kArguments = {
     "the arguments", 0, {}, /*writable=*/false, /*holds_pointers=*/true};
 constexpr ContextLayout kReadOnly = {"the context", 0, {}};
@@ -187,6 +217,10 @@ const ContextLayout& ContextOf(ProgramType type) {
       return kFlowDissector;
     case ProgramType::kSkLookup:
       return kSkLookup;
+    case ProgramType::kSkMsg:
+      return kMsg;
+    case ProgramType::kSkReuseport:
+      return kReuseport;
     case ProgramType::kRawTracepoint:
     case ProgramType::kRawTracepointWritable:
     case ProgramType::kTracing:

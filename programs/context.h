@@ -73,6 +73,23 @@ struct SkbContext {
 };
 static_assert(sizeof(SkbContext) == 192);
 
+// struct sk_msg_md.
+struct MsgContext {
+  uint64_t data, data_end;
+  uint32_t family, remote_ip4, local_ip4, remote_ip6[4], local_ip6[4],
+      remote_port, local_port, size;
+  uint64_t sk;
+};
+static_assert(sizeof(MsgContext) == 80);
+
+// struct sk_reuseport_md.
+struct ReuseportContext {
+  uint64_t data, data_end;
+  uint32_t len, eth_protocol, ip_protocol, bind_inany, hash, unused;
+  uint64_t sk, migrating_sk;
+};
+static_assert(sizeof(ReuseportContext) == 56);
+
 // struct bpf_flow_keys.
 struct FlowKeys {
   uint16_t nhoff, thoff, addr_proto;

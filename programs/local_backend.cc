@@ -123,16 +123,9 @@ std::shared_ptr<const Program> LocalBackend::ProgramOf(uint32_t handle) {
   return handle - 1 < programs_.size() ? programs_[handle - 1] : nullptr;
 }
 
-World& LocalBackend::world() {
-  if (world_ != nullptr) return *world_;
-  if (World::Current() != nullptr) return *World::Current();
-  own_world_ = std::make_unique<World>();
-  return *own_world_;
-}
-
 ProgramResult LocalBackend::Run(std::size_t index, const RunRequest& request) {
   const Program& program = *programs_[index];
-  const int cpu = world().cpu;
+  const int cpu = request.world->cpu;
   if (cpu < 0 || cpu >= PossibleCpus()) {
     ProgramResult result;
     result.error = Errno{6};  // ENXIO
@@ -166,7 +159,7 @@ ProgramResult LocalBackend::RunTestRun(const Program& program,
   input.has_data_out = true;
   input.has_context_out = request.context.has_value();
   input.context_size_out = UINT32_MAX;
-  TestResult test = RunTest(program, input, &world(), this);
+  TestResult test = RunTest(program, input, request.world, this);
   ProgramResult result;
   result.error = test.error;
   result.retval = test.retval;
@@ -177,26 +170,66 @@ ProgramResult LocalBackend::RunTestRun(const Program& program,
   return result;
 }
 
+namespace {
+
+// A packet with room around it, for types that the context says the place of.
+class PacketCopy {
+ public:
+  PacketCopy(std::span<const uint8_t> packet)
+      : bytes_(kRoom + packet.size() + kRoom) {
+    std::copy(packet.begin(), packet.end(), bytes_.begin() + kRoom);
+    view_.begin = bytes_.data();
+    view_.meta = view_.data = view_.mac_header = bytes_.data() + kRoom;
+    view_.data_end = view_.data + packet.size();
+    view_.end = bytes_.data() + bytes_.size();
+    if (packet.size() >= kEthernet)
+      view_.network_header = view_.data + kEthernet;
+  }
+
+  PacketView* view() { return &view_; }
+
+ private:
+  static constexpr std::size_t kRoom = 256;
+  static constexpr std::size_t kEthernet = 14;
+  std::vector<uint8_t> bytes_;
+  PacketView view_;
+};
+
+}  // namespace
+
 // The context is a copy, which starts at a multiple of 8.
 ProgramResult LocalBackend::RunOnContext(const Program& program,
                                          const RunRequest& request) {
   ProgramResult result;
   const std::span<const uint8_t> given =
       request.context.value_or(std::span<const uint8_t>());
-  std::vector<uint64_t> context(given.size() / 8 + 1);
+  const std::size_t size =
+      std::max<std::size_t>(given.size(), ContextOf(program.type()).size);
+  std::vector<uint64_t> context(size / 8 + 1);
   auto* const bytes = reinterpret_cast<uint8_t*>(context.data());
   std::copy(given.begin(), given.end(), bytes);
+  PacketCopy packet(request.packet.value_or(std::span<const uint8_t>()));
   RunInput input;
   input.context = bytes;
-  input.context_size = static_cast<uint32_t>(given.size());
-  world().function_arguments = request.arguments;
-  const auto machine = std::make_unique<Machine>(&world(), this);
+  input.context_size = static_cast<uint32_t>(size);
+  if (request.packet) {
+    input.packet = packet.view();
+    if (kSkbTypes.Has(program.type())) {
+      reinterpret_cast<SkbContext*>(bytes)->len =
+          static_cast<uint32_t>(request.packet->size());
+    }
+  }
+  request.world->function_arguments = request.arguments;
+  const auto machine = std::make_unique<Machine>(request.world, this);
   RunResult run = machine->Run(program, input);
   result.error = run.faulted() ? Errno::kFault : Errno::kOk;
   result.retval = static_cast<uint32_t>(run.r0);
-  result.context.assign(bytes, bytes + given.size());
+  result.context.assign(bytes, bytes + size);
   result.instructions = run.instructions;
   result.fault = std::move(run.fault);
+  if (request.packet) {
+    result.data.assign(packet.view()->data, packet.view()->data_end);
+  }
   return result;
 }
 

@@ -28,9 +28,7 @@ namespace bpfmap {
 
 class LocalBackend final : public ObjectBackend, public ProgramSource {
  public:
-  // Without a world, runs are in that of their thread, or in one that the
-  // backend makes.
-  explicit LocalBackend(World* world) : world_(world) {}
+  LocalBackend() = default;
   ~LocalBackend() override;
 
   void Start(const ObjectFile& file) override { types_ = &file.types(); }
@@ -50,15 +48,12 @@ class LocalBackend final : public ObjectBackend, public ProgramSource {
   std::shared_ptr<const Program> ProgramOf(uint32_t handle) override;
 
   absl::Status AddPerfEvents(LocalMap* map);
-  World& world();
   ProgramResult RunIn(const Program& program, const RunRequest& request);
   ProgramResult RunTestRun(const Program& program, const RunRequest& request);
   ProgramResult RunOnContext(const Program& program, const RunRequest& request);
 
-  World* const world_;
   const BtfTypes* types_ = nullptr;
   MapNames names_;
-  std::unique_ptr<World> own_world_;
   // The array that each one is in.
   std::vector<std::pair<LocalMap*, std::unique_ptr<PerfEvent<Cloud>>>>
       perf_events_;

@@ -8,6 +8,10 @@
 
 #include "absl/strings/str_cat.h"
 #include "bpfmap/maps/status.h"
+#include "bpfmap/programs/btf_value.h"
+#include "bpfmap/programs/context_bytes.h"
+#include "bpfmap/programs/core_relocation.h"
+#include "bpfmap/programs/elf.h"
 #include "bpfmap/programs/local_backend.h"
 #include "bpfmap/programs/type_check.h"
 
@@ -26,18 +30,25 @@ std::string Names(const Specs& specs) {
 
 std::string Text(std::string_view text) { return std::string(text); }
 
+// The bytes of a file. Returns false if it cannot be read.
+bool ReadFile(const std::string& path, std::vector<uint8_t>* bytes) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return false;
+  bytes->assign((std::istreambuf_iterator<char>(file)),
+                std::istreambuf_iterator<char>());
+  return true;
+}
+
 }  // namespace
 
 absl::StatusOr<Object> Object::Open(const std::string& path, World* world,
                                     std::unique_ptr<ObjectBackend> backend) {
-  std::ifstream file(path, std::ios::binary);
-  if (!file) {
+  std::vector<uint8_t> bytes;
+  if (!ReadFile(path, &bytes)) {
     return absl::NotFoundError(absl::StrCat(path, ": there is no such file"));
   }
-  std::vector<uint8_t> bytes((std::istreambuf_iterator<char>(file)),
-                             std::istreambuf_iterator<char>());
-  if (backend == nullptr) backend = std::make_unique<LocalBackend>(world);
-  auto state = std::make_shared<ObjectState>(std::move(backend));
+  if (backend == nullptr) backend = std::make_unique<LocalBackend>();
+  auto state = std::make_shared<ObjectState>(world, std::move(backend));
   std::string name = path.substr(path.rfind('/') + 1);
   name = name.substr(0, name.find('.'));
   const absl::Status status = state->file()->Read(name, std::move(bytes));
@@ -144,6 +155,28 @@ void ObjectState::GetVariable(std::string_view name, const CppLayout& layout,
   std::memcpy(value, &section[place.variable->offset], layout.size);
 }
 
+absl::Status ObjectState::SetKernelTypes(const std::string& path) {
+  if (is_loaded_) return absl::FailedPreconditionError("it is loaded already");
+  std::vector<uint8_t> bytes;
+  if (!ReadFile(path, &bytes)) {
+    return absl::NotFoundError(absl::StrCat(path, ": there is no such file"));
+  }
+  ElfFile elf;
+  auto types = std::make_unique<BtfTypes>();
+  if (types->Parse(bytes)) {
+    kernel_types_ = std::move(types);
+    return absl::OkStatus();
+  }
+  if (elf.Parse(std::move(bytes)).empty()) {
+    const auto& data = elf.sections()[elf.Find(".BTF")].data;
+    if (types->Parse({data.begin(), data.end()})) {
+      kernel_types_ = std::move(types);
+      return absl::OkStatus();
+    }
+  }
+  return absl::InvalidArgumentError(absl::StrCat(path, ": it holds no BTF"));
+}
+
 void ObjectState::SetMaxEntries(std::string_view map, uint32_t max_entries) {
   if (is_loaded_) {
     Misuse("SetMaxEntries() after Load()");
@@ -174,8 +207,18 @@ absl::Status ObjectState::Load() {
   for (const auto& program : file_.programs()) {
     loaded_.push_back(program->parsed.autoload ? number++ : -1);
     if (!program->parsed.autoload) continue;
-    const absl::Status status =
-        backend_->LoadProgram(*program, file_.license());
+    ProgramSpec spec = *program;
+    const std::string reason =
+        kernel_types_ != nullptr
+            ? RelocateTo(*kernel_types_, file_.types(), spec.relocations,
+                         &spec.instructions)
+            : RelocateToOwn(file_.types(), spec.relocations,
+                            &spec.instructions);
+    if (!reason.empty()) {
+      return absl::InvalidArgumentError(
+          absl::StrCat("program ", spec.name, ": ", reason));
+    }
+    const absl::Status status = backend_->LoadProgram(spec, file_.license());
     if (!status.ok()) return status;
   }
   is_loaded_ = true;
@@ -272,8 +315,95 @@ ProgramResult ObjectState::Run(std::string_view program,
     return result;
   }
   RunRequest with_path = request;
+  with_path.world = world();
   with_path.keeps_path = keeps_paths_;
   return backend_->Run(static_cast<std::size_t>(number), with_path);
+}
+
+World* ObjectState::world() {
+  if (world_ != nullptr) return world_;
+  if (World::Current() != nullptr) return World::Current();
+  own_world_ = std::make_unique<World>();  // from now on the current one
+  return own_world_.get();
+}
+
+ProgramResult ObjectState::RunOn(std::string_view program,
+                                 std::optional<std::span<const uint8_t>> packet,
+                                 const Context& context) {
+  ProgramResult result;
+  result.error = Errno::kInval;
+  const int index = ProgramIndex(program);
+  if (index < 0) return result;
+  const ProgramSpec& spec = *file_.programs()[static_cast<std::size_t>(index)];
+  ContextBytes bytes(file_.types(), spec, world());
+  const std::string reason = bytes.Build(context);
+  if (!reason.empty()) {
+    Misuse(absl::StrCat("the context of program ", spec.name, ": ", reason));
+    return result;
+  }
+  RunRequest request;
+  request.packet = packet;
+  request.context = bytes.bytes();
+  request.arguments = bytes.arguments();
+  return Run(program, request);
+}
+
+uint64_t ObjectState::ContextMember(std::string_view program,
+                                    const ProgramResult& result,
+                                    std::string_view path) const {
+  const int index = ProgramIndex(program);
+  if (index < 0) return 0;
+  const BtfTypes& types = file_.types();
+  const uint32_t type =
+      ContextTypeOf(types, *file_.programs()[static_cast<std::size_t>(index)]);
+  BtfPlace place;
+  const std::string reason = FindPlace(types, type, path, &place);
+  if (reason.empty() &&
+      place.offset + types.SizeOf(place.type) <= result.context.size()) {
+    return GetNumber(types, place, result.context);
+  }
+  Misuse(absl::StrCat("the context of program ", Text(program), ": ",
+                      reason.empty() ? "it is too short" : reason));
+  return 0;
+}
+
+uint64_t ObjectState::AddStruct(std::string_view name, uint32_t* type) {
+  *type = kernel_types().Find(name, BtfKind::kStruct);
+  if (*type == 0) {
+    Misuse(absl::StrCat("the object has no struct ", Text(name)));
+    return 0;
+  }
+  const std::vector<uint8_t> zeros(
+      static_cast<std::size_t>(kernel_types().SizeOf(*type)));
+  return world()->AddBytes(zeros);
+}
+
+void ObjectState::SetMember(uint32_t type, uint64_t address,
+                            std::string_view path, const ContextValue& value) {
+  if (address == 0) return;  // said already
+  const BtfTypes& types = kernel_types();
+  BtfPlace place;
+  const std::string reason = FindPlace(types, type, path, &place);
+  if (!reason.empty()) {
+    Misuse(reason);
+    return;
+  }
+  const std::span<uint8_t> bytes(
+      reinterpret_cast<uint8_t*>(static_cast<uintptr_t>(address)),
+      static_cast<std::size_t>(types.SizeOf(type)));
+  const auto size = static_cast<std::size_t>(types.SizeOf(place.type));
+  if (place.offset + size > bytes.size()) {
+    Misuse(absl::StrCat(types.Spell(type), " ends before ", Text(path)));
+    return;
+  }
+  if (value.text() == nullptr) {
+    PutNumber(types, place, *value.number(), bytes);
+  } else if (types.KindOf(place.type) == BtfKind::kArray) {
+    std::memcpy(&bytes[place.offset], value.text()->c_str(),
+                std::min(value.text()->size() + 1, size));
+  } else {
+    PutNumber(types, place, world()->AddText(*value.text()), bytes);
+  }
 }
 
 std::vector<std::string> ObjectState::TakeRecords(std::string_view map) {

@@ -52,6 +52,7 @@
 #include "bpfmap/programs/object_backend.h"
 #include "bpfmap/programs/object_state.h"
 #include "bpfmap/programs/packet.h"
+#include "bpfmap/programs/run_context.h"
 #include "bpfmap/programs/world.h"
 
 namespace bpfmap {
@@ -139,38 +140,83 @@ class ObjectRing {
   std::string name_;
 };
 
+// A struct of the kernel, such as a task_struct, as the object declares it: it
+// lies in the World, and programs read it through pointers to it.
+//
+//   auto parent = object.New("task_struct").Set("tgid", 5);
+//   world.task.address =
+//       object.New("task_struct").Set("real_parent", parent).address();
+class KernelObject {
+ public:
+  // A text goes into an array of characters, or else lies in the World, and its
+  // address is what is set.
+  KernelObject& Set(std::string_view member, const ContextValue& value) {
+    state_->SetMember(type_, address_, member, value);
+    return *this;
+  }
+  uint64_t address() const { return address_; }
+
+ private:
+  friend class Object;
+  KernelObject(std::shared_ptr<ObjectState> state, std::string_view name)
+      : state_(std::move(state)), address_(state_->AddStruct(name, &type_)) {}
+
+  std::shared_ptr<ObjectState> state_;
+  uint32_t type_ = 0;
+  uint64_t address_ = 0;
+};
+
 // A program of an Object.
 class ObjectProgram {
  public:
   // Runs it on a packet, a copy, which starts with the header of Ethernet.
   ProgramResult Run(std::span<const uint8_t> packet) {
-    return state_->Run(name_, {.packet = packet, .context = {}});
+    return state_->Run(name_, Request(packet, std::nullopt));
   }
   // The same with a context of the test's: a struct __sk_buff or xdp_md with
   // the fields set that BPF_PROG_TEST_RUN lets be set.
   template <typename Context>
   requires std::is_trivially_copyable_v<Context> ProgramResult
   Run(std::span<const uint8_t> packet, const Context& context) {
-    return state_->Run(name_, {.packet = packet, .context = Bytes(context)});
+    return state_->Run(name_, Request(packet, Bytes(context)));
+  }
+  ProgramResult Run(std::span<const uint8_t> packet, const Context& context) {
+    return state_->RunOn(name_, packet, context);
+  }
+  // Runs it on what its type is called with: see run_context.h.
+  ProgramResult Run(const Context& context) {
+    return state_->RunOn(name_, std::nullopt, context);
+  }
+  // A member of the context after a run: "user_ip4".
+  uint64_t ContextAfter(const ProgramResult& result, std::string_view path) {
+    return state_->ContextMember(name_, result, path);
   }
   // Runs it on a context alone, a copy: the bytes that r1 points to.
   ProgramResult RunOn(std::span<const uint8_t> context) {
-    return state_->Run(name_, {.packet = {}, .context = context});
+    return state_->Run(name_, Request(std::nullopt, context));
   }
   template <typename Context>
   requires std::is_trivially_copyable_v<Context> &&
       (!std::is_convertible_v<Context, std::span<const uint8_t>>)ProgramResult
       RunOn(const Context& context) {
-    return state_->Run(name_, {.packet = {}, .context = Bytes(context)});
+    return state_->Run(name_, Request(std::nullopt, Bytes(context)));
   }
   // Runs it without an input.
-  ProgramResult Run() { return state_->Run(name_, {}); }
+  ProgramResult Run() { return state_->Run(name_, RunRequest()); }
 
  private:
   friend class Object;
   ObjectProgram(std::shared_ptr<ObjectState> state, std::string_view name)
       : state_(std::move(state)), name_(name) {}
 
+  using OptionalBytes = std::optional<std::span<const uint8_t>>;
+
+  static RunRequest Request(OptionalBytes packet, OptionalBytes context) {
+    RunRequest request;
+    request.packet = packet;
+    request.context = context;
+    return request;
+  }
   template <typename T>
   static std::span<const uint8_t> Bytes(const T& value) {
     return {reinterpret_cast<const uint8_t*>(&value), sizeof value};
@@ -202,6 +248,14 @@ class Object {
     T value{};
     state_->GetVariable(variable, CppLayout::Of<T>(), &value);
     return value;
+  }
+
+  // The types of the kernel that the programs are for: a file of BTF such as
+  // /sys/kernel/btf/vmlinux, or an ELF file that has it. CO-RE relocations and
+  // New() go by it. Without it the object's own types are the kernel's. Before
+  // Load(). NOT_FOUND, INVALID_ARGUMENT, with a sentence.
+  absl::Status SetKernelTypes(const std::string& path) {
+    return state_->SetKernelTypes(path);
   }
 
   // Before Load().
@@ -238,6 +292,11 @@ class Object {
 
   ObjectProgram program(std::string_view name) {
     return ObjectProgram(state_, name);
+  }
+
+  // An object of the kernel, of zeros, in the World.
+  KernelObject New(std::string_view struct_name) {
+    return KernelObject(state_, struct_name);
   }
 
   // Puts a program into an array of programs, or a map into a map of maps, at

@@ -21,11 +21,13 @@
 #include "bpfmap/maps/bpf_map.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/programs/object_file.h"
+#include "bpfmap/programs/world.h"
 
 namespace bpfmap {
 
 // What a program is run on.
 struct RunRequest {
+  World* world = nullptr;  // never null for a backend
   std::optional<std::span<const uint8_t>> packet;
   std::optional<std::span<const uint8_t>> context;
   // A context that starts with so many arguments of 8 bytes, for the helpers

@@ -17,6 +17,7 @@ namespace {
 
 constexpr uint16_t kBpf = 247;  // EM_BPF
 constexpr std::string_view kKconfig = ".kconfig";
+constexpr uint64_t kLargestSection = 64 << 20;  // bytes
 
 absl::Status Wrong(const std::string& reason) {
   return absl::InvalidArgumentError(reason);
@@ -67,7 +68,8 @@ absl::Status ObjectFile::Read(std::string_view name,
                   std::find(license.begin(), license.end(), 0));
   absl::Status status = ReadTypes();
   if (!status.ok()) return status;
-  ReadSections();
+  status = ReadSections();
+  if (!status.ok()) return status;
   ReadExterns();
   status = ReadMaps();
   if (!status.ok()) return status;
@@ -131,14 +133,19 @@ std::string ObjectFile::SectionMapName(std::string_view section) const {
   return name_.substr(0, kNameLength - 1 - suffix) + name;
 }
 
-void ObjectFile::ReadSections() {
+absl::Status ObjectFile::ReadSections() {
   for (uint32_t i = 1; i < elf_.sections().size(); ++i) {
     const std::string_view name = elf_.sections()[i].name;
     const bool is_data = StartsWith(name, ".data") ||
                          StartsWith(name, ".bss") ||
                          StartsWith(name, ".rodata");
-    if (is_data && elf_.sections()[i].size != 0) ReadSection(i);
+    if (!is_data || elf_.sections()[i].size == 0) continue;
+    if (elf_.sections()[i].size > kLargestSection) {
+      return Wrong("section " + std::string(name) + " is larger than 64 MiB");
+    }
+    ReadSection(i);
   }
+  return absl::OkStatus();
 }
 
 void ObjectFile::ReadSection(uint32_t section) {
@@ -163,8 +170,12 @@ void ObjectFile::ReadSection(uint32_t section) {
           symbol.name != types_.NameOf(in_section.type)) {
         continue;
       }
-      spec->variables.push_back({std::string(symbol.name),
-                                 types_.TargetOf(in_section.type),
+      const uint32_t type = types_.TargetOf(in_section.type);
+      if (symbol.value > from.size ||
+          types_.SizeOf(type) > from.size - symbol.value) {
+        continue;  // damaged
+      }
+      spec->variables.push_back({std::string(symbol.name), type,
                                  static_cast<uint32_t>(symbol.value),
                                  static_cast<uint32_t>(symbol.size)});
     }
@@ -185,7 +196,9 @@ void ObjectFile::ReadExterns() {
   spec->is_section = spec->is_constant = true;
   for (const BtfTypes::Variable& variable : types_.VariablesOf(section)) {
     const uint32_t type = types_.TargetOf(variable.type);
-    const uint32_t size = static_cast<uint32_t>(types_.SizeOf(type));
+    constexpr uint64_t kLargest = 4096;  // a string of the configuration
+    const auto size =
+        static_cast<uint32_t>(std::min(types_.SizeOf(type), kLargest));
     const uint32_t offset =
         (static_cast<uint32_t>(spec->data.size()) + 7) / 8 * 8;
     const std::string name(types_.NameOf(variable.type));
@@ -194,7 +207,7 @@ void ObjectFile::ReadExterns() {
     const uint32_t value = name == "LINUX_KERNEL_VERSION" ? kVersion
                            : name == "CONFIG_HZ"          ? kHz
                                                           : 0;
-    std::memcpy(&spec->data[offset], &value,
+    std::memcpy(spec->data.data() + offset, &value,
                 std::min<std::size_t>(size, sizeof value));
   }
   spec->def.type = MapType::kArray;

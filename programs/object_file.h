@@ -119,7 +119,7 @@ class ObjectFile {
   absl::Status ReadMember(const BtfTypes::Member& member, MapSpec* spec) const;
   void ReadElements(const ElfFile::Symbol& symbol, uint32_t type,
                     MapSpec* spec) const;
-  void ReadSections();
+  absl::Status ReadSections();
   void ReadSection(uint32_t section);
   void ReadExterns();
   std::string SectionMapName(std::string_view section) const;

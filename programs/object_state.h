@@ -10,22 +10,28 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/programs/btf_types.h"
 #include "bpfmap/programs/cpp_layout.h"
 #include "bpfmap/programs/object_backend.h"
 #include "bpfmap/programs/object_file.h"
+#include "bpfmap/programs/run_context.h"
+#include "bpfmap/programs/world.h"
 
 namespace bpfmap {
 
 class ObjectState {
  public:
-  explicit ObjectState(std::unique_ptr<ObjectBackend> backend)
-      : backend_(std::move(backend)) {}
+  // Without a world, it is that of its thread, or one of its own.
+  ObjectState(World* world, std::unique_ptr<ObjectBackend> backend)
+      : world_(world), backend_(std::move(backend)) {}
 
   // The file of the object, to Read() before anything else.
   ObjectFile* file() { return &file_; }
@@ -35,6 +41,7 @@ class ObjectState {
   void SetVariable(std::string_view name, const CppLayout& layout,
                    const void* value);
   void GetVariable(std::string_view name, const CppLayout& layout, void* value);
+  absl::Status SetKernelTypes(const std::string& path);
   void SetMaxEntries(std::string_view map, uint32_t max_entries);
   absl::Status Load();
 
@@ -47,7 +54,18 @@ class ObjectState {
                   std::string_view element);
   void KeepPaths(bool keep) { keeps_paths_ = keep; }
   ProgramResult Run(std::string_view program, const RunRequest& request);
+  ProgramResult RunOn(std::string_view program,
+                      std::optional<std::span<const uint8_t>> packet,
+                      const Context& context);
+  // A member of the context of a result; 0, and a Misuse, if there is none.
+  uint64_t ContextMember(std::string_view program, const ProgramResult& result,
+                         std::string_view path) const;
   std::vector<std::string> TakeRecords(std::string_view map);
+  // An object of the kernel, of zeros, in the World: its type and its address;
+  // 0, and a Misuse, if there is no such struct.
+  uint64_t AddStruct(std::string_view name, uint32_t* type);
+  void SetMember(uint32_t type, uint64_t address, std::string_view path,
+                 const ContextValue& value);
   bool FitsRecord(const std::string& map, std::size_t size,
                   std::size_t wanted) const;
 
@@ -63,11 +81,19 @@ class ObjectState {
   int MapIndex(std::string_view name) const;
   int ProgramIndex(std::string_view name) const;
   bool IsLoaded(const char* what) const;
+  World* world();
+  // Those of the kernel that programs read.
+  const BtfTypes& kernel_types() const {
+    return kernel_types_ != nullptr ? *kernel_types_ : file_.types();
+  }
   absl::Status Fill(std::size_t map);
   absl::Status PutElement(std::size_t map, uint32_t index,
                           const std::string& element);
 
+  World* const world_;
+  std::unique_ptr<World> own_world_;
   ObjectFile file_;
+  std::unique_ptr<BtfTypes> kernel_types_;  // null: the object's own
   std::vector<MapSpec> specs_;
   std::unique_ptr<ObjectBackend> backend_;
   bool is_loaded_ = false;

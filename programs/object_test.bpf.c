@@ -4,9 +4,8 @@
 
 #include "programs/object_test.h"
 
-#include <linux/bpf.h>
-
 #include <bpf/bpf_helpers.h>
+#include <linux/bpf.h>
 
 const volatile struct settings settings = {.limit = 4, .weights = {1, 2, 3}};
 const volatile __s32 step = -1;

@@ -4,12 +4,15 @@
 
 #include <chrono>
 #include <cstdint>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "bpfmap/maps/per_cpu.h"
 #include "bpfmap/programs/context.h"
+#include "bpfmap/programs/object_file.h"
 #include "bpfmap/programs/testing.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest-spi.h"
@@ -251,6 +254,24 @@ TEST(ObjectOpen, FileThatIsNoObjectIsRefused) {
               "no/such.bpf.o: there is no such file");
   EXPECT_THAT(std::string(Object::Open("/proc/self/exe").status().message()),
               HasSubstr("another processor than BPF"));
+}
+
+// Whatever the numbers in a file say, nothing outside of it is read: for the
+// address sanitizer to see.
+TEST(ObjectOpen, DamagedFileDoesNoHarm) {
+  std::ifstream file(kPath, std::ios::binary);
+  const std::vector<uint8_t> good((std::istreambuf_iterator<char>(file)),
+                                  std::istreambuf_iterator<char>());
+  World random;  // its numbers come from a seed
+  for (int i = 0; i < 500; ++i) {
+    std::vector<uint8_t> bad = good;
+    for (int flips = 0; flips < 4; ++flips) {
+      bad[random.Random() % bad.size()] = static_cast<uint8_t>(random.Random());
+    }
+    ObjectFile object;
+    const absl::Status status = object.Read("damaged", bad);
+    if (status.ok()) EXPECT_FALSE(object.programs().empty());
+  }
 }
 
 TEST(ObjectThreads, WorldsDoNotMeet) {

@@ -88,11 +88,11 @@ class ReturnsMatcher {
            value_.Matches(int64_t{static_cast<int32_t>(result.retval)});
   }
   void DescribeTo(std::ostream* out) const {
-    *out << "a run that returned what ";
+    *out << "a run that returns a number that ";
     value_.DescribeTo(out);
   }
   void DescribeNegationTo(std::ostream* out) const {
-    *out << "no run that returned what ";
+    *out << "no run that returns a number that ";
     value_.DescribeTo(out);
   }
 

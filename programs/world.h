@@ -36,8 +36,8 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <span>
@@ -243,7 +243,7 @@ class World {
 
   WorldClock clock_{&now_ns};
   std::vector<Range> memory_;
-  std::deque<std::vector<uint8_t>> copies_;
+  std::list<std::vector<uint8_t>> copies_;
   bool has_own_helpers_ = false;
   std::map<uint32_t, HelperFunction> functions_;
   std::vector<Failure> failures_;

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The same tests of the examples' objects in this process and in the running
+// kernel.
+
+#include <linux/bpf.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <memory>
+#include <string>
+
+#include "bpfmap/maps/per_cpu.h"
+#include "bpfmap/programs/kernel_backend.h"
+#include "bpfmap/programs/testing.h"
+#include "examples/firewall.h"
+#include "examples/packet_counter.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace bpfmap {
+namespace {
+
+using testing::IsEmpty, testing::SizeIs;
+
+enum class Judge { kHere, kKernel };
+
+class JudgesTest : public testing::TestWithParam<Judge> {
+ protected:
+  void SetUp() override {
+    if (GetParam() == Judge::kHere || KernelBackend::IsAvailable()) return;
+    const char* const required = std::getenv("REQUIRE_KERNEL");
+    if (required != nullptr && std::string(required) == "1") {
+      FAIL() << "the kernel loads no programs: no rights?";
+    }
+    GTEST_SKIP() << "the kernel loads no programs: no rights?";
+  }
+
+  static Object Open(const char* path) {
+    std::unique_ptr<ObjectBackend> backend;
+    if (GetParam() == Judge::kKernel) {
+      backend = std::make_unique<KernelBackend>();
+    }
+    return Object::Open(path, nullptr, std::move(backend)).value();
+  }
+
+  World world_;
+  const Packet packet_ =
+      Packet::Ethernet().Ipv4("10.0.0.7", "10.0.0.1").Udp(53, 1024);
+};
+
+TEST_P(JudgesTest, FirewallDropsWhatIsBlocked) {
+  Object object = Open("examples/firewall.bpf.o");
+  ASSERT_OK(object.Load());
+  auto rules = object.map<Ipv4, rule>("rules");
+  rules.Set("10.0.0.7", {.until_ns = UINT64_MAX});
+  rules.Set("10.0.0.8", {.until_ns = 0});
+
+  const ProgramResult result = object.program("xdp_firewall").Run(packet_);
+  EXPECT_THAT(result, Returns(XDP_DROP));
+  EXPECT_THAT(result.data, IsPacket(packet_));
+  const auto other =
+      Packet::Ethernet().Ipv4("10.0.0.8", "10.0.0.1").Udp(53, 1024);
+  EXPECT_THAT(object.program("xdp_firewall").Run(other), Returns(XDP_PASS));
+
+  auto verdicts = object.map<uint32_t, PerCpu<uint64_t>>("verdicts");
+  EXPECT_EQ(verdicts.Get(XDP_DROP)[0], 1u);
+  EXPECT_EQ(verdicts.Get(XDP_PASS)[0], 1u);
+  const auto events = object.ring<event>("events").Take();
+  ASSERT_THAT(events, SizeIs(1));
+  EXPECT_EQ(events[0].bytes, packet_.size());
+  EXPECT_EQ(events[0].reason, static_cast<uint32_t>(REASON_BLOCKED));
+  EXPECT_THAT(object.ring<event>("events").Take(), IsEmpty());
+}
+
+TEST_P(JudgesTest, FullRingLosesEventsAndCountsThem) {
+  Object object = Open("examples/firewall.bpf.o");
+  ASSERT_OK(object.Load());
+  object.map<Ipv4, rule>("rules").Set("10.0.0.7", {.until_ns = UINT64_MAX});
+  for (int i = 0; i < 200; ++i) {
+    EXPECT_THAT(object.program("xdp_firewall").Run(packet_), Returns(XDP_DROP));
+  }
+  EXPECT_EQ(object.Get<uint64_t>("lost_events"), 30u);
+  EXPECT_THAT(object.ring<event>("events").Take(), SizeIs(170));
+}
+
+TEST_P(JudgesTest, CounterJumpsToRules) {
+  Object object = Open("examples/packet_counter.bpf.o");
+  object.Set("blocked_port", uint16_t{53});
+  ASSERT_OK(object.Load());
+  const Packet packet = Packet::Ethernet()
+                            .Ipv4("10.0.0.7", "10.0.0.1")
+                            .Udp(4000, 53)
+                            .Payload("a name");
+  ObjectProgram counter = object.program("packet_counter");
+  EXPECT_THAT(counter.Run(packet), Returns(XDP_PASS));
+  object.SetElement("stages", STAGE_RULES, "packet_rules");
+  EXPECT_THAT(counter.Run(packet), Returns(XDP_DROP));
+  object.Set("smallest_payload", uint32_t{7});
+  EXPECT_THAT(counter.Run(packet), Returns(XDP_PASS));
+  EXPECT_EQ(object.Get<uint64_t>("packets"), 3u);
+  const service dns = {.port = 53, .protocol = 17, .unused = 0};
+  EXPECT_EQ((object.map<service, traffic>("services").Get(dns).packets), 3u);
+}
+
+TEST_P(JudgesTest, PacketWithoutHeaderIsRefused) {
+  Object object = Open("examples/firewall.bpf.o");
+  ASSERT_OK(object.Load());
+  EXPECT_EQ(object.program("xdp_firewall").Run(Packet()).error, Errno::kInval);
+}
+
+INSTANTIATE_TEST_SUITE_P(, JudgesTest,
+                         testing::Values(Judge::kHere, Judge::kKernel),
+                         [](const auto& info) {
+                           return info.param == Judge::kHere ? "here"
+                                                             : "kernel";
+                         });
+
+}  // namespace
+}  // namespace bpfmap
