@@ -155,7 +155,7 @@ ProgramResult LocalBackend::Run(std::size_t index, const RunRequest& request) {
 ProgramResult LocalBackend::RunIn(const Program& program,
                                   const RunRequest& request) {
   return kPacketTypes.Has(program.type()) ? RunTestRun(program, request)
-                                           : RunOnContext(program, request);
+                                          : RunOnContext(program, request);
 }
 
 ProgramResult LocalBackend::RunTestRun(const Program& program,
