@@ -29,11 +29,6 @@ struct {
   __type(value, __u64);
 } tokens SEC(".maps");
 
-struct locked_account {
-  struct bpf_spin_lock lock;
-  struct account account;
-};
-
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
   __uint(max_entries, 1);

@@ -21,6 +21,7 @@
 #include "bpfmap/programs/program.h"
 #include "bpfmap/programs/schedule.h"
 #include "bpfmap/programs/shared_access.h"
+#include "bpfmap/programs/world.h"
 
 namespace bpfmap {
 namespace {
@@ -197,7 +198,11 @@ void Actor::Live() {
   const ScopedObserver observer(this);
   const ScopedCpu cpu(number_ % PossibleCpus());
   while (stage_.WaitForTurn(number_)) {
-    function_();
+    {
+      World world;
+      world.cpu = CurrentCpu();
+      function_();
+    }
     ended_ = true;
     stage_.HandOn(number_);
   }

@@ -9,9 +9,10 @@
 //       {.reset = [&] { count = 0; }, .holds = [&] { return count == 2; }});
 //   EXPECT_FALSE(result.broken) << result;
 //
-// A run is a function that runs programs in any way: by a Machine, RunTest(),
-// or bpf(2) where this process answers it. Each has a thread and a virtual CPU
-// of its own, but one only goes on at a time. Where a program is about to touch
+// A run is a function that runs programs in any way: of an Object, by a Machine
+// or RunTest(), or by bpf(2) where this process answers it. Each has a thread,
+// a virtual CPU and a current World of its own, anew for each schedule, but one
+// only goes on at a time. Where a program is about to touch
 // memory that other CPUs see, a load, a store, an atomic instruction or a call
 // of a helper (shared_access.h), another run may go on in its place. Every
 // schedule is tried that stops runs no more than `max_preemptions` times; the
@@ -28,11 +29,11 @@
 // on one CPU (ScopedCpu) share its per-CPU values, as a program does with one
 // that interrupts it.
 //
-// Runs must do the same when they are scheduled the same: take a World whose
-// clock stands. They share what their functions share, and `reset` must bring
-// all of that back to where it was. What a run does besides running programs is
-// done in one piece with what its programs do around it, unless it says where
-// it may be stopped: SchedulePoint().
+// Runs must do the same when they are scheduled the same: a World of a run must
+// have a clock that stands. They share what their functions share, and `reset`
+// must bring all of that back to where it was. What a run does besides running
+// programs is done in one piece with what its programs do around it, unless it
+// says where it may be stopped: SchedulePoint().
 //
 // A run that waits for another without taking a lock of BPF makes no end. User
 // space may not take such a lock (kLock) in a run.

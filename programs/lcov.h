@@ -23,6 +23,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <tuple>
 
 namespace bpfmap {
 
@@ -36,7 +37,10 @@ class Lcov {
     uint32_t line = 0;
     uint32_t block = 0;
     uint32_t number = 0;
-    auto operator<=>(const Branch&) const = default;
+    bool operator<(const Branch& other) const {
+      return std::tie(line, block, number) <
+             std::tie(other.line, other.block, other.number);
+    }
   };
   struct File {
     std::map<uint32_t, uint64_t> lines;

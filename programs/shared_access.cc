@@ -150,7 +150,7 @@ std::string Where(const Access& access) {
 
 std::string DescribeCall(const Step& step, uint32_t number) {
   const char* const name = HelperName(number);
-  const std::string call =
+  std::string call =
       "calls bpf_" + std::string(name == nullptr ? "?" : name) + "()";
   for (int r = 1; r <= 5; ++r) {
     const Region* const region = step.regions[r];
