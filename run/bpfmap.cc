@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <thread>
@@ -66,21 +67,30 @@ PinMount PrepareProcess(const Options& options) {
   return pins;
 }
 
-// Descriptors are for maps that can be mapped. The commands keep the limit.
-class MoreDescriptors {
+// Maps that can be mapped are files here. Commands keep their own limits.
+class HigherLimits {
  public:
-  MoreDescriptors() {
-    if (getrlimit(RLIMIT_NOFILE, &previous_) != 0) return;
-    rlimit most = previous_;
-    most.rlim_cur = most.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &most);
+  HigherLimits() {
+    for (std::size_t i = 0; i < std::size(kWhich); ++i) {
+      getrlimit(kWhich[i], &previous_[i]);
+      rlimit most = previous_[i];
+      most.rlim_cur = most.rlim_max;
+      setrlimit(kWhich[i], &most);
+    }
+    if (previous_[1].rlim_max != RLIM_INFINITY) {
+      Fail("maps that can be mapped cannot be larger than ulimit -f says");
+    }
   }
   void Restore(pid_t process) const {
-    prlimit(process, RLIMIT_NOFILE, &previous_, nullptr);
+    for (std::size_t i = 0; i < std::size(kWhich); ++i) {
+      prlimit(process, kWhich[i], &previous_[i], nullptr);
+    }
   }
 
  private:
-  rlimit previous_ = {};
+  static constexpr __rlimit_resource kWhich[] = {RLIMIT_NOFILE, RLIMIT_FSIZE};
+
+  rlimit previous_[std::size(kWhich)] = {};
 };
 
 int Run(const Options& options) {
@@ -95,12 +105,12 @@ int Run(const Options& options) {
   const PinMount mount = PrepareProcess(options);
   PinFiles pins(mount.device);
   Supervisor supervisor(&pins, trace.get(), options.passes_on);
-  const MoreDescriptors more;
+  const HigherLimits limits;
   std::thread thread;
   const Launched launched =
       Launch(options.command, [&](int fd, const Waiting& waiting) {
         const auto listener = std::make_shared<Listener>(fd);
-        more.Restore(waiting.process);
+        limits.Restore(waiting.process);
         const std::string why = WhyNoAccess(waiting);
         if (!why.empty()) return why;
         thread = std::thread(
@@ -146,7 +156,7 @@ int Serve(const Options& options) {
     return Fail(std::string("no process: ") + std::strerror(errno));
   }
   const PinMount mount = PrepareProcess(options);
-  const MoreDescriptors more;
+  const HigherLimits limits;
   PinFiles pins(mount.device);
   Supervisor supervisor(&pins, trace.get(), /*passes_on=*/false);
   ServeSession(socket, options.directory, mount, &supervisor,

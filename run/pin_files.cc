@@ -19,10 +19,14 @@
 namespace bpfmap {
 namespace {
 
+std::string WithoutSlashes(std::string path) {
+  while (path.size() > 1 && path.back() == '/') path.pop_back();
+  return path;
+}
+
 // "a/b//" is "b" in "a/".
 void Split(const std::string& path, std::string* directory, std::string* name) {
-  std::string plain = path;
-  while (plain.size() > 1 && plain.back() == '/') plain.pop_back();
+  const std::string plain = WithoutSlashes(path);
   const std::size_t slash = plain.rfind('/');
   const std::size_t start = slash == std::string::npos ? 0 : slash + 1;
   *directory = start == 0 ? "." : plain.substr(0, start);
@@ -31,12 +35,33 @@ void Split(const std::string& path, std::string* directory, std::string* name) {
 
 }  // namespace
 
+long PinFiles::WhyNotThere(const SupervisedCaller& caller, int start,
+                           std::string path) const {
+  while (!path.empty() && path != "/") {
+    std::string directory_path;
+    std::string name;
+    Split(path, &directory_path, &name);
+    const int directory = caller.OpenPath(start, directory_path, 0);
+    if (directory >= 0) {
+      struct stat status;
+      const bool is_here =
+          fstat(directory, &status) == 0 && status.st_dev == device_;
+      close(directory);
+      return is_here && name.find('.') != std::string::npos ? -EPERM : -ENOENT;
+    }
+    if (directory != -ENOENT || directory_path == ".") break;
+    path = WithoutSlashes(directory_path);
+  }
+  return -ENOENT;
+}
+
 long PinFiles::Pin(const SupervisedCaller& caller, int start,
                    const std::string& path, PinnedObject object) {
   std::string directory_path;
   std::string name;
   Split(path, &directory_path, &name);
   const int directory = caller.OpenPath(start, directory_path, O_DIRECTORY);
+  if (directory == -ENOENT) return WhyNotThere(caller, start, directory_path);
   if (directory < 0) return directory;
   struct stat status;
   long error = 0;
@@ -46,6 +71,8 @@ long PinFiles::Pin(const SupervisedCaller& caller, int start,
   } else if (fstat(directory, &status) != 0 || device_ == 0 ||
              status.st_dev != device_ || name.find('.') != std::string::npos) {
     error = -EPERM;
+  } else if (path.back() == '/') {
+    error = -ENOENT;
   }
   if (error != 0) {
     close(directory);
@@ -71,6 +98,7 @@ long PinFiles::Pin(const SupervisedCaller& caller, int start,
 long PinFiles::Find(const SupervisedCaller& caller, int start,
                     const std::string& path, int rights, PinnedObject* object) {
   const int file = caller.OpenPath(start, path, 0);
+  if (file == -ENOENT) return WhyNotThere(caller, start, path);
   if (file < 0) return file;
   struct stat status;
   const bool is_here = fstat(file, &status) == 0 && status.st_dev == device_ &&

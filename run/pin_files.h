@@ -55,6 +55,11 @@ class PinFiles {
   void Reap();
 
  private:
+  // Of a path where nothing is: Linux keeps names with a '.' for later, EPERM;
+  // else ENOENT.
+  long WhyNotThere(const SupervisedCaller& caller, int start,
+                   std::string path) const;
+
   struct Pinned {
     PinnedObject object;
     int watch = 0;

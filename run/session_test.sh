@@ -61,6 +61,9 @@ expect "moved" user run --join=s -- ls /sys/fs/bpf
 [ -z "$(ls /sys/fs/bpf/moved 2>/dev/null)" ] || failed=1  # not outside
 user run --join=s -- rm /sys/fs/bpf/moved
 [ -z "$(tool map show)" ] || failed=1
+expect "0-4" user run --cpus=5 cat /sys/devices/system/cpu/possible
+expect "BPF_MAP_GET_NEXT_ID, {start_id=0}) = ?" \
+  user run --kernel --trace "$bpftool" map show
 expect "takes a command" user run --join=s
 expect "the server's" user run --cpus=2 --join=s true
 if [ "$(id -u)" = 0 ]; then

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <chrono>
 #include <cinttypes>
@@ -59,6 +60,18 @@ bool HasMapped(pid_t process, dev_t device, ino_t inode) {
   return false;
 }
 
+// Once: why all of a process's addresses are bad. False.
+bool TellUnreadable(pid_t thread) {
+  static std::atomic<bool> told{false};
+  if (!told.exchange(true)) {
+    std::fprintf(stderr,
+                 "bpfmap: memory of process %d, and maybe of others, cannot be "
+                 "read (%s): its calls fail with EFAULT\n",
+                 thread, std::strerror(errno));
+  }
+  return false;
+}
+
 }  // namespace
 
 SupervisedCaller::~SupervisedCaller() {
@@ -80,7 +93,8 @@ bool SupervisedCaller::Copy(Vector vector, File file, void* here,
       if (copied < 0 && (errno == EPERM || errno == ENOSYS)) {
         memory_ =
             open(ProcPath(call_.thread, "mem").c_str(), O_RDWR | O_CLOEXEC);
-        if (memory_ < 0 || !listener_.IsValid(call_)) return false;
+        if (!listener_.IsValid(call_)) return false;
+        if (memory_ < 0) return TellUnreadable(call_.thread);
       }
     }
     if (memory_ >= 0) {
@@ -95,9 +109,12 @@ bool SupervisedCaller::Copy(Vector vector, File file, void* here,
 }
 
 bool SupervisedCaller::ReadMemory(void* to, uint64_t from, std::size_t size) {
-  // Checked afterwards: it may have ended before or while it was read.
-  return Copy(process_vm_readv, pread, to, from, size) &&
-         listener_.IsValid(call_);
+  if (!Copy(process_vm_readv, pread, to, from, size)) return false;
+  // Checked afterwards: it may have ended before or while it was read. The
+  // attribute, which is read first, needs no check of its own: all that is done
+  // with it looks at the caller again.
+  if (!has_read_) return has_read_ = true;
+  return listener_.IsValid(call_);
 }
 
 bool SupervisedCaller::WriteMemory(uint64_t to, const void* from,

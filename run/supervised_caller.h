@@ -76,6 +76,7 @@ class SupervisedCaller final : public Caller {
   const bool answers_late_;
   CallerPins pins_;
   int memory_ = -1;  // /proc/PID/mem, once it was needed
+  bool has_read_ = false;
   bool answered_ = false;
   // When Interrupted() looks again.
   std::chrono::steady_clock::time_point look_at_ = {};

@@ -24,6 +24,8 @@
 
 #include "bpfmap/profiles/cpu.h"
 #include "bpfmap/syscall/bpf_syscall.h"
+#include "bpfmap/syscall/map_object.h"
+#include "bpfmap/syscall/polling.h"
 #include "bpfmap/syscall/user_memory.h"
 
 #ifndef BPF_FS_MAGIC
@@ -64,14 +66,17 @@ long HandleMmap(const Notification& call) {
 // A set of epoll gets this process's eventfd in the place of a ring.
 long HandleEpollCtl(const Notification& call, SupervisedCaller* caller) {
   const uint64_t* const a = call.arguments;
+  if (!MapObject::some_ring_was_made()) return kContinue;
   const int operation = static_cast<int>(a[1]);
-  const int event_fd = RingEventFd(static_cast<int>(a[2]));
+  const int fd = static_cast<int>(a[2]);
+  const int event_fd = RingEventFd(fd);
   if (event_fd < 0) return kContinue;
   epoll_event event = {};
   if (operation != EPOLL_CTL_DEL &&
       !caller->ReadMemory(&event, a[3], sizeof event)) {
     return -EFAULT;
   }
+  event.events = RingEvents(fd, event.events);
   const int set = caller->Borrow(static_cast<int>(a[0]));
   if (set < 0) return -EBADF;
   const long result =

@@ -65,8 +65,12 @@ int OpenMemory(const MappableMemory& memory, int flags) {
   const int fd = Reopen(memory.fd(), flags);
   if (fd < 0) return fd;
   // A child of a fork() that was killed while it asked, in NoOpeningOf(), left
-  // its lock to this process.
-  while (flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+  // its lock to this process. A program that locks its own descriptor keeps no
+  // other from being answered: its map is let go too early.
+  constexpr int kMostTries = 1000;
+  for (int i = 0; i < kMostTries && flock(fd, LOCK_SH | LOCK_NB) != 0 &&
+                  errno == EWOULDBLOCK;
+       ++i) {
     flock(memory.fd(), LOCK_UN);
   }
   return fd;

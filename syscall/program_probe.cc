@@ -439,6 +439,7 @@ void SkLookup(int fd) {
 // struct nf_hook_state.
 struct HookState {
   uint8_t hook, family;
+  uint8_t unused[6];  // compared, too
   uint64_t in, out, sk, net, function;
 };
 
