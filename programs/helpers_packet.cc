@@ -11,6 +11,7 @@
 #include "bpfmap/programs/helper.h"
 #include "bpfmap/programs/machine.h"
 #include "bpfmap/programs/packet_view.h"
+#include "bpfmap/programs/skb.h"
 
 namespace bpfmap {
 namespace {
@@ -21,19 +22,6 @@ constexpr uint32_t kMostMeta = 255;
 
 bool Within(uint64_t limit, uint64_t offset, uint64_t size) {
   return offset <= limit && size <= limit - offset;
-}
-
-// Updates all that depends on the packet, after a change: `len` of an skb, and
-// its pointers.
-void Moved(HelperCall& call, const char* helper) {
-  Machine& machine = call.machine();
-  const RunInput& input = machine.input();
-  if (kSkbTypes.Has(machine.type()) &&
-      input.context_size >= sizeof(SkbContext::len)) {
-    static_cast<SkbContext*>(input.context)->len =
-        static_cast<uint32_t>(machine.packet()->size());
-  }
-  machine.MovePacket(helper);
 }
 
 // Reads and writes.
@@ -77,7 +65,7 @@ uint64_t SkbStoreBytes(HelperCall& call) {
     return Minus(Errno::kFault);
   }
   std::memmove(packet->data + offset, call.pointer(3), size);
-  Moved(call, "bpf_skb_store_bytes()");
+  PacketMoved(call, "bpf_skb_store_bytes()");
   return 0;
 }
 
@@ -120,7 +108,7 @@ uint64_t XdpAdjustHead(HelperCall& call) {
   std::memmove(packet.meta + offset, packet.meta, packet.meta_size());
   packet.meta += offset;
   packet.data += offset;
-  Moved(call, "bpf_xdp_adjust_head()");
+  PacketMoved(call, "bpf_xdp_adjust_head()");
   return 0;
 }
 
@@ -136,7 +124,7 @@ uint64_t XdpAdjustTail(HelperCall& call) {
     std::memset(packet.data_end, 0, static_cast<std::size_t>(offset));
   }
   packet.data_end += offset;
-  Moved(call, "bpf_xdp_adjust_tail()");
+  PacketMoved(call, "bpf_xdp_adjust_tail()");
   return 0;
 }
 
@@ -149,7 +137,7 @@ uint64_t XdpAdjustMeta(HelperCall& call) {
   }
   if (size % 4 != 0 || size > kMostMeta) return Minus(Errno::kAcces);
   packet.meta += offset;
-  Moved(call, "bpf_xdp_adjust_meta()");
+  PacketMoved(call, "bpf_xdp_adjust_meta()");
   return 0;
 }
 
@@ -158,7 +146,7 @@ uint64_t SkbPullData(HelperCall& call) {
   if (packet == nullptr || call.word(2) > packet->size()) {
     return Minus(Errno::kNoMem);
   }
-  Moved(call, "bpf_skb_pull_data()");
+  PacketMoved(call, "bpf_skb_pull_data()");
   return 0;
 }
 
@@ -177,7 +165,7 @@ uint64_t SkbChangeTail(HelperCall& call) {
   auto& skb = *static_cast<SkbContext*>(call.machine().input().context);
   // It is one segment from now on.
   if (skb.gso_size != 0) skb.gso_size = skb.gso_segs = 0;
-  Moved(call, "bpf_skb_change_tail()");
+  PacketMoved(call, "bpf_skb_change_tail()");
   return 0;
 }
 
@@ -191,7 +179,7 @@ uint64_t SkbChangeHead(HelperCall& call) {
   packet->data -= room;
   packet->meta = packet->data;
   std::memset(packet->data, 0, room);
-  Moved(call, "bpf_skb_change_head()");
+  PacketMoved(call, "bpf_skb_change_head()");
   return 0;
 }
 
@@ -233,7 +221,7 @@ uint64_t SkbChangeProto(HelperCall& call) {
   }
   packet->meta = packet->data;
   skb.protocol = to;
-  Moved(call, "bpf_skb_change_proto()");
+  PacketMoved(call, "bpf_skb_change_proto()");
   return 0;
 }
 
@@ -303,7 +291,7 @@ uint64_t L3CsumReplace(HelperCall& call) {
     return Minus(Errno::kInval);
   }
   std::memcpy(place, &checksum, sizeof checksum);
-  Moved(call, "bpf_l3_csum_replace()");
+  PacketMoved(call, "bpf_l3_csum_replace()");
   return 0;
 }
 
@@ -319,7 +307,7 @@ uint64_t L4CsumReplace(HelperCall& call) {
   std::memcpy(&checksum, place, sizeof checksum);
   const bool mangled = (flags & kMangledZero) != 0;
   if (mangled && (flags & kEnforce) == 0 && checksum == 0) {
-    Moved(call, "bpf_l4_csum_replace()");
+    PacketMoved(call, "bpf_l4_csum_replace()");
     return 0;
   }
   if (!Replace(&checksum, flags & kFieldSize, call.number(3), call.number(4))) {
@@ -327,7 +315,7 @@ uint64_t L4CsumReplace(HelperCall& call) {
   }
   if (mangled && checksum == 0) checksum = 0xffff;
   std::memcpy(place, &checksum, sizeof checksum);
-  Moved(call, "bpf_l4_csum_replace()");
+  PacketMoved(call, "bpf_l4_csum_replace()");
   return 0;
 }
 
