@@ -158,11 +158,12 @@ uint64_t SkbChangeTail(HelperCall& call) {
       size > static_cast<uint64_t>(packet->end - packet->data)) {
     return Minus(Errno::kInval);
   }
+  SkbContext& skb = SkbOf(call);
+  if (IsEncapsulated(&skb) != 0) return Minus(Errno::kNotSupp);
   if (size > packet->size()) {
     std::memset(packet->data_end, 0, size - packet->size());
   }
   packet->data_end = packet->data + size;
-  auto& skb = *static_cast<SkbContext*>(call.machine().input().context);
   // It is one segment from now on.
   if (skb.gso_size != 0) skb.gso_size = skb.gso_segs = 0;
   PacketMoved(call, "bpf_skb_change_tail()");
@@ -176,9 +177,8 @@ uint64_t SkbChangeHead(HelperCall& call) {
       room > static_cast<uint64_t>(packet->data - packet->begin)) {
     return Minus(Errno::kInval);
   }
-  packet->data -= room;
-  packet->meta = packet->data;
-  std::memset(packet->data, 0, room);
+  PushBytes(packet, 0, room);
+  packet->mac_header = packet->data;
   PacketMoved(call, "bpf_skb_change_head()");
   return 0;
 }
@@ -205,21 +205,20 @@ uint64_t SkbChangeProto(HelperCall& call) {
   if (packet == nullptr || packet->size() < kEthernetHeader) {
     return Minus(Errno::kNotSupp);
   }
+  const std::size_t header =
+      static_cast<std::size_t>(packet->network_header - packet->mac_header);
   if (from == ip4 && to == ip6) {
-    if (packet->data - packet->begin < kDifference) return Minus(Errno::kNoMem);
-    std::memmove(packet->data - kDifference, packet->data, kEthernetHeader);
-    packet->data -= kDifference;
-    std::memset(packet->data + kEthernetHeader, 0, kDifference);
+    if (!PushBytes(packet, header, kDifference)) return Minus(Errno::kNoMem);
+    packet->mac_header -= kDifference;
+    packet->network_header -= kDifference;
   } else if (from == ip6 && to == ip4) {
-    if (packet->size() < kEthernetHeader + kDifference) {
-      return Minus(Errno::kNoMem);
-    }
-    std::memmove(packet->data + kDifference, packet->data, kEthernetHeader);
-    packet->data += kDifference;
+    if (packet->size() < header + kDifference) return Minus(Errno::kNoMem);
+    PopBytes(packet, header, kDifference);
+    packet->mac_header += kDifference;
+    packet->network_header += kDifference;
   } else {
     return Minus(Errno::kNotSupp);
   }
-  packet->meta = packet->data;
   skb.protocol = to;
   PacketMoved(call, "bpf_skb_change_proto()");
   return 0;

@@ -122,33 +122,35 @@ uint32_t HeaderOf(uint32_t protocol) {
   return protocol == kIpv4 ? kIpv4Header : kIpv6Header;
 }
 
-// What else Linux asks of a packet that grows, where flags say that another is
-// put around it.
-Errno CheckGrowth(const SkbContext& skb, uint32_t offset, uint32_t size,
-                  uint64_t flags) {
-  if (skb.gso_size != 0) return Errno::kNotSupp;  // it is not TCP's
-  if ((flags & (kEncapL3 | kEncapL4 | kEncapEthernet)) == 0) return Errno::kOk;
-  (void)offset;
-  if (skb.protocol != kIpv4 && skb.protocol != kIpv6) return Errno::kNotSupp;
-  if ((flags & kEncapL3) == kEncapL3) return Errno::kInval;
-  if ((flags & kEncapL4) == kEncapL4) return Errno::kInval;
+constexpr int kAlready = 114;  // EALREADY
+
+// What else Linux asks where flags say that another packet is put around it.
+uint64_t CheckEncapsulation(SkbContext* skb, uint32_t size, uint64_t flags) {
+  if ((flags & kEncapL3) == kEncapL3 || (flags & kEncapL4) == kEncapL4) {
+    return Minus(Errno::kInval);
+  }
   const uint64_t inner_mac = flags >> 56;
   if ((flags & kEncapEthernet) != 0 && inner_mac < kEthernetHeader) {
-    return Errno::kInval;
+    return Minus(Errno::kInval);
   }
-  return inner_mac > size ? Errno::kInval : Errno::kOk;
+  if (IsEncapsulated(skb) != 0) return Minus(kAlready);
+  return inner_mac > size ? Minus(Errno::kInval) : 0;
 }
 
 uint64_t Grow(HelperCall& call, std::size_t offset, uint32_t size,
               uint64_t flags) {
   PacketView* const packet = call.machine().packet();
   SkbContext& skb = SkbOf(call);
-  const Errno error =
-      CheckGrowth(skb, static_cast<uint32_t>(offset), size, flags);
-  if (error != Errno::kOk) return Minus(error);
+  const bool encapsulates = (flags & kEncapL3) != 0;
+  if (skb.gso_size != 0) return Minus(Errno::kNotSupp);  // it is not TCP's
+  if (encapsulates) {
+    const uint64_t error = CheckEncapsulation(&skb, size, flags);
+    if (error != 0) return error;
+  }
   if (!PushBytes(packet, offset, size)) return Minus(Errno::kNoMem);
   packet->mac_header -= size;
   packet->network_header -= size;
+  if (encapsulates) IsEncapsulated(&skb) = 1;
   if ((flags & kEncapIpv4) != 0) skb.protocol = kIpv4;
   if ((flags & kEncapIpv6) != 0) skb.protocol = kIpv6;
   return 0;
@@ -205,17 +207,31 @@ uint64_t SkbAdjustRoom(HelperCall& call) {
   return result;
 }
 
+// The protocol that VLAN tags in the packet are before; 0: the packet ends.
+uint32_t ProtocolAfterTags(const SkbContext& skb, const PacketView& packet) {
+  uint16_t protocol = static_cast<uint16_t>(skb.protocol);
+  constexpr int kMostTags = 8;
+  const uint8_t* at = packet.mac_header + kEthernetHeader;
+  for (int tags = 0; IsVlan(protocol); ++tags, at += kTag) {
+    if (tags == kMostTags || packet.data_end - at < int{kTag}) return 0;
+    std::memcpy(&protocol, at + 2, sizeof protocol);
+  }
+  return protocol;
+}
+
 // Congestion: marks an IP header that allows it. Returns whether it is marked.
+// As on Linux, the header is taken to be where the network header is, even with
+// tags in the packet.
 uint64_t SkbEcnSetCe(HelperCall& call) {
   PacketView* const packet = call.machine().packet();
-  const SkbContext& skb = SkbOf(call);
   constexpr uint8_t kMask = 3, kMarked = 3;
+  const uint32_t protocol = ProtocolAfterTags(SkbOf(call), *packet);
   uint8_t* const header = packet->network_header;
   const std::size_t size = static_cast<std::size_t>(packet->data_end - header);
-  if (skb.protocol != kIpv4 && skb.protocol != kIpv6) return 0;
-  if (size < HeaderOf(skb.protocol)) return 0;
+  if (protocol != kIpv4 && protocol != kIpv6) return 0;
+  if (size < HeaderOf(protocol)) return 0;
   PacketMoved(call, "bpf_skb_ecn_set_ce()");
-  if (skb.protocol == kIpv6) {
+  if (protocol == kIpv6) {
     const uint8_t mark = header[1] >> 4 & kMask;
     if (mark == 0) return 0;
     header[1] = static_cast<uint8_t>(header[1] | kMarked << 4);
@@ -224,37 +240,32 @@ uint64_t SkbEcnSetCe(HelperCall& call) {
   const uint8_t mark = header[1] & kMask;
   if (mark == 0) return 0;
   if (mark == kMarked) return 1;
-  // As Linux does it: the sum of a header grows by what the mark takes away.
+  // The sum of the header grows by what the mark adds.
   uint16_t checksum;
   std::memcpy(&checksum, header + 10, sizeof checksum);
-  const Sum sum =
-      uint32_t{checksum} + ToNetwork(static_cast<uint16_t>(0xfffb + mark));
-  checksum = static_cast<uint16_t>(sum + (sum >= 0xffff ? 1 : 0));
+  const uint16_t change = ToNetwork(static_cast<uint16_t>(0xfffc + mark));
+  checksum = static_cast<uint16_t>(checksum + change);
+  if (checksum < change) ++checksum;
   std::memcpy(header + 10, &checksum, sizeof checksum);
   header[1] = static_cast<uint8_t>(header[1] | kMarked);
   return 1;
 }
 
-// BPF_SKB_TSTAMP_*: no clock, or that of delivery.
+// Of one of three clocks; the last two tell when to send, so not 0.
 uint64_t SkbSetTstamp(HelperCall& call) {
   SkbContext& skb = SkbOf(call);
+  constexpr uint32_t kRealtime = 0, kTai = 2;  // BPF_SKB_CLOCK_*
+  const uint64_t time = call.number(2);
+  const uint32_t clock = call.word(3);
   if (skb.protocol != kIpv4 && skb.protocol != kIpv6) {
     return Minus(Errno::kOpNotSupp);
   }
-  switch (call.word(3)) {
-    case 0:
-      if (call.number(2) != 0) return Minus(Errno::kInval);
-      skb.tstamp = 0;
-      skb.tstamp_type = 0;
-      return 0;
-    case 1:
-      if (call.number(2) == 0) return Minus(Errno::kInval);
-      skb.tstamp = call.number(2);
-      skb.tstamp_type = 1;
-      return 0;
-    default:
-      return Minus(Errno::kInval);
+  if (clock > kTai || (clock != kRealtime && time == 0)) {
+    return Minus(Errno::kInval);
   }
+  skb.tstamp = time;
+  skb.tstamp_type = static_cast<uint8_t>(clock);
+  return 0;
 }
 
 // No packet of a test came out of a tunnel.

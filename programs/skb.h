@@ -26,6 +26,10 @@ inline SkbContext& SkbOf(HelperCall& call) {
   return *static_cast<SkbContext*>(call.machine().input().context);
 }
 
+// Whether another packet was put around it. Lies where the context has padding,
+// which no program and no caller sees.
+inline uint8_t& IsEncapsulated(SkbContext* skb) { return skb->unused[0]; }
+
 // Updates all that depends on the packet, after `helper` changed it: `len` of
 // an skb, and its pointers, which are gone.
 inline void PacketMoved(HelperCall& call, const char* helper) {

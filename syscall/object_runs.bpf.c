@@ -216,7 +216,7 @@ static __noinline long ask_skb(struct __sk_buff *ctx, struct wish *wish) {
     case 6:
       return bpf_skb_change_tail(ctx, wish->a + wish->b, wish->c == 3);
     case 7:
-      return bpf_skb_change_head(ctx, wish->a, wish->c == 3);
+      return bpf_skb_change_head(ctx, wish->a & 7, wish->c == 3);
     case 8:
       return bpf_skb_pull_data(ctx, wish->a + wish->b);
     case 9:
