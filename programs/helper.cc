@@ -18,7 +18,8 @@ Table MakeTable() {
   for (std::span<const Helper> part :
        {internal::MapHelpers(), internal::RingHelpers(),
         internal::TaskHelpers(), internal::TextHelpers(),
-        internal::PacketHelpers(), internal::FlowHelpers()}) {
+        internal::PacketHelpers(), internal::FlowHelpers(),
+        internal::TunnelHelpers()}) {
     for (const Helper& helper : part) table[helper.number] = &helper;
   }
   return table;

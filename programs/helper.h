@@ -118,6 +118,7 @@ std::span<const Helper> TaskHelpers();
 std::span<const Helper> TextHelpers();
 std::span<const Helper> PacketHelpers();
 std::span<const Helper> FlowHelpers();
+std::span<const Helper> TunnelHelpers();
 }  // namespace internal
 
 }  // namespace bpfmap

@@ -11,6 +11,7 @@
 #include "bpfmap/programs/helper.h"
 #include "bpfmap/programs/machine.h"
 #include "bpfmap/programs/packet_view.h"
+#include "bpfmap/programs/skb.h"
 
 namespace bpfmap {
 namespace {
@@ -21,19 +22,6 @@ constexpr uint32_t kMostMeta = 255;
 
 bool Within(uint64_t limit, uint64_t offset, uint64_t size) {
   return offset <= limit && size <= limit - offset;
-}
-
-// Updates all that depends on the packet, after a change: `len` of an skb, and
-// its pointers.
-void Moved(HelperCall& call, const char* helper) {
-  Machine& machine = call.machine();
-  const RunInput& input = machine.input();
-  if (kSkbTypes.Has(machine.type()) &&
-      input.context_size >= sizeof(SkbContext::len)) {
-    static_cast<SkbContext*>(input.context)->len =
-        static_cast<uint32_t>(machine.packet()->size());
-  }
-  machine.MovePacket(helper);
 }
 
 // Reads and writes.
@@ -77,7 +65,7 @@ uint64_t SkbStoreBytes(HelperCall& call) {
     return Minus(Errno::kFault);
   }
   std::memmove(packet->data + offset, call.pointer(3), size);
-  Moved(call, "bpf_skb_store_bytes()");
+  PacketMoved(call, "bpf_skb_store_bytes()");
   return 0;
 }
 
@@ -120,7 +108,7 @@ uint64_t XdpAdjustHead(HelperCall& call) {
   std::memmove(packet.meta + offset, packet.meta, packet.meta_size());
   packet.meta += offset;
   packet.data += offset;
-  Moved(call, "bpf_xdp_adjust_head()");
+  PacketMoved(call, "bpf_xdp_adjust_head()");
   return 0;
 }
 
@@ -136,7 +124,7 @@ uint64_t XdpAdjustTail(HelperCall& call) {
     std::memset(packet.data_end, 0, static_cast<std::size_t>(offset));
   }
   packet.data_end += offset;
-  Moved(call, "bpf_xdp_adjust_tail()");
+  PacketMoved(call, "bpf_xdp_adjust_tail()");
   return 0;
 }
 
@@ -149,7 +137,7 @@ uint64_t XdpAdjustMeta(HelperCall& call) {
   }
   if (size % 4 != 0 || size > kMostMeta) return Minus(Errno::kAcces);
   packet.meta += offset;
-  Moved(call, "bpf_xdp_adjust_meta()");
+  PacketMoved(call, "bpf_xdp_adjust_meta()");
   return 0;
 }
 
@@ -158,7 +146,7 @@ uint64_t SkbPullData(HelperCall& call) {
   if (packet == nullptr || call.word(2) > packet->size()) {
     return Minus(Errno::kNoMem);
   }
-  Moved(call, "bpf_skb_pull_data()");
+  PacketMoved(call, "bpf_skb_pull_data()");
   return 0;
 }
 
@@ -170,14 +158,15 @@ uint64_t SkbChangeTail(HelperCall& call) {
       size > static_cast<uint64_t>(packet->end - packet->data)) {
     return Minus(Errno::kInval);
   }
+  SkbContext& skb = SkbOf(call);
+  if (IsEncapsulated(&skb) != 0) return Minus(Errno::kNotSupp);
   if (size > packet->size()) {
     std::memset(packet->data_end, 0, size - packet->size());
   }
   packet->data_end = packet->data + size;
-  auto& skb = *static_cast<SkbContext*>(call.machine().input().context);
   // It is one segment from now on.
   if (skb.gso_size != 0) skb.gso_size = skb.gso_segs = 0;
-  Moved(call, "bpf_skb_change_tail()");
+  PacketMoved(call, "bpf_skb_change_tail()");
   return 0;
 }
 
@@ -188,10 +177,9 @@ uint64_t SkbChangeHead(HelperCall& call) {
       room > static_cast<uint64_t>(packet->data - packet->begin)) {
     return Minus(Errno::kInval);
   }
-  packet->data -= room;
-  packet->meta = packet->data;
-  std::memset(packet->data, 0, room);
-  Moved(call, "bpf_skb_change_head()");
+  PushBytes(packet, 0, room);
+  packet->mac_header = packet->data;
+  PacketMoved(call, "bpf_skb_change_head()");
   return 0;
 }
 
@@ -217,23 +205,22 @@ uint64_t SkbChangeProto(HelperCall& call) {
   if (packet == nullptr || packet->size() < kEthernetHeader) {
     return Minus(Errno::kNotSupp);
   }
+  const std::size_t header =
+      static_cast<std::size_t>(packet->network_header - packet->mac_header);
   if (from == ip4 && to == ip6) {
-    if (packet->data - packet->begin < kDifference) return Minus(Errno::kNoMem);
-    std::memmove(packet->data - kDifference, packet->data, kEthernetHeader);
-    packet->data -= kDifference;
-    std::memset(packet->data + kEthernetHeader, 0, kDifference);
+    if (!PushBytes(packet, header, kDifference)) return Minus(Errno::kNoMem);
+    packet->mac_header -= kDifference;
+    packet->network_header -= kDifference;
   } else if (from == ip6 && to == ip4) {
-    if (packet->size() < kEthernetHeader + kDifference) {
-      return Minus(Errno::kNoMem);
-    }
-    std::memmove(packet->data + kDifference, packet->data, kEthernetHeader);
-    packet->data += kDifference;
+    if (packet->size() < header + kDifference) return Minus(Errno::kNoMem);
+    PopBytes(packet, header, kDifference);
+    packet->mac_header += kDifference;
+    packet->network_header += kDifference;
   } else {
     return Minus(Errno::kNotSupp);
   }
-  packet->meta = packet->data;
   skb.protocol = to;
-  Moved(call, "bpf_skb_change_proto()");
+  PacketMoved(call, "bpf_skb_change_proto()");
   return 0;
 }
 
@@ -303,7 +290,7 @@ uint64_t L3CsumReplace(HelperCall& call) {
     return Minus(Errno::kInval);
   }
   std::memcpy(place, &checksum, sizeof checksum);
-  Moved(call, "bpf_l3_csum_replace()");
+  PacketMoved(call, "bpf_l3_csum_replace()");
   return 0;
 }
 
@@ -319,7 +306,7 @@ uint64_t L4CsumReplace(HelperCall& call) {
   std::memcpy(&checksum, place, sizeof checksum);
   const bool mangled = (flags & kMangledZero) != 0;
   if (mangled && (flags & kEnforce) == 0 && checksum == 0) {
-    Moved(call, "bpf_l4_csum_replace()");
+    PacketMoved(call, "bpf_l4_csum_replace()");
     return 0;
   }
   if (!Replace(&checksum, flags & kFieldSize, call.number(3), call.number(4))) {
@@ -327,7 +314,7 @@ uint64_t L4CsumReplace(HelperCall& call) {
   }
   if (mangled && checksum == 0) checksum = 0xffff;
   std::memcpy(place, &checksum, sizeof checksum);
-  Moved(call, "bpf_l4_csum_replace()");
+  PacketMoved(call, "bpf_l4_csum_replace()");
   return 0;
 }
 

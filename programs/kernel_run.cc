@@ -217,6 +217,7 @@ void KernelRun::Run(KernelTest* test) const {
     test->error = errno;
   }
   test->retval = attr.retval;
+  test->duration = attr.duration;
   test->data_size_out = attr.data_size_out;
   test->ctx_size_out = attr.ctx_size_out;
 }

@@ -32,6 +32,7 @@ struct KernelTest {
 
   int error = 0;  // errno
   uint32_t retval = 0;
+  uint32_t duration = 0;  // nanoseconds of a run, on average
   std::vector<uint8_t> data_out;
   std::vector<uint8_t> ctx_out;
 };

@@ -12,6 +12,7 @@
 #include "bpfmap/programs/checksum.h"
 #include "bpfmap/programs/context.h"
 #include "bpfmap/programs/packet_view.h"
+#include "bpfmap/programs/skb.h"
 
 namespace bpfmap {
 namespace {
@@ -342,7 +343,13 @@ void Test::RunSkb() {
   }
   const uint32_t seen_size = is_l2 ? size : size - kEthernetHeader;
   if (has_context_ && !CheckSkbContext(given, seen_size)) return;
-  constexpr std::size_t kHeadroom = 512;
+  // Helpers that put something before a packet, more than once.
+  constexpr uint32_t kVlanPush = 18, kChangeProto = 31, kChangeHead = 43,
+                     kAdjustRoom = 50;
+  const bool grows = program_.Calls(kVlanPush) ||
+                     program_.Calls(kChangeProto) ||
+                     program_.Calls(kChangeHead) || program_.Calls(kAdjustRoom);
+  const std::size_t headroom = grows ? kLargestSkb + 512 : 512;
   // Only bpf_skb_change_tail() makes a packet longer than it is.
   constexpr uint32_t kChangeTail = 38;
   constexpr std::size_t kLargest = 65536 + 512;
@@ -353,11 +360,11 @@ void Test::RunSkb() {
     Refuse(Errno::kInval);  // shorter than its header
     return;
   }
-  PacketBuffer buffer(&world_, kHeadroom + room, kHeadroom);
+  PacketBuffer buffer(&world_, headroom + room, headroom);
   PacketView packet;
   packet.begin = buffer.data();
-  packet.end = buffer.data() + kHeadroom + room;
-  packet.mac_header = buffer.data() + kHeadroom;
+  packet.end = buffer.data() + headroom + room;
+  packet.mac_header = buffer.data() + headroom;
   packet.network_header = packet.mac_header + kEthernetHeader;
   packet.data = is_l2 ? packet.mac_header : packet.network_header;
   packet.meta = packet.data;

@@ -189,12 +189,14 @@ static __noinline long ask_text(struct wish *wish) {
 
 // Packets of traffic control.
 
+enum { kSkbHelpers = 29 };
+
 static __noinline long ask_skb(struct __sk_buff *ctx, struct wish *wish) {
   __u8 bytes[64] = {1, 2, 3};
   __u32 size = (wish->b & 31) + 1;
   __s32 offset = (__s32)wish->a - 8;
   long result;
-  switch (wish->helper % 20) {
+  switch (wish->helper % kSkbHelpers) {
     case 0:
       return bpf_skb_store_bytes(ctx, offset, bytes, size, wish->c & 7);
     case 1:
@@ -214,7 +216,7 @@ static __noinline long ask_skb(struct __sk_buff *ctx, struct wish *wish) {
     case 6:
       return bpf_skb_change_tail(ctx, wish->a + wish->b, wish->c == 3);
     case 7:
-      return bpf_skb_change_head(ctx, wish->a, wish->c == 3);
+      return bpf_skb_change_head(ctx, wish->a & 7, wish->c == 3);
     case 8:
       return bpf_skb_pull_data(ctx, wish->a + wish->b);
     case 9:
@@ -241,6 +243,29 @@ static __noinline long ask_skb(struct __sk_buff *ctx, struct wish *wish) {
       return ask_text(wish);
     case 18:
       return bpf_csum_level(ctx, wish->a & 7);
+    case 19:
+    case 20:
+      return bpf_skb_vlan_push(ctx,
+                               bpf_htons(wish->a & 1   ? 0x8100
+                                         : wish->a & 2 ? 0x88a8
+                                                       : 7),
+                               wish->b);
+    case 21:
+    case 22:
+      return bpf_skb_vlan_pop(ctx);
+    case 23:
+      return bpf_skb_adjust_room(ctx, (__s32)wish->a - 128, wish->b & 3,
+                                 wish->c & 3 ? 0 : 1ULL << (wish->c >> 2 & 15));
+    case 24:
+      return bpf_skb_adjust_room(ctx, (wish->a & 63) * 4 - 40, wish->b & 1,
+                                 wish->c & 0x27);
+    case 25:
+      return bpf_skb_ecn_set_ce(ctx);
+    case 26:
+      return bpf_skb_set_tstamp(ctx, wish->a & 3, wish->b & 3) + ctx->tstamp;
+    case 27:
+      return bpf_skb_get_tunnel_key(ctx, (void *)bytes, 28 + (wish->a & 3),
+                                    wish->b & 3);
     default:
       return ask_maps(wish);
   }
@@ -271,12 +296,20 @@ SEC("tc")
 int tc_helper(struct __sk_buff *ctx) {
   void *data = (void *)(long)ctx->data;
   void *data_end = (void *)(long)ctx->data_end;
-  struct wish wish;
+  struct wish wish, again;
   if (data + 14 > data_end) return 2;
   fill(data, &wish);
-  say(wish.helper % 20, ask_skb(ctx, &wish));
+  say(wish.helper % kSkbHelpers, ask_skb(ctx, &wish));
+  again.helper = wish.b + wish.c;
+  again.a = wish.c;
+  again.b = wish.a;
+  again.c = wish.b;
+  say(again.helper % kSkbHelpers, ask_skb(ctx, &again));
   say(100, ctx->len);
   say(101, ctx->data_end - ctx->data);
+  say(102, ctx->protocol);
+  say(103,
+      ctx->vlan_present + ctx->vlan_tci * 2 + ((__u64)ctx->vlan_proto << 32));
   return wish.helper & 1;
 }
 
