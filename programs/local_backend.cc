@@ -22,8 +22,8 @@ namespace {
 
 constexpr uint32_t kPerfBuffer = 1 << 18;  // bytes
 
-// Types that BPF_PROG_TEST_RUN takes, or Linux's functions for them.
-constexpr ProgramTypes kTestRunTypes{
+// Types that run on a packet, as BPF_PROG_TEST_RUN runs them.
+constexpr ProgramTypes kPacketTypes{
     ProgramType::kSocketFilter, ProgramType::kSchedCls,
     ProgramType::kSchedAct,     ProgramType::kXdp,
     ProgramType::kCgroupSkb,    ProgramType::kLwtIn,
@@ -154,8 +154,8 @@ ProgramResult LocalBackend::Run(std::size_t index, const RunRequest& request) {
 
 ProgramResult LocalBackend::RunIn(const Program& program,
                                   const RunRequest& request) {
-  return kTestRunTypes.Has(program.type()) ? RunTestRun(program, request)
-                                           : RunOnContext(program, request);
+  return kPacketTypes.Has(program.type()) ? RunTestRun(program, request)
+                                          : RunOnContext(program, request);
 }
 
 ProgramResult LocalBackend::RunTestRun(const Program& program,
