@@ -35,6 +35,7 @@ char line[LINE_LENGTH];
 struct start {
   __u64 at;
   __u32 call;
+  __u32 padding;  // 0: a map copies it, too
 };
 
 struct {

@@ -22,7 +22,7 @@ namespace {
 
 constexpr uint32_t kPerfBuffer = 1 << 18;  // bytes
 
-// Types that RunTest() runs on a packet.
+// Types that run on a packet, as BPF_PROG_TEST_RUN runs them.
 constexpr ProgramTypes kPacketTypes{
     ProgramType::kSocketFilter, ProgramType::kSchedCls,
     ProgramType::kSchedAct,     ProgramType::kXdp,

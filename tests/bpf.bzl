@@ -5,13 +5,14 @@
 load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library")
 
 def bpf_skeleton(name):
-    """NAME.skel.h: what bpftool makes of NAME.bpf.o."""
+    """NAME.skel.h, for C++: what bpftool makes of NAME.bpf.o."""
     native.genrule(
         name = name + "_skel",
         srcs = [name + ".bpf.o"],
         outs = [name + ".skel.h"],
+        # clang does not know _Bool in C++.
         cmd = "PATH=$$PATH:/usr/sbin bpftool gen skeleton $< name " + name +
-              " > $@",
+              " | sed 's/\\b_Bool\\b/bool/' > $@",
     )
     cc_library(
         name = name + "_skeleton",

@@ -14,10 +14,12 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <elf.h>
+#include <linux/bpf.h>
 
 #include <cerrno>
 #include <cstdarg>
 #include <cstddef>
+#include <cstdint>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -67,6 +69,19 @@ std::vector<std::string_view> ObjectsIn(std::string_view file) {
   return objects;
 }
 
+// Gives sizes to maps that have none in the object: a tool gives them before it
+// loads, from its command line.
+void CompleteMaps(bpf_object* object) {
+  constexpr uint32_t kEntries = 64, kStackSize = 127 * 8;
+  bpf_map* map;
+  bpf_object__for_each_map(map, object) {
+    const bpf_map_type type = bpf_map__type(map);
+    if (type != BPF_MAP_TYPE_HASH && type != BPF_MAP_TYPE_STACK_TRACE) continue;
+    if (bpf_map__max_entries(map) == 0) bpf_map__set_max_entries(map, kEntries);
+    if (bpf_map__value_size(map) == 0) bpf_map__set_value_size(map, kStackSize);
+  }
+}
+
 // 0 or -errno. *programs is how many the object has that are loaded.
 int Load(const char* name, std::string_view image, int* programs) {
   // An image inside a file is not aligned; libelf wants that it is.
@@ -76,6 +91,7 @@ int Load(const char* name, std::string_view image, int* programs) {
   bpf_object* const object =
       bpf_object__open_mem(copy.data(), copy.size(), &options);
   if (object == nullptr) return -errno;
+  CompleteMaps(object);
   const int error = bpf_object__load(object);
   bpf_program* program;
   bpf_object__for_each_program(program, object) {
