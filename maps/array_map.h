@@ -67,7 +67,8 @@ class ArrayMap final : public MapBase<ArrayMap<P>, P> {
   //   E2BIG   a value of more than 0x7fffffff bytes
   //   EFAULT  a lock that is not at a multiple of 4 in the value
   //   EACCES  a lock in a value that programs may not read and write
-  static constexpr DefError Check(const MapDef& def);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static constexpr DefError Check(
+      const MapDef& def);
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
@@ -179,16 +180,16 @@ class ArrayMap final : public MapBase<ArrayMap<P>, P> {
 template <Profile P>
 constexpr DefError ArrayMap<P>::Check(const MapDef& def) {
   return FirstError(
-      {CheckCommon(def),
-       Require(def.type == MapType::kArray, "type must be ARRAY"),
-       CheckMaxEntries(def), CheckIndexKey(def), CheckHasValue(def),
-       CheckFlags(def,
-                  kNumaNode | kRdOnly | kWrOnly | kRdOnlyProg | kWrOnlyProg |
-                      kMmapable | kInnerMap | kTokenFd,
-                  "map_flags has a flag that ARRAY does not take"),
-       Require(def.value_size <= 0x7fffffff,
-               "value_size must be 0x7fffffff or less", Errno::k2Big),
-       CheckToken(def), CheckNameAndLock(def)});
+      CheckCommon(def),
+      Require(def.type == MapType::kArray, "type must be ARRAY"),
+      CheckMaxEntries(def), CheckIndexKey(def), CheckHasValue(def),
+      CheckFlags(def,
+                 kNumaNode | kRdOnly | kWrOnly | kRdOnlyProg | kWrOnlyProg |
+                     kMmapable | kInnerMap | kTokenFd,
+                 "map_flags has a flag that ARRAY does not take"),
+      Require(def.value_size <= 0x7fffffff,
+              "value_size must be 0x7fffffff or less", Errno::k2Big),
+      CheckToken(def), CheckNameAndLock(def));
 }
 
 template <Profile P>

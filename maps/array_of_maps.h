@@ -27,6 +27,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
@@ -68,8 +69,9 @@ class ArrayOfMaps final : public MapBase<ArrayOfMaps<P>, P> {
   //               flag that arrays of maps do not have; what CheckCommon()
   //               lists
   //   EOPNOTSUPP  a lock in the value
-  static constexpr DefError Check(const MapDef& def) {
-    return FirstError({CheckSizesAndFlags(def), CheckNameAndNoLock(def)});
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static constexpr DefError Check(
+      const MapDef& def) {
+    return FirstError(CheckSizesAndFlags(def), CheckNameAndNoLock(def));
   }
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
@@ -200,9 +202,9 @@ class ArrayOfMaps final : public MapBase<ArrayOfMaps<P>, P> {
 template <Profile P>
 constexpr DefError ArrayOfMaps<P>::CheckSizesAndFlags(const MapDef& def) {
   return FirstError(
-      {CheckCommon(def),
-       Require(def.type == MapType::kArrayOfMaps, "type must be ARRAY_OF_MAPS"),
-       CheckArrayOfNumbers(def, {})});
+      CheckCommon(def),
+      Require(def.type == MapType::kArrayOfMaps, "type must be ARRAY_OF_MAPS"),
+      CheckArrayOfNumbers(def, {}));
 }
 
 template <Profile P>

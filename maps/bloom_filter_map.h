@@ -29,6 +29,7 @@
 
 #include <cstdint>
 
+#include "absl/base/attributes.h"
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/bloom_bits.h"
@@ -63,7 +64,8 @@ class BloomFilterMap final : public MapBase<BloomFilterMap<P>, P> {
   //   EFAULT      a lock that is not at a multiple of 4 in the value
   //   EACCES      a lock, and programs may not read and write
   //   EOPNOTSUPP  a lock in the value
-  static constexpr DefError Check(const MapDef& def);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static constexpr DefError Check(
+      const MapDef& def);
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
@@ -137,18 +139,18 @@ template <Profile P>
 constexpr DefError BloomFilterMap<P>::Check(const MapDef& def) {
   constexpr uint32_t kLargestValue = 4 << 20;
   return FirstError(
-      {CheckCommon(def),
-       Require(def.type == MapType::kBloomFilter, "type must be BLOOM_FILTER"),
-       Require(def.value_size <= kLargestValue,
-               "value_size must be 4194304 or less", Errno::k2Big),
-       CheckNoKey(def), CheckHasValue(def), CheckMaxEntries(def),
-       CheckFlags(def,
-                  kNumaNode | kRdOnly | kWrOnly | kZeroSeed | kRdOnlyProg |
-                      kWrOnlyProg | kTokenFd,
-                  "map_flags has a flag that BLOOM_FILTER does not take"),
-       Require(def.map_extra <= kMostHashes,
-               "map_extra, the number of hash functions, must be 15 or less"),
-       CheckToken(def), CheckNameAndNoLock(def)});
+      CheckCommon(def),
+      Require(def.type == MapType::kBloomFilter, "type must be BLOOM_FILTER"),
+      Require(def.value_size <= kLargestValue,
+              "value_size must be 4194304 or less", Errno::k2Big),
+      CheckNoKey(def), CheckHasValue(def), CheckMaxEntries(def),
+      CheckFlags(def,
+                 kNumaNode | kRdOnly | kWrOnly | kZeroSeed | kRdOnlyProg |
+                     kWrOnlyProg | kTokenFd,
+                 "map_flags has a flag that BLOOM_FILTER does not take"),
+      Require(def.map_extra <= kMostHashes,
+              "map_extra, the number of hash functions, must be 15 or less"),
+      CheckToken(def), CheckNameAndNoLock(def));
 }
 
 }  // namespace bpfmap

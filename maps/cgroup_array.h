@@ -19,6 +19,7 @@
 
 #include <cstdint>
 
+#include "absl/base/attributes.h"
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/rules/def_validation.h"
@@ -45,11 +46,12 @@ class CgroupArray final : public HandleArray<CgroupArray<P>, P> {
   //   EINVAL      max_entries of 0; a key or a value that is not 4 bytes; a
   //               flag that these arrays do not have; what CheckCommon() lists
   //   EOPNOTSUPP  a lock in the value
-  static constexpr DefError Check(const MapDef& def) {
-    return FirstError({CheckCommon(def),
-                       Require(def.type == MapType::kCgroupArray,
-                               "type must be CGROUP_ARRAY"),
-                       CheckArrayOfNumbers(def, {}), CheckNameAndNoLock(def)});
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static constexpr DefError Check(
+      const MapDef& def) {
+    return FirstError(
+        CheckCommon(def),
+        Require(def.type == MapType::kCgroupArray, "type must be CGROUP_ARRAY"),
+        CheckArrayOfNumbers(def, {}), CheckNameAndNoLock(def));
   }
 
   // The program view.

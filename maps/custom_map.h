@@ -30,6 +30,7 @@
 #include <optional>
 #include <tuple>
 
+#include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
@@ -68,7 +69,8 @@ class CustomMap final : public MapBase<CustomMap<P>, P>, private ProvidedMap {
   // What HASH would say to `def`; and
   //   EOPNOTSUPP  a lock in the value
   // Init() reports whether the type has a provider.
-  static constexpr DefError Check(const MapDef& def);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static constexpr DefError Check(
+      const MapDef& def);
 
   // Bytes that Init() takes from the memory if values of `stored_size` bytes
   // are stored. REQUIRES: Check(def) is kOk.
@@ -238,8 +240,8 @@ template <Profile P>
 constexpr DefError CustomMap<P>::Check(const MapDef& def) {
   MapDef base = def;
   base.type = MapType::kHash;
-  return FirstError({Require(IsCustom(def.type), "type must be 4096 or more"),
-                     HashMap<P>::Check(base), CheckNameAndNoLock(def)});
+  return FirstError(Require(IsCustom(def.type), "type must be 4096 or more"),
+                    HashMap<P>::Check(base), CheckNameAndNoLock(def));
 }
 
 template <Profile P>

@@ -76,7 +76,8 @@ class HashMap final : public MapBase<HashMap<P>, P> {
   //           2^27 entries
   //   EFAULT  a lock that is not at a multiple of 4 in the value
   //   EACCES  a lock in a value that programs may not read and write
-  static constexpr DefError Check(const MapDef& def);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static constexpr DefError Check(
+      const MapDef& def);
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
@@ -299,14 +300,14 @@ class HashMap final : public MapBase<HashMap<P>, P> {
 template <Profile P>
 constexpr DefError HashMap<P>::Check(const MapDef& def) {
   return FirstError(
-      {CheckCommon(def),
-       Require(def.type == MapType::kHash, "type must be HASH"),
-       CheckFlags(def,
-                  kNoPrealloc | kNumaNode | kRdOnly | kWrOnly | kZeroSeed |
-                      kRdOnlyProg | kWrOnlyProg | kTokenFd,
-                  "map_flags has a flag that HASH does not take"),
-       CheckHashSizes(def), CheckToken(def), CheckHashMaxEntries(def),
-       CheckNameAndLock(def)});
+      CheckCommon(def),
+      Require(def.type == MapType::kHash, "type must be HASH"),
+      CheckFlags(def,
+                 kNoPrealloc | kNumaNode | kRdOnly | kWrOnly | kZeroSeed |
+                     kRdOnlyProg | kWrOnlyProg | kTokenFd,
+                 "map_flags has a flag that HASH does not take"),
+      CheckHashSizes(def), CheckToken(def), CheckHashMaxEntries(def),
+      CheckNameAndLock(def));
 }
 
 template <Profile P>

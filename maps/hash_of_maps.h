@@ -24,6 +24,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
@@ -64,8 +65,9 @@ class HashOfMaps final : public MapBase<HashOfMaps<P>, P> {
   //               lists
   //   E2BIG       a key of more than 4194251 bytes; more than 2^27 entries
   //   EOPNOTSUPP  a lock in the value
-  static constexpr DefError Check(const MapDef& def) {
-    return FirstError({CheckSizesAndFlags(def), CheckMaxEntriesAndName(def)});
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static constexpr DefError Check(
+      const MapDef& def) {
+    return FirstError(CheckSizesAndFlags(def), CheckMaxEntriesAndName(def));
   }
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
@@ -191,7 +193,7 @@ class HashOfMaps final : public MapBase<HashOfMaps<P>, P> {
   // The checks before the template is looked at, and those after it.
   static constexpr DefError CheckSizesAndFlags(const MapDef& def);
   static constexpr DefError CheckMaxEntriesAndName(const MapDef& def) {
-    return FirstError({CheckHashMaxEntries(def), CheckNameAndNoLock(def)});
+    return FirstError(CheckHashMaxEntries(def), CheckNameAndNoLock(def));
   }
 
   DefError check_;
@@ -204,15 +206,15 @@ class HashOfMaps final : public MapBase<HashOfMaps<P>, P> {
 template <Profile P>
 constexpr DefError HashOfMaps<P>::CheckSizesAndFlags(const MapDef& def) {
   return FirstError(
-      {CheckCommon(def),
-       Require(def.type == MapType::kHashOfMaps, "type must be HASH_OF_MAPS"),
-       Require(def.value_size == sizeof(uint32_t),
-               "value_size must be 4: the value is a number"),
-       CheckFlags(def,
-                  kNoPrealloc | kNumaNode | kRdOnly | kWrOnly | kZeroSeed |
-                      kRdOnlyProg | kWrOnlyProg | kTokenFd,
-                  "map_flags has a flag that HASH_OF_MAPS does not take"),
-       CheckHashSizes(def), CheckToken(def)});
+      CheckCommon(def),
+      Require(def.type == MapType::kHashOfMaps, "type must be HASH_OF_MAPS"),
+      Require(def.value_size == sizeof(uint32_t),
+              "value_size must be 4: the value is a number"),
+      CheckFlags(def,
+                 kNoPrealloc | kNumaNode | kRdOnly | kWrOnly | kZeroSeed |
+                     kRdOnlyProg | kWrOnlyProg | kTokenFd,
+                 "map_flags has a flag that HASH_OF_MAPS does not take"),
+      CheckHashSizes(def), CheckToken(def));
 }
 
 template <Profile P>

@@ -42,6 +42,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "absl/base/attributes.h"
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/dcheck.h"
@@ -83,7 +84,8 @@ class LpmTrieMap final : public MapBase<LpmTrieMap<P>, P> {
   //   EFAULT      a lock that is not at a multiple of 4 in the value
   //   EACCES      a lock in a value that programs may not read and write
   //   EOPNOTSUPP  a lock in the value
-  static constexpr DefError Check(const MapDef& def);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static constexpr DefError Check(
+      const MapDef& def);
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
@@ -210,21 +212,21 @@ constexpr DefError LpmTrieMap<P>::Check(const MapDef& def) {
   // Linux: a block of 4 MiB at most, with the largest key and 24 of its own.
   constexpr uint32_t kMaxValueSize = (4U << 20) - 256 - 24;
   return FirstError(
-      {CheckCommon(def),
-       Require(def.type == MapType::kLpmTrie, "type must be LPM_TRIE"),
-       CheckToken(def), CheckMaxEntries(def),
-       Require(HasAny(def.map_flags, kNoPrealloc),
-               "map_flags must have BPF_F_NO_PREALLOC"),
-       CheckFlags(def,
-                  kNoPrealloc | kNumaNode | kRdOnly | kWrOnly | kRdOnlyProg |
-                      kWrOnlyProg,
-                  "map_flags has a flag that LPM_TRIE does not take"),
-       Require(def.key_size >= kMinKeySize && def.key_size <= kMaxKeySize,
-               "key_size must be 5 to 260: a prefix length of 4 bytes and data "
-               "of 1 to 256"),
-       Require(def.value_size != 0 && def.value_size <= kMaxValueSize,
-               "value_size must be 1 to 4194024"),
-       CheckNameAndNoLock(def)});
+      CheckCommon(def),
+      Require(def.type == MapType::kLpmTrie, "type must be LPM_TRIE"),
+      CheckToken(def), CheckMaxEntries(def),
+      Require(HasAny(def.map_flags, kNoPrealloc),
+              "map_flags must have BPF_F_NO_PREALLOC"),
+      CheckFlags(def,
+                 kNoPrealloc | kNumaNode | kRdOnly | kWrOnly | kRdOnlyProg |
+                     kWrOnlyProg,
+                 "map_flags has a flag that LPM_TRIE does not take"),
+      Require(def.key_size >= kMinKeySize && def.key_size <= kMaxKeySize,
+              "key_size must be 5 to 260: a prefix length of 4 bytes and data "
+              "of 1 to 256"),
+      Require(def.value_size != 0 && def.value_size <= kMaxValueSize,
+              "value_size must be 1 to 4194024"),
+      CheckNameAndNoLock(def));
 }
 
 template <Profile P>

@@ -113,7 +113,8 @@ class LruMap final : public MapBase<LruMap<P, kType>, P> {
   //               more than 32768 bytes, for each CPU; more than 2^27 entries
   //   EOPNOTSUPP  a lock in the value (EACCES, if programs may not read and
   //               write it; EFAULT, if it is not at a multiple of 4)
-  static constexpr DefError Check(const MapDef& def) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static constexpr DefError Check(
+      const MapDef& def) {
     return CheckLruDef(def, kType);
   }
 

@@ -27,6 +27,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "absl/base/attributes.h"
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/dcheck.h"
@@ -63,7 +64,8 @@ class PerCpuArrayMap final : public MapBase<PerCpuArrayMap<P>, P> {
   //   E2BIG       a value of more than 32768 bytes
   //   EOPNOTSUPP  a lock in the value (EACCES, if programs may not read and
   //               write it; EFAULT, if it is not at a multiple of 4)
-  static constexpr DefError Check(const MapDef& def);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static constexpr DefError Check(
+      const MapDef& def);
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
@@ -160,15 +162,15 @@ class PerCpuArrayMap final : public MapBase<PerCpuArrayMap<P>, P> {
 template <Profile P>
 constexpr DefError PerCpuArrayMap<P>::Check(const MapDef& def) {
   return FirstError(
-      {CheckCommon(def),
-       Require(def.type == MapType::kPerCpuArray, "type must be PERCPU_ARRAY"),
-       CheckMaxEntries(def), CheckIndexKey(def), CheckHasValue(def),
-       CheckFlags(
-           def,
-           kNumaNode | kRdOnly | kWrOnly | kRdOnlyProg | kWrOnlyProg | kTokenFd,
-           "map_flags has a flag that PERCPU_ARRAY does not take"),
-       CheckNoNumaNode(def), CheckPerCpuValueSize(def), CheckToken(def),
-       CheckNameAndNoLock(def)});
+      CheckCommon(def),
+      Require(def.type == MapType::kPerCpuArray, "type must be PERCPU_ARRAY"),
+      CheckMaxEntries(def), CheckIndexKey(def), CheckHasValue(def),
+      CheckFlags(
+          def,
+          kNumaNode | kRdOnly | kWrOnly | kRdOnlyProg | kWrOnlyProg | kTokenFd,
+          "map_flags has a flag that PERCPU_ARRAY does not take"),
+      CheckNoNumaNode(def), CheckPerCpuValueSize(def), CheckToken(def),
+      CheckNameAndNoLock(def));
 }
 
 }  // namespace bpfmap

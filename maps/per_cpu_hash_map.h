@@ -79,7 +79,8 @@ class PerCpuHashMap final : public MapBase<PerCpuHashMap<P>, P> {
   //               more than 32768 bytes; more than 2^27 entries
   //   EOPNOTSUPP  a lock in the value (EACCES, if programs may not read and
   //               write it; EFAULT, if it is not at a multiple of 4)
-  static constexpr DefError Check(const MapDef& def);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static constexpr DefError Check(
+      const MapDef& def);
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
@@ -254,14 +255,14 @@ class PerCpuHashMap final : public MapBase<PerCpuHashMap<P>, P> {
 template <Profile P>
 constexpr DefError PerCpuHashMap<P>::Check(const MapDef& def) {
   return FirstError(
-      {CheckCommon(def),
-       Require(def.type == MapType::kPerCpuHash, "type must be PERCPU_HASH"),
-       CheckFlags(def,
-                  kNoPrealloc | kNumaNode | kRdOnly | kWrOnly | kZeroSeed |
-                      kRdOnlyProg | kWrOnlyProg | kTokenFd,
-                  "map_flags has a flag that PERCPU_HASH does not take"),
-       CheckNoNumaNode(def), CheckHashSizes(def), CheckPerCpuValueSize(def),
-       CheckToken(def), CheckHashMaxEntries(def), CheckNameAndNoLock(def)});
+      CheckCommon(def),
+      Require(def.type == MapType::kPerCpuHash, "type must be PERCPU_HASH"),
+      CheckFlags(def,
+                 kNoPrealloc | kNumaNode | kRdOnly | kWrOnly | kZeroSeed |
+                     kRdOnlyProg | kWrOnlyProg | kTokenFd,
+                 "map_flags has a flag that PERCPU_HASH does not take"),
+      CheckNoNumaNode(def), CheckHashSizes(def), CheckPerCpuValueSize(def),
+      CheckToken(def), CheckHashMaxEntries(def), CheckNameAndNoLock(def));
 }
 
 template <Profile P>

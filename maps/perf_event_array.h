@@ -22,6 +22,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "absl/base/attributes.h"
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/flags.h"
@@ -64,12 +65,13 @@ class PerfEventArray final : public MapBase<PerfEventArray<P>, P> {
   //   EINVAL      max_entries of 0; a key or a value that is not 4 bytes; a
   //               flag that these arrays do not have; what CheckCommon() lists
   //   EOPNOTSUPP  a lock in the value
-  static constexpr DefError Check(const MapDef& def) {
-    return FirstError({CheckCommon(def),
-                       Require(def.type == MapType::kPerfEventArray,
-                               "type must be PERF_EVENT_ARRAY"),
-                       CheckArrayOfNumbers(def, kPreserveElems),
-                       CheckNameAndNoLock(def)});
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static constexpr DefError Check(
+      const MapDef& def) {
+    return FirstError(CheckCommon(def),
+                      Require(def.type == MapType::kPerfEventArray,
+                              "type must be PERF_EVENT_ARRAY"),
+                      CheckArrayOfNumbers(def, kPreserveElems),
+                      CheckNameAndNoLock(def));
   }
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.

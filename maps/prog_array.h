@@ -20,6 +20,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "absl/base/attributes.h"
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/rules/array_index.h"
@@ -48,7 +49,8 @@ class ProgArray final : public HandleArray<ProgArray<P>, P> {
   //               flag that arrays of programs do not have; what CheckCommon()
   //               lists
   //   EOPNOTSUPP  a lock in the value
-  static constexpr DefError Check(const MapDef& def);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static constexpr DefError Check(
+      const MapDef& def);
 
   // The program view.
 
@@ -79,9 +81,9 @@ class ProgArray final : public HandleArray<ProgArray<P>, P> {
 template <Profile P>
 constexpr DefError ProgArray<P>::Check(const MapDef& def) {
   return FirstError(
-      {CheckCommon(def),
-       Require(def.type == MapType::kProgArray, "type must be PROG_ARRAY"),
-       CheckArrayOfNumbers(def, {}), CheckNameAndNoLock(def)});
+      CheckCommon(def),
+      Require(def.type == MapType::kProgArray, "type must be PROG_ARRAY"),
+      CheckArrayOfNumbers(def, {}), CheckNameAndNoLock(def));
 }
 
 }  // namespace bpfmap

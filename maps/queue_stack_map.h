@@ -36,6 +36,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "absl/base/attributes.h"
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/dcheck.h"
@@ -67,7 +68,8 @@ class QueueStackMap final : public MapBase<QueueStackMap<P, kType>, P> {
   //           flag that queues and stacks do not have; what CheckCommon() lists
   //   E2BIG   a value of more than 4 MiB
   //   EFAULT  a lock that is not at a multiple of 4 in the value
-  static constexpr DefError Check(const MapDef& def);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static constexpr DefError Check(
+      const MapDef& def);
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
@@ -180,21 +182,21 @@ template <Profile P, MapType kType>
 constexpr DefError QueueStackMap<P, kType>::Check(const MapDef& def) {
   constexpr uint32_t kLargestValue = 4 << 20;
   return FirstError(
-      {CheckCommon(def),
-       Require(def.type == kType, kType == MapType::kQueue
-                                      ? "type must be QUEUE"
-                                      : "type must be STACK"),
-       CheckMaxEntries(def), CheckNoKey(def), CheckHasValue(def),
-       CheckFlags(
-           def,
-           kNumaNode | kRdOnly | kWrOnly | kRdOnlyProg | kWrOnlyProg | kTokenFd,
-           "map_flags has a flag that QUEUE and STACK do not take"),
-       Require(def.value_size <= kLargestValue,
-               "value_size must be 4194304 or less", Errno::k2Big),
-       CheckToken(def),
-       Require(def.spin_lock_offset == kNoSpinLock,
-               "a value of a QUEUE or STACK holds no lock"),
-       CheckNameAndLock(def)});
+      CheckCommon(def),
+      Require(def.type == kType, kType == MapType::kQueue
+                                     ? "type must be QUEUE"
+                                     : "type must be STACK"),
+      CheckMaxEntries(def), CheckNoKey(def), CheckHasValue(def),
+      CheckFlags(
+          def,
+          kNumaNode | kRdOnly | kWrOnly | kRdOnlyProg | kWrOnlyProg | kTokenFd,
+          "map_flags has a flag that QUEUE and STACK do not take"),
+      Require(def.value_size <= kLargestValue,
+              "value_size must be 4194304 or less", Errno::k2Big),
+      CheckToken(def),
+      Require(def.spin_lock_offset == kNoSpinLock,
+              "a value of a QUEUE or STACK holds no lock"),
+      CheckNameAndLock(def));
 }
 
 }  // namespace bpfmap

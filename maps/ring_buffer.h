@@ -53,6 +53,7 @@
 #include <cstring>
 #include <limits>
 
+#include "absl/base/attributes.h"
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/dcheck.h"
@@ -83,7 +84,8 @@ class RingBuffer final : public MapBase<RingBuffer<P>, P>, public RingProducer {
   // What Linux would say to `def`.
   //   EINVAL  a max_entries that IsRingSize() does not hold for; a key or a
   //           value; a flag other than kNumaNode; what CheckCommon() lists
-  static constexpr DefError Check(const MapDef& def) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static constexpr DefError Check(
+      const MapDef& def) {
     return CheckRingDef(def, MapType::kRingBuf, "type must be RINGBUF");
   }
 

@@ -105,7 +105,8 @@ class StackTraceMap final : public MapBase<StackTraceMap<P>, P> {
   //               lists
   //   E2BIG       a max_entries of more than 2^31
   //   EOPNOTSUPP  a lock in the value
-  static constexpr DefError Check(const MapDef& def);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static constexpr DefError Check(
+      const MapDef& def);
 
   // Bytes that Init() takes from the memory. REQUIRES: Check(def) is kOk.
   static constexpr uint64_t MemoryNeeded(const MapDef& def) {
@@ -198,20 +199,20 @@ template <Profile P>
 constexpr DefError StackTraceMap<P>::Check(const MapDef& def) {
   const uint32_t frame_size = FrameSize(def);
   return FirstError(
-      {CheckCommon(def),
-       Require(def.type == MapType::kStackTrace, "type must be STACK_TRACE"),
-       CheckFlags(def, kNumaNode | kRdOnly | kWrOnly | kStackBuildId | kTokenFd,
-                  "map_flags has a flag that STACK_TRACE does not take"),
-       CheckMaxEntries(def),
-       Require(def.key_size == sizeof(uint32_t),
-               "key_size must be 4: the key is an id"),
-       Require(def.value_size != 0 && def.value_size % frame_size == 0 &&
-                   def.value_size / frame_size <= kMaxStack,
-               "value_size must be 8 bytes for each of 1 to 127 frames, or 32 "
-               "with BPF_F_STACK_BUILD_ID"),
-       Require(def.max_entries <= 1U << 31,
-               "max_entries must be 2147483648 or less", Errno::k2Big),
-       CheckToken(def), CheckNameAndNoLock(def)});
+      CheckCommon(def),
+      Require(def.type == MapType::kStackTrace, "type must be STACK_TRACE"),
+      CheckFlags(def, kNumaNode | kRdOnly | kWrOnly | kStackBuildId | kTokenFd,
+                 "map_flags has a flag that STACK_TRACE does not take"),
+      CheckMaxEntries(def),
+      Require(def.key_size == sizeof(uint32_t),
+              "key_size must be 4: the key is an id"),
+      Require(def.value_size != 0 && def.value_size % frame_size == 0 &&
+                  def.value_size / frame_size <= kMaxStack,
+              "value_size must be 8 bytes for each of 1 to 127 frames, or 32 "
+              "with BPF_F_STACK_BUILD_ID"),
+      Require(def.max_entries <= 1U << 31,
+              "max_entries must be 2147483648 or less", Errno::k2Big),
+      CheckToken(def), CheckNameAndNoLock(def));
 }
 
 template <Profile P>

@@ -18,6 +18,7 @@
 
 #include <cstdint>
 
+#include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
@@ -69,7 +70,8 @@ class StrictLruHashMap final : public MapBase<StrictLruHashMap<P>, P> {
       : StrictLruHashMap(def, &P::DefaultMemory(), options) {}
 
   // As LruMap's.
-  static constexpr DefError Check(const MapDef& def) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static constexpr DefError Check(
+      const MapDef& def) {
     return CheckLruDef(def, MapType::kLruHash);
   }
 

@@ -41,6 +41,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/base/attributes.h"
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/dcheck.h"
@@ -73,7 +74,8 @@ class UserRingBuffer final : public MapBase<UserRingBuffer<P>, P> {
   // What Linux would say to `def`.
   //   EINVAL  a max_entries that IsRingSize() does not hold for; a key or a
   //           value; a flag other than kNumaNode; what CheckCommon() lists
-  static constexpr DefError Check(const MapDef& def) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE static constexpr DefError Check(
+      const MapDef& def) {
     return CheckRingDef(def, MapType::kUserRingBuf,
                         "type must be USER_RINGBUF");
   }

@@ -61,8 +61,9 @@
 // caller's code runs but for callbacks that say so. A thread that waits for one
 // spins: so an interrupt handler, or a task that another one cannot preempt,
 // may share a map with what it interrupts only if Lock and Mutex keep it out,
-// by masking interrupts from Lock() to Unlock(). See tests/embedded for such a
-// profile.
+// by masking interrupts from Lock() to Unlock(): see interrupt_lock.h, and
+// tests/embedded/machine/kernel_profile.h, the port to a real-time kernel.
+// Where there is an Event, its Set() then comes from an interrupt handler too.
 
 #ifndef BPFMAP_PROFILES_PROFILE_H_
 #define BPFMAP_PROFILES_PROFILE_H_

@@ -13,6 +13,8 @@
 // (Linux allocates the map between steps 4 and 5. Here nothing is taken before
 // everything was checked; the difference shows only for a map that is both too
 // large for memory and badly named.)
+// The checks are inlined: where only the errno of a Check() is looked at, as in
+// Init(), the sentences are no part of the program.
 //
 // Source: bpf(2) and the answers of Linux 6.18, see tests/contract/golden/.
 
@@ -20,8 +22,8 @@
 #define BPFMAP_MAPS_INTERNAL_RULES_DEF_VALIDATION_H_
 
 #include <cstdint>
-#include <initializer_list>
 
+#include "absl/base/attributes.h"
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/map_def.h"
@@ -30,21 +32,23 @@
 namespace bpfmap {
 
 // The first check that failed.
-constexpr DefError FirstError(std::initializer_list<DefError> checks) {
-  for (const DefError& check : checks) {
-    if (check.failed()) return check;
-  }
-  return {};
+template <typename... Checks>
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError FirstError(
+    const Checks&... checks) {
+  DefError first;
+  // One after the other, until one failed.
+  static_cast<void>(((first = checks, first.failed()) || ...));
+  return first;
 }
 
 // A check of one condition.
-constexpr DefError Require(bool condition, const char* reason,
-                           Errno error = Errno::kInval) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError Require(
+    bool condition, const char* reason, Errno error = Errno::kInval) {
   if (condition) return {};
   return {error, reason};
 }
 
-constexpr DefError CheckCommon(const MapDef& def) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckCommon(const MapDef& def) {
   if (def.spin_lock_offset != kNoSpinLock) {
     if (def.spin_lock_offset > def.value_size ||
         def.value_size - def.spin_lock_offset < kSpinLockSize) {
@@ -75,21 +79,22 @@ constexpr DefError CheckCommon(const MapDef& def) {
 
 // Whether a name may hold `c`. Linux counts the letters of Latin-1 as letters:
 // 0xc0 to 0xff, without the signs for "times" and "divided by".
-constexpr bool IsNameCharacter(unsigned char c) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr bool IsNameCharacter(unsigned char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
          (c >= '0' && c <= '9') || c == '_' || c == '.' ||
          (c >= 0xc0 && c != 0xd7 && c != 0xf7);
 }
 
 // A type takes kTokenFd for a flag of its own, and leaves it to this.
-constexpr DefError CheckToken(const MapDef& def) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckToken(const MapDef& def) {
   if (HasAny(def.map_flags, kTokenFd)) {
     return {Errno::kInval, "BPF_F_TOKEN_FD needs a token, and there is none"};
   }
   return {};
 }
 
-constexpr DefError CheckNameAndLock(const MapDef& def) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckNameAndLock(
+    const MapDef& def) {
   int length = 0;
   while (length < kNameLength && def.name[length] != 0) {
     if (!IsNameCharacter(static_cast<unsigned char>(def.name[length++]))) {
@@ -110,52 +115,59 @@ constexpr DefError CheckNameAndLock(const MapDef& def) {
 }
 
 // The same for types whose values cannot hold a lock.
-constexpr DefError CheckNameAndNoLock(const MapDef& def) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckNameAndNoLock(
+    const MapDef& def) {
   return FirstError(
-      {CheckNameAndLock(def),
-       Require(def.spin_lock_offset == kNoSpinLock,
-               "values of this type cannot hold a lock", Errno::kOpNotSupp)});
+      CheckNameAndLock(def),
+      Require(def.spin_lock_offset == kNoSpinLock,
+              "values of this type cannot hold a lock", Errno::kOpNotSupp));
 }
 
 // The flags of a type, which are named in `reason`, and rights of programs that
 // exclude each other.
-constexpr DefError CheckFlags(const MapDef& def, MapFlags flags,
-                              const char* reason) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckFlags(const MapDef& def,
+                                                           MapFlags flags,
+                                                           const char* reason) {
   return FirstError(
-      {Require(!HasAny(def.map_flags, ~flags), reason),
-       Require(!HasAll(def.map_flags, kRdOnlyProg | kWrOnlyProg),
-               "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other")});
+      Require(!HasAny(def.map_flags, ~flags), reason),
+      Require(!HasAll(def.map_flags, kRdOnlyProg | kWrOnlyProg),
+              "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other"));
 }
 
-constexpr DefError CheckMaxEntries(const MapDef& def) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckMaxEntries(
+    const MapDef& def) {
   return Require(def.max_entries != 0, "max_entries must be 1 or more");
 }
-constexpr DefError CheckIndexKey(const MapDef& def) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckIndexKey(
+    const MapDef& def) {
   return Require(def.key_size == sizeof(uint32_t),
                  "key_size must be 4: the key is an index");
 }
-constexpr DefError CheckNoKey(const MapDef& def) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckNoKey(const MapDef& def) {
   return Require(def.key_size == 0, "key_size must be 0: there are no keys");
 }
-constexpr DefError CheckHasValue(const MapDef& def) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckHasValue(
+    const MapDef& def) {
   return Require(def.value_size != 0, "value_size must be 1 or more");
 }
 
 // Hash maps of every kind: their sizes, and (after CheckToken) what Linux
 // finds too large as it allocates.
-constexpr DefError CheckHashSizes(const MapDef& def) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckHashSizes(
+    const MapDef& def) {
   // Linux: a block of 4 MiB at most, of which its element header takes 48.
   constexpr uint64_t kMaxKeyAndValue = (4U << 20) - 48 - 1;
   return FirstError(
-      {CheckMaxEntries(def),
-       Require(def.key_size != 0, "key_size must be 1 or more"),
-       CheckHasValue(def),
-       Require(uint64_t{def.key_size} + def.value_size <= kMaxKeyAndValue,
-               "key_size and value_size together must be 4194255 or less",
-               Errno::k2Big)});
+      CheckMaxEntries(def),
+      Require(def.key_size != 0, "key_size must be 1 or more"),
+      CheckHasValue(def),
+      Require(uint64_t{def.key_size} + def.value_size <= kMaxKeyAndValue,
+              "key_size and value_size together must be 4194255 or less",
+              Errno::k2Big));
 }
 
-constexpr DefError CheckHashMaxEntries(const MapDef& def) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckHashMaxEntries(
+    const MapDef& def) {
   // Linux: the table of buckets, 16 bytes each, has a size below 2^32.
   constexpr uint32_t kMaxMaxEntries = 1U << 27;
   if (def.max_entries > kMaxMaxEntries) {
@@ -166,25 +178,28 @@ constexpr DefError CheckHashMaxEntries(const MapDef& def) {
 
 // Arrays of numbers that stand for other things: what follows the type, up to
 // the name. `own_flags` are those that the type has besides.
-constexpr DefError CheckArrayOfNumbers(const MapDef& def, MapFlags own_flags) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckArrayOfNumbers(
+    const MapDef& def, MapFlags own_flags) {
   return FirstError(
-      {Require(def.value_size == sizeof(uint32_t),
-               "value_size must be 4: the value is a number"),
-       CheckFlags(def, kNumaNode | kRdOnly | kWrOnly | kTokenFd | own_flags,
-                  "map_flags has a flag that this type does not take"),
-       CheckMaxEntries(def), CheckIndexKey(def), CheckToken(def)});
+      Require(def.value_size == sizeof(uint32_t),
+              "value_size must be 4: the value is a number"),
+      CheckFlags(def, kNumaNode | kRdOnly | kWrOnly | kTokenFd | own_flags,
+                 "map_flags has a flag that this type does not take"),
+      CheckMaxEntries(def), CheckIndexKey(def), CheckToken(def));
 }
 
 // Types whose memory is each CPU's refuse that of a node, and those with values
 // more than a block of per-CPU memory for one value.
-constexpr DefError CheckNoNumaNode(const MapDef& def) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckNoNumaNode(
+    const MapDef& def) {
   if (HasAny(def.map_flags, kNumaNode) && def.numa_node != 0xffffffff) {
     return {Errno::kInval,
             "numa_node must be 0xffffffff, for none: the memory is each CPU's"};
   }
   return {};
 }
-constexpr DefError CheckPerCpuValueSize(const MapDef& def) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckPerCpuValueSize(
+    const MapDef& def) {
   if (def.value_size > 32768) {
     return {Errno::k2Big, "value_size must be 32768 or less"};
   }

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "absl/base/attributes.h"
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/rules/def_validation.h"
@@ -16,24 +17,25 @@
 namespace bpfmap {
 
 // Check() of LRU_HASH and LRU_PERCPU_HASH, whichever `type` is.
-constexpr DefError CheckLruDef(const MapDef& def, MapType type) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckLruDef(const MapDef& def,
+                                                            MapType type) {
   const bool has_per_cpu_values = type == MapType::kLruPerCpuHash;
   const bool is_per_cpu =
       has_per_cpu_values || HasAny(def.map_flags, kNoCommonLru);
   return FirstError(
-      {CheckCommon(def),
-       Require(def.type == type, has_per_cpu_values
-                                     ? "type must be LRU_PERCPU_HASH"
-                                     : "type must be LRU_HASH"),
-       CheckFlags(def,
-                  kNoPrealloc | kNoCommonLru | kNumaNode | kRdOnly | kWrOnly |
-                      kZeroSeed | kRdOnlyProg | kWrOnlyProg | kTokenFd,
-                  "map_flags has a flag that LRU maps do not take"),
-       Require(!HasAny(def.map_flags, kNoPrealloc),
-               "LRU maps do not take BPF_F_NO_PREALLOC", Errno::kNotSupp),
-       is_per_cpu ? CheckNoNumaNode(def) : DefError{}, CheckHashSizes(def),
-       has_per_cpu_values ? CheckPerCpuValueSize(def) : DefError{},
-       CheckToken(def), CheckHashMaxEntries(def), CheckNameAndNoLock(def)});
+      CheckCommon(def),
+      Require(def.type == type, has_per_cpu_values
+                                    ? "type must be LRU_PERCPU_HASH"
+                                    : "type must be LRU_HASH"),
+      CheckFlags(def,
+                 kNoPrealloc | kNoCommonLru | kNumaNode | kRdOnly | kWrOnly |
+                     kZeroSeed | kRdOnlyProg | kWrOnlyProg | kTokenFd,
+                 "map_flags has a flag that LRU maps do not take"),
+      Require(!HasAny(def.map_flags, kNoPrealloc),
+              "LRU maps do not take BPF_F_NO_PREALLOC", Errno::kNotSupp),
+      is_per_cpu ? CheckNoNumaNode(def) : DefError{}, CheckHashSizes(def),
+      has_per_cpu_values ? CheckPerCpuValueSize(def) : DefError{},
+      CheckToken(def), CheckHashMaxEntries(def), CheckNameAndNoLock(def));
 }
 
 // The definition as Linux keeps it: with BPF_F_NO_COMMON_LRU, max_entries is a
