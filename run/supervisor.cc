@@ -24,6 +24,7 @@
 
 #include "bpfmap/profiles/cpu.h"
 #include "bpfmap/syscall/bpf_syscall.h"
+#include "bpfmap/syscall/polling.h"
 #include "bpfmap/syscall/user_memory.h"
 
 #ifndef BPF_FS_MAGIC
@@ -72,6 +73,7 @@ long HandleEpollCtl(const Notification& call, SupervisedCaller* caller) {
       !caller->ReadMemory(&event, a[3], sizeof event)) {
     return -EFAULT;
   }
+  event.events = RingEvents(static_cast<int>(a[2]), event.events);
   const int set = caller->Borrow(static_cast<int>(a[0]));
   if (set < 0) return -EBADF;
   const long result =
