@@ -49,9 +49,10 @@
 // rights and directories.
 //
 // After fork(2) the child has its own copy of all maps; only memory that can be
-// mapped is shared, and the files of pins. A fork waits until no other thread is in here
-// (fork_gate.h). It does not wait for those in the program view of a map: where
-// such threads run, the child must exec, or leave that map alone.
+// mapped is shared, and the files of pins. A fork waits until no other thread
+// is in here (fork_gate.h). It does not wait for those in the program view of a
+// map: where such threads run, the child must exec, or leave that map alone. A
+// ring has one process at a time that writes to it as programs do.
 //
 // Thread-safe.
 
