@@ -85,6 +85,7 @@ inline constexpr std::size_t kBindMapAttrSize = 12;
 inline constexpr std::size_t kLinkCreateAttrSize = 64;
 inline constexpr std::size_t kRawTracepointAttrSize = 24;
 inline constexpr std::size_t kProgByIdAttrSize = 4;
+inline constexpr std::size_t kLinkByIdAttrSize = 4;
 
 // Fields that older headers lack.
 inline constexpr std::size_t kTokenFdAt = 76;  // of BPF_MAP_CREATE
@@ -93,6 +94,7 @@ inline constexpr std::size_t kExclusiveHashSizeAt = 88;
 inline constexpr std::size_t kPathFdAt = 16;  // of BPF_OBJ_PIN and _GET
 inline constexpr std::size_t kBtfLogTrueSizeAt = 28;
 inline constexpr std::size_t kBtfFlagsAt = 32;
+inline constexpr std::size_t kBtfTokenFdAt = 36;
 inline constexpr std::size_t kBtfByIdTokenAt = 12;
 inline constexpr std::size_t kProgTokenFdAt = 144;  // of BPF_PROG_LOAD
 inline constexpr std::size_t kFdArrayCountAt = 148;

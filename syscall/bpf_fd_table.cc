@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
+#include <new>
 #include <unordered_set>
 #include <utility>
 
@@ -18,6 +19,8 @@
 #include "bpfmap/profiles/reader_writer_lock.h"
 #include "bpfmap/syscall/caller.h"
 #include "bpfmap/syscall/fork_gate.h"
+#include "bpfmap/syscall/memfd.h"
+#include "bpfmap/syscall/scoped_fd.h"
 
 namespace bpfmap {
 namespace {
@@ -38,7 +41,7 @@ int Reopen(int fd, int flags) {
 // Opens a new file without bytes.
 int OpenNew(const char* name, int flags) {
   // Nobody can write to it.
-  const int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  const int fd = CreateMemfd(name);
   if (fd < 0) return fd;
   fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL);
   if (flags == (O_RDWR | O_CLOEXEC)) return fd;
@@ -58,22 +61,6 @@ long GiveFile(long fd) {
   Caller* const caller = Caller::Other();
   return fd < 0 || caller == nullptr ? fd
                                      : caller->GiveFile(static_cast<int>(fd));
-}
-
-// Opens the file that is a map's memory, and marks it as open.
-int OpenMemory(const MappableMemory& memory, int flags) {
-  const int fd = Reopen(memory.fd(), flags);
-  if (fd < 0) return fd;
-  // A child of a fork() that was killed while it asked, in NoOpeningOf(), left
-  // its lock to this process. A program that locks its own descriptor keeps no
-  // other from being answered: its map is let go too early.
-  constexpr int kMostTries = 1000;
-  for (int i = 0; i < kMostTries && flock(fd, LOCK_SH | LOCK_NB) != 0 &&
-                  errno == EWOULDBLOCK;
-       ++i) {
-    flock(memory.fd(), LOCK_UN);
-  }
-  return fd;
 }
 
 // Whether no one holds an opening that OpenMemory() made.
@@ -152,25 +139,52 @@ long BpfFdTable::OpenNext(File file, const char* name, MapFlags rights) {
   return GiveFile(fd);
 }
 
+int BpfFdTable::OpenMemory(const MappableMemory& memory, int flags) {
+  const int fd = Reopen(memory.fd(), flags);
+  if (fd < 0) return fd;
+  // A child of a fork() that was killed while it asked, in NoOpeningOf(), left
+  // its lock to this process. A program that locks its own descriptor keeps no
+  // other from being answered: its map is let go too early.
+  constexpr int kMostTries = 1000;
+  for (int i = 0; i < kMostTries && flock(fd, LOCK_SH | LOCK_NB) != 0 &&
+                  errno == EWOULDBLOCK;
+       ++i) {
+    flock(memory.fd(), LOCK_UN);
+  }
+  return fd;
+}
+
 long BpfFdTable::OpenLocked(File file, const char* name, MapFlags rights) {
   const int flags = OpenFlags(rights);
   const MappableMemory* const memory =
       file.map != nullptr ? file.map->memory() : nullptr;
-  const int fd =
+  int fd =
       memory != nullptr ? OpenMemory(*memory, flags) : OpenNew(name, flags);
+  if (fd < 0 && memory != nullptr && errno == ENOENT &&
+      flags == OpenFlags({})) {
+    // No /proc to open it through: the same opening, which nothing can tell
+    // from this library's.
+    fd = fcntl(memory->fd(), F_DUPFD_CLOEXEC, 0);
+    file.is_kept = true;
+  }
   if (fd < 0) return -errno;
+  ScopedFd opened(fd);  // closed if there is no memory
   struct stat status;
   fstat(fd, &status);
   device_ = status.st_dev;
-  if (files_.count(status.st_ino) == 0) {
-    if (memory == nullptr) {
-      file.may_read = !HasAny(rights, kWrOnly);
-      file.may_write = !HasAny(rights, kRdOnly);
-    }
-    Watch(fd, status.st_ino, &file);
-    files_.emplace(status.st_ino, std::move(file));
+  if (files_.count(status.st_ino) != 0) return opened.release();
+  if (memory == nullptr) {
+    file.may_read = !HasAny(rights, kWrOnly);
+    file.may_write = !HasAny(rights, kRdOnly);
   }
-  return fd;
+  const auto at = files_.emplace(status.st_ino, std::move(file)).first;
+  try {
+    Watch(fd, status.st_ino, &at->second);
+  } catch (const std::bad_alloc&) {
+    files_.erase(at);
+    throw;
+  }
+  return opened.release();
 }
 
 void BpfFdTable::Watch(int fd, ino_t inode, File* file) {
@@ -239,19 +253,22 @@ Errno BpfFdTable::Find(uint32_t fd, MapWithId* found) const {
 std::vector<BpfFdTable::File> BpfFdTable::ReapClosed(bool look_at_all) {
   if (forks_ != ForkGate::forks()) WatchAgain();
   std::vector<File> gone;
-  for (const FileWatch::Event& event : watch_.Read(&must_sweep_)) {
+  // Set until all that was heard is dealt with: memory may run out.
+  bool dropped = std::exchange(must_sweep_, true);
+  for (const FileWatch::Event& event : watch_.Read(&dropped)) {
     CollectFile(event, &gone);
   }
+  must_sweep_ = dropped;
   // In this order: what happens from here on is heard of.
   std::unordered_set<int> left;
   if (must_sweep_ && watch_.FindWatches(&left)) {
-    must_sweep_ = false;
     std::vector<FileWatch::Event> events;
     for (const auto& [watch, inode] : watched_) {
       events.push_back(
           {watch, /*deleted=*/left.count(watch) == 0, /*closed=*/true});
     }
     for (const FileWatch::Event& event : events) CollectFile(event, &gone);
+    must_sweep_ = false;
   }
   if (look_at_all || ++calls_since_look_ > unwatched_.size() / 4) {
     calls_since_look_ = 0;
@@ -274,6 +291,7 @@ void BpfFdTable::ReapUnwatched(std::vector<File>* gone) {
 }
 
 bool BpfFdTable::IsLeft(const File& file) {
+  if (file.is_kept) return false;
   const bool is_memory = file.map != nullptr && file.map->memory() != nullptr;
   return is_memory ? NoOpeningOf(*file.map->memory()) : file.probe.IsLeft();
 }
@@ -288,9 +306,9 @@ void BpfFdTable::CollectFile(const FileWatch::Event& event,
   const bool is_gone =
       is_memory ? event.closed && NoOpeningOf(*map->memory()) : event.deleted;
   if (!is_gone) return;
+  gone->push_back(std::move(file->second));
   if (!event.deleted) watch_.Remove(event.watch);
   watched_.erase(watched);
-  gone->push_back(std::move(file->second));
   files_.erase(file);
 }
 

@@ -97,6 +97,10 @@ class BpfFdTable final : public FdResolver, public ProgramSource {
   // Lets go of what nothing refers to.
   void ReleaseClosed();
 
+  // Opens the file that is a map's memory, and marks it as open. `flags` are
+  // those of open(2). Returns -1 and sets errno if it cannot be opened.
+  static int OpenMemory(const MappableMemory& memory, int flags);
+
   // For tail calls. Null as well where the last reference goes just now.
   std::shared_ptr<const Program> ProgramOf(uint32_t handle) override;
 
@@ -111,6 +115,7 @@ class BpfFdTable final : public FdResolver, public ProgramSource {
     // Those of the descriptor may be more, where no file can be opened again.
     bool may_read = true;
     bool may_write = true;
+    bool is_kept = false;  // it cannot be told when nothing refers to it
   };
   template <typename Object>
   struct Ids {

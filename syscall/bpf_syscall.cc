@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <memory>
+#include <new>
 #include <utility>
 
 #include "bpfmap/syscall/attributes.h"
@@ -73,6 +74,10 @@ long Run(int command, const Attributes& attributes) {
       return BtfGetNextId(attributes);
     case BPF_BTF_GET_FD_BY_ID:
       return BtfGetFdById(attributes);
+    case BPF_LINK_GET_NEXT_ID:
+      return LinkGetNextId(attributes);
+    case BPF_LINK_GET_FD_BY_ID:
+      return LinkGetFdById(attributes);
     default:
       return -EINVAL;  // as of a command that is not known
   }
@@ -112,10 +117,15 @@ long AnswerBpf(Caller* caller, int command, uint64_t attributes,
   const int saved_errno = errno;
   Attributes copy;
   long result = copy.CopyFrom(attributes, size);
-  if (result == 0 && caller == nullptr && OpensOrFinds(command)) {
-    ProcessPins::Global().ReleaseUnlinked();
+  try {
+    if (result == 0 && caller == nullptr && OpensOrFinds(command)) {
+      ProcessPins::Global().ReleaseUnlinked();
+    }
+    if (result == 0) result = Run(command, copy);
+  } catch (const std::bad_alloc&) {
+    // Of what is not a map's: that says so without an exception.
+    result = -ENOMEM;
   }
-  if (result == 0) result = Run(command, copy);
   errno = saved_errno;
   return result;
 }

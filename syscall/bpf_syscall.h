@@ -26,7 +26,8 @@
 // close(2), dup(2), fcntl(2), sockets and limits mean what they mean. Its
 // object is looked up by inode on every call, so a number that another file got
 // is never taken for a map. The kernel says through inotify(7) when neither a
-// descriptor nor a mapping is left; no call is intercepted for that. A map
+// descriptor nor a mapping is left, or where it cannot, a flock(2) does
+// (opening_probe.h); no call is intercepted for that. A map
 // lives while one of them, a pin, an outer map or a program refers to it; its
 // memory is given back at the next call that opens something or asks for ids.
 //   Weighed and left: taking close(2) and dup(2) over misses what libraries,
@@ -43,13 +44,15 @@
 // EpollDescriptor() and RefreshEpoll() make say what the ring would. So does
 // poll(2). select(2) takes a ring for ready at any time.
 //
-// Pins (pins.h) are paths below $BPFMAP_PIN_DIR or else /sys/fs/bpf; they are
-// this process's, and on no disk.
+// Pins (pins.h) are files below $BPFMAP_PIN_DIR or else /sys/fs/bpf, in a tmpfs
+// of this process's own (pin_directory.h): the kernel answers for their names,
+// rights and directories.
 //
-// After fork(2) the child has its own copy of all maps and pins; only memory
-// that can be mapped is shared. A fork waits until no other thread is in here
-// (fork_gate.h). It does not wait for those in the program view of a map: where
-// such threads run, the child must exec, or leave that map alone.
+// After fork(2) the child has its own copy of all maps; only memory that can be
+// mapped is shared, and the files of pins. A fork waits until no other thread
+// is in here (fork_gate.h). It does not wait for those in the program view of a
+// map: where such threads run, the child must exec, or leave that map alone. A
+// ring has one process at a time that writes to it as programs do.
 //
 // Thread-safe.
 
@@ -86,6 +89,11 @@ std::shared_ptr<LocalMap> MapOfFd(int fd);
 //   ENOTSUPP  a type that cannot be mapped
 long CheckMmap(std::size_t length, int protection, int flags, int fd,
                off_t offset);
+
+// The descriptor to give to mmap(2) for `fd`, where CheckMmap() says 0: a new
+// one for a mapping of a map that cannot be written, so that mprotect(2) cannot
+// make it one that can. The caller closes it. Otherwise `fd` itself.
+int MmapDescriptor(int fd, int protection);
 
 // The descriptor to give to epoll_ctl(2) for `fd`: that of an eventfd if it is
 // a ring's, else `fd`.

@@ -21,10 +21,12 @@
 #include <cstdio>
 #include <cstring>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/maps/ring_producer.h"
+#include "bpfmap/syscall/attributes.h"
 #include "bpfmap/syscall/bpf_call.h"
 #include "bpfmap/syscall/pins.h"
 #include "gtest/gtest.h"
@@ -475,6 +477,40 @@ TEST(BpfSyscallTest, ProgramMayCloseAllDescriptors) {
   int status = -1;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);
+}
+
+// As Linux says where no such descriptor is a token's.
+TEST(BpfSyscallTest, DescriptorThatIsNoTokenIsRefused) {
+  const int other = open("/dev/null", O_RDONLY | O_CLOEXEC);
+  const int path = open("/dev/null", O_PATH | O_CLOEXEC);
+  const std::pair<int, long> answers[] = {
+      {other, -EINVAL}, {path, -EBADF}, {9999, -EBADF}};
+  for (const auto& [fd, answer] : answers) {
+    bpf_attr attr = CreateAttr(kHash);
+    attr.map_flags = ToNumber(kTokenFd);
+    std::memcpy(reinterpret_cast<char*>(&attr) + kTokenFdAt, &fd, sizeof fd);
+    EXPECT_EQ(BpfSyscall(BPF_MAP_CREATE, &attr, sizeof attr), answer);
+    attr = ZeroedAttr();
+    attr.btf_id = 1;
+    attr.open_flags = ToNumber(kTokenFd);
+    std::memcpy(reinterpret_cast<char*>(&attr) + kBtfByIdTokenAt, &fd,
+                sizeof fd);
+    EXPECT_EQ(BpfSyscall(BPF_BTF_GET_FD_BY_ID, &attr, sizeof attr), answer);
+  }
+  close(other);
+  close(path);
+}
+
+TEST(BpfSyscallTest, ThereAreNoLinks) {
+  bpf_attr attr = ZeroedAttr();
+  EXPECT_EQ(Call(BPF_LINK_GET_NEXT_ID, &attr), -ENOENT);
+  attr.start_id = 0x7fffffff;
+  EXPECT_EQ(Call(BPF_LINK_GET_NEXT_ID, &attr), -EINVAL);
+  attr = ZeroedAttr();
+  attr.link_id = 1;
+  EXPECT_EQ(Call(BPF_LINK_GET_FD_BY_ID, &attr), -ENOENT);
+  attr.next_id = 1;
+  EXPECT_EQ(Call(BPF_LINK_GET_FD_BY_ID, &attr), -EINVAL);
 }
 
 }  // namespace

@@ -54,6 +54,13 @@ long MapGetNextId(const Attributes& attributes);
 long ProgGetNextId(const Attributes& attributes);
 long ProgGetFdById(const Attributes& attributes);
 long MapGetFdById(const Attributes& attributes);
+// Nothing can be attached: there are no links.
+long LinkGetNextId(const Attributes& attributes);
+long LinkGetFdById(const Attributes& attributes);
+// Of a command that was told to use the token `fd`. There are none.
+//   EBADF   it is not open
+//   EINVAL  it is, and is no token
+long WhyNoToken(uint32_t fd);
 long BtfGetNextId(const Attributes& attributes);
 long BtfGetFdById(const Attributes& attributes);
 

@@ -114,8 +114,9 @@ long MapCreate(const Attributes& attributes) {
       def.type == MapType::kRingBuf || def.type == MapType::kUserRingBuf;
   if (is_ring && def.max_entries % PageSize() != 0) return -EINVAL;
   if (attributes->map_ifindex != 0) return -EINVAL;  // no such device
-  if (HasAny(MapFlags{attributes->map_flags}, kTokenFd))
-    return -EBADF;  // no tokens
+  if (HasAny(MapFlags{attributes->map_flags}, kTokenFd)) {
+    return WhyNoToken(attributes.WordAt(kTokenFdAt));
+  }
   MapObject::Types types;
   long result = FindTypes(attributes, &def, &types);
   if (result != 0) return result;
@@ -136,7 +137,9 @@ long BtfLoad(const Attributes& attributes) {
   if (!attributes.TailIsZero(kBtfLoadAttrSize)) return -EINVAL;
   const MapFlags flags{attributes.WordAt(kBtfFlagsAt)};
   if (HasAny(flags, ~kTokenFd)) return -EINVAL;
-  if (HasAny(flags, kTokenFd)) return -EBADF;
+  if (HasAny(flags, kTokenFd)) {
+    return WhyNoToken(attributes.WordAt(kBtfTokenFdAt));
+  }
   if (attributes->btf_size > kMostBytes) return -E2BIG;
   // A log is asked for with all that it takes, or not at all.
   const bool log = attributes->btf_log_buf != 0;

@@ -72,6 +72,7 @@ __attribute__((constructor)) void WatchForks() {
 }  // namespace
 
 ForkGate::Inside::Inside() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state_);
   if (times_inside++ == 0) gate.ReaderLock();
 }
 
@@ -79,6 +80,7 @@ ForkGate::Inside::~Inside() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   // In this order, for a signal handler that forks in between.
   if (times_inside == 1) gate.ReaderUnlock();
   --times_inside;
+  pthread_setcancelstate(cancel_state_, nullptr);
 }
 
 void ForkGate::RunInChild(void (*function)()) {

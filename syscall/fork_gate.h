@@ -29,6 +29,9 @@ class ForkGate {
     ~Inside();
     Inside(const Inside&) = delete;
     Inside& operator=(const Inside&) = delete;
+
+   private:
+    int cancel_state_;
   };
 
   // Has `function` called in each child, while that has one thread and before

@@ -10,8 +10,11 @@
 // each does.
 
 #include <linux/bpf.h>
+#include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdarg>
@@ -25,20 +28,72 @@
 namespace bpfmap {
 namespace {
 
+constexpr long kCloseRange = 436;  // older headers lack these
+constexpr long kEpollPwait2 = 441;
+
 void* Mmap(void* address, std::size_t length, int protection, int flags, int fd,
            off_t offset) {
+  int mapped = fd;
   if ((flags & MAP_ANONYMOUS) == 0) {
     const long error = CheckMmap(length, protection, flags, fd, offset);
     if (error != 0) {
       WithErrno(error);
       return MAP_FAILED;
     }
+    mapped = MmapDescriptor(fd, protection);
   }
   // Past the C library: whoever allocates memory may be here before there is
   // any.
-  return reinterpret_cast<void*>(WithErrno(
-      RawSyscall(SYS_mmap, reinterpret_cast<long>(address),
-                 static_cast<long>(length), protection, flags, fd, offset)));
+  const long result =
+      RawSyscall(SYS_mmap, Word(address), static_cast<long>(length), protection,
+                 flags, mapped, offset);
+  if (mapped != fd) RawSyscall(SYS_close, mapped);
+  return reinterpret_cast<void*>(WithErrno(result));
+}
+
+// What programs call by number, as the C library has no function, or had none
+// for years. Returns whether it is such a call, and then its result.
+bool CallOverride(long number, const long* a, long* result) {
+  const auto fd = [a](int at) { return static_cast<int>(a[at]); };
+  const auto path = [a](int at) {
+    return reinterpret_cast<const char*>(a[at]);
+  };
+  switch (number) {
+    case SYS_bpf:
+      *result = WithErrno(BpfSyscall(fd(0), reinterpret_cast<bpf_attr*>(a[1]),
+                                     static_cast<unsigned>(a[2])));
+      return true;
+    case SYS_mmap:
+      *result =
+          Word(mmap(reinterpret_cast<void*>(a[0]),
+                    static_cast<std::size_t>(a[1]), fd(2), fd(3), fd(4), a[5]));
+      return true;
+    case SYS_close:
+      *result = close(fd(0));
+      return true;
+    case kCloseRange:
+      *result = close_range(static_cast<unsigned>(a[0]),
+                            static_cast<unsigned>(a[1]), fd(2));
+      return true;
+    case SYS_renameat2:
+      *result = renameat2(fd(0), path(1), fd(2), path(3),
+                          static_cast<unsigned>(a[4]));
+      return true;
+    case SYS_statx:
+      *result = statx(fd(0), path(1), fd(2), static_cast<unsigned>(a[3]),
+                      reinterpret_cast<struct statx*>(a[4]));
+      return true;
+    case SYS_epoll_ctl:
+      *result =
+          epoll_ctl(fd(0), fd(1), fd(2), reinterpret_cast<epoll_event*>(a[3]));
+      return true;
+    case SYS_epoll_pwait:
+    case kEpollPwait2:
+      RefreshEpoll();
+      return false;
+    default:
+      return false;
+  }
 }
 
 // Programs find the width of per-CPU values in the same file.
@@ -64,11 +119,8 @@ __attribute__((visibility("default"))) long syscall(long number, ...) noexcept {
   long argument[6];
   for (long& each : argument) each = va_arg(arguments, long);
   va_end(arguments);
-  if (number == SYS_bpf) {
-    return bpfmap::WithErrno(bpfmap::BpfSyscall(
-        static_cast<int>(argument[0]), reinterpret_cast<bpf_attr*>(argument[1]),
-        static_cast<unsigned>(argument[2])));
-  }
+  long result;
+  if (bpfmap::CallOverride(number, argument, &result)) return result;
   return bpfmap::WithErrno(bpfmap::RawSyscall(number, argument[0], argument[1],
                                               argument[2], argument[3],
                                               argument[4], argument[5]));

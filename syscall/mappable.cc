@@ -4,20 +4,75 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <cinttypes>
 #include <cstddef>
+#include <cstdint>
+#include <cstdio>
 
 #include "bpfmap/syscall/high_fd.h"
+#include "bpfmap/syscall/memfd.h"
 
 namespace bpfmap {
 
 namespace {
+
 constinit std::atomic<std::size_t> page_size{0};
+constinit std::atomic<bool> was_made{false};
+
+// Lets files be as large as the process may make them, while it lives: growing
+// beyond the limit raises SIGXFSZ, which ends a process.
+class FileSizeLimit {
+ public:
+  // For a file of `size` bytes. ok() is false if it may not be so large.
+  explicit FileSizeLimit(uint64_t size) {
+    if (getrlimit(RLIMIT_FSIZE, &limit_) != 0 || size <= limit_.rlim_cur) {
+      return;
+    }
+    rlimit wanted = {size, std::max<rlim_t>(size, limit_.rlim_max)};
+    is_changed_ = setrlimit(RLIMIT_FSIZE, &wanted) == 0;
+    is_ok_ = is_changed_;
+  }
+  ~FileSizeLimit() {
+    if (is_changed_) setrlimit(RLIMIT_FSIZE, &limit_);
+  }
+  FileSizeLimit(const FileSizeLimit&) = delete;
+  FileSizeLimit& operator=(const FileSizeLimit&) = delete;
+
+  bool ok() const { return is_ok_; }
+
+ private:
+  rlimit limit_ = {};
+  bool is_changed_ = false;
+  bool is_ok_ = true;
+};
+
+bool SetSize(int fd, uint64_t size) {
+  const FileSizeLimit limit(size);
+  if (limit.ok()) return ftruncate(fd, static_cast<off_t>(size)) == 0;
+  // Nor may it write to a file.
+  struct stat output;
+  if (fstat(STDERR_FILENO, &output) != 0 || S_ISREG(output.st_mode)) {
+    return false;
+  }
+  std::fprintf(stderr,
+               "bpfmap: a map that can be mapped is a file of %" PRIu64
+               " bytes, and ulimit -f allows less\n",
+               size);
+  return false;
+}
+
 }  // namespace
+
+bool MappableMemory::some_was_made() {
+  return was_made.load(std::memory_order_relaxed);
+}
 
 std::size_t PageSize() {
   std::size_t size = page_size.load(std::memory_order_relaxed);
@@ -36,20 +91,19 @@ void* MappableMemory::Allocate(std::size_t bytes, std::size_t alignment) {
   // In larger pages the file would cover what lies after it, which is this
   // process's own, and libbpf would look for the positions elsewhere.
   if (alignment != PageSize()) return nullptr;
-  fd_ = MoveToHighFd(
-      memfd_create("bpf-map-memory", MFD_CLOEXEC | MFD_ALLOW_SEALING));
+  fd_ = MoveToHighFd(CreateMemfd("bpf-map-memory"));
   if (fd_ < 0) {
     out_of_descriptors_ = errno == EMFILE || errno == ENFILE;
     return nullptr;
   }
   struct stat file;
   // A process that has a descriptor of it cannot take the pages away.
-  if (fstat(fd_, &file) != 0 ||
-      ftruncate(fd_, static_cast<off_t>(file_size_)) != 0 ||
+  if (fstat(fd_, &file) != 0 || !SetSize(fd_, file_size_) ||
       fcntl(fd_, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0) {
     return nullptr;
   }
   inode_ = file.st_ino;
+  was_made.store(true, std::memory_order_relaxed);
   size_ = RoundUpToPage(bytes);
   void* const start = mmap(nullptr, size_, PROT_READ | PROT_WRITE,
                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -64,7 +118,7 @@ void* MappableMemory::Allocate(std::size_t bytes, std::size_t alignment) {
 
 MappableMemory::~MappableMemory() {
   if (start_ != nullptr) munmap(start_, size_);
-  if (fd() >= 0) close(fd_);
+  if (fd() >= 0) CloseHighFd(fd_);
 }
 
 int MappableMemory::fd() const {

@@ -49,6 +49,9 @@ class MappableMemory {
   void* Allocate(std::size_t bytes, std::size_t alignment);
   void Deallocate(void*) {}  // the file may still be mapped by others
 
+  // Whether this process has had one.
+  static bool some_was_made();
+
   uint64_t file_size() const { return file_size_; }
   bool out_of_descriptors() const { return out_of_descriptors_; }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// CheckMmap of bpf_syscall.h.
+// CheckMmap and MmapDescriptor of bpf_syscall.h.
 
+#include <fcntl.h>
 #include <sys/mman.h>
 
 #include <cerrno>
@@ -69,6 +70,23 @@ long CheckMmap(std::size_t length, int protection, int flags, int fd,
   }
   return CheckMapping(file, length, protection, flags,
                       static_cast<uint64_t>(offset));
+}
+
+int MmapDescriptor(int fd, int protection) {
+  if (!MappableMemory::some_was_made() || (protection & PROT_WRITE) != 0) {
+    return fd;
+  }
+  const ForkGate::Inside inside;
+  OpenFile file;
+  if (BpfFdTable::Global().Find(fd, &file) != 0 || file.map == nullptr ||
+      file.map->memory() == nullptr) {
+    return fd;
+  }
+  const int saved_errno = errno;
+  const int read_only =
+      BpfFdTable::OpenMemory(*file.map->memory(), O_RDONLY | O_CLOEXEC);
+  errno = saved_errno;
+  return read_only < 0 ? fd : read_only;  // without /proc there is none
 }
 
 }  // namespace bpfmap

@@ -136,6 +136,12 @@ long NextId(const Attributes& attributes,
 
 }  // namespace
 
+long WhyNoToken(uint32_t fd) {
+  OpenFile file;
+  const long error = BpfFdTable::Global().Find(static_cast<int>(fd), &file);
+  return error == -EBADF ? error : -EINVAL;
+}
+
 long ObjectPin(const Attributes& attributes) {
   if (!attributes.TailIsZero(kObjectAttrSize)) return -EINVAL;
   if (HasAny(MapFlags{attributes->file_flags}, ~kPathFd)) return -EINVAL;
@@ -223,10 +229,21 @@ long BtfGetFdById(const Attributes& attributes) {
   if (!attributes.TailIsZero(kBtfByIdAttrSize)) return -EINVAL;
   const MapFlags flags{attributes->open_flags};
   if (HasAny(flags, ~kTokenFd)) return -EINVAL;
-  if (HasAny(flags, kTokenFd)) return -EBADF;  // there are no tokens
+  if (HasAny(flags, kTokenFd)) {
+    return WhyNoToken(attributes.WordAt(kBtfByIdTokenAt));
+  }
   BpfFdTable& files = BpfFdTable::Global();
   std::shared_ptr<Btf> btf = files.BtfOfId(attributes->btf_id);
   return btf != nullptr ? files.Open(std::move(btf)) : -ENOENT;
+}
+
+long LinkGetNextId(const Attributes& attributes) {
+  if (!attributes.TailIsZero(kNextIdAttrSize)) return -EINVAL;
+  return attributes->start_id >= kLastId ? -EINVAL : -ENOENT;
+}
+
+long LinkGetFdById(const Attributes& attributes) {
+  return attributes.TailIsZero(kLinkByIdAttrSize) ? -ENOENT : -EINVAL;
 }
 
 }  // namespace bpfmap

@@ -24,7 +24,7 @@ OpeningProbe::OpeningProbe(int fd) {
 }
 
 OpeningProbe::~OpeningProbe() {
-  if (IsOpen()) close(fd_);
+  if (IsOpen()) CloseHighFd(fd_);
 }
 
 OpeningProbe::OpeningProbe(OpeningProbe&& other) noexcept

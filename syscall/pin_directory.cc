@@ -230,7 +230,7 @@ int PinDirectory::descriptor() {
   Stat(made, "", AT_EMPTY_PATH, &file);
   int expected = fd;
   if (!fd_.compare_exchange_strong(expected, made)) {
-    RawSyscall(SYS_close, made);  // another thread has made one
+    CloseHighFd(made);  // another thread has made one
     return expected;
   }
   device_.store(file.st_dev, std::memory_order_relaxed);

@@ -21,24 +21,10 @@
 #include "bpfmap/syscall/pin_calls.h"
 #include "bpfmap/syscall/pin_directory.h"
 #include "bpfmap/syscall/raw_syscall.h"
+#include "bpfmap/syscall/scoped_fd.h"
 
 namespace bpfmap {
 namespace {
-
-// A descriptor for the length of a call.
-class ScopedFd {
- public:
-  explicit ScopedFd(long fd) : fd_(static_cast<int>(fd)) {}
-  ~ScopedFd() {
-    if (fd_ >= 0) RawSyscall(SYS_close, fd_);
-  }
-  ScopedFd(const ScopedFd&) = delete;
-  ScopedFd& operator=(const ScopedFd&) = delete;
-  int get() const { return fd_; }
-
- private:
-  int fd_;
-};
 
 long Stat(const PathAt& at, int flags, struct stat* file) {
   return RawSyscall(SYS_newfstatat, at.directory, Word(at.path), Word(file),
@@ -95,13 +81,14 @@ long ProcessPins::Pin(int directory, const std::string& path,
   WriterLock lock(lock_);
   const long serial = files.MakeFile(&file);
   if (serial < 0) return serial;
+  // Before the name is there: this may take memory.
+  pins_[file.st_ino] = {std::move(object), serial};
   error = files.NameFile(serial, in.get(), name.c_str());
   if (error != 0) {
     files.Forget(serial);
-    return error;
+    pins_.erase(file.st_ino);
   }
-  pins_[file.st_ino] = {std::move(object), serial};
-  return 0;
+  return error;
 }
 
 long ProcessPins::Find(int directory, const std::string& path, int rights,

@@ -16,7 +16,7 @@
 namespace bpfmap {
 
 RingEventFile::~RingEventFile() {
-  if (fd_ >= 0) close(fd_);
+  if (fd_ >= 0) CloseHighFd(fd_);
 }
 
 void RingEventFile::Set() {
@@ -52,7 +52,7 @@ bool RingEventFile::has_file() const {
 void RingEventFile::StartAgain() {
   new (&event_) Event;
   new (&mutex_) std::mutex;
-  if (fd_ >= 0) close(fd_);
+  if (fd_ >= 0) CloseHighFd(fd_);
   fd_ = -1;
 }
 
