@@ -83,7 +83,7 @@ def _debian_cross_toolchain_impl(rctx):
             "-static",
             # glibc warns that a static program resolves host names by plugins.
             "-Wl,--no-warnings",
-            "-L%s/usr/lib/%s" % (folder, triplet),
+            "-L%s/usr/lib/%s" % (folder, rctx.attr.library_folder or triplet),
         ],
         link_libraries = ["-lstdc++", "-lm"],
         name = rctx.name,
@@ -98,6 +98,9 @@ debian_cross_toolchain = repository_rule(
         "apt_package": attr.string(mandatory = True, doc = "The compiler."),
         "architecture": attr.string(mandatory = True, doc = "Debian's name."),
         "compile_flags": attr.string_list(),
+        "library_folder": attr.string(
+            doc = "Where Debian's libraries are, if not in that of the triplet.",
+        ),
         "target_constraints": attr.string_list(mandatory = True),
         "triplet": attr.string(mandatory = True),
         "_script": attr.label(

@@ -43,6 +43,18 @@ def other_machines():
         triplet = "arm-linux-gnueabihf",
     )
 
+    debian_cross_toolchain(
+        name = "toolchain_i686",
+        apt_package = "g++-i686-linux-gnu",
+        architecture = "i386",
+        library_folder = "i386-linux-gnu",
+        target_constraints = [
+            "@platforms//cpu:x86_32",
+            "@platforms//os:linux",
+        ],
+        triplet = "i686-linux-gnu",
+    )
+
     source_toolchain(
         name = "toolchain_windows",
         apt_package = "g++-mingw-w64-x86-64-posix",
