@@ -100,6 +100,10 @@ std::string_view BtfTypes::StringAt(uint32_t offset) const {
   return {start, strnlen(start, strings_size_ - offset)};
 }
 
+std::size_t BtfTypes::BytesOf(uint32_t type) const {
+  return type == 0 ? 0 : sizeof(Raw) + 4 * WordsAfter(RawOf(type).info);
+}
+
 BtfKind BtfTypes::KindOf(uint32_t type) const {
   return KindIn(RawOf(type).info);
 }

@@ -91,6 +91,9 @@ class BtfTypes {
   // Bytes; 0 if it has no size.
   uint64_t SizeOf(uint32_t type) const;
 
+  // Bytes that the type itself takes in the BTF.
+  std::size_t BytesOf(uint32_t type) const;
+
   // Empty, or zeros, for types of other kinds. Not resolved.
   std::vector<Member> MembersOf(uint32_t type) const;
   Array ArrayOf(uint32_t type) const;

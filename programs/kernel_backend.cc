@@ -15,7 +15,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "bpfmap/maps/status.h"
+#include "bpfmap/programs/btf_types.h"
 #include "bpfmap/programs/instruction.h"
+#include "bpfmap/programs/kernel_btf.h"
 
 namespace bpfmap {
 namespace {
@@ -75,10 +77,22 @@ bool KernelBackend::IsAvailable() {
 
 KernelBackend::~KernelBackend() {
   for (int fd : programs_) close(fd);
+  if (btf_fd_ >= 0) close(btf_fd_);
   for (const auto& [map, ring] : rings_) {
     munmap(ring.consumer, kPage);
     munmap(ring.producer, kPage + 2 * ring.size);
   }
+}
+
+// Callbacks need it, and the verifier names functions by it.
+void KernelBackend::Start(const ObjectFile& file) {
+  object_types_ = &file.types();
+  const std::vector<uint8_t> btf = BtfForKernel(file.btf());
+  if (btf.empty()) return;
+  bpf_attr attr = ZeroedAttr();
+  attr.btf = Address(btf.data());
+  attr.btf_size = static_cast<uint32_t>(btf.size());
+  btf_fd_ = static_cast<int>(Call(BPF_BTF_LOAD, &attr));
 }
 
 absl::StatusOr<std::shared_ptr<BpfMap>> KernelBackend::CreateMap(
@@ -121,6 +135,18 @@ absl::Status KernelBackend::LoadProgram(const ProgramSpec& spec,
   }
   if (spec.parsed.sleepable || spec.parsed.type == ProgramType::kSyscall) {
     attr.prog_flags = BPF_F_SLEEPABLE;
+  }
+  std::vector<bpf_func_info> functions;
+  if (btf_fd_ >= 0) {
+    for (const FunctionName& function : spec.functions) {
+      functions.push_back(
+          {function.instruction,
+           object_types_->Find(function.name, BtfKind::kFunction)});
+    }
+    attr.prog_btf_fd = static_cast<uint32_t>(btf_fd_);
+    attr.func_info = Address(functions.data());
+    attr.func_info_cnt = static_cast<uint32_t>(functions.size());
+    attr.func_info_rec_size = sizeof(bpf_func_info);
   }
   std::string log;
   const int fd = LoadProgramInto(&attr, &log);

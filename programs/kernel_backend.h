@@ -10,8 +10,7 @@
 // take are ENOTSUPP. The World is the kernel's own: the clock runs, and nothing
 // fails on demand.
 //
-// Not here: programs with callbacks, which must come with BTF; buffers of perf
-// events.
+// Not here: buffers of perf events.
 //
 // Linux only. Needs root. Not thread-safe.
 
@@ -38,6 +37,7 @@ class KernelBackend final : public ObjectBackend {
   // Whether this process may load programs.
   static bool IsAvailable();
 
+  void Start(const ObjectFile& file) override;
   absl::StatusOr<std::shared_ptr<BpfMap>> CreateMap(
       const MapSpec& spec) override;
   absl::StatusOr<uint32_t> HandleOfMap(std::size_t index) override;
@@ -57,6 +57,8 @@ class KernelBackend final : public ObjectBackend {
 
   Ring* RingOf(std::size_t map);
 
+  const BtfTypes* object_types_ = nullptr;
+  int btf_fd_ = -1;  // of the object; -1: the kernel did not take it
   std::vector<std::shared_ptr<KernelMap>> maps_;
   std::vector<std::shared_ptr<KernelMap>> inner_maps_;
   std::vector<int> programs_;  // descriptors

@@ -100,6 +100,13 @@ absl::Status LocalBackend::LoadProgram(const ProgramSpec& spec,
   def.instructions = spec.instructions;
   def.lines = spec.lines;
   def.functions = spec.functions;
+  for (const auto& [instruction, name] : spec.kernel_calls) {
+    def.kernel_calls.push_back({instruction, name});
+  }
+  std::sort(def.kernel_calls.begin(), def.kernel_calls.end(),
+            [](const FunctionName& a, const FunctionName& b) {
+              return a.instruction < b.instruction;
+            });
   def.map_of_fd = [this](int32_t index) -> std::shared_ptr<LocalMap> {
     const auto at = static_cast<std::size_t>(index);
     return at < maps_.size() ? maps_[at] : nullptr;

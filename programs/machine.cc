@@ -155,7 +155,11 @@ void Machine::FaultUnknownCall() {
       program
           .instructions()[static_cast<std::size_t>(at_ - program.operations())];
   if (i.src() == kCallKernel) {
-    Fault("calls a function of the kernel, which is absent here");
+    const std::string& function = program.KernelFunctionAt(
+        static_cast<uint32_t>(at_ - program.operations()));
+    Fault("calls " +
+          (function.empty() ? "a function of the kernel" : function + "()") +
+          ", which is absent here");
     return;
   }
   const char* const name = HelperName(static_cast<uint32_t>(i.imm));
@@ -166,6 +170,24 @@ void Machine::FaultUnknownCall() {
     return;
   }
   Fault("calls bpf_" + std::string(name) + "(), which is absent here");
+}
+
+bool Machine::CallOwnFunction(HelperCall& call, uint64_t* result) {
+  const Program& program = *frames_[depth_].program;
+  const auto at = static_cast<uint32_t>(at_ - program.operations());
+  const std::string& name = program.KernelFunctionAt(at);
+  return !name.empty() && world_.CallOwnFunction(name, call, result);
+}
+
+const Region* Machine::WorldMemory(uint64_t address) {
+  uint64_t base = 0, size = 0;
+  if (!world_.FindMemory(address, &base, &size)) return Region::Number();
+  Region* const region = NewRegion(RegionKind::kBuffer);
+  if (region == nullptr) return Region::Number();
+  region->base = base;
+  region->size = region->readable = region->writable =
+      static_cast<uint32_t>(size);
+  return region;
 }
 
 void Machine::TellObserver() {

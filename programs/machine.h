@@ -229,6 +229,11 @@ class Machine {
                   int first);
   void StartRun(const Program& program, const RunInput& input);
   void FaultUnknownCall();
+  // Calls the World's stand-in for the function of the kernel that is called.
+  // Returns false if it has none.
+  bool CallOwnFunction(HelperCall& call, uint64_t* result);
+  // Memory of the World that a field of the context points to.
+  const Region* WorldMemory(uint64_t address);
   void TellObserver();
   // The counters of a program, for this run; null: it is not counted.
   BlockCount* CountsOf(const Program& program);

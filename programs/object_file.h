@@ -23,6 +23,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -95,6 +96,9 @@ class ObjectFile {
 
   const std::string& license() const { return license_; }
   const BtfTypes& types() const { return types_; }
+  std::span<const uint8_t> btf() const {
+    return elf_.sections()[elf_.Find(".BTF")].data;
+  }
   const std::vector<std::unique_ptr<MapSpec>>& maps() const { return maps_; }
   const std::vector<std::unique_ptr<ProgramSpec>>& programs() const {
     return programs_;

@@ -127,6 +127,11 @@ int report(struct __sk_buff *ctx) {
   return bpf_redirect(3, 0);
 }
 
+extern int bpf_sum(int a, int b) __ksym;
+
+SEC("tc")
+int call_kernel(struct __sk_buff *ctx) { return bpf_sum(ctx->mark, 2); }
+
 SEC("xdp")
 int too_far(struct xdp_md *ctx) {
   void *data = (void *)(long)ctx->data;

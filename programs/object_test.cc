@@ -164,6 +164,18 @@ TEST_F(ObjectTest, HelperOfTheTestAnswers) {
   EXPECT_EQ((object_.map<uint32_t, uint64_t>("counts").size()), 0u);
 }
 
+TEST_F(ObjectTest, FunctionOfTheKernelIsTheTests) {
+  Load();
+  EXPECT_THAT(Run("call_kernel", 40),
+              Faults(HasSubstr("calls bpf_sum(), which is absent")));
+  world_.OnKernelFunction("bpf_sum", [](HelperCall& call) {
+    return call.number(1) + call.number(2);
+  });
+  const ProgramResult result = Run("call_kernel", 40);
+  EXPECT_THAT(result, Returns(42));
+  EXPECT_THAT(result.path, HasSubstr("bpf_sum(40, 2) = 42"));
+}
+
 TEST_F(ObjectTest, FaultNamesLineAndTellsPath) {
   Load();
   const ProgramResult result = object_.program("too_far").Run(packet_);

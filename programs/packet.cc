@@ -151,13 +151,17 @@ Packet Packet::Cut(std::size_t size) const {
   return packet;
 }
 
-// Checksums cover what is inside, so the innermost comes first.
+// Checksums cover what is inside, so the innermost comes first; and the
+// protocol of the header before, so types and lengths come before them.
 void Packet::Finish() {
+  for (std::size_t i = 0; i < headers_.size(); ++i) {
+    if (i + 1 < headers_.size()) {
+      FinishType(headers_[i], headers_[i + 1].layer);
+    }
+    FinishLengths(headers_[i]);
+  }
   for (std::size_t i = headers_.size(); i-- > 0;) {
-    const Header& header = headers_[i];
-    if (i + 1 < headers_.size()) FinishType(header, headers_[i + 1].layer);
-    FinishLengths(header);
-    FinishChecksum(header, i == 0 ? header : headers_[i - 1]);
+    FinishChecksum(headers_[i], i == 0 ? headers_[i] : headers_[i - 1]);
   }
 }
 

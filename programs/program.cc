@@ -38,6 +38,7 @@ LoadError Program::Load(const ProgramDef& def,
                                def.instructions.end());
   loaded->lines_ = def.lines;
   loaded->functions_ = def.functions;
+  loaded->kernel_calls_ = def.kernel_calls;
   error = loaded->Resolve(def);
   if (error.failed()) return error;
   error = loaded->CheckHelpers();
@@ -163,6 +164,13 @@ const std::string& Program::FunctionOf(uint32_t instruction) const {
   static const std::string& kNone = *new std::string;
   const FunctionName* const function = LastUpTo(functions_, instruction);
   return function == nullptr ? kNone : function->name;
+}
+
+const std::string& Program::KernelFunctionAt(uint32_t instruction) const {
+  static const std::string& kNone = *new std::string;
+  const FunctionName* const call = LastUpTo(kernel_calls_, instruction);
+  return call == nullptr || call->instruction != instruction ? kNone
+                                                             : call->name;
 }
 
 std::string Program::Place(uint32_t instruction) const {

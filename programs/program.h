@@ -78,6 +78,8 @@ struct ProgramDef {
   std::function<std::shared_ptr<LocalMap>(int32_t index)> map_of_index;
   std::vector<SourceLine> lines;        // in the order of instructions
   std::vector<FunctionName> functions;  // in the order of instructions
+  // Instructions that call functions of the kernel, in order.
+  std::vector<FunctionName> kernel_calls;
   // Where its runs are counted, see coverage.h; null: nowhere. It must outlive
   // the program.
   Coverage* coverage = ProcessCoverage();
@@ -123,6 +125,9 @@ class Program {
   // The name of the function that an instruction is in; "" if unknown.
   const std::string& FunctionOf(uint32_t instruction) const;
 
+  // The function of the kernel that an instruction calls; "" if unknown.
+  const std::string& KernelFunctionAt(uint32_t instruction) const;
+
   // Where an instruction is, with the file without its folders:
   // "firewall.bpf.c:41 (instruction 17: r2 = *(u16 *)(r1 + 12))", or
   // "instruction 17 (r2 = ...)" where no line is known.
@@ -145,6 +150,7 @@ class Program {
   std::vector<bool> helpers_;  // that are called, by their numbers
   std::vector<SourceLine> lines_;
   std::vector<FunctionName> functions_;
+  std::vector<FunctionName> kernel_calls_;
   std::shared_ptr<ProgramCoverage> coverage_;
 };
 

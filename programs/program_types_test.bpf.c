@@ -124,6 +124,9 @@ int on_sysctl(struct bpf_sysctl *ctx) { return !ctx->write; }
 
 SEC("cgroup/getsockopt")
 int on_getsockopt(struct bpf_sockopt *ctx) {
+  char *value = ctx->optval;
+  if (value + 2 > (char *)ctx->optval_end) return 0;
+  value[1] = value[0] + 1;
   ctx->retval = 0;
   return ctx->level == 1;
 }

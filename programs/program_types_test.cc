@@ -114,7 +114,16 @@ TEST_F(ProgramTypesTest, OtherHooksOfCgroups) {
   EXPECT_THAT(object_.program("on_socket").RunOn(socket), Returns(1));
   EXPECT_THAT(Run("on_device", Context().Set("major", 1)), Returns(1));
   EXPECT_THAT(Run("on_sysctl", Context().Set("write", 1)), Returns(0));
-  EXPECT_THAT(Run("on_getsockopt", Context().Set("level", 1)), Returns(1));
+  const uint64_t value = world_.AddText("a.");
+  EXPECT_THAT(Run("on_getsockopt", Context()
+                                       .Set("level", 1)
+                                       .Set("optval", value)
+                                       .Set("optval_end", value + 3)),
+              Returns(1));
+  EXPECT_STREQ(reinterpret_cast<const char*>(value), "ab");
+  EXPECT_THAT(Run("on_getsockopt",
+                  Context().Set("optval", value).Set("optval_end", value)),
+              Returns(0));
 }
 
 TEST_F(ProgramTypesTest, SockOps) {

@@ -86,6 +86,8 @@ void RunPath::Before(const Step& step) {
   const uint8_t kind = i.code & kClassMask;
   if (i.code == (kClassJmp | kCall) && i.src() == kCallHelper) {
     StartCall(step, static_cast<uint32_t>(i.imm));
+  } else if (i.code == (kClassJmp | kCall) && i.src() == kCallKernel) {
+    StartKernelCall(step);
   } else if (kind == kClassSt || kind == kClassStx) {
     StartStore(step, i);
   }
@@ -210,6 +212,21 @@ void RunPath::StartCall(const Step& step, uint32_t number) {
                      .type = 0,
                      .helper = helper,
                      .value_type = spec == nullptr ? 0 : spec->value_type};
+}
+
+// What arguments it takes is not known.
+void RunPath::StartKernelCall(const Step& step) {
+  std::string text = step.program->KernelFunctionAt(step.instruction) + "(";
+  for (int i = 1; i <= 5 && step.regions[i] != nullptr; ++i) {
+    text += (i == 1 ? "" : ", ") + NumberText(step.registers[i]);
+  }
+  pending_ = Pending{.depth = 2 * step.depth + 2,
+                     .text = text + ")",
+                     .address = 0,
+                     .size = 0,
+                     .type = 0,
+                     .helper = nullptr,
+                     .value_type = 0};
 }
 
 // Only stores to maps: others are the program's own.

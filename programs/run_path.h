@@ -62,6 +62,7 @@ class RunPath final : public Observer {
 
   void AddLine(const Step& step);
   void StartCall(const Step& step, uint32_t number);
+  void StartKernelCall(const Step& step);
   void StartStore(const Step& step, const Instruction& instruction);
   // `step`: null where no step follows.
   void Finish(const Step* step);

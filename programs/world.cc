@@ -43,6 +43,29 @@ void World::OnHelper(uint32_t number, HelperFunction function) {
   functions_[number] = std::move(function);
 }
 
+void World::OnKernelFunction(std::string name, HelperFunction function) {
+  has_own_helpers_ = true;
+  kernel_functions_[std::move(name)] = std::move(function);
+}
+
+bool World::CallOwnFunction(const std::string& name, HelperCall& call,
+                            uint64_t* result) {
+  const auto own = kernel_functions_.find(name);
+  if (own == kernel_functions_.end()) return false;
+  *result = own->second(call);
+  return true;
+}
+
+bool World::FindMemory(uint64_t address, uint64_t* base, uint64_t* size) const {
+  for (const Range& range : memory_) {
+    if (address - range.address >= range.size) continue;
+    *base = range.address;
+    *size = range.size;
+    return true;
+  }
+  return false;
+}
+
 void World::Fail(uint32_t number, int nth, Errno error, std::string map) {
   has_own_helpers_ = true;
   failures_.push_back({number, nth, error, std::move(map)});

@@ -155,11 +155,17 @@ class World {
   // Of the calls only those for the map of this name count, if one is given.
   void Fail(uint32_t number, int nth, Errno error, std::string map = "");
 
-  // Whether OnHelper() or Fail() was called.
+  // The same for a function of the kernel that programs call by name (kfunc),
+  // in an Object. Its arguments are not checked.
+  void OnKernelFunction(std::string name, HelperFunction function);
+
+  // Whether one of these three was called.
   bool has_own_helpers() const { return has_own_helpers_; }
   // For machines: sets *result to what such a call returns, if it is not the
   // helper that answers.
   bool CallOwn(uint32_t number, HelperCall& call, uint64_t* result);
+  bool CallOwnFunction(const std::string& name, HelperCall& call,
+                       uint64_t* result);
 
   // Nanoseconds.
   virtual uint64_t Now(Clock) { return clock_.now(); }
@@ -199,6 +205,10 @@ class World {
   // returns its address: what a program may be given as a pointer.
   uint64_t AddText(std::string_view text);
   uint64_t AddBytes(std::span<const uint8_t> bytes);
+
+  // The memory of AddMemory() and its like that an address is in. Returns false
+  // if it is in none.
+  bool FindMemory(uint64_t address, uint64_t* base, uint64_t* size) const;
 
   // bpf_redirect() and its like, when the program returns. `index` is the
   // interface, or the key of `bpf_redirect_map()`.
@@ -246,6 +256,7 @@ class World {
   std::list<std::vector<uint8_t>> copies_;
   bool has_own_helpers_ = false;
   std::map<uint32_t, HelperFunction> functions_;
+  std::map<std::string, HelperFunction> kernel_functions_;
   std::vector<Failure> failures_;
   bool is_current_ = false;
   World* previous_ = nullptr;  // of the worlds of this thread

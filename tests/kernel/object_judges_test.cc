@@ -8,7 +8,9 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "bpfmap/maps/per_cpu.h"
 #include "bpfmap/programs/kernel_backend.h"
@@ -109,12 +111,64 @@ TEST_P(JudgesTest, PacketWithoutHeaderIsRefused) {
   EXPECT_EQ(object.program("xdp_firewall").Run(Packet()).error, Errno::kInval);
 }
 
-INSTANTIATE_TEST_SUITE_P(, JudgesTest,
-                         testing::Values(Judge::kHere, Judge::kKernel),
-                         [](const auto& info) {
-                           return info.param == Judge::kHere ? "here"
-                                                             : "kernel";
-                         });
+class JudgesProgramsTest : public JudgesTest {
+ protected:
+  void SetUp() override {
+    JudgesTest::SetUp();
+    if (IsSkipped() || HasFatalFailure()) return;
+    object_.emplace(Open("tests/kernel/object_judges.bpf.o"));
+    object_->Set("limit", uint32_t{5});
+    ASSERT_OK(object_->Load());
+  }
+
+  ProgramResult Run(const char* program, uint32_t mark = 0) {
+    return object_->program(program).Run(packet_, Context().Set("mark", mark));
+  }
+
+  std::optional<Object> object_;
+};
+
+TEST_P(JudgesProgramsTest, CallbackEndsLoop) {
+  EXPECT_THAT(Run("loop", 4), Returns(2 * (0 + 1 + 2 + 3)));
+  EXPECT_THAT(Run("loop", 100), Returns(2 * (0 + 1 + 2 + 3 + 4 + 5)));
+  EXPECT_EQ(object_->Get<uint32_t>("calls"), 2u);
+}
+
+TEST_P(JudgesProgramsTest, LockedCountersAreWalked) {
+  for (uint32_t key : {1, 2, 3, 4, 2}) {
+    EXPECT_THAT(Run("hit", key), Returns(0));
+  }
+  EXPECT_THAT(Run("hit", 5), Returns(-1));
+  EXPECT_THAT(Run("walk"), Returns(1 + 4 + 3 + 4));
+}
+
+TEST_P(JudgesProgramsTest, InnerMapIsRead) {
+  EXPECT_THAT(Run("read_inner", 1), Returns(-1));
+  object_->SetElement("outer", 1, "first");
+  object_->map<uint32_t, uint32_t>("first").Set(0, 77);
+  EXPECT_THAT(Run("read_inner", 1), Returns(77));
+}
+
+TEST_P(JudgesProgramsTest, PacketIsChangedAndItsChecksumStaysRight) {
+  const ProgramResult result = Run("hop");
+  EXPECT_THAT(result, Returns(0));
+  EXPECT_THAT(result.data, IsPacket(packet_.Ttl(63)));
+}
+
+TEST_P(JudgesProgramsTest, PacketIsCut) {
+  const ProgramResult result = object_->program("cut").Run(packet_);
+  EXPECT_THAT(result, Returns(XDP_TX));
+  EXPECT_THAT(result.data, IsPacket(packet_.Cut(packet_.size() - 4)));
+}
+
+const auto kJudges = testing::Values(Judge::kHere, Judge::kKernel);
+
+std::string NameOf(const testing::TestParamInfo<Judge>& info) {
+  return info.param == Judge::kHere ? "here" : "kernel";
+}
+
+INSTANTIATE_TEST_SUITE_P(, JudgesTest, kJudges, NameOf);
+INSTANTIATE_TEST_SUITE_P(, JudgesProgramsTest, kJudges, NameOf);
 
 }  // namespace
 }  // namespace bpfmap
