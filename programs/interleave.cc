@@ -19,6 +19,7 @@
 #include "bpfmap/programs/machine.h"
 #include "bpfmap/programs/observer.h"
 #include "bpfmap/programs/program.h"
+#include "bpfmap/programs/saved_map.h"
 #include "bpfmap/programs/schedule.h"
 #include "bpfmap/programs/shared_access.h"
 #include "bpfmap/programs/world.h"
@@ -274,6 +275,7 @@ InterleaveResult Interleave(const std::vector<std::function<void()>>& runs,
                             const InterleaveOptions& options) {
   ScheduleSearch search(options.max_preemptions);
   Stage stage(runs, &search);
+  std::vector<SavedMap> maps(options.maps.begin(), options.maps.end());
   InterleaveResult result;
   while (result.schedules < options.max_schedules) {
     if (!options.replay.empty()) {
@@ -284,7 +286,8 @@ InterleaveResult Interleave(const std::vector<std::function<void()>>& runs,
       result.complete = true;
       break;
     }
-    options.reset();
+    for (SavedMap& map : maps) map.Restore();
+    if (options.reset) options.reset();
     stage.Play();
     ++result.schedules;
     result.diverged = search.diverged();

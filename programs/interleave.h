@@ -2,35 +2,36 @@
 //
 // Interleave: runs of programs on several CPUs, in all orders that matter.
 //
-//   uint64_t& count = ...;  // a value of a map
-//   const auto run = [&] { machine.Run(*program, input); };  // a machine each
+//   auto total = object.map<uint32_t, uint64_t>("total");
+//   const auto run = [&] { object.program("count").Run(packet); };
 //   const InterleaveResult result = Interleave(
-//       {run1, run2},
-//       {.reset = [&] { count = 0; }, .holds = [&] { return count == 2; }});
+//       {run, run},
+//       {.maps = {object.bpf_map("total")},
+//        .holds = [&] { return total.Get(0) == 2; }});
 //   EXPECT_FALSE(result.broken) << result;
 //
 // A run is a function that runs programs in any way: of an Object, by a Machine
 // or RunTest(), or by bpf(2) where this process answers it. Each has a thread,
-// a virtual CPU and a current World of its own, anew for each schedule, but one
-// only goes on at a time. Where a program is about to touch
-// memory that other CPUs see, a load, a store, an atomic instruction or a call
-// of a helper (shared_access.h), another run may go on in its place. Every
-// schedule is tried that stops runs no more than `max_preemptions` times; the
-// first one after which `holds` is false, or in which a program faults, is
-// reported, line by line of the source:
+// a virtual CPU and, anew for each schedule, a current World of its own; but
+// one only goes on at a time. Where a program is about to touch memory that
+// other CPUs see, by a load, a store, an atomic instruction or a call of a
+// helper (shared_access.h), another run may go on in its place. Every schedule
+// is tried that stops runs no more than `max_preemptions` times. The first one
+// after which `holds` is false, or in which a program faults, is reported by
+// lines of the source:
 //
-//   run 0  race.bpf.c:20  reads 0 from map counts, byte 0
-//                         *value += 1;
-//   run 1  race.bpf.c:20  reads 0 from map counts, byte 0
+//   run 0  race.bpf.c:54  *value += 1;
+//                         reads 0 from map total, byte 0
+//   run 1  race.bpf.c:54  reads 0 from map total, byte 0
 //   ...
 //
 // What it does not see: orders that only a weakly ordered CPU makes, for loads
 // and stores here happen in the order of the program. Runs that put themselves
-// on one CPU (ScopedCpu) share its per-CPU values, as a program does with one
-// that interrupts it.
+// on one CPU (ScopedCpu, World::cpu) share its per-CPU values, as a program
+// does with one that interrupts it.
 //
-// Runs must do the same when they are scheduled the same: a World of a run must
-// have a clock that stands. They share what their functions share, and `reset`
+// Runs must do the same when they are scheduled the same: the clock of a World
+// must stand. They share what their functions share, and `maps` and `reset`
 // must bring all of that back to where it was. What a run does besides running
 // programs is done in one piece with what its programs do around it, unless it
 // says where it may be stopped: SchedulePoint().
@@ -51,8 +52,13 @@
 
 namespace bpfmap {
 
+class BpfMap;
+
 struct InterleaveOptions {
-  // Called before each schedule, and after it.
+  // Before each schedule they are brought back to what they hold now: maps with
+  // keys, queues and stacks (saved_map.h).
+  std::vector<BpfMap*> maps = {};
+  // Called before each schedule, after that; and after it.
   std::function<void()> reset = {};
   std::function<bool()> holds = {};
   // How often a schedule may stop a run that could go on.
@@ -95,7 +101,7 @@ struct InterleaveResult {
 };
 std::ostream& operator<<(std::ostream& out, const InterleaveResult& result);
 
-// REQUIRES: 1 run or more; `reset` and `holds` are set.
+// REQUIRES: 1 run or more; `holds` is set; `maps` are not frozen.
 InterleaveResult Interleave(const std::vector<std::function<void()>>& runs,
                             const InterleaveOptions& options);
 

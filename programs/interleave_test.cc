@@ -155,6 +155,20 @@ TEST_F(InterleaveTest, EveryOrderIsTriedWithinTheBound) {
   EXPECT_EQ(result.schedules, 6U);
 }
 
+TEST_F(InterleaveTest, MapsComeBackBeforeEachSchedule) {
+  const std::function<void()> run = RunOf(kAddOne);
+  const uint32_t zero = 0;
+  const uint64_t value[4] = {40};
+  ASSERT_EQ(maps_[0]->Update(&zero, value), Errno::kOk);
+  InterleaveOptions options;
+  options.maps = {maps_[0].get()};
+  options.max_preemptions = 0;
+  options.holds = [this] { return Count() == 42; };
+  const InterleaveResult result = Interleave({run, run}, options);
+  EXPECT_FALSE(result.broken) << result;
+  EXPECT_EQ(result.schedules, 2U);
+}
+
 TEST_F(InterleaveTest, ReplayIsTheSameSchedule) {
   const InterleaveResult found = Twice(kAddOne);
   InterleaveOptions options;
@@ -187,8 +201,8 @@ TEST_F(InterleaveTest, BoundOfSchedulesIsNotComplete) {
 }
 
 TEST_F(InterleaveTest, PerCpuValuesAreEachRunsOwn) {
-  const ScopedPossibleCpus cpus(2);
   maps_.clear();
+  const ScopedPossibleCpus cpus(2);
   maps_.push_back(Create({.type = MapType::kPerCpuArray,
                           .key_size = 4,
                           .value_size = 8,
