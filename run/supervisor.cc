@@ -159,7 +159,7 @@ class Supervisor::Workers : public std::enable_shared_from_this<Workers> {
   std::atomic<int> all_{0};
 };
 
-void Supervisor::Supervise(std::shared_ptr<Listener> listener) {
+void Supervisor::Supervise(const std::shared_ptr<Listener>& listener) {
   // A map that would be larger than files may be: an error, and not the end.
   std::signal(SIGXFSZ, SIG_IGN);
   std::make_shared<Workers>(this, listener)->Add();

@@ -33,7 +33,7 @@ class Supervisor {
 
   // Answers the calls that come from `listener`, until no process is left that
   // could make one.
-  void Supervise(std::shared_ptr<Listener> listener);
+  void Supervise(const std::shared_ptr<Listener>& listener);
 
  private:
   class Workers;
