@@ -49,7 +49,7 @@ bool OpenTrace(const std::string& path, std::unique_ptr<Trace>* trace,
 
 PinMount PrepareProcess(const Options& options) {
   SetPossibleCpus(options.cpus);
-  const PinMount pins = MountPins(options.cpus);
+  PinMount pins = MountPins(options.cpus);
   if (!pins.why_missing.empty()) {
     Fail("nothing can be pinned: " + pins.why_missing);
   } else if (options.verbose) {
@@ -111,7 +111,7 @@ int Run(const Options& options) {
       Launch(options.command, [&](int fd, const Waiting& waiting) {
         const auto listener = std::make_shared<Listener>(fd);
         limits.Restore(waiting.process);
-        const std::string why = WhyNoAccess(waiting);
+        std::string why = WhyNoAccess(waiting);
         if (!why.empty()) return why;
         thread = std::thread(
             [&supervisor, listener] { supervisor.Supervise(listener); });

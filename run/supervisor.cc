@@ -159,7 +159,7 @@ class Supervisor::Workers : public std::enable_shared_from_this<Workers> {
   std::atomic<int> all_{0};
 };
 
-void Supervisor::Supervise(std::shared_ptr<Listener> listener) {
+void Supervisor::Supervise(const std::shared_ptr<Listener>& listener) {
   // A map that would be larger than files may be: an error, and not the end.
   std::signal(SIGXFSZ, SIG_IGN);
   std::make_shared<Workers>(this, listener)->Add();
@@ -167,6 +167,7 @@ void Supervisor::Supervise(std::shared_ptr<Listener> listener) {
 }
 
 void Supervisor::Handle(const Listener& listener, const Notification& call) {
+  const CallsAtWork::Entry entry(&at_work_, listener, call);
   // A line comes before those of the calls that follow.
   SupervisedCaller caller(listener, call, pins_, trace_ != nullptr);
   if (call.number == SYS_bpf) return HandleBpf(listener, call, &caller);
@@ -207,7 +208,10 @@ void Supervisor::HandleBpf(const Listener& listener, const Notification& call,
     return listener.Continue(call);
   }
   if (call.thread == 0) return listener.Answer(call, -ENOSYS);
-  if (LooksForObjects(command)) pins_->Reap();
+  if (LooksForObjects(command)) {
+    at_work_.WaitForThoseOver();
+    pins_->Reap();
+  }
   // As on Linux a thread is on one CPU for long; here, always.
   const ScopedCpu cpu(call.thread % PossibleCpus());
   const long result = AnswerInMemory(caller, command, attributes, size);

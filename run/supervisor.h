@@ -14,6 +14,7 @@
 
 #include <memory>
 
+#include "bpfmap/run/calls_at_work.h"
 #include "bpfmap/run/notification.h"
 #include "bpfmap/run/pin_files.h"
 #include "bpfmap/run/supervised_caller.h"
@@ -32,7 +33,7 @@ class Supervisor {
 
   // Answers the calls that come from `listener`, until no process is left that
   // could make one.
-  void Supervise(std::shared_ptr<Listener> listener);
+  void Supervise(const std::shared_ptr<Listener>& listener);
 
  private:
   class Workers;
@@ -44,6 +45,7 @@ class Supervisor {
   PinFiles* const pins_;
   Trace* const trace_;
   const bool passes_on_;
+  CallsAtWork at_work_;
 };
 
 }  // namespace bpfmap

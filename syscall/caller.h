@@ -32,7 +32,7 @@ namespace bpfmap {
 class PinTable;
 struct Task;
 
-// What a descriptor stands for.
+// The file of a descriptor.
 struct FileStatus {
   dev_t device = 0;
   ino_t inode = 0;
@@ -49,7 +49,7 @@ class Caller {
   virtual bool ReadMemory(void* to, uint64_t from, std::size_t size) = 0;
   virtual bool WriteMemory(uint64_t to, const void* from, std::size_t size) = 0;
 
-  // What descriptor `fd` of the caller is.
+  // Finds the file of descriptor `fd` of the caller.
   //   EBADF  it is not open
   virtual long FindFile(int fd, FileStatus* status) = 0;
 
