@@ -35,8 +35,9 @@ names are those of bpf-helpers(7).
 - **absent**: a program that calls it loads. It ends with a fault that names the
   helper when it comes to the call.
 
-A helper that a type of program may not call ends the run, too. Functions of the
-kernel (kfuncs) are absent.
+A helper that a type of program may not call ends the run, too; bpf(2) refuses
+to load such a program, as Linux does, where its verifier would come to the
+call. Functions of the kernel (kfuncs) are absent.
 
 | number | helper | here | types of programs |
 |---:|---|---|---|

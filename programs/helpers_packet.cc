@@ -173,9 +173,14 @@ uint64_t SkbChangeTail(HelperCall& call) {
 uint64_t SkbChangeHead(HelperCall& call) {
   PacketView* const packet = call.machine().packet();
   const uint32_t room = call.word(2);
-  if (packet == nullptr || call.number(3) != 0 ||
-      room > static_cast<uint64_t>(packet->data - packet->begin)) {
+  if (packet == nullptr || call.number(3) != 0 || room > 0x7fffffff ||
+      (SkbOf(call).gso_size == 0 && packet->size() + room > kLargestSkb)) {
     return Minus(Errno::kInval);
+  }
+  // An Ethernet header goes before what types of layer 3 see.
+  if (room + kEthernetHeader >
+      static_cast<uint64_t>(packet->data - packet->begin)) {
+    return Minus(Errno::kNoMem);
   }
   PushBytes(packet, 0, room);
   packet->mac_header = packet->data;

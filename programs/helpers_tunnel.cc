@@ -211,7 +211,7 @@ uint64_t SkbAdjustRoom(HelperCall& call) {
 uint32_t ProtocolAfterTags(const SkbContext& skb, const PacketView& packet) {
   uint16_t protocol = static_cast<uint16_t>(skb.protocol);
   constexpr int kMostTags = 8;
-  const uint8_t* at = packet.mac_header + kEthernetHeader;
+  const uint8_t* at = packet.network_header;
   for (int tags = 0; IsVlan(protocol); ++tags, at += kTag) {
     if (tags == kMostTags || packet.data_end - at < int{kTag}) return 0;
     std::memcpy(&protocol, at + 2, sizeof protocol);

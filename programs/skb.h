@@ -7,6 +7,7 @@
 #ifndef BPFMAP_PROGRAMS_SKB_H_
 #define BPFMAP_PROGRAMS_SKB_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -42,9 +43,14 @@ inline void PacketMoved(HelperCall& call, const char* helper) {
   machine.MovePacket(helper);
 }
 
+// Bytes that may be taken for a header after the end of a packet.
+inline constexpr std::size_t kSkbTail = 64;
+
 // Makes `size` bytes of zeros after the first `at` bytes of the packet, which
-// move into the headroom. Returns false if there is no room.
+// move into the headroom. Returns false if there is no room. As on Linux, the
+// packet may be shorter than `at`.
 inline bool PushBytes(PacketView* packet, std::size_t at, std::size_t size) {
+  at = std::min(at, static_cast<std::size_t>(packet->end - packet->data));
   if (size > static_cast<std::size_t>(packet->data - packet->begin)) {
     return false;
   }

@@ -353,7 +353,8 @@ void Test::RunSkb() {
   // Only bpf_skb_change_tail() makes a packet longer than it is.
   constexpr uint32_t kChangeTail = 38;
   constexpr std::size_t kLargest = 65536 + 512;
-  const std::size_t room = program_.Calls(kChangeTail) ? kLargest : size;
+  const std::size_t room =
+      program_.Calls(kChangeTail) ? kLargest : size + kSkbTail;
   const uint16_t protocol = ProtocolOf(input_.data->data(), size);
   if ((protocol == kIpv4 && size - kEthernetHeader < kIpv4Header) ||
       (protocol == kIpv6 && size - kEthernetHeader < kIpv6Header)) {
@@ -370,6 +371,7 @@ void Test::RunSkb() {
   packet.meta = packet.data;
   packet.data_end = packet.mac_header + size;
   std::memcpy(packet.mac_header, input_.data->data(), size);
+  std::memset(packet.data_end, 0, kSkbTail);
   SkbContext context = SeenContext(given, packet);
   RunInput run;
   run.context = &context;
