@@ -19,7 +19,7 @@ Table MakeTable() {
        {internal::MapHelpers(), internal::RingHelpers(),
         internal::TaskHelpers(), internal::TextHelpers(),
         internal::PacketHelpers(), internal::FlowHelpers(),
-        internal::TunnelHelpers()}) {
+        internal::TunnelHelpers(), internal::SyscallHelpers()}) {
     for (const Helper& helper : part) table[helper.number] = &helper;
   }
   return table;

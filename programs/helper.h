@@ -119,6 +119,7 @@ std::span<const Helper> TextHelpers();
 std::span<const Helper> PacketHelpers();
 std::span<const Helper> FlowHelpers();
 std::span<const Helper> TunnelHelpers();
+std::span<const Helper> SyscallHelpers();
 }  // namespace internal
 
 }  // namespace bpfmap

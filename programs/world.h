@@ -183,6 +183,17 @@ class World {
   virtual bool UnderCgroup(uint32_t cgroup) {
     return cgroup == CurrentTask().cgroup_id;
   }
+  // What a program of type syscall calls: bpf(2), with `size` bytes of
+  // attributes in memory of the program, and close(2). The result of the call,
+  // or minus an errno: EPERM, unless a subclass can call.
+  virtual int64_t SystemBpf(int /*command*/, void* /*attributes*/,
+                            uint32_t /*size*/) {
+    return -static_cast<int64_t>(Errno::kPerm);
+  }
+  virtual int64_t SystemClose(int /*fd*/) {
+    return -static_cast<int64_t>(Errno::kPerm);
+  }
+
   virtual Errno Signal(uint32_t number, bool /*to_process*/) {
     signals.push_back(number);
     return Errno::kOk;

@@ -7,6 +7,8 @@
 // file that $BPFMAP_TRACE names, and nowhere if there is none: Linux writes it
 // where the program that prints does not see it, either.
 //
+// A subclass may say what programs may do to the system.
+//
 // Not thread-safe: one for each run.
 
 #ifndef BPFMAP_SYSCALL_SYSTEM_WORLD_H_
@@ -20,7 +22,7 @@
 
 namespace bpfmap {
 
-class SystemWorld final : public World {
+class SystemWorld : public World {
  public:
   SystemWorld() : World(NotCurrent()) {}
 

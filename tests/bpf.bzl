@@ -20,6 +20,21 @@ def bpf_skeleton(name):
         deps = ["@libbpf//:bpf"],
     )
 
+def bpf_light_skeleton(name):
+    """NAME.lskel.h, for C: a skeleton that needs no libbpf."""
+    native.genrule(
+        name = name + "_lskel",
+        srcs = [name + ".bpf.o"],
+        outs = [name + ".lskel.h"],
+        cmd = "PATH=$$PATH:/usr/sbin bpftool gen skeleton -L $< name " + name +
+              " > $@",
+    )
+    cc_library(
+        name = name + "_light_skeleton",
+        hdrs = [name + ".lskel.h"],
+        deps = ["@libbpf//:bpf"],
+    )
+
 def bpf_user(name, srcs, deps, object = None):
     """A user of BPF programs, and a test that runs it three ways.
 
