@@ -320,6 +320,9 @@ INSTANTIATE_TEST_SUITE_P(
              (std::get<1>(info.param) ? "WithLock" : "");
     });
 
+INSTANTIATE_TEST_SUITE_P(LruMaps, EmbeddedNoHeapTest,
+                         testing::Values(std::tuple(MapType::kLruHash, false)));
+
 INSTANTIATE_TEST_SUITE_P(PerCpuMaps, EmbeddedNoHeapTest,
                          testing::Combine(testing::Values(MapType::kPerCpuArray,
                                                           MapType::kPerCpuHash),

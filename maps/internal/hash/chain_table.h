@@ -177,7 +177,7 @@ class ChainTable {
     std::byte* value = nullptr;
     const bool sound =
         shard.TryRead([&](uint32_t version) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-          const SlotRef ref = std::is_same_v<Key, AnyKey>
+          const SlotRef ref = kIsSmall<P> && std::is_same_v<Key, AnyKey>
                                   ? Look(shard, version, hash, key.Any())
                                   : Walk(shard, version, hash, key);
           value = ref ? ValueOf(ref) : nullptr;
@@ -200,7 +200,8 @@ class ChainTable {
       uint32_t slot = 0;
       const bool sound =
           shard.TryRead([&](uint32_t version) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-            slot = Look(shard, version, hash, key.Any()).slot;
+            slot = kIsSmall<P> ? Look(shard, version, hash, key.Any()).slot
+                               : Walk(shard, version, hash, key).slot;
             if (slot != 0) value_.CopyOut(copy, ValueOf(slot));
           });
       if (sound) {

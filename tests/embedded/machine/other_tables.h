@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What firmware has without this library: a table as one writes it in C, and
-// std::unordered_map in a pool. For comparison, see docs/embedded.md.
+// Tables that firmware has without this library: one as people write it in C,
+// and std::unordered_map in a pool. For comparison, see docs/embedded.md.
 
 #ifndef BPFMAP_TESTS_EMBEDDED_MACHINE_OTHER_TABLES_H_
 #define BPFMAP_TESTS_EMBEDDED_MACHINE_OTHER_TABLES_H_
@@ -74,7 +74,8 @@ class PoolAllocator {
 
   PoolAllocator(Pool* pool) : pool_(pool) {}  // NOLINT: as containers want it
   template <typename U>
-  PoolAllocator(const PoolAllocator<U, Pool>& other) : pool_(other.pool()) {}
+  PoolAllocator(const PoolAllocator<U, Pool>& other)  // NOLINT: the same
+      : pool_(other.pool()) {}
 
   T* allocate(std::size_t count) {
     return static_cast<T*>(pool_->Allocate(count * sizeof(T), alignof(T)));

@@ -32,7 +32,7 @@ struct Value {
   uint32_t same;  // a torn value differs
 };
 
-// Who sends a record, and its number there.
+// The sender of a record, and its number there.
 enum Sender : uint32_t { kTask, kHandler, kSenders };
 struct Record {
   Sender sender;
@@ -80,7 +80,7 @@ void Send(Sender sender) {
   }
 }
 
-// What each of the three does with the maps, another thing each time.
+// Each of the three does this with the maps, another thing each turn.
 void UseMaps(uint32_t turn) {
   const uint32_t key = turn % kKeys;
   const uint32_t many = turn % (3 * kKeys);

@@ -31,8 +31,8 @@ void YieldTask();
 uint32_t TimerCount();
 uint32_t SleepCount();
 
-// What a task can sleep for; see profiles/event.h. Set() may be called by an
-// interrupt handler, WaitUntil() by tasks alone.
+// A task sleeps until an event is set; see profiles/event.h. Set() may be
+// called by an interrupt handler, WaitUntil() by tasks alone.
 class TaskEvent {
  public:
   // A number of TimerCount().
