@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "bpfmap/maps/spin_lock.h"
+#include "bpfmap/syscall/btf_check.h"
 
 namespace bpfmap {
 namespace {
@@ -41,7 +42,8 @@ long Btf::Load(std::string data, std::shared_ptr<Btf>* loaded) {
   auto btf = std::make_shared<Btf>();
   btf->data_ = std::move(data);
   long error = btf->CheckHeader();
-  if (error == 0) error = btf->CheckTypes();
+  if (error == 0) error = btf->FindTypes();
+  if (error == 0) error = BtfCheck(*btf).Run();
   if (error == 0) *loaded = std::move(btf);
   return error;
 }
@@ -102,7 +104,7 @@ Btf::Shape Btf::ShapeOf(uint32_t kind) {
   return {};
 }
 
-long Btf::CheckTypes() {
+long Btf::FindTypes() {
   const std::size_t start = header_.hdr_len;
   const std::size_t end = start + header_.type_len;
   std::size_t at = start;
@@ -121,96 +123,12 @@ long Btf::CheckTypes() {
     types_.push_back(static_cast<uint32_t>(at));
     at += sizeof type + extra;
   }
-  // Types may name later ones.
-  for (const uint32_t place : types_) {
-    const char* const type = data_.data() + place;
-    if (!CheckType(Read<btf_type>(type), type + sizeof(btf_type))) {
-      return -EINVAL;
-    }
-  }
   return 0;
-}
-
-bool Btf::CheckType(const btf_type& type, const char* extra) const {
-  const uint32_t kind = BTF_INFO_KIND(type.info);
-  const uint32_t vlen = BTF_INFO_VLEN(type.info);
-  if (!IsName(type.name_off)) return false;
-  switch (kind) {
-    case BTF_KIND_INT: {
-      const auto word = Read<uint32_t>(extra);
-      const uint32_t bits = BTF_INT_BITS(word) + BTF_INT_OFFSET(word);
-      return vlen == 0 && type.size != 0 && type.size <= 16 &&
-             (type.size & (type.size - 1)) == 0 && bits <= type.size * 8;
-    }
-    case BTF_KIND_ARRAY: {
-      const auto array = Read<btf_array>(extra);
-      return vlen == 0 && type.size == 0 && array.type != 0 &&
-             IsType(array.type) && array.index_type != 0 &&
-             IsType(array.index_type);
-    }
-    case BTF_KIND_STRUCT:
-    case BTF_KIND_UNION: {
-      uint32_t last = 0;
-      for (uint32_t i = 0; i < vlen; ++i) {
-        const auto member = Read<btf_member>(extra + i * sizeof(btf_member));
-        const uint32_t bit = BitOffset(type, member);
-        if (!IsName(member.name_off) || member.type == 0 ||
-            !IsType(member.type)) {
-          return false;
-        }
-        if (kind == BTF_KIND_UNION ? bit != 0 : bit < last) return false;
-        if ((uint64_t{bit} + 7) / 8 > type.size) return false;
-        last = bit;
-      }
-      return true;
-    }
-    case BTF_KIND_ENUM:
-    case kLastKind:
-      return type.size <= 8 && type.size != 0 &&
-             (type.size & (type.size - 1)) == 0;
-    case BTF_KIND_FWD:
-      return vlen == 0 && type.type == 0;
-    case BTF_KIND_FUNC_PROTO:
-      for (uint32_t i = 0; i < vlen; ++i) {
-        const auto parameter = Read<btf_param>(extra + i * sizeof(btf_param));
-        if (!IsName(parameter.name_off) || !IsType(parameter.type)) {
-          return false;
-        }
-      }
-      return IsType(type.type);
-    case BTF_KIND_FUNC:
-      // The length says how it is linked.
-      return vlen <= BTF_FUNC_EXTERN && IsType(type.type) && type.type != 0;
-    case BTF_KIND_VAR:
-      return vlen == 0 && type.type != 0 && IsType(type.type);
-    case BTF_KIND_DATASEC:
-      for (uint32_t i = 0; i < vlen; ++i) {
-        const auto variable =
-            Read<btf_var_secinfo>(extra + i * sizeof(btf_var_secinfo));
-        if (variable.type == 0 || !IsType(variable.type) ||
-            uint64_t{variable.offset} + variable.size > type.size) {
-          return false;
-        }
-      }
-      return type.size != 0;
-    case BTF_KIND_FLOAT:
-      return vlen == 0 && type.size != 0 && type.size <= 16;
-    case BTF_KIND_DECL_TAG:
-      return vlen == 0 && type.type != 0 && IsType(type.type);
-    default:  // pointers, typedefs, qualifiers
-      return vlen == 0 && IsType(type.type);
-  }
 }
 
 btf_type Btf::TypeAt(uint32_t id) const {
   if (id == 0 || !IsType(id)) return {};
   return Read<btf_type>(data_.data() + types_[id - 1]);
-}
-
-template <typename T>
-T Btf::Extra(uint32_t id, uint32_t index) const {
-  return Read<T>(data_.data() + types_[id - 1] + sizeof(btf_type) +
-                 index * sizeof(T));
 }
 
 uint32_t Btf::KindOf(uint32_t type) const {

@@ -2,10 +2,8 @@
 
 // Btf: type information that user space loaded, checked and kept as it is.
 //
-// Sections, kinds, lengths, offsets of names, numbers of types and the places
-// of members are checked as BPF_BTF_LOAD of Linux checks them. Not checked:
-// which characters names have, and whether a type contains itself; asking for
-// the size of such a type fails.
+// It is checked as BPF_BTF_LOAD of Linux checks it (btf_check.h), but for the
+// special fields of values, such as timers and lists, and for depth.
 //
 // Source: Documentation/bpf/btf.rst of the kernel. Immutable, so thread-safe.
 
@@ -16,6 +14,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -26,8 +25,9 @@ namespace bpfmap {
 class Btf {
  public:
   // Checks `data` and keeps it.
-  //   EINVAL    it is no BTF
-  //   ENOTSUPP  another version, or flags
+  //   EINVAL    it is no BTF, or a type is wrong
+  //   EEXIST    a type contains itself
+  //   ENOTSUPP  another version, or flags; an encoding of integers
   static long Load(std::string data, std::shared_ptr<Btf>* loaded);
 
   const std::string& data() const { return data_; }
@@ -53,6 +53,8 @@ class Btf {
   bool IsWord(uint32_t type) const;
 
  private:
+  friend class BtfCheck;
+
   // The bytes after a btf_type: `vlen` times `each`, or `once`.
   struct Shape {
     uint32_t each = 0;
@@ -61,14 +63,21 @@ class Btf {
   static Shape ShapeOf(uint32_t kind);
 
   long CheckHeader();
-  long CheckTypes();
-  bool CheckType(const btf_type& type, const char* extra) const;
+  long FindTypes();
   bool IsName(uint32_t offset) const { return offset < strings_.size(); }
   bool IsType(uint32_t id) const { return id <= types_.size(); }
 
   btf_type TypeAt(uint32_t id) const;
+  // What follows the btf_type, as an array of T.
   template <typename T>
-  T Extra(uint32_t id, uint32_t index = 0) const;
+  T Extra(uint32_t id, uint32_t index = 0) const {
+    T value;
+    std::memcpy(
+        &value,
+        data_.data() + types_[id - 1] + sizeof(btf_type) + index * sizeof(T),
+        sizeof value);
+    return value;
+  }
   // The type that is not a typedef, a qualifier or a variable; 0 if there is
   // none.
   uint32_t Resolve(uint32_t id) const;

@@ -73,7 +73,7 @@ bool FileWatch::FindWatches(std::unordered_set<int>* watches) const {
 }
 
 void FileWatch::StartAgain() {
-  if (fd_ >= 0 && IsOpen()) CloseHighFd(fd_);
+  if (fd_ >= 0) IsOpen() ? CloseHighFd(fd_) : ForgetHighFd(fd_);
   fd_ = -1;
 }
 

@@ -54,9 +54,11 @@ int MoveToHighFd(int fd) {
 }
 
 void CloseHighFd(int fd) {
-  Mark(fd, false);
+  ForgetHighFd(fd);
   RawSyscall(SYS_close, fd);
 }
+
+void ForgetHighFd(int fd) { Mark(fd, false); }
 
 bool IsHighFd(int fd) {
   const auto number = static_cast<unsigned>(fd);

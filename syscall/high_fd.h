@@ -19,6 +19,9 @@ int MoveToHighFd(int fd);
 
 void CloseHighFd(int fd);
 
+// `fd` was closed by others, and may be the program's by now.
+void ForgetHighFd(int fd);
+
 // Whether this library keeps `fd`.
 bool IsHighFd(int fd);
 

@@ -118,7 +118,7 @@ void* MappableMemory::Allocate(std::size_t bytes, std::size_t alignment) {
 
 MappableMemory::~MappableMemory() {
   if (start_ != nullptr) munmap(start_, size_);
-  if (fd() >= 0) CloseHighFd(fd_);
+  if (fd_ >= 0) fd() >= 0 ? CloseHighFd(fd_) : ForgetHighFd(fd_);
 }
 
 int MappableMemory::fd() const {

@@ -24,7 +24,7 @@ OpeningProbe::OpeningProbe(int fd) {
 }
 
 OpeningProbe::~OpeningProbe() {
-  if (IsOpen()) CloseHighFd(fd_);
+  if (fd_ >= 0) IsOpen() ? CloseHighFd(fd_) : ForgetHighFd(fd_);
 }
 
 OpeningProbe::OpeningProbe(OpeningProbe&& other) noexcept

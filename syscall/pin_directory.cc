@@ -225,6 +225,7 @@ int PinDirectory::descriptor() {
         file.st_dev == device_.load(std::memory_order_relaxed)))) {
     return fd;
   }
+  if (fd >= 0) ForgetHighFd(fd);
   const int made = MoveToHighFd(Make());
   if (made < 0) return made;
   Stat(made, "", AT_EMPTY_PATH, &file);

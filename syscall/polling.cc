@@ -100,6 +100,7 @@ int EventFdOf(const std::shared_ptr<MapObject>& ring) {
 }  // namespace
 
 int RingEventFd(int fd) {
+  if (!MapObject::some_ring_was_made()) return -1;
   const ForkGate::Inside inside;
   const auto ring = RingOf(fd);
   return ring != nullptr ? EventFdOf(ring) : -1;
@@ -117,6 +118,8 @@ uint32_t RingEvents(int fd, uint32_t asked) {
 }
 
 void RefreshEpoll() {
+  // Threads that wait for something else need not meet at the gate.
+  if (!MapObject::some_ring_was_made()) return;
   const ForkGate::Inside inside;
   PolledRings::Global().Refresh();
 }
