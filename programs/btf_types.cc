@@ -19,6 +19,12 @@ struct Header {
 };
 static_assert(sizeof(Header) == 24);
 
+// "struct rule", or "struct {...}" without a name.
+std::string WithKind(const char* kind, std::string_view name) {
+  std::string text(kind);
+  return text.append(" ").append(name.empty() ? "{...}" : name);
+}
+
 constexpr BtfKind KindIn(uint32_t info) {
   return static_cast<BtfKind>(info >> 24 & 0x1f);
 }
@@ -265,31 +271,33 @@ uint32_t BtfTypes::Find(std::string_view name, BtfKind kind) const {
 std::string BtfTypes::Spell(uint32_t type) const {
   std::string after;
   for (int depth = 0; depth < kDeepest; ++depth) {
-    const std::string name(NameOf(type));
+    const std::string_view name = NameOf(type);
     switch (KindOf(type)) {
       case BtfKind::kVoid:
-        return "void" + after;
+        return after.insert(0, "void");
       case BtfKind::kStruct:
-        return (name.empty() ? "struct {...}" : "struct " + name) + after;
+      case BtfKind::kForward:
+        return WithKind("struct", name).append(after);
       case BtfKind::kUnion:
-        return (name.empty() ? "union {...}" : "union " + name) + after;
+        return WithKind("union", name).append(after);
       case BtfKind::kEnum:
       case BtfKind::kEnum64:
-        return (name.empty() ? "enum {...}" : "enum " + name) + after;
-      case BtfKind::kForward:
-        return "struct " + name + after;
+        return WithKind("enum", name).append(after);
       case BtfKind::kPointer:
-        after = (after.empty() || after[0] == '[' ? " *" : "*") + after;
-        if (after[0] == '*') after.insert(0, " ");
+        if (after.compare(0, 2, " *") == 0) {
+          after.insert(1, "*");
+        } else {
+          after.insert(0, " *");
+        }
         break;
       case BtfKind::kArray: {
         const Array array = ArrayOf(type);
-        after += "[" + std::to_string(array.count) + "]";
+        after.append("[").append(std::to_string(array.count)).append("]");
         type = array.type;
         continue;
       }
       case BtfKind::kPrototype:
-        return "function" + after;
+        return after.insert(0, "function");
       case BtfKind::kVolatile:
       case BtfKind::kConst:
       case BtfKind::kRestrict:
@@ -297,7 +305,7 @@ std::string BtfTypes::Spell(uint32_t type) const {
       case BtfKind::kVariable:
         break;
       default:
-        return name + after;
+        return after.insert(0, name);
     }
     type = TargetOf(type);
   }

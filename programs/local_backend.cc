@@ -64,7 +64,7 @@ absl::StatusOr<std::shared_ptr<BpfMap>> LocalBackend::CreateMap(
   maps_.push_back(*map);
   names_[map->get()] = &spec;
   if (def.type == MapType::kPerfEventArray) {
-    const absl::Status status = AddPerfEvents(map->get());
+    absl::Status status = AddPerfEvents(map->get());
     if (!status.ok()) return status;
   }
   return std::shared_ptr<BpfMap>(*std::move(map));
@@ -182,7 +182,7 @@ namespace {
 // A packet with room around it, for types that the context says the place of.
 class PacketCopy {
  public:
-  PacketCopy(std::span<const uint8_t> packet)
+  explicit PacketCopy(std::span<const uint8_t> packet)
       : bytes_(kRoom + packet.size() + kRoom) {
     std::copy(packet.begin(), packet.end(), bytes_.begin() + kRoom);
     view_.begin = bytes_.data();

@@ -124,7 +124,7 @@ void ObjectFile::ReadInfo(std::size_t part, std::vector<Info>* records) const {
 
 // As libbpf names them: the object's name, cut, before that of the section.
 std::string ObjectFile::SectionMapName(std::string_view section) const {
-  const std::string name(section);
+  std::string name(section);
   if (name != ".data" && name != ".bss" && name != ".rodata" &&
       name != kKconfig) {
     return name;
@@ -232,7 +232,7 @@ absl::Status ObjectFile::ReadMaps() {
   if (section == 0) return absl::OkStatus();
   for (const ElfFile::Symbol& symbol : elf_.symbols()) {
     if (symbol.section != section || symbol.type == ElfFile::kSection) continue;
-    const absl::Status status = ReadMap(symbol);
+    absl::Status status = ReadMap(symbol);
     if (!status.ok()) return status;
   }
   return absl::OkStatus();
@@ -242,7 +242,7 @@ absl::Status ObjectFile::ReadMap(const ElfFile::Symbol& symbol) {
   auto spec = std::make_unique<MapSpec>();
   spec->name = symbol.name;
   const uint32_t variable = types_.Find(symbol.name, BtfKind::kVariable);
-  const absl::Status status = ReadMapDef(types_.Resolve(variable), spec.get());
+  absl::Status status = ReadMapDef(types_.Resolve(variable), spec.get());
   if (!status.ok()) return status;
   SetName(spec->name, &spec->def);
   ReadElements(symbol, types_.Resolve(variable), spec.get());
@@ -258,7 +258,7 @@ absl::Status ObjectFile::ReadMapDef(uint32_t type, MapSpec* spec) const {
         absl::StrCat("map ", spec->name, ": its definition is no struct"));
   }
   for (const BtfTypes::Member& member : types_.MembersOf(type)) {
-    const absl::Status status = ReadMember(member, spec);
+    absl::Status status = ReadMember(member, spec);
     if (!status.ok()) return status;
   }
   MapDef& def = spec->def;

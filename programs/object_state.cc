@@ -171,7 +171,7 @@ absl::Status ObjectState::Load() {
           absl::StrCat("map ", specs_[i].name, ": ", map.status().message()));
     }
     maps_.push_back(*std::move(map));
-    const absl::Status status = Fill(i);
+    absl::Status status = Fill(i);
     if (!status.ok()) return status;
   }
   int number = 0;
@@ -189,13 +189,13 @@ absl::Status ObjectState::Load() {
       return absl::InvalidArgumentError(
           absl::StrCat("program ", spec.name, ": ", reason));
     }
-    const absl::Status status = backend_->LoadProgram(spec, file_.license());
+    absl::Status status = backend_->LoadProgram(spec, file_.license());
     if (!status.ok()) return status;
   }
   is_loaded_ = true;
   for (std::size_t i = 0; i < specs_.size(); ++i) {
     for (const auto& [index, element] : specs_[i].elements) {
-      const absl::Status status = PutElement(i, index, element);
+      absl::Status status = PutElement(i, index, element);
       if (!status.ok()) return status;
     }
   }

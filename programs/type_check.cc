@@ -50,8 +50,8 @@ class BtfLayout {
       case BtfKind::kStruct:
         if (depth == kDeepest) break;
         for (const BtfTypes::Member& member : types_.MembersOf(resolved)) {
-          const std::string inner(member.name);
-          const std::string full = name.empty() ? inner : name + "." + inner;
+          std::string full = name;
+          full.append(name.empty() ? "" : ".").append(member.name);
           if (member.bit_size != 0) {
             Add(member.type, offset + member.offset(), Scalar::kBytes, full);
           } else {
@@ -109,7 +109,7 @@ bool Agree(const std::vector<NamedField>& fields,
 }
 
 std::string CppText(const LayoutField& field) {
-  const std::string bytes =
+  std::string bytes =
       std::to_string(field.size) + (field.size == 1 ? " byte" : " bytes");
   switch (field.scalar) {
     case Scalar::kNumber:
