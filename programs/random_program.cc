@@ -143,9 +143,9 @@ Code RandomProgram::Memory() {
 // and then removes the branch that only the other takes. So a fetch from the
 // stack is made where the verifier knows nothing of the number.
 Code RandomProgram::AtomicPiece() {
-  constexpr int32_t kOperations[] = {kAdd, kOr, kAnd, kXor};
-  constexpr int32_t kFetches[] = {kAdd | kFetch, kOr | kFetch, kAnd | kFetch,
-                                  kXor | kFetch, kXchg,        kCmpXchg};
+  constexpr int32_t kOperations[] = {
+      kAdd,         kOr,           kAnd,          kXor,  kAdd | kFetch,
+      kOr | kFetch, kAnd | kFetch, kXor | kFetch, kXchg, kCmpXchg};
   const uint8_t size = Below(2) == 0 ? kSizeW : kSizeDw;
   Register base = R10;
   int16_t offset = 0;

@@ -160,18 +160,18 @@ class Object {
     const bool per_cpu = bpf_map__type(map) == BPF_MAP_TYPE_PERCPU_HASH ||
                          bpf_map__type(map) == BPF_MAP_TYPE_PERCPU_ARRAY ||
                          bpf_map__type(map) == BPF_MAP_TYPE_LRU_PERCPU_HASH;
-    Bytes value(bpf_map__value_size(map));
-    if (per_cpu) {
-      value.resize((value.size() + 7) / 8 * 8 *
-                   static_cast<std::size_t>(libbpf_num_possible_cpus()));
-    }
+    // Of a value per CPU that of CPU 0 is looked at. A kernel may have more
+    // CPUs than this process is told.
+    constexpr std::size_t kMostCpus = 256;
+    const std::size_t size = bpf_map__value_size(map);
+    Bytes value(per_cpu ? (size + 7) / 8 * 8 * kMostCpus : size);
     std::map<Bytes, uint64_t> elements;
     Bytes key(bpf_map__key_size(map)), next = key;
     for (void* at = nullptr; bpf_map_get_next_key(fd, at, next.data()) == 0;
          at = key.data()) {
       key = next;
       if (bpf_map_lookup_elem(fd, key.data(), value.data()) == 0) {
-        elements[key] = HashOf(value);
+        elements[key] = HashOf(Bytes(value.begin(), value.begin() + size));
       }
     }
     for (const auto& [found, hash] : elements) {
