@@ -33,6 +33,7 @@
 #include "bpfmap/syscall/bpf_syscall.h"
 #include "bpfmap/syscall/mappable.h"
 #include "gtest/gtest.h"
+#include "tests/support/sanitizer.h"
 
 namespace bpfmap {
 namespace {
@@ -232,7 +233,7 @@ TEST_F(LibbpfRingTest, ChildWaitsForNoLockOfAProducer) {
   std::thread consumer([&] {
     while (!stop.load()) ring_buffer__poll(reader_, 1);
   });
-  for (int i = 0; i < 200 && !HasFailure(); ++i) {
+  for (int i = 0; i < (kSanitized ? 20 : 200) && !HasFailure(); ++i) {
     EXPECT_TRUE(ChildWaitsAndEnds()) << "fork " << i;
   }
   stop.store(true);
