@@ -71,7 +71,10 @@ compare() {
       ++seen
     }
     END {
-      if (!seen) print "no tests at all"
+      if (!seen) {
+        print "no tests at all"
+        exit
+      }
       for (row = 1; row <= rows; ++row) {
         for (i = 1; i <= words[row]; ++i) {
           if (i != but[row] && !used[row, i]) print word[row, i] ": no test"
