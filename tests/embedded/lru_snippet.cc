@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// An LruPerCpuHashMap<PROFILE>, which only a profile with threads and a heap can
-// have. Compiled by negative_compile_test.sh.
+// An LruPerCpuHashMap<PROFILE>, which only a profile with threads and a heap
+// can have. Compiled by negative_compile_test.sh.
 
 #include "bpfmap/maps/lru_per_cpu_hash_map.h"
 #include "bpfmap/maps/map_def.h"

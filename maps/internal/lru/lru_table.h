@@ -426,7 +426,7 @@ class LruTable {
   }
   uint64_t HashOf(std::byte* element) const {
     return DispatchKey<P>(KeyOf(element), key_size_,
-                       [&](auto key) { return key.Hash(hash_); });
+                          [&](auto key) { return key.Hash(hash_); });
   }
 
   static uint32_t LoadLink(const uint32_t* link) {
