@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <memory>
 #include <string_view>
 #include <utility>
 
@@ -183,12 +184,11 @@ namespace {
 class PacketCopy {
  public:
   explicit PacketCopy(std::span<const uint8_t> packet)
-      : bytes_(kRoom + packet.size() + kRoom) {
-    std::copy(packet.begin(), packet.end(), bytes_.begin() + kRoom);
-    view_.begin = bytes_.data();
-    view_.meta = view_.data = view_.mac_header = bytes_.data() + kRoom;
-    view_.data_end = view_.data + packet.size();
-    view_.end = bytes_.data() + bytes_.size();
+      : bytes_(std::make_unique<uint8_t[]>(kRoom + packet.size() + kRoom)) {
+    view_.begin = bytes_.get();
+    view_.meta = view_.data = view_.mac_header = view_.begin + kRoom;
+    view_.data_end = std::copy(packet.begin(), packet.end(), view_.data);
+    view_.end = view_.data_end + kRoom;
     if (packet.size() >= kEthernet)
       view_.network_header = view_.data + kEthernet;
   }
@@ -198,7 +198,7 @@ class PacketCopy {
  private:
   static constexpr std::size_t kRoom = 256;
   static constexpr std::size_t kEthernet = 14;
-  std::vector<uint8_t> bytes_;
+  std::unique_ptr<uint8_t[]> bytes_;
   PacketView view_;
 };
 

@@ -15,6 +15,7 @@
 #include <thread>
 
 #include "bpfmap/profiles/cpu.h"
+#include "bpfmap/run/call_trace.h"
 #include "bpfmap/run/launch.h"
 #include "bpfmap/run/notification.h"
 #include "bpfmap/run/options.h"
@@ -22,7 +23,6 @@
 #include "bpfmap/run/pin_mount.h"
 #include "bpfmap/run/session.h"
 #include "bpfmap/run/supervisor.h"
-#include "bpfmap/run/trace.h"
 
 namespace bpfmap {
 namespace {
@@ -35,7 +35,7 @@ int Fail(const std::string& problem) {
 }
 
 // Null if there is to be none; false: it cannot be written.
-bool OpenTrace(const std::string& path, std::unique_ptr<Trace>* trace,
+bool OpenTrace(const std::string& path, std::unique_ptr<CallTrace>* trace,
                std::string* problem) {
   if (path.empty()) return true;
   FILE* const file = path == "-" ? stderr : std::fopen(path.c_str(), "ae");
@@ -43,7 +43,7 @@ bool OpenTrace(const std::string& path, std::unique_ptr<Trace>* trace,
     *problem = path + ": " + std::strerror(errno);
     return false;
   }
-  *trace = std::make_unique<Trace>(file);
+  *trace = std::make_unique<CallTrace>(file);
   return true;
 }
 
@@ -100,7 +100,7 @@ int Run(const Options& options) {
         JoinSession(options.directory, options.command, &problem);
     return status < 0 ? Fail(problem) : status;
   }
-  std::unique_ptr<Trace> trace;
+  std::unique_ptr<CallTrace> trace;
   if (!OpenTrace(options.trace_file, &trace, &problem)) return Fail(problem);
   const PinMount mount = PrepareProcess(options);
   PinFiles pins(mount.device);
@@ -147,7 +147,7 @@ bool GoToBackground(int* ready) {
 
 int Serve(const Options& options) {
   std::string problem;
-  std::unique_ptr<Trace> trace;
+  std::unique_ptr<CallTrace> trace;
   if (!OpenTrace(options.trace_file, &trace, &problem)) return Fail(problem);
   const int socket = OpenSession(options.directory, &problem);
   if (socket < 0) return Fail(problem);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The fields in the attribute of each bpf(2) command, for Trace to show.
+// The fields in the attribute of each bpf(2) command, for CallTrace to show.
 
 #ifndef BPFMAP_RUN_COMMAND_FIELDS_H_
 #define BPFMAP_RUN_COMMAND_FIELDS_H_

@@ -14,11 +14,11 @@
 
 #include <memory>
 
+#include "bpfmap/run/call_trace.h"
 #include "bpfmap/run/calls_at_work.h"
 #include "bpfmap/run/notification.h"
 #include "bpfmap/run/pin_files.h"
 #include "bpfmap/run/supervised_caller.h"
-#include "bpfmap/run/trace.h"
 
 namespace bpfmap {
 
@@ -26,7 +26,7 @@ class Supervisor {
  public:
   // Both must outlive all processes. `trace` may be null. If `passes_on`, the
   // kernel answers all calls.
-  Supervisor(PinFiles* pins, Trace* trace, bool passes_on)
+  Supervisor(PinFiles* pins, CallTrace* trace, bool passes_on)
       : pins_(pins), trace_(trace), passes_on_(passes_on) {}
   Supervisor(const Supervisor&) = delete;
   Supervisor& operator=(const Supervisor&) = delete;
@@ -43,7 +43,7 @@ class Supervisor {
                  SupervisedCaller* caller);
 
   PinFiles* const pins_;
-  Trace* const trace_;
+  CallTrace* const trace_;
   const bool passes_on_;
   CallsAtWork at_work_;
 };

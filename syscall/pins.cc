@@ -62,7 +62,7 @@ long ProcessPins::Pin(int directory, const std::string& path,
   const std::string name =
       parent.substr(slash == std::string::npos ? 0 : slash + 1);
   parent.resize(slash == std::string::npos ? 0 : slash + 1);
-  if (parent.empty()) parent = ".";
+  if (parent.empty()) parent.push_back('.');
 
   const ScopedFd in(RawSyscall(SYS_openat, at.directory, Word(parent.c_str()),
                                O_PATH | O_DIRECTORY | O_CLOEXEC));

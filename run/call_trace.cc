@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-#include "bpfmap/run/trace.h"
+#include "bpfmap/run/call_trace.h"
 
 #include <limits.h>
 
@@ -68,7 +68,7 @@ std::string ResultName(long result) {
 
 }  // namespace
 
-void Trace::Print(const std::string& line) {
+void CallTrace::Print(const std::string& line) {
   const std::string text = line + "\n";
   std::fwrite(text.data(), 1, text.size(), file_);  // in one piece
   std::fflush(file_);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Trace: a line for each bpf(2), with its arguments decoded and its answer.
+// CallTrace: a line for each bpf(2), with its arguments decoded and its answer.
 //
 //   [1234] bpf(BPF_MAP_UPDATE_ELEM, {map=5<counts>, key=07 00 00 00, value=01
 //          00 00 00, flags=BPF_NOEXIST}) = -1 EEXIST
@@ -9,8 +9,8 @@
 // value that a command returns, after it has. Long ones end in "...". What is
 // 0 and mostly is so is left out.
 
-#ifndef BPFMAP_RUN_TRACE_H_
-#define BPFMAP_RUN_TRACE_H_
+#ifndef BPFMAP_RUN_CALL_TRACE_H_
+#define BPFMAP_RUN_CALL_TRACE_H_
 
 #include <sys/types.h>
 
@@ -24,12 +24,12 @@
 namespace bpfmap {
 
 // Thread-safe: lines do not mix.
-class Trace {
+class CallTrace {
  public:
   // `file` must outlive it.
-  explicit Trace(FILE* file) : file_(file) {}
-  Trace(const Trace&) = delete;
-  Trace& operator=(const Trace&) = delete;
+  explicit CallTrace(FILE* file) : file_(file) {}
+  CallTrace(const CallTrace&) = delete;
+  CallTrace& operator=(const CallTrace&) = delete;
 
   void Print(const std::string& line);
 
@@ -42,7 +42,7 @@ class Trace {
 class TracedCall {
  public:
   // Pointers must outlive it.
-  TracedCall(Trace* trace, Caller* caller, pid_t thread)
+  TracedCall(CallTrace* trace, Caller* caller, pid_t thread)
       : trace_(trace), caller_(caller), thread_(thread) {}
   TracedCall(const TracedCall&) = delete;
   TracedCall& operator=(const TracedCall&) = delete;
@@ -68,7 +68,7 @@ class TracedCall {
   uint64_t LongAt(std::size_t offset) const;
   void Print(const std::string& result);
 
-  Trace* const trace_;
+  CallTrace* const trace_;
   Caller* const caller_;
   const pid_t thread_;
   const CommandFields* fields_ = nullptr;
@@ -83,4 +83,4 @@ class TracedCall {
 
 }  // namespace bpfmap
 
-#endif  // BPFMAP_RUN_TRACE_H_
+#endif  // BPFMAP_RUN_CALL_TRACE_H_
