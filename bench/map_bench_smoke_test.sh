@@ -41,7 +41,8 @@ implementations() {
   local ours="cloud/program cloud_direct/program cloud/user" peers
   local kernel="kernel/user kernel/program"
   case $1/$2 in
-    hash/k4v8 | array/k4v8 | queue/k0v8 | stack/k0v8 | percpu_*/k4v8)
+    hash/k4v8 | array/k4v8 | lru_hash/k4v8 | percpu_*/k4v8 | \
+      queue/k0v8 | stack/k0v8)
       ours+=" embedded/program embedded/user"
       ;;
     bloom_filter/*) ours="cloud_direct/program cloud/user" ;;
