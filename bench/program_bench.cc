@@ -52,7 +52,7 @@ constexpr int kBatches = 9;
   std::exit(1);
 }
 
-// What a batch says.
+// The answer of a batch.
 struct Batch {
   double ns = 0;  // of a run
   uint32_t retval = 0;

@@ -10,7 +10,7 @@
 #include "examples/call_latency.h"
 
 #include <linux/bpf.h>
-// What follows needs the types of bpf.h.
+// The next headers need the types of bpf.h.
 #include <bpf/bpf_helpers.h>
 #include <stdbool.h>
 
@@ -29,7 +29,7 @@ __u64 now = 0;
 // Calls that began before the first program ran, or found no room.
 __u64 unknown = 0;
 __u64 lost = 0;
-// What summarize says.
+// The text of summarize.
 char line[LINE_LENGTH];
 
 struct start {

@@ -224,7 +224,7 @@ void TraceFailuresOfOneCall() {
   tracer.PrintSummary(50);
 }
 
-// What took how long is not known, but how often it was counted is.
+// With the real clock only the number of calls is known, not their time.
 void TraceWithRealClock() {
   Tracer tracer([](call_latency* skeleton) {
     skeleton->rodata->has_own_clock = false;

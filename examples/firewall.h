@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the firewall shares with its users, in C and C++.
+ * Types that the firewall shares with its users, in C and C++.
  */
 
 #ifndef EXAMPLES_FIREWALL_H_
@@ -13,7 +13,7 @@ struct rule {
   __u64 until_ns; /* blocked until then, by bpf_ktime_get_ns() */
 };
 
-/* What is reported of a packet that was dropped. */
+/* The report of a packet that was dropped. */
 struct event {
   __be32 source;
   __u32 bytes;

@@ -43,7 +43,7 @@ struct {
   __array(values, struct backends);
 } backends_of SEC(".maps");
 
-// What addresses are allowed, for each zone: libbpf puts them in.
+// The addresses that are allowed, for each zone: libbpf puts them in.
 struct policy {
   __uint(type, BPF_MAP_TYPE_LPM_TRIE);
   __uint(map_flags, BPF_F_NO_PREALLOC);

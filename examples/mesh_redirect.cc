@@ -196,7 +196,7 @@ void Mesh::PrintUsages() const {
   }
 }
 
-// What the system knows of a program and of a map that it uses.
+// The info of a program, and of a map that it uses.
 void Mesh::PrintInfo() const {
   bpf_prog_info program = {};
   std::vector<uint32_t> maps(16);

@@ -20,7 +20,7 @@ struct service {
   __u32 backends;  // in the map of this service
 };
 
-// What an address is allowed: the key of an LPM trie.
+// The key of an LPM trie of addresses that are allowed.
 struct prefix {
   __u32 length;
   __be32 address;

@@ -43,11 +43,11 @@ struct {
   __type(value, __u32);
 } stages SEC(".maps");
 
-// What the user sets before the program is loaded.
+// The user sets this before the program is loaded.
 const volatile __u16 blocked_port = 0;
-// What it may change at any time.
+// It may change this at any time.
 __u32 smallest_payload = 1;
-// What the program tells.
+// The program tells this.
 __u64 packets = 0;
 __u64 bytes = 0;
 

@@ -9,7 +9,7 @@
 #define BPFMAP_EXAMPLES_PACKET_CURSOR_H_
 
 #include <linux/bpf.h>
-/* What follows needs the types of bpf.h. */
+/* The next headers need the types of bpf.h. */
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 #include <linux/if_ether.h>

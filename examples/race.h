@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 
-/* What race.bpf.c and race_test.cc share. */
+/* Shared by race.bpf.c and race_test.cc. */
 
 #ifndef EXAMPLES_RACE_H_
 #define EXAMPLES_RACE_H_

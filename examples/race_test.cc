@@ -38,7 +38,7 @@ class RaceTest : public testing::Test {
     object_.map<uint32_t, uint64_t>(map).Set(key, value);
   }
 
-  // What the program returned goes to *returned.
+  // The result of the program goes to *returned.
   std::function<void()> RunOf(const std::string& name, uint32_t* returned) {
     return [this, name, returned] {
       *returned = object_.program(name).Run(packet_).retval;

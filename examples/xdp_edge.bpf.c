@@ -56,7 +56,7 @@ const volatile __u16 tag_vlan = 1;
 const volatile __u8 answer_ttl = 64;
 // At any time.
 bool answers_pings = true;
-// What happened.
+// Counts of what happened.
 __u64 echoes = 0;
 __u64 refusals = 0;
 __u64 malformed = 0;
@@ -191,7 +191,8 @@ int edge_echo(struct xdp_md *ctx) {
   return count_action(ctx, XDP_TX);
 }
 
-// What an ICMP message quotes: the IP header and 8 bytes, here without options.
+// The quote in an ICMP message: the IP header and 8 bytes, here without
+// options.
 struct quote {
   struct iphdr ip;
   __u8 start[8];

@@ -83,7 +83,7 @@ class BtfTypes {
   // The text at an offset of the strings; "" outside.
   std::string_view StringAt(uint32_t offset) const;
 
-  // What a typedef, a qualifier, a pointer, a variable or a function is of.
+  // The type of which a typedef, qualifier, pointer, variable or function is.
   uint32_t TargetOf(uint32_t type) const;
   // The type without typedefs, qualifiers and tags; of a variable, its type's.
   uint32_t Resolve(uint32_t type) const;

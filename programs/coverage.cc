@@ -175,7 +175,8 @@ void ProgramCoverage::AddUnnamed(const std::vector<uint64_t>& ran,
     ++unnamed.all;
     if (ran[at] != 0) ++unnamed.ran;
   }
-  // What libraries load to try the kernel has no lines, and never runs.
+  // A program that libraries load to try the kernel has no lines, and never
+  // runs.
   const bool is_probe = lines_.empty() && unnamed.ran == 0;
   if (unnamed.all != 0 && !is_probe) lcov->AddUnnamed(name_, unnamed);
 }

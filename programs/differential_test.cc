@@ -54,7 +54,7 @@ std::string Hex(const Bytes& bytes) {
   return text;
 }
 
-// What differs in two maps, an element a line.
+// The differences of two maps, an element a line.
 std::string Difference(const Contents& here, const Contents& kernel) {
   std::string text;
   const auto compare = [&](const Contents& some, const Contents& others,
@@ -159,7 +159,7 @@ class DifferentialTest : public testing::TestWithParam<uint32_t> {
 
   static constexpr uint32_t kPacketRoom = 256;
 
-  // What a run leaves.
+  // All that a run leaves.
   struct Outcome {
     uint32_t retval = 0;
     Bytes packet;

@@ -124,7 +124,7 @@ uint32_t HeaderOf(uint32_t protocol) {
 
 constexpr int kAlready = 114;  // EALREADY
 
-// What else Linux asks where flags say that another packet is put around it.
+// Linux asks this too, where flags say that another packet is put around it.
 uint64_t CheckEncapsulation(SkbContext* skb, uint32_t size, uint64_t flags) {
   if ((flags & kEncapL3) == kEncapL3 || (flags & kEncapL4) == kEncapL4) {
     return Minus(Errno::kInval);

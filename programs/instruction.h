@@ -104,7 +104,7 @@ inline constexpr uint8_t kModeMem = 0x60;
 inline constexpr uint8_t kModeMemSx = 0x80;
 inline constexpr uint8_t kModeAtomic = 0xc0;
 
-// What `imm` of an atomic instruction says: an operation of arithmetic above,
+// `imm` of an atomic instruction: an operation of arithmetic above,
 // with or without kFetch, or one of these.
 inline constexpr int32_t kFetch = 0x01;
 inline constexpr int32_t kXchg = 0xe0 | kFetch;

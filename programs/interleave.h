@@ -25,8 +25,8 @@
 //   run 1  race.bpf.c:54  reads 0 from map total, byte 0
 //   ...
 //
-// What it does not see: orders that only a weakly ordered CPU makes, for loads
-// and stores here happen in the order of the program. Runs that put themselves
+// It does not see orders that only a weakly ordered CPU makes, for loads and
+// stores here happen in the order of the program. Runs that put themselves
 // on one CPU (ScopedCpu, World::cpu) share its per-CPU values, as a program
 // does with one that interrupts it.
 //
@@ -72,7 +72,7 @@ struct InterleaveOptions {
   std::vector<int> replay = {};
 };
 
-// What a run did at one point of a schedule.
+// A step of a run, at one point of a schedule.
 struct ScheduleStep {
   int run = 0;
   std::string place;   // "race.bpf.c:20"

@@ -20,7 +20,7 @@
 
 namespace bpfmap {
 
-// What BPF_PROG_TEST_RUN is given, and what it answers.
+// The input of BPF_PROG_TEST_RUN, and its answer.
 struct KernelTest {
   std::vector<uint8_t> data_in;
   std::vector<uint8_t> ctx_in;

@@ -11,8 +11,8 @@
 // these start: each copy of an inlined function counts for itself. Numbers 2n
 // and 2n + 1 are the n-th jump of the line there, not taken and taken.
 //
-// What LCOV has no record for stands in comments, which other readers skip:
-// instructions that no line of source names.
+// Facts that LCOV has no record for stand in comments, which other readers
+// skip: instructions that no line of source names.
 //
 // Not thread-safe.
 

@@ -25,7 +25,7 @@
 
 namespace bpfmap {
 
-// What a program is run on.
+// The input of a run of a program.
 struct RunRequest {
   World* world = nullptr;  // never null for a backend
   std::optional<std::span<const uint8_t>> packet;
@@ -36,7 +36,7 @@ struct RunRequest {
   bool keeps_path = true;  // ProgramResult::path; such a run is slower
 };
 
-// What a run came to.
+// The outcome of a run.
 struct ProgramResult {
   // OK; EFAULT where the program did wrong, see `fault`; or why it did not
   // start, as BPF_PROG_TEST_RUN answers.
@@ -65,14 +65,14 @@ class ObjectBackend {
   // `spec` outlives the backend.
   virtual absl::StatusOr<std::shared_ptr<BpfMap>> CreateMap(
       const MapSpec& spec) = 0;
-  // What the user puts into a map of maps for map `index`.
+  // The value that the user puts into a map of maps for map `index`.
   virtual absl::StatusOr<uint32_t> HandleOfMap(std::size_t index) = 0;
 
   // Loads a program, which is numbered as maps are. Its instructions name maps
   // by their numbers.
   virtual absl::Status LoadProgram(const ProgramSpec& spec,
                                    const std::string& license) = 0;
-  // What the user puts into an array of programs for program `index`.
+  // The value that the user puts into an array of programs for program `index`.
   virtual uint32_t HandleOfProgram(std::size_t index) = 0;
 
   virtual ProgramResult Run(std::size_t index, const RunRequest& request) = 0;

@@ -268,8 +268,8 @@ TEST(ObjectOpen, FileThatIsNoObjectIsRefused) {
               HasSubstr("another processor than BPF"));
 }
 
-// Whatever the numbers in a file say, nothing outside of it is read: for the
-// address sanitizer to see.
+// With any numbers in a file, nothing outside of it is read: for the address
+// sanitizer to see.
 TEST(ObjectOpen, DamagedFileDoesNoHarm) {
   std::ifstream file(kPath, std::ios::binary);
   const std::vector<uint8_t> good((std::istreambuf_iterator<char>(file)),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What object_test.bpf.c shares with object_test.cc.
+ * Types that object_test.bpf.c shares with object_test.cc.
  */
 
 #ifndef BPFMAP_PROGRAMS_OBJECT_TEST_H_

@@ -32,7 +32,7 @@ struct Step {
   uint32_t instruction = 0;
   int depth = 0;  // frames below this one
   const uint64_t* registers = nullptr;
-  // What each register points into; null: the register was never set.
+  // The memory that each register points into; null: it was never set.
   const Region* const* regions = nullptr;
 };
 

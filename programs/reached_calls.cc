@@ -28,7 +28,7 @@ struct Value {
 
 constexpr Value kByLinux = {Known::kByLinux, 0};
 
-// What is known of a register that holds one of two.
+// All that is known of a register that holds one of two.
 Value Join(const Value& a, const Value& b) {
   if (a == b) return a;
   if (a.known == Known::kByLinux || b.known == Known::kByLinux) return kByLinux;
@@ -161,7 +161,7 @@ class Walk {
         Load64(at, i, &state);
         return;
       case kClassLdx: {
-        // What was stored on the stack is not followed.
+        // Values on the stack are not followed.
         const Value& from = state[i.src()];
         const bool by_linux = i.src() == 10 || from.known == Known::kAddress ||
                               from.known == Known::kByLinux;

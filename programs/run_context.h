@@ -15,8 +15,8 @@
 //   others         Set("user_ip4", ...), Set("family", ...): a struct of
 //                  <linux/bpf.h>
 //
-// What is not set is 0. A text for a pointer, or for a number of 8 bytes, lies
-// in the World, and its address is what is set.
+// Fields that are not set are 0. A text for a pointer, or for a number of 8
+// bytes, lies in the World, and its address is what is set.
 //
 // A value: copy it freely.
 

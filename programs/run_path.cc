@@ -214,7 +214,7 @@ void RunPath::StartCall(const Step& step, uint32_t number) {
                      .value_type = spec == nullptr ? 0 : spec->value_type};
 }
 
-// What arguments it takes is not known.
+// The number of its arguments is not known.
 void RunPath::StartKernelCall(const Step& step) {
   std::string text = step.program->KernelFunctionAt(step.instruction) + "(";
   for (int i = 1; i <= 5 && step.regions[i] != nullptr; ++i) {

@@ -33,7 +33,7 @@
 
 namespace bpfmap {
 
-// What is known of the maps of an object.
+// The maps of an object, as its file describes them.
 using MapNames = std::map<const LocalMap*, const MapSpec*>;
 
 class RunPath final : public Observer {

@@ -21,7 +21,7 @@ constexpr uint32_t kMapUpdate = 2;
 constexpr uint32_t kSpinLock = 93;
 constexpr uint32_t kSpinUnlock = 94;
 
-// What an instruction loads or stores.
+// The memory that an instruction loads or stores.
 struct Access {
   enum class Kind { kNone, kLoads, kStores, kChanges };
   Kind kind = Kind::kNone;

@@ -23,12 +23,12 @@ namespace bpfmap {
 // it does. `alone`: no other program runs on this CPU.
 bool IsSharedAccess(const Step& step, bool alone);
 
-// What it is about to do: "reads 7 from map counts, byte 8" or "calls
+// The access, in words: "reads 7 from map counts, byte 8" or "calls
 // bpf_map_update_elem() on map counts". REQUIRES: IsSharedAccess().
 std::string DescribeAccess(const Step& step);
 
-// What a call of bpf_spin_lock(), bpf_spin_unlock(), or of a helper with
-// BPF_F_LOCK does.
+// The effect of a call of bpf_spin_lock(), bpf_spin_unlock(), or of a helper
+// with BPF_F_LOCK.
 struct LockUse {
   uint64_t takes = 0;  // the address of a lock; 0: none
   uint64_t opens = 0;

@@ -62,8 +62,8 @@ struct Task {
 
 class HelperCall;
 
-// What stands in for a helper: it gets the call (helper.h), and returns what
-// the helper would.
+// A function in the place of a helper: it gets the call (helper.h), and returns
+// what the helper would.
 using HelperFunction = std::function<uint64_t(HelperCall& call)>;
 
 // A packet that a program sent elsewhere.
@@ -183,7 +183,7 @@ class World {
   virtual bool UnderCgroup(uint32_t cgroup) {
     return cgroup == CurrentTask().cgroup_id;
   }
-  // What a program of type syscall calls: bpf(2), with `size` bytes of
+  // Programs of type syscall call these: bpf(2), with `size` bytes of
   // attributes in memory of the program, and close(2). The result of the call,
   // or minus an errno: EPERM, unless a subclass can call.
   virtual int64_t SystemBpf(int /*command*/, void* /*attributes*/,

@@ -6,8 +6,8 @@
 //          00 00 00, flags=BPF_NOEXIST}) = -1 EEXIST
 //
 // (in one line). Keys and values are shown as the caller's memory has them; a
-// value that a command returns, after it has. Long ones end in "...". What is
-// 0 and mostly is so is left out.
+// value that a command returns, after it has. Long ones end in "...". Fields
+// that are 0, and mostly are, are left out.
 
 #ifndef BPFMAP_RUN_CALL_TRACE_H_
 #define BPFMAP_RUN_CALL_TRACE_H_

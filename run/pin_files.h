@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// PinFiles: pins that are files. What a file stands for is told by its inode,
-// so that it may be renamed, linked, or given other rights; and it is unpinned
-// when the file is deleted, by whomever.
+// PinFiles: pins that are files. The inode of a file tells its object, so that
+// the file may be renamed, linked, or given other rights. The object is
+// unpinned when the file is deleted, by anyone.
 //
 // The files are in one file system, a tmpfs of the supervised processes' own
 // (pin_mount.h). They are empty.

@@ -68,7 +68,7 @@ class Btf {
   bool IsType(uint32_t id) const { return id <= types_.size(); }
 
   btf_type TypeAt(uint32_t id) const;
-  // What follows the btf_type, as an array of T.
+  // The data after the btf_type, as an array of T.
   template <typename T>
   T Extra(uint32_t id, uint32_t index = 0) const {
     T value;

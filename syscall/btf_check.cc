@@ -35,7 +35,7 @@ bool IsModifier(uint32_t kind) {
          kind == kTypeTag;
 }
 
-// What stands for no value that another type could refer to.
+// Whether it stands for no value that another type could refer to.
 bool IsNoValue(uint32_t kind) {
   return kind == BTF_KIND_VAR || kind == BTF_KIND_DATASEC || kind == kDeclTag ||
          kind == BTF_KIND_FUNC;

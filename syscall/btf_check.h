@@ -26,7 +26,7 @@ class BtfCheck {
   long Run();
 
  private:
-  // What a type contains, or what it leads to: no type does so to itself.
+  // A type contains another, or leads to it. No type does so to itself.
   enum class Edge { kContains, kLeadsTo };
   enum State : uint8_t { kNew, kEntered, kDone };
 
@@ -44,7 +44,7 @@ class BtfCheck {
   bool IsRightVariable(uint32_t id) const;
   bool IsRightSection(uint32_t id) const;
 
-  // What types refer to.
+  // Whether types refer to what they may.
   long CheckReferences(uint32_t id) const;
   bool LeadsSomewhere(const btf_type& type) const;
   bool IsRightArray(uint32_t id) const;

@@ -252,7 +252,7 @@ int fstatat64(int directory, const char* path, struct stat64* file,
   return Status(StatAt(pin.at(), reinterpret_cast<struct stat*>(file), flags));
 }
 
-// What programs call that were built with a C library before 2.33.
+// Programs that were built with a C library before 2.33 call these.
 int __xstat(int, const char* path, struct stat* file) noexcept {
   return stat(path, file);
 }

@@ -51,8 +51,8 @@ void* Mmap(void* address, std::size_t length, int protection, int flags, int fd,
   return reinterpret_cast<void*>(WithErrno(result));
 }
 
-// What programs call by number, as the C library has no function, or had none
-// for years. Returns whether it is such a call, and then its result.
+// Calls that programs make by number, as the C library has no function, or had
+// none for years. Returns whether it is such a call, and then its result.
 bool CallOverride(long number, const long* a, long* result) {
   const auto fd = [a](int at) { return static_cast<int>(a[at]); };
   const auto path = [a](int at) {

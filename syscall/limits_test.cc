@@ -79,7 +79,7 @@ void UseElements() {
   REQUIRE(Lookup(fd, &key, &found) == 0 && found == 10);
   REQUIRE(Lookup(fd, reinterpret_cast<void*>(8), &found) == -EFAULT);
   REQUIRE(Lookup(fd, &key, reinterpret_cast<void*>(8)) == -EFAULT);
-  // What cannot be written is not written.
+  // Memory that cannot be written is not written.
   void* const page =
       mmap(nullptr, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   REQUIRE(Lookup(fd, &key, page) == -EFAULT);

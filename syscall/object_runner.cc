@@ -79,7 +79,7 @@ class Object {
     return programs;
   }
 
-  // What programs sent since the last time.
+  // The records that programs sent since the last time.
   void PrintRecords() const {
     if (rings_ != nullptr) ring_buffer__consume(rings_);
   }

@@ -58,7 +58,7 @@ __u64 turns = 0;
 char text[64] = {};
 char source[32] = {};
 
-// What the packet asks for.
+// The packet asks for this.
 struct wish {
   __u32 helper;
   __u32 a, b, c;

@@ -52,8 +52,8 @@ int LowestFreeFd() {
   return fd;
 }
 
-// Makes each allocation of `command` fail, one after the other. What it
-// returns is a descriptor or an error, and no descriptor is left.
+// Makes each allocation of `command` fail, one after the other. It
+// returns a descriptor or an error, and no descriptor is left.
 template <typename Command>
 void FailEachAllocation(Command command) {
   const int lowest = LowestFreeFd();

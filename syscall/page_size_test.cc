@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What can be mapped, as on kernels with pages of 4, 16 and 64 KiB. Larger
-// pages are multiples of this kernel's, so that it maps what is laid out for
-// them.
+// Mappings of maps and rings, as on kernels with pages of 4, 16 and 64 KiB.
+// Larger pages are multiples of this kernel's, so that it maps what is laid out
+// for them.
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -44,7 +44,7 @@ class PageSizeTest : public testing::TestWithParam<std::size_t> {
     ASSERT_GE(fd_, 0);
   }
 
-  // What libbpf does: its mmap(), if the map allows that.
+  // As libbpf does: its mmap(), if the map allows that.
   template <typename T>
   T* Map(std::size_t length, int protection, std::size_t offset) const {
     const auto at = static_cast<off_t>(offset);

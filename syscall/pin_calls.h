@@ -4,8 +4,8 @@
 //
 // Each takes what PinDirectory::Find() made of a path and returns what the
 // kernel returns: a result, or -errno. Paths that are elsewhere are passed on
-// as they are. What differs from any other directory is what bpffs does: see
-// kernel/bpf/inode.c of Linux.
+// as they are. Where they differ from those of any other directory, they do
+// as bpffs does: see kernel/bpf/inode.c of Linux.
 //
 // Thread-safe, and may be called in signal handlers.
 

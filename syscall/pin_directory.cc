@@ -86,7 +86,7 @@ std::size_t AppendPlain(const char* path, char (&plain)[kLongestPath],
   return length;
 }
 
-// What no path is: null, small numbers, and addresses of the kernel.
+// No path are null, small numbers, and addresses of the kernel.
 bool IsPath(const char* path) {
   const auto address = reinterpret_cast<uintptr_t>(path);
   return address >= 4096 && static_cast<intptr_t>(address) > 0;
@@ -141,7 +141,7 @@ const char* PinDirectory::Below(const char* path,
   char* const below = buffer + root_length;
   if (*below == 0) return below;
   if (*below != '/') return nullptr;
-  // What asks for a directory goes on doing so.
+  // A path that asks for a directory goes on doing so.
   if (path[std::strlen(path) - 1] == '/' && length + 2 < sizeof buffer) {
     buffer[length] = '/';
     buffer[length + 1] = 0;

@@ -102,7 +102,7 @@ long Opened(long fd) {
   return fd < 0 ? fd : 0;
 }
 
-// What the C library says, as the kernel does.
+// The answer of the C library, as the kernel gives it.
 long Error(long result) { return result < 0 ? -errno : result; }
 
 void Say(const std::string& what, long result) {

@@ -44,7 +44,7 @@ class PolledRings {
 
   void Refresh() {
     if (!some_.load(std::memory_order_relaxed)) return;
-    // What the program closed is in no set any more.
+    // A ring that the program closed is in no set any more.
     BpfFdTable::Global().ReleaseClosed();
     ReaderLock lock(lock_);
     for (const auto& ring : rings_) {

@@ -28,7 +28,7 @@ class PolledFds {
   PolledFds(const PolledFds&) = delete;
   PolledFds& operator=(const PolledFds&) = delete;
 
-  // What to give to poll(2).
+  // The array for poll(2).
   pollfd* fds() { return replaced_ ? copies_ : fds_; }
   // After poll(2): tells the caller what came.
   void TellCaller();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What signal handlers may call, they may call here.
+// Signal handlers may call here what they may call elsewhere.
 //
 // POSIX lists unlink(2), rename(2), stat(2), open(2), fork(2) and others as
 // async-signal-safe: the thread may have been anywhere, in malloc() too.

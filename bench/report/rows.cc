@@ -39,7 +39,8 @@ bool IsKeyPattern(absl::string_view text) {
   return false;
 }
 
-// What Google Benchmark appends to the name of a row, other than threads:N.
+// The text that Google Benchmark appends to the name of a row, other than
+// threads:N.
 bool IsSuffix(absl::string_view text) {
   for (const char* exact : {"real_time", "process_time", "manual_time"}) {
     if (text == exact) return true;

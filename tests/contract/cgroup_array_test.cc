@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What programs see of arrays of cgroups. Every flag and error of the user view
-// stands in golden/kernel_errno.tsv, and tests/objects/cgroups.cc asks the
+// Arrays of cgroups, as programs see them. Every flag and error of the user
+// view stands in golden/kernel_errno.tsv, and tests/objects/cgroups.cc asks the
 // kernel what its helpers answer.
 
 #include "bpfmap/maps/cgroup_array.h"

@@ -30,7 +30,7 @@ if [ -z "$package" ]; then
   package=$(echo "$place"/*.deb)
 fi
 dpkg -x "$package" "$place/package"
-# What is another name of a tool is a symbolic link.
+# Other names of a tool are symbolic links.
 tools=$(find "$place/package" -path '*/sbin/*' -type f | sort)
 
 # A tool has one object, so that the lines of both have the same order.

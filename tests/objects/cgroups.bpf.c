@@ -3,7 +3,7 @@
 // Programs that ask whether they are under a cgroup.
 
 #include <linux/bpf.h>
-// What follows needs the types of bpf.h.
+// The next headers need the types of bpf.h.
 #include <bpf/bpf_helpers.h>
 
 struct {

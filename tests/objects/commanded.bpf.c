@@ -4,7 +4,7 @@
 // so that its instructions are the same after the load.
 
 #include <linux/bpf.h>
-// What follows needs the types of bpf.h.
+// The next headers need the types of bpf.h.
 #include <bpf/bpf_helpers.h>
 
 struct pair {

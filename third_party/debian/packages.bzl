@@ -54,7 +54,7 @@ def _library(rctx, name, module, apt_package, machine, extra_linkopts = []):
     linkopts = extra_linkopts + _pkg_config(rctx, ["--libs", module], apt_package)
     return _LIBRARY.format(
         name = name,
-        # What is nothing but headers needs no operating system.
+        # Libraries of headers alone need no operating system.
         hosted = "HOSTED" if linkopts else "[]",
         linkopts = linkopts,
         machine = machine,
