@@ -21,9 +21,12 @@ namespace bpfmap::examples {
 
 inline constexpr uint32_t kMaxFrames = 32;
 
+// Two stacks may get one id, by chance, and the second is lost then: far more
+// ids than stacks make that rare.
+//
 // struct {
 //   __uint(type, BPF_MAP_TYPE_STACK_TRACE);
-//   __uint(max_entries, 1024);
+//   __uint(max_entries, 262144);
 //   __uint(key_size, sizeof(u32));
 //   __uint(value_size, 32 * sizeof(u64));
 // } stacks SEC(".maps");
@@ -31,7 +34,7 @@ inline MapDef StacksDef() {
   return {.type = MapType::kStackTrace,
           .key_size = sizeof(uint32_t),
           .value_size = kMaxFrames * sizeof(uint64_t),
-          .max_entries = 1024,
+          .max_entries = 262144,
           .name = "stacks"};
 }
 
