@@ -650,14 +650,14 @@ bool Engine::Loop(Machine* machine, int first, const Operation* op) {
       goto too_many;
     block = op + 1;
     HelperCall call(&m, reg, kChecked ? region : nullptr);
-    uint64_t result;
+    // Straight into the register: an address of a result would cost runs that
+    // have no such helpers a way through memory.
     if (!m.has_own_helpers_ || !m.world_.CallOwn(static_cast<uint32_t>(op->imm),
-                                                 call, &result)) [[likely]] {
+                                                 call, &reg[0])) [[likely]] {
       if (helper == nullptr) goto L_UnknownCall;
-      result = helper->function(call);
+      reg[0] = helper->function(call);
     }
     if (m.faulted_) goto fault;
-    reg[0] = result;
     if constexpr (kChecked) {
       region[0] = call.result();
       for (int r = 1; r <= 5; ++r) region[r] = nullptr;

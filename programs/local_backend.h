@@ -3,7 +3,8 @@
 // LocalBackend: the maps and programs of an Object in this process.
 //
 // Types of programs that BPF_PROG_TEST_RUN takes run as it runs them; others
-// get the context that the test gives. Not thread-safe.
+// get the context that the test gives. Not thread-safe, but for Run() after all
+// is loaded.
 
 #ifndef BPFMAP_PROGRAMS_LOCAL_BACKEND_H_
 #define BPFMAP_PROGRAMS_LOCAL_BACKEND_H_

@@ -23,8 +23,11 @@
 // that the object does not have, are a Misuse: with testing.h a failure of the
 // test, with a sentence.
 //
-// Not thread-safe, and for one thread, whose World it runs in. Copies are the
-// same object; what it hands out keeps it.
+// Not thread-safe, but for runs: after Load() several threads may run programs
+// of one object at once, by copies of it, in this process. Each run is in the
+// World that Open() was given, or else that of its thread; a thread without one
+// gets one of the object's. Copies are the same object; what it hands out keeps
+// it.
 
 #ifndef BPFMAP_PROGRAMS_OBJECT_H_
 #define BPFMAP_PROGRAMS_OBJECT_H_
@@ -230,7 +233,7 @@ class Object {
  public:
   // Reads a file. INVALID_ARGUMENT, NOT_FOUND with a sentence.
   // `world` must outlive the object; null: the current one of the thread, at
-  // each run (world.h). `backend`: where it runs, by default in this process.
+  // each run (world.h), or one of the object's own. `backend`: where it runs, by default in this process.
   static absl::StatusOr<Object> Open(
       const std::string& path, World* world = nullptr,
       std::unique_ptr<ObjectBackend> backend = nullptr);

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cstring>
 #include <memory>
+#include <thread>
 
 #include "absl/strings/str_cat.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/reader_writer_lock.h"
 #include "bpfmap/programs/btf_value.h"
 #include "bpfmap/programs/context_bytes.h"
 #include "bpfmap/programs/misuse.h"
@@ -17,6 +19,12 @@ namespace bpfmap {
 namespace {
 
 std::string Text(std::string_view text) { return std::string(text); }
+
+// The current one of no thread: the object may end in another one.
+class OwnWorld final : public World {
+ public:
+  OwnWorld() : World(NotCurrent{}) {}
+};
 
 }  // namespace
 
@@ -42,8 +50,10 @@ ProgramResult ObjectState::Run(std::string_view program,
 World* ObjectState::world() {
   if (world_ != nullptr) return world_;
   if (World::Current() != nullptr) return World::Current();
-  own_world_ = std::make_unique<World>();  // from now on the current one
-  return own_world_.get();
+  WriterLock lock(lock_);
+  std::unique_ptr<World>& own = own_worlds_[std::this_thread::get_id()];
+  if (own == nullptr) own = std::make_unique<OwnWorld>();
+  return own.get();
 }
 
 ProgramResult ObjectState::RunOn(std::string_view program,

@@ -2,22 +2,27 @@
 //
 // ObjectState: the part of an Object that knows no C++ types. For object.h.
 //
-// Not thread-safe.
+// Not thread-safe, but for Run() and RunOn() after Load(), if those of the
+// backend are.
 
 #ifndef BPFMAP_PROGRAMS_OBJECT_STATE_H_
 #define BPFMAP_PROGRAMS_OBJECT_STATE_H_
 
 #include <cstddef>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "bpfmap/maps/bpf_map.h"
+#include "bpfmap/profiles/cloud.h"
 #include "bpfmap/programs/btf_types.h"
 #include "bpfmap/programs/cpp_layout.h"
 #include "bpfmap/programs/object_backend.h"
@@ -29,7 +34,8 @@ namespace bpfmap {
 
 class ObjectState {
  public:
-  // Without a world, it is that of its thread, or one of its own.
+  // Without a world, it is that of the thread that runs it, or one of its own
+  // for this thread.
   ObjectState(World* world, std::unique_ptr<ObjectBackend> backend)
       : world_(world), backend_(std::move(backend)) {}
 
@@ -91,7 +97,10 @@ class ObjectState {
                           const std::string& element);
 
   World* const world_;
-  std::unique_ptr<World> own_world_;
+  Cloud::Lock lock_;
+  // Those of threads that have none.
+  std::map<std::thread::id, std::unique_ptr<World>> own_worlds_
+      ABSL_GUARDED_BY(lock_);
   ObjectFile file_;
   std::unique_ptr<BtfTypes> kernel_types_;  // null: the object's own
   std::vector<MapSpec> specs_;

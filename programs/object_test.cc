@@ -8,6 +8,7 @@
 #include <iterator>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "bpfmap/maps/per_cpu.h"
@@ -301,6 +302,40 @@ TEST(ObjectThreads, WorldsDoNotMeet) {
     });
   }
   for (std::thread& thread : threads) thread.join();
+}
+
+// A thread without a World gets one of the object's, which outlives the thread
+// and is the current one of none.
+TEST(ObjectThreads, OneObjectRunsInThreadsWithoutWorld) {
+  Object object = Object::Open(kPath).value();
+  ASSERT_OK(object.Load());
+  object.KeepPaths(false);
+  const auto run = [](ObjectProgram program) {
+    for (int i = 0; i < 10; ++i) {
+      EXPECT_THAT(program.Run(Packet::Ethernet()), Returns(kTcRedirect));
+    }
+    EXPECT_EQ(World::Current(), nullptr);
+  };
+  run(object.program("report"));
+  std::thread(run, object.program("report")).join();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back(run, object.program("report"));
+  }
+  run(object.program("report"));
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_THAT(object.ring<sample>("ring").Take(), SizeIs(70));
+}
+
+TEST(ObjectThreads, ObjectEndsInOtherThread) {
+  {
+    Object object = Object::Open(kPath).value();
+    ASSERT_OK(object.Load());
+    EXPECT_TRUE(object.program("version").Run(Packet::Ethernet()).ok());
+    std::thread([ended = std::move(object)] {}).join();
+  }
+  World world;
+  EXPECT_EQ(World::Current(), &world);
 }
 
 }  // namespace
