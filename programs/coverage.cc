@@ -128,6 +128,7 @@ void ProgramCoverage::AddTo(Lcov* lcov) const {
   const uint32_t size = static_cast<uint32_t>(ran.size());
   for (std::size_t f = 0; f < functions_.size(); ++f) {
     const uint32_t first = functions_[f].instruction;
+    if (first >= size) continue;  // of a wrong func_info
     const uint32_t last =
         f + 1 < functions_.size() ? functions_[f + 1].instruction : size;
     AddFunction({first, std::min(last, size), functions_[f].name, counts, ran},

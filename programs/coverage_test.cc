@@ -134,6 +134,22 @@ TEST_P(CoverageTest, CallbacksCountEachCall) {
   EXPECT_EQ(File().lines.at(9), 3U);
 }
 
+// What an entry of a PROG_ARRAY stands for.
+class Source final : public ProgramSource {
+ public:
+  explicit Source(std::shared_ptr<const Program> program)
+      : program_(std::move(program)) {}
+  void Set(std::shared_ptr<const Program> program) {
+    program_ = std::move(program);
+  }
+  std::shared_ptr<const Program> ProgramOf(uint32_t) override {
+    return program_;
+  }
+
+ private:
+  std::shared_ptr<const Program> program_;
+};
+
 TEST_P(CoverageTest, TailCallCountsInTheProgramThatIsEntered) {
   map_ = CreateMap({.type = MapType::kProgArray,
                     .key_size = 4,
@@ -145,18 +161,7 @@ TEST_P(CoverageTest, TailCallCountsInTheProgramThatIsEntered) {
   const auto next = Load(def);
   const auto program = Load(Join(
       {LoadMap(R2, 1), {Mov64(R3, 0), CallHelper(12), Mov64(R0, 0), Exit()}}));
-
-  class Source final : public ProgramSource {
-   public:
-    explicit Source(std::shared_ptr<const Program> program)
-        : program_(std::move(program)) {}
-    std::shared_ptr<const Program> ProgramOf(uint32_t) override {
-      return program_;
-    }
-
-   private:
-    std::shared_ptr<const Program> program_;
-  } source(next);
+  Source source(next);
   // Without an entry the program goes on after the call.
   EXPECT_EQ(Run(*program, 0, &source).r0, 0U);
   EXPECT_EQ(File().lines.at(4), 1U);
@@ -283,6 +288,40 @@ TEST_P(CoverageTest, ObserverIsToldOfAllInstructions) {
   EXPECT_EQ(observer.runs, 1);
   Run(*program);
   EXPECT_EQ(observer.runs, 1);
+}
+
+// The first program is not counted, and an observer has the others counted.
+TEST_P(CoverageTest, MachineGivesBackWhatTailCallsCountedIn) {
+  map_ = CreateMap({.type = MapType::kProgArray,
+                    .key_size = 4,
+                    .value_size = 4,
+                    .max_entries = 1})
+             .value();
+  const uint32_t index = 0, handle = 1;
+  ASSERT_EQ(map_->Update(&index, &handle), Errno::kOk);
+  ProgramDef def = Define(Join(
+      {LoadMap(R2, 1), {Mov64(R3, 0), CallHelper(12), Mov64(R0, 0), Exit()}}));
+  def.coverage = nullptr;
+  const auto program = Load(def);
+  CountingObserver observer;
+  const ScopedObserver scope(&observer);
+  World world;
+  Source source(nullptr);
+  Machine machine(&world, &source);
+  for (uint64_t i = 1; i <= 40; ++i) {
+    source.Set(Load({Mov64(R0, 7), Exit()}));
+    EXPECT_EQ(machine.Run(*program, {}).r0, 7U);
+    EXPECT_EQ(File().lines.at(1), i);
+  }
+}
+
+TEST_P(CoverageTest, FunctionThatIsNotInItsProgramIsLeftOut) {
+  ProgramDef def = Define({Mov64(R0, 0), Exit()});
+  def.functions = {{0, "entry"}, {2, "after"}};
+  const auto program = Load(def);
+  EXPECT_FALSE(Run(*program).faulted());
+  EXPECT_EQ(File().functions.count("after"), 0U);
+  EXPECT_EQ(File().functions.at("entry").calls, 1U);
 }
 
 INSTANTIATE_TEST_SUITE_P(Checks, CoverageTest,

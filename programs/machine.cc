@@ -32,7 +32,7 @@ RunResult Machine::Run(const Program& program, const RunInput& input) {
   }
   if (faulted_ || kept_ != 0) GiveBack();
   result_.instructions = executed_;
-  if (counting_) GiveCountsBack();
+  if (leases_ != 0) GiveCountsBack();
   if (observer_ != nullptr) observer_->Ended(program, result_);
   while (tail_calls_ > 0) entered_[--tail_calls_].reset();
   return std::move(result_);
