@@ -3,6 +3,7 @@
 #include "bpfmap/programs/packet.h"
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 
 #include "bpfmap/programs/checksum.h"
@@ -19,6 +20,24 @@ uint8_t High(uint16_t number) { return static_cast<uint8_t>(number >> 8); }
 uint8_t Low(uint16_t number) { return static_cast<uint8_t>(number); }
 
 }  // namespace
+
+std::size_t Packet::SizeOf(Layer layer) {
+  switch (layer) {
+    case Layer::kEthernet:
+      return 14;
+    case Layer::kVlan:
+      return 4;
+    case Layer::kIpv4:
+    case Layer::kTcp:
+      return 20;
+    case Layer::kIpv6:
+      return kIpv6Size;
+    case Layer::kUdp:
+    case Layer::kIcmp:
+      break;
+  }
+  return 8;
+}
 
 void Packet::Put16(std::size_t offset, std::size_t number) {
   bytes_[offset] = static_cast<uint8_t>(number >> 8);
@@ -148,6 +167,12 @@ Packet Packet::Patch(std::size_t offset, std::span<const uint8_t> bytes) const {
 Packet Packet::Cut(std::size_t size) const {
   Packet packet = *this;
   packet.bytes_.resize(std::min(size, packet.bytes_.size()));
+  // What is left of a header are bytes like others.
+  while (!packet.headers_.empty() &&
+         packet.headers_.back().offset + SizeOf(packet.headers_.back().layer) >
+             packet.size()) {
+    packet.headers_.pop_back();
+  }
   return packet;
 }
 

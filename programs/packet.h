@@ -53,7 +53,8 @@ class Packet {
 
   // Overwrites bytes as they are, checksums too; adds more at the end.
   Packet Patch(std::size_t offset, std::span<const uint8_t> bytes) const;
-  // Only the first `size` bytes.
+  // Only the first `size` bytes. Of headers that are left whole later steps set
+  // the lengths anew.
   Packet Cut(std::size_t size) const;
 
   const std::vector<uint8_t>& bytes() const { return bytes_; }
@@ -80,6 +81,7 @@ class Packet {
     std::size_t offset;
   };
 
+  static std::size_t SizeOf(Layer layer);  // of a header, in bytes
   Packet With(Layer layer, std::span<const uint8_t> header) const;
   void Put16(std::size_t offset, std::size_t number);
   // Sets what headers say of what they carry.

@@ -107,6 +107,17 @@ TEST(PacketTest, TtlKeepsChecksumAndPatchDoesNot) {
   EXPECT_EQ(packet.Cut(20).size(), 20u);
 }
 
+// What is left of a header is no header.
+TEST(PacketTest, PacketThatWasCutGoesOn) {
+  const auto packet = Packet::Ethernet().Ipv4("10.0.0.7", "10.0.0.1").Udp(1, 2);
+  const Packet in_udp = packet.Cut(36).Payload("hi");
+  EXPECT_THAT(Part(in_udp, 16, 2), ElementsAre(0, 38 - 14));
+  EXPECT_THAT(Part(in_udp, 34), ElementsAre(0, 1, 'h', 'i'));
+  EXPECT_EQ(packet.Cut(20).Payload("hi").size(), 22u);
+  EXPECT_EQ(packet.Cut(3).Vlan(7).size(), 7u);
+  EXPECT_NONFATAL_FAILURE(packet.Cut(20).Ttl(1), "without an IP header");
+}
+
 TEST(AddressTest, TextThatIsNoneFailsTheTest) {
   EXPECT_THAT(Ipv4("255.0.0.1").bytes, ElementsAre(255, 0, 0, 1));
   EXPECT_EQ(Ipv6("::").bytes, Ipv6().bytes);
