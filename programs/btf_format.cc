@@ -78,6 +78,7 @@ class Formatter {
         return NumberText(bytes, types_.IsSigned(resolved));
       case BtfKind::kEnum:
       case BtfKind::kEnum64:
+        if (!IsNumberSize(size)) break;
         return Enumerator(resolved, bytes);
       case BtfKind::kPointer: {
         char text[24];
@@ -138,7 +139,12 @@ class Formatter {
     for (const BtfTypes::Member& member : types_.MembersOf(type)) {
       const std::size_t size =
           static_cast<std::size_t>(types_.SizeOf(member.type));
-      if (member.offset() + size > bytes.size()) continue;
+      // A bit-field may be in fewer bytes than its type has.
+      const uint64_t end =
+          member.bit_size != 0
+              ? (uint64_t{member.bit_offset} + member.bit_size + 7) / 8
+              : uint64_t{member.offset()} + size;
+      if (end > bytes.size()) continue;
       if (text.size() > 1) text += ", ";
       if (!member.name.empty()) text += "." + std::string(member.name) + " = ";
       text += member.bit_size != 0

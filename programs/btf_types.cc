@@ -154,6 +154,10 @@ uint32_t BtfTypes::Resolve(uint32_t type) const {
 }
 
 uint64_t BtfTypes::SizeOf(uint32_t type) const {
+  constexpr uint64_t kLargest = UINT32_MAX;
+  const auto up_to_largest = [](uint64_t size) {
+    return size <= kLargest ? size : 0;
+  };
   uint64_t count = 1;
   for (int depth = 0; depth < kDeepest; ++depth) {
     type = Resolve(type);
@@ -165,12 +169,12 @@ uint64_t BtfTypes::SizeOf(uint32_t type) const {
       case BtfKind::kEnum64:
       case BtfKind::kFloat:
       case BtfKind::kSection:
-        return count * RawOf(type).size_or_type;
+        return up_to_largest(count * RawOf(type).size_or_type);
       case BtfKind::kPointer:
-        return count * 8;
+        return up_to_largest(count * 8);
       case BtfKind::kArray: {
         const Array array = ArrayOf(type);
-        count *= array.count;
+        count = up_to_largest(count * array.count);
         type = array.type;
         break;
       }

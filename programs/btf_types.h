@@ -88,7 +88,7 @@ class BtfTypes {
   // The type without typedefs, qualifiers and tags; of a variable, its type's.
   uint32_t Resolve(uint32_t type) const;
   BtfKind ResolvedKind(uint32_t type) const { return KindOf(Resolve(type)); }
-  // Bytes; 0 if it has no size.
+  // Bytes; 0 if it has no size, or 4 GiB or more, which no type of Linux has.
   uint64_t SizeOf(uint32_t type) const;
 
   // Bytes that the type itself takes in the BTF.

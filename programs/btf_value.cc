@@ -10,6 +10,7 @@ namespace bpfmap {
 namespace {
 
 constexpr int kDeepest = 16;
+constexpr uint32_t kMostBits = 64;
 
 // Looks for a member, through structs and unions without a name.
 bool FindMember(const BtfTypes& types, std::string_view name, int depth,
@@ -20,7 +21,7 @@ bool FindMember(const BtfTypes& types, std::string_view name, int depth,
       place->type = types.Resolve(member.type);
       place->offset = offset;
       place->bit = member.bit_size == 0 ? 0 : member.bit_offset % 8;
-      place->bits = member.bit_size;
+      place->bits = std::min(member.bit_size, kMostBits);
       return true;
     }
     if (!member.name.empty() || depth == kDeepest) continue;
@@ -88,6 +89,11 @@ std::string FindPlace(const BtfTypes& types, uint32_t type,
   return "";
 }
 
+uint64_t EndOf(const BtfTypes& types, const BtfPlace& place) {
+  return place.offset + std::max<uint64_t>(types.SizeOf(place.type),
+                                           (place.bit + place.bits + 7) / 8);
+}
+
 void PutNumber(const BtfTypes& types, const BtfPlace& place, uint64_t number,
                std::span<uint8_t> bytes) {
   if (place.bits != 0) {
@@ -124,7 +130,7 @@ uint64_t GetNumber(const BtfTypes& types, const BtfPlace& place,
                    std::span<const uint8_t> bytes) {
   uint64_t number = 0;
   if (place.bits != 0) {
-    for (uint32_t i = 0; i < std::min(place.bits, 64U); ++i) {
+    for (uint32_t i = 0; i < place.bits; ++i) {
       const uint32_t bit = place.bit + i;
       number |=
           static_cast<uint64_t>(bytes[place.offset + bit / 8] >> (bit % 8) & 1)
@@ -134,7 +140,8 @@ uint64_t GetNumber(const BtfTypes& types, const BtfPlace& place,
   }
   const bool is_signed = types.IsSigned(place.type);
   const uint8_t* const from = bytes.data() + place.offset;
-  switch (types.SizeOf(place.type)) {
+  const uint64_t size = types.SizeOf(place.type);
+  switch (size) {
     case 1:
       return is_signed ? static_cast<uint64_t>(static_cast<int8_t>(*from))
                        : *from;
@@ -151,7 +158,7 @@ uint64_t GetNumber(const BtfTypes& types, const BtfPlace& place,
                        : word;
     }
     default:
-      std::memcpy(&number, from, sizeof number);
+      std::memcpy(&number, from, std::min<uint64_t>(size, sizeof number));
       return number;
   }
 }

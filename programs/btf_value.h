@@ -30,11 +30,15 @@ struct BtfPlace {
 std::string FindPlace(const BtfTypes& types, uint32_t type,
                       std::string_view path, BtfPlace* place);
 
+// The bytes that a value must have to hold a place.
+uint64_t EndOf(const BtfTypes& types, const BtfPlace& place);
+
 // Writes `number` to a place; as many of its lower bits as there is room for.
-// REQUIRES: the place is in `bytes`.
+// REQUIRES: the place is in `bytes`: EndOf().
 void PutNumber(const BtfTypes& types, const BtfPlace& place, uint64_t number,
                std::span<uint8_t> bytes);
-// Reads a number; signed ones are extended.
+// Reads a number; signed ones are extended. Of what is no number, the first 8
+// bytes or fewer. REQUIRES: as above.
 uint64_t GetNumber(const BtfTypes& types, const BtfPlace& place,
                    std::span<const uint8_t> bytes);
 

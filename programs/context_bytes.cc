@@ -49,6 +49,13 @@ const char* KnownStruct(ProgramType type) {
   }
 }
 
+// An array without a size, at the end of a struct, is longer than the struct.
+void MakeRoom(const BtfTypes& types, const BtfPlace& place,
+              std::vector<uint8_t>* bytes) {
+  const auto end = static_cast<std::size_t>(EndOf(types, place));
+  if (end > bytes->size()) bytes->resize(end);
+}
+
 }  // namespace
 
 uint32_t ContextTypeOf(const BtfTypes& types, const ProgramSpec& program) {
@@ -111,6 +118,9 @@ std::string ContextBytes::BuildStruct(const Context& context) {
     if (!reason.empty()) return reason;
   }
   for (const Context::Argument& argument : context.arguments()) {
+    if (argument.index < 0) {
+      return "there is no argument " + std::to_string(argument.index);
+    }
     std::string reason = SetRegister(argument.index, argument.value);
     if (!reason.empty()) return reason;
   }
@@ -144,6 +154,7 @@ std::string ContextBytes::SetField(const std::string& name,
         !FindPlace(types_, type_, "__data_loc_" + name, &place).empty()) {
       return reason;
     }
+    MakeRoom(types_, place, &bytes_);
     const std::string& text = *value.text();
     const auto size = static_cast<uint32_t>(text.size() + 1);
     PutNumber(types_, place,
@@ -153,9 +164,7 @@ std::string ContextBytes::SetField(const std::string& name,
     return "";
   }
   const uint64_t size = types_.SizeOf(place.type);
-  if (place.offset + size > bytes_.size()) {
-    bytes_.resize(static_cast<std::size_t>(place.offset + size));
-  }
+  MakeRoom(types_, place, &bytes_);
   if (value.text() != nullptr) return SetText(place, *value.text());
   if (place.bits == 0 && size != 1 && size != 2 && size != 4 && size != 8) {
     return name + " is no number: it is " + types_.Spell(place.type);

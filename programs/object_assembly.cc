@@ -37,13 +37,15 @@ std::string ObjectFile::Assembly::Append(std::size_t index) {
   const Function function = functions_[index];
   const std::span<const uint8_t> code =
       file_.elf_.sections()[function.section].data;
-  const std::size_t first = std::size_t{function.first} * sizeof(Instruction);
-  const std::size_t size = std::size_t{function.count} * sizeof(Instruction);
+  const uint64_t first = uint64_t{function.first} * sizeof(Instruction);
+  const uint64_t size = uint64_t{function.count} * sizeof(Instruction);
   if (size == 0 || first > code.size() || size > code.size() - first) {
     return "a function that is not in its section";
   }
   spec_.instructions.resize(spec_.instructions.size() + function.count);
-  std::memcpy(&spec_.instructions[function.at], code.data() + first, size);
+  std::memcpy(&spec_.instructions[function.at],
+              code.data() + static_cast<std::size_t>(first),
+              static_cast<std::size_t>(size));
   CopyInfo(function);
   for (const auto& relocation : file_.elf_.RelocationsOf(function.section)) {
     std::string reason = Relocate(function, relocation);

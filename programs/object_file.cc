@@ -102,7 +102,7 @@ void ObjectFile::ReadInfo(std::size_t part, std::vector<Info>* records) const {
   if (start > ext.size() || size > ext.size() - start) return;
   const std::span<const uint8_t> all = ext.subspan(start, size);
   const std::size_t record = WordAt(all, 0);
-  if (record < 8) return;
+  if (record < 8 || record > size) return;
   for (std::size_t at = 4; at + 8 <= all.size();) {
     const uint32_t section = elf_.Find(types_.StringAt(WordAt(all, at)));
     const std::size_t count = WordAt(all, at + 4);
@@ -196,11 +196,12 @@ void ObjectFile::ReadExterns() {
   spec->is_section = spec->is_constant = true;
   for (const BtfTypes::Variable& variable : types_.VariablesOf(section)) {
     const uint32_t type = types_.TargetOf(variable.type);
-    constexpr uint64_t kLargest = 4096;  // a string of the configuration
-    const auto size =
-        static_cast<uint32_t>(std::min(types_.SizeOf(type), kLargest));
+    const auto size = static_cast<uint32_t>(types_.SizeOf(type));
     const uint32_t offset =
         (static_cast<uint32_t>(spec->data.size()) + 7) / 8 * 8;
+    if (size == 0 || uint64_t{offset} + size > kLargestSection) {
+      continue;  // damaged
+    }
     const std::string name(types_.NameOf(variable.type));
     spec->variables.push_back({name, type, offset, size});
     spec->data.resize(std::size_t{offset} + size);

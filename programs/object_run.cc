@@ -87,8 +87,7 @@ uint64_t ObjectState::ContextMember(std::string_view program,
       ContextTypeOf(types, *file_.programs()[static_cast<std::size_t>(index)]);
   BtfPlace place;
   const std::string reason = FindPlace(types, type, path, &place);
-  if (reason.empty() &&
-      place.offset + types.SizeOf(place.type) <= result.context.size()) {
+  if (reason.empty() && EndOf(types, place) <= result.context.size()) {
     return GetNumber(types, place, result.context);
   }
   Misuse(absl::StrCat("the context of program ", Text(program), ": ",
@@ -121,7 +120,7 @@ void ObjectState::SetMember(uint32_t type, uint64_t address,
       reinterpret_cast<uint8_t*>(static_cast<uintptr_t>(address)),
       static_cast<std::size_t>(types.SizeOf(type)));
   const auto size = static_cast<std::size_t>(types.SizeOf(place.type));
-  if (place.offset + size > bytes.size()) {
+  if (EndOf(types, place) > bytes.size()) {
     Misuse(absl::StrCat(types.Spell(type), " ends before ", Text(path)));
     return;
   }

@@ -56,6 +56,8 @@ TEST_F(ProgramTypesTest, KprobeAndKretprobe) {
               Returns(-100));
   EXPECT_EQ(Seen(), "a.o");
   EXPECT_THAT(Run("on_unlinked", Context().Return(-2)), Returns(-2));
+  EXPECT_NONFATAL_FAILURE(Run("on_unlink", Context().Arg(-5, 1)),
+                          "there is no argument -5");
 }
 
 TEST_F(ProgramTypesTest, Uprobe) {

@@ -7,7 +7,7 @@
 
 #include <cstdint>
 #include <fstream>
-#include <iterator>
+#include <ios>
 #include <string>
 #include <vector>
 
@@ -17,9 +17,14 @@ namespace bpfmap {
 inline bool ReadFile(const std::string& path, std::vector<uint8_t>* bytes) {
   std::ifstream file(path, std::ios::binary);
   if (!file) return false;
-  bytes->assign((std::istreambuf_iterator<char>(file)),
-                std::istreambuf_iterator<char>());
-  return true;
+  // Not by iterators of its buffer, which throw where the path is a folder.
+  std::vector<char> part(65536);
+  bytes->clear();
+  do {
+    file.read(part.data(), static_cast<std::streamsize>(part.size()));
+    bytes->insert(bytes->end(), part.begin(), part.begin() + file.gcount());
+  } while (file);
+  return !file.bad();
 }
 
 }  // namespace bpfmap
