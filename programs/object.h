@@ -233,7 +233,8 @@ class Object {
  public:
   // Reads a file. INVALID_ARGUMENT, NOT_FOUND with a sentence.
   // `world` must outlive the object; null: the current one of the thread, at
-  // each run (world.h), or one of the object's own. `backend`: where it runs, by default in this process.
+  // each run (world.h), or one of the object's own. `backend`: where it runs,
+  // by default in this process.
   static absl::StatusOr<Object> Open(
       const std::string& path, World* world = nullptr,
       std::unique_ptr<ObjectBackend> backend = nullptr);
@@ -267,7 +268,8 @@ class Object {
   }
 
   // Makes the maps and loads the programs, but for those of SEC("?..."). The
-  // status is a sentence, which names the map or the program.
+  // status is a sentence, which names the map or the program. Once, also where
+  // it failed: then open the object anew.
   absl::Status Load() { return state_->Load(); }
 
   template <typename K, typename V>

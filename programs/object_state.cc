@@ -162,7 +162,11 @@ void ObjectState::SetMaxEntries(std::string_view map, uint32_t max_entries) {
 // Loading.
 
 absl::Status ObjectState::Load() {
-  if (is_loaded_) return absl::FailedPreconditionError("it is loaded already");
+  if (load_was_called_) {
+    return absl::FailedPreconditionError(
+        "Load() was called before: open the object anew");
+  }
+  load_was_called_ = true;
   for (std::size_t i = 0; i < specs_.size(); ++i) {
     auto map = backend_->CreateMap(specs_[i]);
     if (!map.ok()) {

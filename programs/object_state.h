@@ -105,6 +105,7 @@ class ObjectState {
   std::unique_ptr<BtfTypes> kernel_types_;  // null: the object's own
   std::vector<MapSpec> specs_;
   std::unique_ptr<ObjectBackend> backend_;
+  bool load_was_called_ = false;
   bool is_loaded_ = false;
   bool keeps_paths_ = true;
   std::vector<std::shared_ptr<BpfMap>> maps_;

@@ -53,6 +53,13 @@ struct {
   __type(value, __u64);
 } per_cpu SEC(".maps");
 
+struct {
+  __uint(type, BPF_MAP_TYPE_ARRAY);
+  __uint(max_entries, 1);
+  __type(key, __u32);
+  __type(value, __u32);
+} map_of_a_long_name SEC(".maps");
+
 int tail(struct __sk_buff *ctx);
 
 struct {
@@ -81,6 +88,11 @@ int variables(struct __sk_buff *ctx) {
 SEC("tc")
 int version(struct __sk_buff *ctx) { return LINUX_KERNEL_VERSION; }
 
+extern char CONFIG_LARGE[5000] __kconfig __weak;
+
+SEC("tc")
+int large_extern(struct __sk_buff *ctx) { return CONFIG_LARGE[4999]; }
+
 SEC("tc")
 int jump(struct __sk_buff *ctx) {
   bpf_tail_call(ctx, &programs, ctx->mark);
@@ -98,6 +110,12 @@ int read_inner(struct __sk_buff *ctx) {
   if (!inner) return -1;
   value = bpf_map_lookup_elem(inner, &zero);
   return value ? *value : -2;
+}
+
+SEC("tc")
+int read_long_name(struct __sk_buff *ctx) {
+  __u32 zero = 0, *value = bpf_map_lookup_elem(&map_of_a_long_name, &zero);
+  return value ? 1 : 0;
 }
 
 SEC("tc")
@@ -125,6 +143,13 @@ int report(struct __sk_buff *ctx) {
                         sizeof sample);
   if (bpf_ringbuf_output(&ring, &sample, sizeof sample, 0)) return -1;
   return bpf_redirect(3, 0);
+}
+
+SEC("tc")
+int submit_end(struct __sk_buff *ctx) {
+  __u64 *record = bpf_ringbuf_reserve(&ring, sizeof *record, 0);
+  if (record) bpf_ringbuf_submit(record + 1, 0);
+  return 0;
 }
 
 extern int bpf_sum(int a, int b) __ksym;

@@ -4,8 +4,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <thread>
 #include <utility>
@@ -13,7 +11,6 @@
 
 #include "bpfmap/maps/per_cpu.h"
 #include "bpfmap/programs/context.h"
-#include "bpfmap/programs/object_file.h"
 #include "bpfmap/programs/testing.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest-spi.h"
@@ -22,8 +19,8 @@
 namespace bpfmap {
 namespace {
 
-using testing::ElementsAre, testing::HasSubstr, testing::IsEmpty, testing::Ne,
-    testing::SizeIs;
+using testing::AllOf, testing::ElementsAre, testing::HasSubstr,
+    testing::IsEmpty, testing::Ne, testing::SizeIs;
 
 constexpr char kPath[] = "programs/object_test.bpf.o";
 constexpr uint32_t kMapUpdateElem = 2, kMapLookupElem = 1;
@@ -75,6 +72,17 @@ TEST_F(ObjectTest, VariableIsSetBetweenRuns) {
 TEST_F(ObjectTest, ExternOfTheConfigurationIsLinux) {
   Load();
   EXPECT_THAT(Run("version"), Returns(6 << 16 | 18 << 8));
+}
+
+TEST_F(ObjectTest, LargeExternHasRoomForItsValue) {
+  struct Large {
+    char text[5000];
+  };
+  Large large = {};
+  large.text[4999] = 7;
+  object_.Set("CONFIG_LARGE", large);
+  Load();
+  EXPECT_THAT(Run("large_extern"), Returns(7));
 }
 
 TEST_F(ObjectTest, TailCallFindsProgramOfDefinitionAndOfTest) {
@@ -157,6 +165,13 @@ TEST_F(ObjectTest, LookupThatFailsIsNull) {
   EXPECT_THAT(Run("read_inner", 2), Returns(-1));
 }
 
+TEST_F(ObjectTest, MapOfALongNameFails) {
+  Load();
+  world_.Fail(kMapLookupElem, 1, Errno::kNoEnt, "map_of_a_long_name");
+  EXPECT_THAT(Run("read_long_name"), Returns(0));
+  EXPECT_THAT(Run("read_long_name"), Returns(1));
+}
+
 TEST_F(ObjectTest, HelperOfTheTestAnswers) {
   Load();
   world_.OnHelper(kMapUpdateElem,
@@ -194,9 +209,17 @@ TEST_F(ObjectTest, PathHasLinesCallsAndChanges) {
   EXPECT_THAT(path, HasSubstr("value of counts = 2"));
   EXPECT_THAT(path, HasSubstr("returns 0"));
   EXPECT_THAT(Run("variables").path, HasSubstr("runs = 1"));
-  EXPECT_THAT(Run("jump", 1).path, HasSubstr("goes on with tail:"));
+  EXPECT_THAT(Run("jump", 1).path, AllOf(HasSubstr("bpf_tail_call()\n"),
+                                         HasSubstr("goes on with tail:")));
   object_.KeepPaths(false);
   EXPECT_EQ(Run("count", 7).path, "");
+}
+
+TEST_F(ObjectTest, PathHasNoBytesAfterARecord) {
+  Load();
+  const ProgramResult result = Run("submit_end");
+  EXPECT_THAT(result, Faults(HasSubstr("bpf_ringbuf_submit")));
+  EXPECT_THAT(result.path, HasSubstr("bpf_ringbuf_submit(0x"));
 }
 
 TEST_F(ObjectTest, FailingTestPrintsPath) {
@@ -269,22 +292,17 @@ TEST(ObjectOpen, FileThatIsNoObjectIsRefused) {
               HasSubstr("another processor than BPF"));
 }
 
-// With any numbers in a file, nothing outside of it is read: for the address
-// sanitizer to see.
-TEST(ObjectOpen, DamagedFileDoesNoHarm) {
-  std::ifstream file(kPath, std::ios::binary);
-  const std::vector<uint8_t> good((std::istreambuf_iterator<char>(file)),
-                                  std::istreambuf_iterator<char>());
-  World random;  // its numbers come from a seed
-  for (int i = 0; i < 500; ++i) {
-    std::vector<uint8_t> bad = good;
-    for (int flips = 0; flips < 4; ++flips) {
-      bad[random.Random() % bad.size()] = static_cast<uint8_t>(random.Random());
-    }
-    ObjectFile object;
-    const absl::Status status = object.Read("damaged", bad);
-    EXPECT_TRUE(!status.ok() || !object.programs().empty());
-  }
+TEST(ObjectOpen, FolderIsRefused) {
+  EXPECT_EQ(Object::Open("programs").status().code(),
+            absl::StatusCode::kNotFound);
+}
+
+TEST(ObjectOpen, ObjectThatDidNotLoadDoesNotLoadAgain) {
+  Object object = Object::Open(kPath).value();
+  object.SetMaxEntries("per_cpu", 0);
+  EXPECT_EQ(object.Load().code(), absl::StatusCode::kInvalidArgument);
+  object.SetMaxEntries("per_cpu", 1);
+  EXPECT_EQ(object.Load().code(), absl::StatusCode::kFailedPrecondition);
 }
 
 TEST(ObjectThreads, WorldsDoNotMeet) {

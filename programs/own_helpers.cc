@@ -3,7 +3,10 @@
 // Helpers that a World answers itself: World::OnHelper() and World::Fail().
 
 #include <cstdint>
+#include <string>
 
+#include "bpfmap/maps/local_map.h"
+#include "bpfmap/maps/map_def.h"
 #include "bpfmap/programs/helper.h"
 #include "bpfmap/programs/helper_names.h"
 #include "bpfmap/programs/machine.h"
@@ -26,6 +29,11 @@ bool TakesMap(uint32_t number) {
   return helper != nullptr && helper->arguments[0] == Arg::kMap;
 }
 
+// Maps have the first characters of longer names.
+bool HasName(const LocalMap& map, const std::string& name) {
+  return name.compare(0, kNameLength - 1, map.def().name) == 0;
+}
+
 }  // namespace
 
 bool World::CallOwn(uint32_t number, HelperCall& call, uint64_t* result) {
@@ -41,7 +49,7 @@ bool World::Fails(uint32_t number, HelperCall& call, uint64_t* result) {
   for (Failure& failure : failures_) {
     if (failure.number != number) continue;
     if (!failure.map.empty() &&
-        (!TakesMap(number) || failure.map != call.map(1).def().name)) {
+        (!TakesMap(number) || !HasName(call.map(1), failure.map))) {
       continue;
     }
     if (failure.left == 0 || --failure.left != 0) continue;

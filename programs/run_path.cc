@@ -183,8 +183,7 @@ std::string RunPath::Argument(const Step& step, const Helper& helper,
       return "a value of " + MapName(step.regions[i]);
     case Arg::kRecord:
       return step.regions[i] != nullptr
-                 ? FormatValue(types_, 0,
-                               BytesAt(number, step.regions[i]->size))
+                 ? Memory(step, i, step.regions[i]->size, 0)
                  : NumberText(number);
     default:
       return NumberText(number);
@@ -287,7 +286,8 @@ void RunPath::Finish(const Step* step) {
   if (pending_->size != 0) {
     text += " = " + FormatValue(types_, pending_->type,
                                 BytesAt(pending_->address, pending_->size));
-  } else if (step != nullptr && 2 * step->depth + 2 == pending_->depth) {
+  } else if (step != nullptr && 2 * step->depth + 2 == pending_->depth &&
+             step->regions[0] != nullptr) {  // null: a tail call went on
     text += " = " + Result(*step);
   }
   Add(pending_->depth, text);
