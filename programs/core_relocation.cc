@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 namespace bpfmap {
@@ -267,6 +268,11 @@ class Relocator {
     } else if (of == kClassAlu || of == kClassAlu64) {
       at.imm = static_cast<int32_t>(value);
     } else if (of == kClassLdx || of == kClassSt || of == kClassStx) {
+      if (value > INT16_MAX) {  // of 16 bits
+        return "a CO-RE relocation of an offset that its instruction has no "
+               "room for: " +
+               std::to_string(value);
+      }
       at.offset = static_cast<int16_t>(value);
       if (kind == Kind::kFieldOffset) SetSize(&at);
     } else {

@@ -17,6 +17,7 @@
 #include "bpfmap/programs/btf_types.h"
 #include "bpfmap/programs/btf_value.h"
 #include "bpfmap/programs/core_relocation.h"
+#include "bpfmap/programs/instruction.h"
 #include "bpfmap/programs/object_file.h"
 #include "bpfmap/programs/program.h"
 #include "bpfmap/programs/read_file.h"
@@ -121,6 +122,25 @@ TEST(DamagedBtfTest, NumberOfOddSizeIsBytes) {
   EXPECT_EQ(GetNumber(types, {.type = 1}, Bytes{1, 0, 0}), 1U);
   // An array without elements, at the end of a value.
   EXPECT_EQ(GetNumber(types, {.type = 2, .offset = 1}, Bytes(1)), 0U);
+}
+
+TEST(DamagedBtfTest, OffsetThatAnInstructionHasNoRoomForIsRefused) {
+  const BtfTypes types = TypesOf({
+      kName,
+      InfoOf(BtfKind::kInt),
+      4,
+      32,  // 1
+      kName,
+      InfoOf(BtfKind::kStruct, 1),
+      40004,
+      kName,
+      1,
+      8 * 40000,
+  });
+  std::vector<Instruction> instructions = {
+      Instruction::Of(kClassLdx | kModeMem | kSizeW, 0, 1, 0, 0)};
+  EXPECT_NE(RelocateTo(types, types, {{0, 2, "0:0", 0}}, &instructions), "");
+  EXPECT_EQ(instructions[0].offset, 0);
 }
 
 // Looks at all that is in the file, and loads its programs.
