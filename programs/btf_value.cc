@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstring>
+#include <set>
 
 namespace bpfmap {
 namespace {
@@ -12,9 +13,11 @@ namespace {
 constexpr int kDeepest = 16;
 constexpr uint32_t kMostBits = 64;
 
-// Looks for a member, through structs and unions without a name.
+// Looks for a member, through structs and unions without a name. Each type is
+// searched once, and is then in `searched`: damaged ones may hold themselves.
 bool FindMember(const BtfTypes& types, std::string_view name, int depth,
-                BtfPlace* place) {
+                std::set<uint32_t>* searched, BtfPlace* place) {
+  if (!searched->insert(place->type).second) return false;
   for (const BtfTypes::Member& member : types.MembersOf(place->type)) {
     const uint32_t offset = place->offset + member.offset();
     if (member.name == name) {
@@ -26,7 +29,7 @@ bool FindMember(const BtfTypes& types, std::string_view name, int depth,
     }
     if (!member.name.empty() || depth == kDeepest) continue;
     BtfPlace inner = {types.Resolve(member.type), offset, 0, 0};
-    if (!FindMember(types, name, depth + 1, &inner)) continue;
+    if (!FindMember(types, name, depth + 1, searched, &inner)) continue;
     *place = inner;
     return true;
   }
@@ -80,7 +83,8 @@ std::string FindPlace(const BtfTypes& types, uint32_t type,
     const std::size_t end = path.find_first_of(".[");
     const std::string_view name = path.substr(0, end);
     const uint32_t in = place->type;
-    if (!FindMember(types, name, 0, place)) {
+    std::set<uint32_t> searched;
+    if (!FindMember(types, name, 0, &searched, place)) {
       return types.Spell(in) + " has no member \"" + std::string(name) +
              "\"; it has: " + MemberNames(types, in);
     }

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -92,15 +93,18 @@ bool ReadPath(const BtfTypes& types, uint32_t type,
   return true;
 }
 
+// Each type is searched once, and is then in `searched`: damaged ones may hold
+// themselves.
 bool FindMember(const BtfTypes& types, std::string_view name, int depth,
-                Field* field) {
+                std::set<uint32_t>* searched, Field* field) {
   const uint32_t type = types.Resolve(field->type);
+  if (!searched->insert(type).second) return false;
   for (const BtfTypes::Member& member : types.MembersOf(type)) {
     Field inner = {member.type, field->bit + member.bit_offset,
                    member.bit_size};
     const bool is_it = member.name == name;
     if (is_it || (member.name.empty() && depth < kDeepest &&
-                  FindMember(types, name, depth + 1, &inner))) {
+                  FindMember(types, name, depth + 1, searched, &inner))) {
       *field = inner;
       return true;
     }
@@ -113,7 +117,8 @@ bool FollowPath(const BtfTypes& types, const std::vector<Step>& path,
   field->bit = 8 * path[0].index * types.SizeOf(field->type);
   for (std::size_t i = 1; i < path.size(); ++i) {
     if (!path[i].member.empty()) {
-      if (!FindMember(types, path[i].member, 0, field)) return false;
+      std::set<uint32_t> searched;
+      if (!FindMember(types, path[i].member, 0, &searched, field)) return false;
       continue;
     }
     const BtfTypes::Array array = types.ArrayOf(types.Resolve(field->type));

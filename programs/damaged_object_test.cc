@@ -124,6 +124,29 @@ TEST(DamagedBtfTest, NumberOfOddSizeIsBytes) {
   EXPECT_EQ(GetNumber(types, {.type = 2, .offset = 1}, Bytes(1)), 0U);
 }
 
+// Each search of the struct in itself would take three more.
+TEST(DamagedBtfTest, StructThatHoldsItselfIsSearchedOnce) {
+  const BtfTypes types = TypesOf({
+      kName, InfoOf(BtfKind::kStruct, 3), 4, 0,     2, 0, 0, 2, 0, 0, 2,
+      0,  // 1
+      kName, InfoOf(BtfKind::kStruct, 3), 4, 0,     2, 0, 0, 2, 0, 0, 2,
+      0,                                                   // 2
+      kName, InfoOf(BtfKind::kUnion, 1),  4, kName, 3, 0,  // 3
+  });
+  BtfPlace place;
+  EXPECT_NE(FindPlace(types, 1, "b", &place), "");
+  // A member "a", of the union alone, looked for in the struct of its name.
+  std::vector<Instruction> instructions = {
+      Instruction::Of(kClassAlu64 | kMov, 0, 0, 0, 7)};
+  const uint32_t kFieldExists = 2;
+  EXPECT_EQ(
+      RelocateTo(types,
+                 TypesOf({kName, InfoOf(BtfKind::kStruct, 1), 4, kName, 1, 0}),
+                 {{0, 1, "0:0", kFieldExists}}, &instructions),
+      "");
+  EXPECT_EQ(instructions[0].imm, 0);
+}
+
 TEST(DamagedBtfTest, OffsetThatAnInstructionHasNoRoomForIsRefused) {
   const BtfTypes types = TypesOf({
       kName,
