@@ -164,7 +164,6 @@ void Server::Run(int socket, int ready) {
 }
 
 // Closes the connection, but for that of `stop`: it ends with this process.
-
 void Server::Talk(int connection) {
   Request request;
   int fds[2];
