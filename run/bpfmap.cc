@@ -12,6 +12,7 @@
 #include <iterator>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <thread>
 
 #include "bpfmap/profiles/cpu.h"
@@ -113,8 +114,12 @@ int Run(const Options& options) {
         limits.Restore(waiting.process);
         std::string why = WhyNoAccess(waiting);
         if (!why.empty()) return why;
-        thread = std::thread(
-            [&supervisor, listener] { supervisor.Supervise(listener); });
+        try {
+          thread = std::thread(
+              [&supervisor, listener] { supervisor.Supervise(listener); });
+        } catch (const std::system_error& error) {
+          why = std::string("no thread: ") + error.what();
+        }
         return why;
       });
   if (launched.process < 0) return Fail(launched.problem);

@@ -38,7 +38,7 @@ class CallTrace {
 };
 
 // One call, in this order: Start(), the answer, Finish(). Does nothing if
-// `trace` is null.
+// `trace` is null. Not thread-safe.
 class TracedCall {
  public:
   // Pointers must outlive it.

@@ -29,7 +29,9 @@ constexpr int kNotFound = 127;
 // The command has it at the same address until it begins.
 const char kOne = 1;
 
+// The process that PassOn() passes signals on to; 0: none. It guards nothing.
 std::atomic<pid_t> signalled{0};
+static_assert(std::atomic<pid_t>::is_always_lock_free);  // for a handler
 
 void PassOn(int signal) {
   if (const pid_t process = signalled; process > 0) kill(process, signal);

@@ -18,6 +18,19 @@
 #endif
 
 namespace bpfmap {
+namespace {
+
+// ioctl(2), made again after EINTR. The kernel waits for a mutex of the
+// listener, and a signal or a stop of this process ends that wait, whatever
+// SA_RESTART says. An answer that is lost leaves its caller in the call.
+int Control(int fd, unsigned long request, const void* argument) {
+  for (;;) {
+    const int result = ioctl(fd, request, argument);
+    if (result >= 0 || errno != EINTR) return result;
+  }
+}
+
+}  // namespace
 
 Listener::Listener(int fd) : fd_(fd) {
   // The caller and its answer take turns: let them do so on one CPU. Kernels
@@ -47,7 +60,7 @@ bool Listener::Receive(Notification* call) const {
 }
 
 bool Listener::IsValid(const Notification& call) const {
-  return ioctl(fd_, SECCOMP_IOCTL_NOTIF_ID_VALID, &call.id) == 0;
+  return Control(fd_, SECCOMP_IOCTL_NOTIF_ID_VALID, &call.id) == 0;
 }
 
 void Listener::Answer(const Notification& call, long result) const {
@@ -58,14 +71,14 @@ void Listener::Answer(const Notification& call, long result) const {
   } else {
     answer.val = result;
   }
-  ioctl(fd_, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+  Control(fd_, SECCOMP_IOCTL_NOTIF_SEND, &answer);
 }
 
 void Listener::Continue(const Notification& call) const {
   seccomp_notif_resp answer = {};
   answer.id = call.id;
   answer.flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-  ioctl(fd_, SECCOMP_IOCTL_NOTIF_SEND, &answer);
+  Control(fd_, SECCOMP_IOCTL_NOTIF_SEND, &answer);
 }
 
 long Listener::GiveFile(const Notification& call, int fd, bool ends) const {
@@ -74,7 +87,7 @@ long Listener::GiveFile(const Notification& call, int fd, bool ends) const {
   added.flags = ends ? SECCOMP_ADDFD_FLAG_SEND : 0;
   added.srcfd = static_cast<uint32_t>(fd);
   added.newfd_flags = O_CLOEXEC;
-  const int result = ioctl(fd_, SECCOMP_IOCTL_NOTIF_ADDFD, &added);
+  const int result = Control(fd_, SECCOMP_IOCTL_NOTIF_ADDFD, &added);
   return result >= 0 ? result : -errno;
 }
 

@@ -4,9 +4,11 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -47,6 +49,18 @@ bool EnterNewNamespaces(bool* has_user_namespace) {
          WriteFile("/proc/self/gid_map", SameNumber(gid));
 }
 
+// In a user namespace of its own a process has all rights, and the commands
+// that it starts there have none: without this, they could pin where they may
+// not.
+void GiveUpRightsToFiles() {
+  __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  __user_cap_data_struct sets[_LINUX_CAPABILITY_U32S_3] = {};
+  if (syscall(SYS_capget, &header, sets) != 0) return;
+  sets[0].effective &=
+      ~(1U << CAP_DAC_OVERRIDE | 1U << CAP_DAC_READ_SEARCH | 1U << CAP_FOWNER);
+  syscall(SYS_capset, &header, sets);
+}
+
 // Puts a file with the list over the machine's.
 bool ShowPossibleCpus(const std::string& directory, int count) {
   const std::string list = directory + "/possible_cpus";
@@ -82,6 +96,7 @@ PinMount MountPins(int possible_cpus) {
     what = "a list of possible CPUs";
     done = ShowPossibleCpus(pins.directory, possible_cpus);
   }
+  if (done && pins.has_user_namespace) GiveUpRightsToFiles();
   struct stat status;
   if (done && stat(pins.directory.c_str(), &status) == 0) {
     pins.device = status.st_dev;

@@ -20,6 +20,7 @@
 #include <cstring>
 #include <memory>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -107,6 +108,7 @@ bool IsListener(int fd) {
          std::strcmp(target, "anon_inode:seccomp notify") == 0;
 }
 
+// Thread-safe: each connection has a thread. Run() is called once.
 class Server {
  public:
   Server(const PinMount& pins, Supervisor* supervisor, bool once)
@@ -129,7 +131,7 @@ class Server {
   Supervisor* const supervisor_;
   const bool once_;
   const int stop_;
-  std::atomic<int> commands_{0};
+  std::atomic<int> commands_{0};  // a count, which guards nothing else
 };
 
 void Server::Run(int socket, int ready) {
@@ -149,13 +151,19 @@ void Server::Run(int socket, int ready) {
     if ((events[1].revents | events[2].revents) != 0) return;
     const int connection = accept4(socket, nullptr, nullptr, SOCK_CLOEXEC);
     if (connection < 0) continue;
-    std::thread([this, connection] {
-      if (IsSameUser(connection)) Talk(connection);
-      // That of `stop` ends with this process.
-    }).detach();
+    if (!IsSameUser(connection)) {
+      close(connection);
+      continue;
+    }
+    try {
+      std::thread([this, connection] { Talk(connection); }).detach();
+    } catch (const std::system_error&) {
+      close(connection);  // the user has too many threads; the maps stay
+    }
   }
 }
 
+// Closes the connection, but for that of `stop`: it ends with this process.
 void Server::Talk(int connection) {
   Request request;
   int fds[2];

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Calls that would take hours do not hold up others; they end with a signal,
-// and with the process that made them.
+// and with the process that made them. Nor do they end the supervisor where it
+// can have no more threads.
 
+#include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "run/raw_bpf.h"
 
-enum { kSlow = 6 };
+enum { kSlow = 6, kMany = 12 };
 
 static int LoadEmpty(void) {
   const struct bpf_insn instructions[] = {
@@ -36,6 +39,42 @@ static int RunForHours(int program) {
 }
 
 static void Ignore(int number) { (void)number; }
+
+static int IsInBpf(pid_t process) {
+  char path[64];
+  long number = -1;
+  snprintf(path, sizeof path, "/proc/%d/syscall", process);
+  FILE* const file = fopen(path, "re");
+  CHECK(file != NULL);
+  if (fscanf(file, "%ld", &number) != 1) number = -1;  // it runs
+  fclose(file);
+  return number == SYS_bpf;
+}
+
+// More calls at once than the supervisor can have threads.
+static void TooFewThreadsAreNoEnd(int program, int map) {
+  const struct rlimit none = {1, 1};
+  CHECK(prlimit(getppid(), RLIMIT_NPROC, &none, NULL) == 0);
+  pid_t children[kMany];
+  for (int i = 0; i < kMany; ++i) {
+    children[i] = fork();
+    CHECK(children[i] >= 0);
+    if (children[i] == 0) {
+      RunForHours(program);
+      _exit(0);
+    }
+  }
+  for (int i = 0; i < kMany; ++i) {
+    while (!IsInBpf(children[i])) sched_yield();
+  }
+  for (int i = 0; i < kMany; ++i) kill(children[i], SIGKILL);
+  for (int i = 0; i < kMany; ++i) {
+    CHECK(waitpid(children[i], NULL, 0) == children[i]);
+  }
+  uint64_t value = 7;
+  CHECK(Update(map, 1, &value) == 0 && Lookup(map, 1, &value) == 0);
+  CHECK(value == 7);
+}
 
 int main(void) {
   const int program = LoadEmpty();
@@ -73,6 +112,7 @@ int main(void) {
       CHECK(waitpid(children[i], &status, 0) == children[i]);
     }
   }
+  TooFewThreadsAreNoEnd(program, map);
   CHECK(CountMaps() == 1);
   puts("nobody waited");
   return 0;

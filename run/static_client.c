@@ -198,6 +198,11 @@ static void PinsAreFiles(void) {
   CHECK(Pin(map, "/tmp/a") == -1 && errno == EPERM);
   CHECK(Pin(map, PINS "d/a") == 0);
   CHECK(Pin(map, PINS "d/a") == -1 && errno == EEXIST);
+  CHECK(chmod(PINS "d", 0500) == 0);
+  CHECK(geteuid() == 0 || (Pin(map, PINS "d/c") == -1 && errno == EACCES));
+  CHECK(chmod(PINS "d", 0) == 0);
+  CHECK(geteuid() == 0 || (Get(PINS "d/a") == -1 && errno == EACCES));
+  CHECK(chmod(PINS "d", 0700) == 0);
   CHECK(chdir(PINS "d") == 0);
   CHECK(rename("a", "b") == 0);
   union bpf_attr attr;

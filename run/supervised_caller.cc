@@ -79,11 +79,15 @@ SupervisedCaller::~SupervisedCaller() {
 }
 
 // `vector` is process_vm_readv or process_vm_writev, `file` pread or pwrite.
+// The call is checked between parts: one may take as long as the caller likes,
+// whose memory may be a file of a slow file system, and its number be another's
+// then.
 template <typename Vector, typename File>
 bool SupervisedCaller::Copy(Vector vector, File file, void* here,
                             uint64_t there, std::size_t size) {
   char* at = static_cast<char*>(here);
-  while (size != 0) {
+  for (bool first = true; size != 0; first = false) {
+    if (!first && !listener_.IsValid(call_)) return false;
     const std::size_t part = std::min(size, kMostAtOnce);
     ssize_t copied = -1;
     if (memory_ < 0) {

@@ -9,7 +9,7 @@
 // a thread number was used, or before something is changed, the notification is
 // checked to be still its own.
 //
-// One object for each call.
+// One object for each call, used by one thread at a time.
 
 #ifndef BPFMAP_RUN_SUPERVISED_CALLER_H_
 #define BPFMAP_RUN_SUPERVISED_CALLER_H_

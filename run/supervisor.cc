@@ -19,6 +19,7 @@
 #include <memory>
 #include <new>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <utility>
 
@@ -113,29 +114,36 @@ long HandleStatfs(const Notification& call, dev_t pins,
   return AnswerStatfs(file, pins, call.arguments[1], caller);
 }
 
-// A caller may ask for more than there is.
-long AnswerInMemory(SupervisedCaller* caller, int command, uint64_t attributes,
-                    unsigned size) {
-  try {
-    return AnswerBpf(caller, command, attributes, size);
-  } catch (const std::bad_alloc&) {
-    return -ENOMEM;
-  }
-}
-
 }  // namespace
 
-// The threads of one listener.
+// The threads of one listener. Each has a reference to it.
+//
+// Thread-safe.
 class Supervisor::Workers : public std::enable_shared_from_this<Workers> {
  public:
   Workers(Supervisor* supervisor, std::shared_ptr<Listener> listener)
       : supervisor_(supervisor), listener_(std::move(listener)) {}
 
-  // Starts a thread.
-  void Add() {
+  // Starts a thread. False: there can be none now, as the system or the user
+  // has too many.
+  bool Add() {
     ++idle_;
     ++all_;
-    std::thread([self = shared_from_this()] { self->Work(); }).detach();
+    try {
+      std::thread([self = shared_from_this()] { self->Work(); }).detach();
+      return true;
+    } catch (const std::system_error&) {
+      --idle_;
+      --all_;
+      return false;
+    }
+  }
+
+  // The calling thread answers as well, until there are enough others.
+  void Join() {
+    ++idle_;
+    ++all_;
+    Work();
   }
 
  private:
@@ -145,24 +153,43 @@ class Supervisor::Workers : public std::enable_shared_from_this<Workers> {
   void Work() {
     Notification call;
     while (listener_->Receive(&call)) {
+      // If there can be no other, the next call waits for this one, and tries
+      // again.
       if (--idle_ == 0 && all_ < kMost) Add();
-      supervisor_->Handle(*listener_, call);
-      if (++idle_ > kMostIdle) break;
+      try {
+        supervisor_->Handle(*listener_, call);
+      } catch (const std::bad_alloc&) {
+        // A caller may ask for more than there is.
+        listener_->Answer(call, -ENOMEM);
+      }
+      if (!BecomeIdle()) break;
     }
-    --idle_;
     --all_;
+  }
+
+  // False: enough threads wait already, and this one is to end. It is never
+  // counted as one that waits then: others would rely on it.
+  bool BecomeIdle() {
+    int idle = idle_;
+    do {
+      if (idle >= kMostIdle) return false;
+    } while (!idle_.compare_exchange_weak(idle, idle + 1));
+    return true;
   }
 
   Supervisor* const supervisor_;
   const std::shared_ptr<Listener> listener_;
-  std::atomic<int> idle_{0};  // threads that wait for a call
+  // Counts, which guard nothing else. Threads that wait for a call, or are
+  // about to: one that finds itself to be the last starts another.
+  std::atomic<int> idle_{0};
   std::atomic<int> all_{0};
 };
 
 void Supervisor::Supervise(const std::shared_ptr<Listener>& listener) {
   // A map that would be larger than files may be: an error, and not the end.
   std::signal(SIGXFSZ, SIG_IGN);
-  std::make_shared<Workers>(this, listener)->Add();
+  const auto workers = std::make_shared<Workers>(this, listener);
+  if (!workers->Add()) workers->Join();
   listener->WaitForEnd();
 }
 
@@ -214,7 +241,7 @@ void Supervisor::HandleBpf(const Listener& listener, const Notification& call,
   }
   // As on Linux a thread is on one CPU for long; here, always.
   const ScopedCpu cpu(call.thread % PossibleCpus());
-  const long result = AnswerInMemory(caller, command, attributes, size);
+  const long result = AnswerBpf(caller, command, attributes, size);
   traced.Finish(result);
   if (!caller->answered()) listener.Answer(call, result);
 }

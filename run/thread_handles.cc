@@ -32,16 +32,24 @@ pid_t ProcessOf(pid_t thread) {
   return process;
 }
 
-int OpenHandle(pid_t thread) {
+// *process is 0 if the handle is the thread's own.
+int OpenHandle(pid_t thread, pid_t* process) {
+  *process = 0;
   const long fd = syscall(SYS_pidfd_open, thread, kPidfdThread);
   if (fd >= 0 || errno != EINVAL) return static_cast<int>(fd);
   // An older kernel: the threads of a process mostly share their descriptors.
-  return static_cast<int>(syscall(SYS_pidfd_open, ProcessOf(thread), 0));
+  *process = ProcessOf(thread);
+  return static_cast<int>(syscall(SYS_pidfd_open, *process, 0));
 }
 
 }  // namespace
 
 ThreadHandles::Handle::~Handle() { close(fd_); }
+
+bool ThreadHandles::Handle::MayBeOf(pid_t thread) const {
+  return process_ == 0 || syscall(SYS_tgkill, process_, thread, 0) == 0 ||
+         errno == EPERM;
+}
 
 ThreadHandles& ThreadHandles::Global() {
   static auto& handles = *new ThreadHandles;
@@ -51,11 +59,14 @@ ThreadHandles& ThreadHandles::Global() {
 std::shared_ptr<ThreadHandles::Handle> ThreadHandles::Find(pid_t thread) {
   const std::lock_guard<std::mutex> lock(mutex_);
   const auto known = handles_.find(thread);
-  if (known != handles_.end()) return known->second;
-  const int fd = OpenHandle(thread);
+  if (known != handles_.end() && known->second->MayBeOf(thread)) {
+    return known->second;
+  }
+  pid_t process;
+  const int fd = OpenHandle(thread, &process);
   if (fd < 0) return nullptr;
   if (handles_.size() >= kMost) handles_.clear();
-  return handles_[thread] = std::make_shared<Handle>(fd);
+  return handles_[thread] = std::make_shared<Handle>(fd, process);
 }
 
 void ThreadHandles::Forget(pid_t thread) {

@@ -3,7 +3,9 @@
 // ThreadHandles: pidfds of threads that call often.
 //
 // A pidfd stays that of its thread when the thread's number is reused: then the
-// kernel answers ESRCH, and a new one is opened.
+// kernel answers ESRCH, and a new one is opened. Kernels before 6.9 have them
+// of processes only, and the number may be reused by a thread of another
+// process while that of the handle lives: there each look asks whose it is.
 //
 // Thread-safe.
 
@@ -23,15 +25,19 @@ class ThreadHandles {
  public:
   class Handle {
    public:
-    explicit Handle(int fd) : fd_(fd) {}
+    // Takes the descriptor over. `process` is 0 if it is a thread's.
+    Handle(int fd, pid_t process) : fd_(fd), process_(process) {}
     ~Handle();
     Handle(const Handle&) = delete;
     Handle& operator=(const Handle&) = delete;
 
     int fd() const { return fd_; }
+    // Whether a thread of this number is in the process, as far as numbers say.
+    bool MayBeOf(pid_t thread) const;
 
    private:
     const int fd_;
+    const pid_t process_;
   };
 
   // The process has one.

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstddef>
+#include <cstdint>
 
 #include "absl/base/attributes.h"
 #include "bpfmap/syscall/raw_syscall.h"
@@ -93,6 +95,26 @@ MountAsRoot(void* argument) {
   return 0;
 }
 
+// Keeps all signals from this thread, while it lives: a child that shares the
+// memory would run the program's handlers.
+class NoSignals {
+ public:
+  NoSignals() {
+    const uint64_t all = ~uint64_t{0};
+    RawSyscall(SYS_rt_sigprocmask, SIG_SETMASK, Word(&all), Word(&previous_),
+               sizeof all);
+  }
+  ~NoSignals() {
+    RawSyscall(SYS_rt_sigprocmask, SIG_SETMASK, Word(&previous_), 0,
+               sizeof previous_);
+  }
+  NoSignals(const NoSignals&) = delete;
+  NoSignals& operator=(const NoSignals&) = delete;
+
+ private:
+  uint64_t previous_ = 0;  // as the kernel has it
+};
+
 }  // namespace
 
 int DetachedTmpfs() {
@@ -102,6 +124,7 @@ int DetachedTmpfs() {
   Child child = {static_cast<unsigned>(RawSyscall(SYS_geteuid)),
                  static_cast<unsigned>(RawSyscall(SYS_getegid)), -EPERM};
   // It sends no signal as it ends, and the program's wait() does not see it.
+  const NoSignals none;
   const int saved_errno = errno;
   const int id =
       clone(&MountAsRoot, stack + sizeof stack,

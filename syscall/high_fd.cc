@@ -22,7 +22,7 @@ constexpr unsigned kNumbers = 65'536;
 // Enough for most, and a descriptor table that a fork copies stays small.
 constexpr rlim_t kHigh = 1000;
 
-// A bit for each number.
+// A bit for each number. Each stands for itself, and guards nothing: relaxed.
 constinit std::atomic<uint64_t> kept[kNumbers / 64] = {};
 
 void Mark(int fd, bool is_kept) {

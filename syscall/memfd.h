@@ -19,6 +19,7 @@ namespace bpfmap {
 // (vm.memfd_noexec), others write to the log without it.
 inline int CreateMemfd(const char* name) {
   constexpr unsigned kNoExecSeal = 8;
+  // A hint, which saves asking again: relaxed.
   static constinit std::atomic<unsigned> no_exec{kNoExecSeal};
   constexpr unsigned kFlags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
   const unsigned asked = no_exec.load(std::memory_order_relaxed);

@@ -216,7 +216,7 @@ long PinDirectory::CheckName(const PathAt& at) const {
 
 int PinDirectory::descriptor() {
   const int fd = fd_.load(std::memory_order_acquire);
-  const ino_t inode = inode_.load(std::memory_order_relaxed);
+  const ino_t inode = inode_.load(std::memory_order_acquire);
   struct stat file;
   // The program may have closed it, and then have another file there.
   if (fd >= 0 && Stat(fd, "", AT_EMPTY_PATH, &file) == 0 &&
@@ -235,7 +235,7 @@ int PinDirectory::descriptor() {
     return expected;
   }
   device_.store(file.st_dev, std::memory_order_relaxed);
-  inode_.store(file.st_ino, std::memory_order_relaxed);
+  inode_.store(file.st_ino, std::memory_order_release);
   return made;
 }
 

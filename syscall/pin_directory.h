@@ -98,10 +98,14 @@ class PinDirectory {
   char root_[kLongestPath] = "/sys/fs/bpf";
   const char* leaf_ = root_ + 8;   // the last component
   bool may_start_inside_ = false;  // of the working directory at the start
+  // Published by a compare-exchange, before the next two are known.
   std::atomic<int> fd_{-1};
-  std::atomic<ino_t> inode_{0};  // of fd_
+  // Of fd_. Its release pairs with the acquire of descriptor(): with the inode,
+  // a thread sees the device.
+  std::atomic<ino_t> inode_{0};
   std::atomic<dev_t> device_{0};
-  std::atomic<bool> is_exclusive_{true};
+  std::atomic<bool> is_exclusive_{true};  // cleared before fd_ is published
+  // A release after a name is gone pairs with the acquire of who looks for it.
   std::atomic<unsigned> changes_{0};
   std::atomic<unsigned> serial_{0};
   // If it is a temporary one: where, and the process that made it.

@@ -65,6 +65,9 @@ class PolledRings {
     rings.some_.store(false, std::memory_order_relaxed);
   }
 
+  // Set before a ring is in a set of epoll. It guards nothing: a thread that
+  // waits for a set that another one is just adding to may miss it, as on Linux
+  // it may come first.
   std::atomic<bool> some_{false};
   Cloud::Lock lock_;
   std::vector<std::weak_ptr<MapObject>> rings_ ABSL_GUARDED_BY(lock_);

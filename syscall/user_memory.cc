@@ -19,7 +19,8 @@ namespace {
 constexpr std::size_t kPage = 4096;
 constexpr std::size_t kMostAtOnce = 1 << 30;  // the call has a limit of 2 GiB
 
-// Whether the kernel refused process_vm_readv(2) or process_vm_writev(2).
+// Whether the kernel refused process_vm_readv(2) or process_vm_writev(2). A
+// hint, which saves asking again: relaxed.
 constinit std::atomic<bool> is_refused{false};
 
 enum class Direction { kFromUser, kToUser };
