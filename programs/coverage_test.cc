@@ -134,7 +134,7 @@ TEST_P(CoverageTest, CallbacksCountEachCall) {
   EXPECT_EQ(File().lines.at(9), 3U);
 }
 
-// What an entry of a PROG_ARRAY stands for.
+// The program of an entry of a PROG_ARRAY.
 class Source final : public ProgramSource {
  public:
   explicit Source(std::shared_ptr<const Program> program)

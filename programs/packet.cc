@@ -167,7 +167,7 @@ Packet Packet::Patch(std::size_t offset, std::span<const uint8_t> bytes) const {
 Packet Packet::Cut(std::size_t size) const {
   Packet packet = *this;
   packet.bytes_.resize(std::min(size, packet.bytes_.size()));
-  // What is left of a header are bytes like others.
+  // The rest of a header are bytes like others.
   while (!packet.headers_.empty() &&
          packet.headers_.back().offset + SizeOf(packet.headers_.back().layer) >
              packet.size()) {

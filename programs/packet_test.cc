@@ -107,7 +107,7 @@ TEST(PacketTest, TtlKeepsChecksumAndPatchDoesNot) {
   EXPECT_EQ(packet.Cut(20).size(), 20u);
 }
 
-// What is left of a header is no header.
+// The rest of a header is no header.
 TEST(PacketTest, PacketThatWasCutGoesOn) {
   const auto packet = Packet::Ethernet().Ipv4("10.0.0.7", "10.0.0.1").Udp(1, 2);
   const Packet in_udp = packet.Cut(36).Payload("hi");

@@ -121,7 +121,7 @@ void NamesAndFlags() {
     const std::string of = "kind " + std::to_string(kind) + ", ";
     const bool is_section = kind == BTF_KIND_DATASEC;
     const auto say = [&](const std::string& what, const Words& type) {
-      // What some kinds refer to: 4, a struct; 5, a variable.
+      // Some kinds refer to 4, a struct, or 5, a variable.
       const Words other = OfKind(BTF_KIND_STRUCT, kGood);
       const Words variable = OfKind(BTF_KIND_VAR, kGood);
       Say(of + what, {type, other, variable});
