@@ -35,8 +35,8 @@ def bpf_light_skeleton(name):
         deps = ["@libbpf//:bpf"],
     )
 
-def bpf_user(name, srcs, deps, object = None):
-    """A user of BPF programs, and a test that runs it three ways.
+def runs_three_ways(name, srcs, deps = [], object = None, testonly = None):
+    """A user of bpf(2), and a test that runs it three ways.
 
     NAME runs on the kernel, NAME_linked on the maps that it is linked with.
     NAME_test compares what they print, and what NAME prints with those maps
@@ -45,15 +45,16 @@ def bpf_user(name, srcs, deps, object = None):
     Args:
       name: of the user.
       srcs: its sources.
-      deps: its libraries; libbpf is one.
+      deps: its libraries.
       object: a file that is its argument.
+      testonly: of the user.
     """
-    libbpf = ["@libbpf//:bpf"]
-    cc_binary(name = name, srcs = srcs, deps = deps + libbpf)
+    cc_binary(name = name, testonly = testonly, srcs = srcs, deps = deps)
     cc_binary(
         name = name + "_linked",
+        testonly = testonly,
         srcs = srcs,
-        deps = deps + libbpf + ["//syscall:override"],
+        deps = deps + ["//syscall:override"],
     )
     files = [
         "//syscall:as_ordinary_user",
@@ -68,11 +69,15 @@ def bpf_user(name, srcs, deps, object = None):
         srcs = ["//syscall:program_test.sh"],
         args = ["$(rootpath " + file + ")" for file in files],
         data = files,
-        # It loads programs into the kernel, and changes its user; what is
-        # preloaded has no sanitizer.
+        # It asks the kernel, and changes its user; what is preloaded has no
+        # sanitizer.
         tags = [
             "kernel",
             "no-sandbox",
             "no-sanitizer",
         ],
     )
+
+def bpf_user(name, srcs, deps, object = None):
+    """A user of BPF programs that stands on libbpf: see runs_three_ways."""
+    runs_three_ways(name, srcs, deps + ["@libbpf//:bpf"], object)
