@@ -18,6 +18,20 @@
 
 namespace bpfmap {
 
+// A map of each kind of memory: of its own, that may be mapped, and a ring.
+inline constexpr MapDef kHash = {.type = MapType::kHash,
+                                 .key_size = 4,
+                                 .value_size = 8,
+                                 .max_entries = 16,
+                                 .name = "hash"};
+inline constexpr MapDef kMapped = {.type = MapType::kArray,
+                                   .key_size = 4,
+                                   .value_size = 8,
+                                   .max_entries = 16,
+                                   .map_flags = kMmapable};
+inline constexpr MapDef kRing = {.type = MapType::kRingBuf,
+                                 .max_entries = 4096};
+
 inline uint64_t Address(const void* pointer) {
   return reinterpret_cast<uintptr_t>(pointer);
 }

@@ -34,17 +34,6 @@
 namespace bpfmap {
 namespace {
 
-constexpr MapDef kHash = {.type = MapType::kHash,
-                          .key_size = 4,
-                          .value_size = 8,
-                          .max_entries = 16,
-                          .name = "hash"};
-constexpr MapDef kMapped = {.type = MapType::kArray,
-                            .key_size = 4,
-                            .value_size = 8,
-                            .max_entries = 16,
-                            .map_flags = kMmapable};
-
 uint64_t ValueOf(int fd, uint32_t key) {
   uint64_t value = 0;
   EXPECT_EQ(Lookup(fd, &key, &value), 0);

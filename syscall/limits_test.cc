@@ -29,18 +29,6 @@
 namespace bpfmap {
 namespace {
 
-constexpr MapDef kHash = {.type = MapType::kHash,
-                          .key_size = 4,
-                          .value_size = 8,
-                          .max_entries = 16,
-                          .name = "hash"};
-constexpr MapDef kMapped = {.type = MapType::kArray,
-                            .key_size = 4,
-                            .value_size = 8,
-                            .max_entries = 16,
-                            .map_flags = kMmapable};
-constexpr MapDef kRing = {.type = MapType::kRingBuf, .max_entries = 4096};
-
 // Ends a child that finds something wrong.
 void Require(bool condition, int line) {
   if (condition) return;

@@ -26,15 +26,6 @@ namespace {
 // Most are hash maps; each 16th is an array that can be mapped. Each second has
 // two descriptors.
 void CreateAndClose(int maps) {
-  constexpr MapDef kHash = {.type = MapType::kHash,
-                            .key_size = 4,
-                            .value_size = 8,
-                            .max_entries = 16};
-  constexpr MapDef kMapped = {.type = MapType::kArray,
-                              .key_size = 4,
-                              .value_size = 8,
-                              .max_entries = 16,
-                              .map_flags = kMmapable};
   for (int i = 0; i < maps; ++i) {
     int fd = CreateFd(i % 16 == 0 ? kMapped : kHash);
     ASSERT_GE(fd, 0);

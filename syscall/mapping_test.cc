@@ -20,13 +20,6 @@
 namespace bpfmap {
 namespace {
 
-constexpr MapDef kMapped = {.type = MapType::kArray,
-                            .key_size = 4,
-                            .value_size = 8,
-                            .max_entries = 16,
-                            .map_flags = kMmapable};
-constexpr MapDef kRing = {.type = MapType::kRingBuf, .max_entries = 4096};
-
 // Whether a page that was mapped to be read cannot be made one to be written.
 void ExpectStaysReadOnly(int fd, off_t offset) {
   void* const page = mmap(nullptr, 4096, PROT_READ, MAP_SHARED, fd, offset);

@@ -37,15 +37,6 @@ extern "C" void* malloc(std::size_t size) {
 namespace bpfmap {
 namespace {
 
-constexpr MapDef kHash = {
-    .type = MapType::kHash, .key_size = 4, .value_size = 8, .max_entries = 16};
-constexpr MapDef kMapped = {.type = MapType::kArray,
-                            .key_size = 4,
-                            .value_size = 8,
-                            .max_entries = 16,
-                            .map_flags = kMmapable};
-constexpr MapDef kRing = {.type = MapType::kRingBuf, .max_entries = 4096};
-
 int LowestFreeFd() {
   const int fd = dup(0);
   close(fd);
