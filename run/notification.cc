@@ -81,10 +81,11 @@ void Listener::Continue(const Notification& call) const {
   Control(fd_, SECCOMP_IOCTL_NOTIF_SEND, &answer);
 }
 
-long Listener::GiveFile(const Notification& call, int fd, bool ends) const {
+long Listener::GiveFile(const Notification& call, int fd) const {
   seccomp_notif_addfd added = {};
   added.id = call.id;
-  added.flags = ends ? SECCOMP_ADDFD_FLAG_SEND : 0;
+  // Without SECCOMP_ADDFD_FLAG_SEND, which would save the answer: when a stop
+  // of this process ends its wait, the caller has the answer and no descriptor.
   added.srcfd = static_cast<uint32_t>(fd);
   added.newfd_flags = O_CLOEXEC;
   const int result = Control(fd_, SECCOMP_IOCTL_NOTIF_ADDFD, &added);

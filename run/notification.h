@@ -48,9 +48,8 @@ class Listener {
   // Lets the kernel answer.
   void Continue(const Notification& call) const;
   // Makes a new descriptor, close-on-exec, of the file of `fd` for the caller.
-  // Returns it, or -errno. If `ends`, it also ends the call with it, which
-  // takes less time than Answer().
-  long GiveFile(const Notification& call, int fd, bool ends) const;
+  // Returns it, or -errno. The call goes on.
+  long GiveFile(const Notification& call, int fd) const;
 
   // Waits until no process is left.
   void WaitForEnd() const;

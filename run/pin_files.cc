@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "bpfmap/run/file_rights.h"
 #include "bpfmap/run/supervised_caller.h"
 
 namespace bpfmap {
@@ -81,10 +82,14 @@ long PinFiles::Pin(const SupervisedCaller& caller, int start,
   if (object.map != nullptr) object.map = MapObject::AsUser(*object.map);
 
   const std::lock_guard<std::mutex> lock(mutex_);
-  const int file = openat(directory, name.c_str(),
-                          O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
-                          S_IRUSR | S_IWUSR);
-  error = file >= 0 ? 0 : -errno;
+  int file = -1;
+  error = -ESRCH;
+  if (const FileRights rights(caller.thread()); rights.ok()) {
+    file = openat(directory, name.c_str(),
+                  O_RDONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
+                  S_IRUSR | S_IWUSR);
+    error = file >= 0 ? 0 : -errno;
+  }
   if (error == 0 && fstat(file, &status) == 0) {
     const int watch = watch_.Add(file);
     if (watch > 0) watched_[watch] = status.st_ino;
@@ -103,13 +108,15 @@ long PinFiles::Find(const SupervisedCaller& caller, int start,
   struct stat status;
   const bool is_here = fstat(file, &status) == 0 && status.st_dev == device_ &&
                        S_ISREG(status.st_mode);
-  // This process is of the caller's user, so its rights are the caller's.
   char again[32];
   std::snprintf(again, sizeof again, "/proc/self/fd/%d", file);
   const int mode = rights == O_RDONLY   ? R_OK
                    : rights == O_WRONLY ? W_OK
                                         : R_OK | W_OK;
-  const bool may_open = is_here && access(again, mode) == 0;
+  bool may_open = false;
+  if (const FileRights caller_rights(caller.thread()); caller_rights.ok()) {
+    may_open = is_here && faccessat(AT_FDCWD, again, mode, AT_EACCESS) == 0;
+  }
   close(file);
   if (!may_open) return -EACCES;
   const std::lock_guard<std::mutex> lock(mutex_);

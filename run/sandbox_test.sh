@@ -59,5 +59,29 @@ if [ "$(id -u)" = 0 ]; then
     echo "FAILED: without /proc: $text"
     failed=1
   }
+  # Root's supervisor lets others pin only where they may.
+  bpftool=$(PATH=$PATH:/usr/sbin command -v bpftool) || exit 1
+  text=$(./bpfmap run sh -c "
+    mkdir -m 755 /sys/fs/bpf/root
+    mkdir -m 777 /sys/fs/bpf/all
+    mkdir -m 700 /sys/fs/bpf/own
+    $bpftool map create /sys/fs/bpf/own/map type array key 4 value 4 \
+      entries 1 name map
+    for place in root all own; do
+      setpriv --reuid=65534 --regid=65534 --clear-groups \
+        $bpftool map create /sys/fs/bpf/\$place/new type array key 4 value 4 \
+        entries 1 name map 2>&1 | sed 's/.*: //'
+    done
+    setpriv --reuid=65534 --regid=65534 --clear-groups \
+      $bpftool map dump pinned /sys/fs/bpf/own/map 2>&1 | sed 's/.*: //'
+    stat -c %u:%g /sys/fs/bpf/all/new /sys/fs/bpf/own/map" 2>&1)
+  [ "$text" = "Permission denied
+Permission denied
+Permission denied
+65534:65534
+0:0" ] || {
+    echo "FAILED: root's supervisor: $text"
+    failed=1
+  }
 fi
 exit $failed

@@ -150,7 +150,12 @@ void Server::Run(int socket, int ready) {
     if (poll(events, 3, -1) < 0) continue;
     if ((events[1].revents | events[2].revents) != 0) return;
     const int connection = accept4(socket, nullptr, nullptr, SOCK_CLOEXEC);
-    if (connection < 0) continue;
+    if (connection < 0) {
+      // The client waits until there are descriptors again, which nothing says.
+      constexpr int kMilliseconds = 20;
+      poll(events + 1, 2, kMilliseconds);
+      continue;
+    }
     if (!IsSameUser(connection)) {
       close(connection);
       continue;

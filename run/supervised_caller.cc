@@ -23,6 +23,7 @@
 #include <memory>
 #include <string>
 
+#include "bpfmap/run/file_rights.h"
 #include "bpfmap/run/pin_files.h"
 #include "bpfmap/run/thread_handles.h"
 
@@ -157,9 +158,8 @@ long SupervisedCaller::FindFile(int fd, FileStatus* status) {
 }
 
 long SupervisedCaller::GiveFile(int fd) {
-  const long given = listener_.GiveFile(call_, fd, !answers_late_);
+  const long given = listener_.GiveFile(call_, fd);
   close(fd);
-  answered_ = given >= 0 && !answers_late_;
   return given;
 }
 
@@ -245,9 +245,12 @@ int SupervisedCaller::OpenPath(int directory, const std::string& path,
   open_how how = {};
   how.flags = static_cast<uint64_t>(O_PATH | O_CLOEXEC | flags);
   how.resolve = RESOLVE_IN_ROOT;
-  const long fd =
-      syscall(SYS_openat2, root, absolute.c_str(), &how, sizeof how);
-  const int error = errno;
+  long fd = -1;
+  int error = ESRCH;
+  if (const FileRights rights(call_.thread); rights.ok()) {
+    fd = syscall(SYS_openat2, root, absolute.c_str(), &how, sizeof how);
+    error = errno;
+  }
   close(root);
   if (fd < 0) return -error;
   if (listener_.IsValid(call_)) return static_cast<int>(fd);

@@ -31,13 +31,10 @@ namespace bpfmap {
 
 class SupervisedCaller final : public Caller {
  public:
-  // All must outlive it. If `answers_late`, GiveFile() does not end the call.
+  // All must outlive it.
   SupervisedCaller(const Listener& listener, const Notification& call,
-                   PinFiles* pins, bool answers_late = false)
-      : listener_(listener),
-        call_(call),
-        answers_late_(answers_late),
-        pins_(*this, pins) {}
+                   PinFiles* pins)
+      : listener_(listener), call_(call), pins_(*this, pins) {}
   ~SupervisedCaller();
   SupervisedCaller(const SupervisedCaller&) = delete;
   SupervisedCaller& operator=(const SupervisedCaller&) = delete;
@@ -60,8 +57,8 @@ class SupervisedCaller final : public Caller {
   // or with AT_FDCWD in its working directory. Or -errno.
   int OpenPath(int directory, const std::string& path, int flags) const;
 
-  // Whether the call was answered already, by GiveFile().
-  bool answered() const { return answered_; }
+  // Of the system, for /proc.
+  pid_t thread() const { return call_.thread; }
 
  private:
   // Where relative paths start, as an absolute path; "" if there is none.
@@ -73,11 +70,9 @@ class SupervisedCaller final : public Caller {
 
   const Listener& listener_;
   const Notification& call_;
-  const bool answers_late_;
   CallerPins pins_;
   int memory_ = -1;  // /proc/PID/mem, once it was needed
   bool has_read_ = false;
-  bool answered_ = false;
   // When Interrupted() looks again.
   std::chrono::steady_clock::time_point look_at_ = {};
 };

@@ -195,8 +195,7 @@ void Supervisor::Supervise(const std::shared_ptr<Listener>& listener) {
 
 void Supervisor::Handle(const Listener& listener, const Notification& call) {
   const CallsAtWork::Entry entry(&at_work_, listener, call);
-  // A line comes before those of the calls that follow.
-  SupervisedCaller caller(listener, call, pins_, trace_ != nullptr);
+  SupervisedCaller caller(listener, call, pins_);
   if (call.number == SYS_bpf) return HandleBpf(listener, call, &caller);
   long result = kContinue;
   if (!passes_on_) {
@@ -242,8 +241,8 @@ void Supervisor::HandleBpf(const Listener& listener, const Notification& call,
   // As on Linux a thread is on one CPU for long; here, always.
   const ScopedCpu cpu(call.thread % PossibleCpus());
   const long result = AnswerBpf(caller, command, attributes, size);
-  traced.Finish(result);
-  if (!caller->answered()) listener.Answer(call, result);
+  traced.Finish(result);  // before the lines of calls that follow
+  listener.Answer(call, result);
 }
 
 }  // namespace bpfmap
