@@ -147,6 +147,7 @@ class Test {
     const Clock::time_point start = Clock::now();
     for (uint32_t i = 0; i < times; ++i) {
       result_.run = machine_->Run(program_, *run);
+      ++result_.runs;
       if (result_.run.faulted()) return Refuse(Errno::kFault);
       if (i % kRunsBetweenSignals == kRunsBetweenSignals - 1 &&
           world_.Interrupted()) {
@@ -154,6 +155,7 @@ class Test {
       }
     }
     const std::chrono::nanoseconds spent = Clock::now() - start;
+    result_.run_time = static_cast<uint64_t>(spent.count());
     const int64_t each = spent.count() / times;
     result_.duration = static_cast<uint32_t>(
         std::min<int64_t>(each, std::numeric_limits<uint32_t>::max()));

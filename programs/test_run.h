@@ -85,6 +85,10 @@ struct TestResult {
   // syscall.
   std::vector<uint8_t> context_in;
 
+  // How often the program was run, and how long that took: nanoseconds.
+  uint64_t runs = 0;
+  uint64_t run_time = 0;
+
   // Where the program did wrong: error is EFAULT then, and this is the run.
   RunResult run;
 };

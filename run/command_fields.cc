@@ -55,6 +55,7 @@ constexpr Field kBatch[] = {
     {"elem_flags", 40, kElemFlags},  {"flags", 48, kAddress},
     {"count", 32, kNumberOut, true},
 };
+constexpr Field kStats[] = {{"type", 0, kNumber, true}};
 constexpr Field kMapFd[] = {{"map", 0, kFd, true}};
 constexpr Field kPin[] = {
     {"path", 0, kPath, true},
@@ -132,7 +133,7 @@ constexpr CommandFields kCommands[] = {
     {"BPF_LINK_UPDATE", {}},
     {"BPF_LINK_GET_FD_BY_ID", {}},
     {"BPF_LINK_GET_NEXT_ID", {}},
-    {"BPF_ENABLE_STATS", {}},
+    {"BPF_ENABLE_STATS", kStats},
     {"BPF_ITER_CREATE", {}},
     {"BPF_LINK_DETACH", {}},
     {"BPF_PROG_BIND_MAP", kBind},

@@ -86,6 +86,7 @@ inline constexpr std::size_t kLinkCreateAttrSize = 64;
 inline constexpr std::size_t kRawTracepointAttrSize = 24;
 inline constexpr std::size_t kProgByIdAttrSize = 4;
 inline constexpr std::size_t kLinkByIdAttrSize = 4;
+inline constexpr std::size_t kEnableStatsAttrSize = 4;
 
 // Fields that older headers lack.
 inline constexpr std::size_t kTokenFdAt = 76;  // of BPF_MAP_CREATE

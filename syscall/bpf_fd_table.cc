@@ -125,6 +125,12 @@ long BpfFdTable::Open(std::shared_ptr<ProgramObject> program) {
   return OpenNext(std::move(file), "bpf-prog", {});
 }
 
+long BpfFdTable::OpenRunCounting() {
+  File file;
+  file.counting = std::make_shared<RunCounting>();
+  return OpenNext(std::move(file), "bpf-stats", kRdOnly);
+}
+
 long BpfFdTable::OpenNext(File file, const char* name, MapFlags rights) {
   std::vector<File> gone;  // destroyed after the lock
   long fd;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// BpfFdTable: the descriptors of maps, BTF and programs. Real ones, of the
-// kernel's.
+// BpfFdTable: the descriptors of maps, BTF and programs, and those that have
+// runs counted. Real ones, of the kernel's.
 //
 // A descriptor is that of a memfd, so that close(2), dup(2), fcntl(2), fork(2),
 // sockets and limits do with it what they do with any. The rights of a
@@ -43,6 +43,7 @@
 #include "bpfmap/syscall/map_object.h"
 #include "bpfmap/syscall/opening_probe.h"
 #include "bpfmap/syscall/program_object.h"
+#include "bpfmap/syscall/run_counting.h"
 
 namespace bpfmap {
 
@@ -69,6 +70,8 @@ class BpfFdTable final : public FdResolver, public ProgramSource {
   long Open(const std::shared_ptr<MapObject>& map, MapFlags rights);
   long Open(std::shared_ptr<Btf> btf);
   long Open(std::shared_ptr<ProgramObject> program);
+  // One that has runs of programs counted for as long as it is open.
+  long OpenRunCounting();
 
   //   EBADF   `fd` is not open
   //   EINVAL  it is open, and stands for nothing here
@@ -110,6 +113,7 @@ class BpfFdTable final : public FdResolver, public ProgramSource {
     std::shared_ptr<MapObject> map;
     std::shared_ptr<Btf> btf;
     std::shared_ptr<ProgramObject> program;
+    std::shared_ptr<const RunCounting> counting;
     int watch = 0;       // 0 if there is none
     OpeningProbe probe;  // if there is no watch
     // Those of the descriptor may be more, where no file can be opened again.

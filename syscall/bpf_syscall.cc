@@ -78,6 +78,8 @@ long Run(int command, const Attributes& attributes) {
       return LinkGetNextId(attributes);
     case BPF_LINK_GET_FD_BY_ID:
       return LinkGetFdById(attributes);
+    case BPF_ENABLE_STATS:
+      return EnableStats(attributes);
     default:
       return -EINVAL;  // as of a command that is not known
   }
@@ -97,6 +99,7 @@ bool OpensOrFinds(int command) {
     case BPF_PROG_GET_FD_BY_ID:
     case BPF_BTF_GET_NEXT_ID:
     case BPF_BTF_GET_FD_BY_ID:
+    case BPF_ENABLE_STATS:
       return true;
     default:
       return false;

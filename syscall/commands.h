@@ -27,6 +27,7 @@ long ProgTestRun(const Attributes& attributes);
 long ProgBindMap(const Attributes& attributes);
 long LinkCreate(const Attributes& attributes);
 long RawTracepointOpen(const Attributes& attributes);
+long EnableStats(const Attributes& attributes);
 
 // program_info.cc: BPF_OBJ_GET_INFO_BY_FD of a program.
 class ProgramObject;

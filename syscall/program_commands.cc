@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// BPF_PROG_TEST_RUN and BPF_PROG_BIND_MAP.
+// BPF_PROG_TEST_RUN, BPF_PROG_BIND_MAP and BPF_ENABLE_STATS.
 
 #include <unistd.h>
 
@@ -22,6 +22,7 @@
 #include "bpfmap/syscall/caller.h"
 #include "bpfmap/syscall/commands.h"
 #include "bpfmap/syscall/program_object.h"
+#include "bpfmap/syscall/run_counting.h"
 #include "bpfmap/syscall/system_world.h"
 #include "bpfmap/syscall/user_memory.h"
 
@@ -92,8 +93,8 @@ class TestWorld final : public SystemWorld {
 // One test: what is copied from the caller, and what is copied back.
 class TestCall {
  public:
-  TestCall(const Attributes& attributes, const ProgramObject& object)
-      : attributes_(attributes), test_(attributes->test), object_(object) {}
+  TestCall(const Attributes& attributes, ProgramObject* object)
+      : attributes_(attributes), test_(attributes->test), object_(*object) {}
 
   long Run() {
     long error = CopyData();
@@ -104,6 +105,7 @@ class TestCall {
     // A run sees one CPU from its start to its end.
     const ScopedCpu cpu(CurrentCpu());
     result_ = RunTest(object_.program(), input_, &world, &BpfFdTable::Global());
+    CountRuns();
     if (result_.run.faulted()) SayWhy();
     return CopyResults();
   }
@@ -113,12 +115,13 @@ class TestCall {
   bool IsRefused(ProgramType type) const;
   long CopyContext();
   void FillInput();
+  void CountRuns();
   long CopyResults() const;
   void SayWhy() const;
 
   const Attributes& attributes_;
   const decltype(bpf_attr::test)& test_;
-  const ProgramObject& object_;
+  ProgramObject& object_;
   std::vector<uint8_t> data_;
   std::vector<uint8_t> context_;
   TestInput input_;
@@ -185,6 +188,15 @@ void TestCall::FillInput() {
   input_.may_read_unwritten_stack = true;
 }
 
+// What a run costs does not depend on whether it is counted: only then is asked
+// which descriptors were closed.
+void TestCall::CountRuns() {
+  if (result_.runs == 0 || !RunCounting::is_on()) return;
+  BpfFdTable::Global().ReleaseClosed();
+  if (!RunCounting::is_on()) return;
+  object_.CountRuns(result_.runs, result_.run_time);
+}
+
 // A program that does wrong would not have been loaded by Linux, so there is no
 // errno for it, and no other place for the reason.
 void TestCall::SayWhy() const {
@@ -238,7 +250,7 @@ long ProgTestRun(const Attributes& attributes) {
   if (!kTestRunTypes.Has(program->program().type())) {
     return Result(Errno::kNotSupp);
   }
-  return TestCall(attributes, *program).Run();
+  return TestCall(attributes, program.get()).Run();
 }
 
 long ProgBindMap(const Attributes& attributes) {
@@ -253,6 +265,12 @@ long ProgBindMap(const Attributes& attributes) {
   if (error != 0) return error;
   program->Bind(file.map->shared_from_this());
   return 0;
+}
+
+long EnableStats(const Attributes& attributes) {
+  if (!attributes.TailIsZero(kEnableStatsAttrSize)) return -EINVAL;
+  if (attributes->enable_stats.type != BPF_STATS_RUN_TIME) return -EINVAL;
+  return BpfFdTable::Global().OpenRunCounting();
 }
 
 }  // namespace bpfmap

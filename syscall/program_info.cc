@@ -83,6 +83,14 @@ void FillFacts(const ProgramObject& object, ProgramInfo* info) {
   info->gpl_compatible = program.gpl_compatible() ? 1 : 0;
   info->btf_id = facts.btf != nullptr ? facts.btf->id() : 0;
   info->attach_btf_id = facts.attach_btf_id;
+  info->run_time_ns = object.run_time();
+  info->run_cnt = object.runs();
+  // Programs that nothing attaches do not recur.
+  info->recursion_misses = 0;
+  // Linux counts the steps of its verifier, which comes to an instruction once
+  // for each path that leads there. There is no verifier here: the number of
+  // instructions, which is that of a program without branches.
+  info->verified_insns = static_cast<uint32_t>(program.instructions().size());
   info->func_info_rec_size = 8;
   info->line_info_rec_size = 16;
   info->jited_line_info_rec_size = 8;
@@ -132,10 +140,6 @@ long ProgInfo(const Attributes& attributes, const ProgramObject& program) {
   info.ifindex = 0;
   info.netns_dev = 0;
   info.netns_ino = 0;
-  info.run_time_ns = 0;
-  info.run_cnt = 0;
-  info.recursion_misses = 0;
-  info.verified_insns = 0;
   info.attach_btf_obj_id = 0;
   return CopyInfoToUser(attributes, info, length);
 }

@@ -12,6 +12,7 @@
 #define BPFMAP_SYSCALL_PROGRAM_OBJECT_H_
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <utility>
@@ -78,6 +79,17 @@ class ProgramObject {
   // BPF_PROG_BIND_MAP. Does nothing for a map that is there already.
   void Bind(std::shared_ptr<MapObject> map);
 
+  // Runs that were counted, see run_counting.h, and their nanoseconds. What a
+  // tail call leads to counts as a run of the program that was started.
+  void CountRuns(uint64_t runs, uint64_t nanoseconds) {
+    runs_.fetch_add(runs, std::memory_order_relaxed);
+    run_time_.fetch_add(nanoseconds, std::memory_order_relaxed);
+  }
+  uint64_t runs() const { return runs_.load(std::memory_order_relaxed); }
+  uint64_t run_time() const {
+    return run_time_.load(std::memory_order_relaxed);
+  }
+
   // The instructions as Linux shows them: maps are ids.
   std::vector<Instruction> ShownInstructions() const;
 
@@ -85,6 +97,8 @@ class ProgramObject {
   const Facts facts_;
   const ProgramTag tag_;
   uint32_t id_ = 0;
+  std::atomic<uint64_t> runs_{0};
+  std::atomic<uint64_t> run_time_{0};
   mutable Cloud::Lock lock_;
   std::vector<std::shared_ptr<MapObject>> bound_ ABSL_GUARDED_BY(lock_);
 };
