@@ -207,6 +207,14 @@ class ObjectProgram {
   // Runs it without an input.
   ProgramResult Run() { return state_->Run(name_, RunRequest()); }
 
+  // Attaches it in the World: World::Fire() runs it then. To what its section
+  // says, or to `hook` (attachment.h). It stays attached until Detach(), or
+  // until the object is gone. Detach() needs the World to live.
+  void Attach(std::string_view hook = "") {
+    state_->Attach(state_, name_, hook);
+  }
+  void Detach() { state_->Detach(name_); }
+
  private:
   friend class Object;
   ObjectProgram(std::shared_ptr<ObjectState> state, std::string_view name)
@@ -271,6 +279,10 @@ class Object {
   // status is a sentence, which names the map or the program. Once, also where
   // it failed: then open the object anew.
   absl::Status Load() { return state_->Load(); }
+
+  // Attaches all programs that are loaded and whose sections say to what, as a
+  // skeleton of libbpf does: those that trace, and lsm.
+  void Attach() { state_->AttachAll(state_); }
 
   template <typename K, typename V>
   ObjectMap<K, V> map(std::string_view name) {

@@ -19,8 +19,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "bpfmap/maps/bpf_map.h"
-#include "bpfmap/maps/errno.h"
 #include "bpfmap/programs/object_file.h"
+#include "bpfmap/programs/program_result.h"
 #include "bpfmap/programs/world.h"
 
 namespace bpfmap {
@@ -34,21 +34,6 @@ struct RunRequest {
   // that count them.
   uint32_t arguments = 0;
   bool keeps_path = true;  // ProgramResult::path; such a run is slower
-};
-
-// The outcome of a run.
-struct ProgramResult {
-  // OK; EFAULT where the program did wrong, see `fault`; or why it did not
-  // start, as BPF_PROG_TEST_RUN answers.
-  Errno error = Errno::kOk;
-  uint32_t retval = 0;
-  std::vector<uint8_t> data;     // the packet, afterwards
-  std::vector<uint8_t> context;  // the context, afterwards
-  uint64_t instructions = 0;     // how many ran; 0: unknown
-  std::string fault;             // a sentence
-  std::string path;  // what the program did, line by line; may be empty
-
-  bool ok() const { return error == Errno::kOk; }
 };
 
 class ObjectBackend {

@@ -30,6 +30,11 @@ class OwnWorld final : public World {
 
 ProgramResult ObjectState::Run(std::string_view program,
                                const RunRequest& request) {
+  return RunIn(world(), program, request);
+}
+
+ProgramResult ObjectState::RunIn(World* world, std::string_view program,
+                                 const RunRequest& request) {
   ProgramResult result;
   result.error = Errno::kInval;
   if (!IsLoaded("Run()")) return result;
@@ -42,7 +47,7 @@ ProgramResult ObjectState::Run(std::string_view program,
     return result;
   }
   RunRequest with_path = request;
-  with_path.world = world();
+  with_path.world = world;
   with_path.keeps_path = keeps_paths_;
   return backend_->Run(static_cast<std::size_t>(number), with_path);
 }
@@ -59,12 +64,18 @@ World* ObjectState::world() {
 ProgramResult ObjectState::RunOn(std::string_view program,
                                  std::optional<std::span<const uint8_t>> packet,
                                  const Context& context) {
+  return RunOnIn(world(), program, packet, context);
+}
+
+ProgramResult ObjectState::RunOnIn(
+    World* world, std::string_view program,
+    std::optional<std::span<const uint8_t>> packet, const Context& context) {
   ProgramResult result;
   result.error = Errno::kInval;
   const int index = ProgramIndex(program);
   if (index < 0) return result;
   const ProgramSpec& spec = *file_.programs()[static_cast<std::size_t>(index)];
-  ContextBytes bytes(file_.types(), spec, world());
+  ContextBytes bytes(file_.types(), spec, world);
   const std::string reason = bytes.Build(context);
   if (!reason.empty()) {
     Misuse(absl::StrCat("the context of program ", spec.name, ": ", reason));
@@ -74,7 +85,7 @@ ProgramResult ObjectState::RunOn(std::string_view program,
   request.packet = packet;
   request.context = bytes.bytes();
   request.arguments = bytes.arguments();
-  return Run(program, request);
+  return RunIn(world, program, request);
 }
 
 uint64_t ObjectState::ContextMember(std::string_view program,

@@ -63,6 +63,14 @@ class ObjectState {
   ProgramResult RunOn(std::string_view program,
                       std::optional<std::span<const uint8_t>> packet,
                       const Context& context);
+  // Attaches a program to a hook of the world; "": what its section says. The
+  // world does not keep the object. `self` is this.
+  void Attach(const std::shared_ptr<ObjectState>& self,
+              std::string_view program, std::string_view hook);
+  // From all that it is attached to.
+  void Detach(std::string_view program);
+  // All programs that are loaded and whose sections say to what.
+  void AttachAll(const std::shared_ptr<ObjectState>& self);
   // A member of the context of a result; 0, and a Misuse, if there is none.
   uint64_t ContextMember(std::string_view program, const ProgramResult& result,
                          std::string_view path) const;
@@ -88,6 +96,11 @@ class ObjectState {
   int ProgramIndex(std::string_view name) const;
   bool IsLoaded(const char* what) const;
   World* world();
+  ProgramResult RunIn(World* world, std::string_view program,
+                      const RunRequest& request);
+  ProgramResult RunOnIn(World* world, std::string_view program,
+                        std::optional<std::span<const uint8_t>> packet,
+                        const Context& context);
   // Those of the kernel that programs read.
   const BtfTypes& kernel_types() const {
     return kernel_types_ != nullptr ? *kernel_types_ : file_.types();
@@ -110,6 +123,13 @@ class ObjectState {
   bool keeps_paths_ = true;
   std::vector<std::shared_ptr<BpfMap>> maps_;
   std::vector<int> loaded_;  // the backend's number of each program, or -1
+  // What is attached: the program's index, the world, its number there.
+  struct Attached {
+    int program;
+    World* world;  // for as long as the program is attached there
+    uint64_t number;
+  };
+  std::vector<Attached> attached_;
 };
 
 }  // namespace bpfmap

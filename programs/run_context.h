@@ -85,6 +85,9 @@ class Context {
     return *this;
   }
 
+  bool empty() const {
+    return fields_.empty() && arguments_.empty() && result_.empty();
+  }
   const std::vector<Field>& fields() const { return fields_; }
   const std::vector<Argument>& arguments() const { return arguments_; }
   // One, or none.

@@ -46,6 +46,9 @@
 #include <vector>
 
 #include "bpfmap/maps/errno.h"
+#include "bpfmap/programs/attachment.h"
+#include "bpfmap/programs/program_result.h"
+#include "bpfmap/programs/run_context.h"
 
 namespace bpfmap {
 
@@ -128,6 +131,26 @@ class World {
   static World* Current();
 
   WorldClock& clock() { return clock_; }
+
+  // Makes something happen: runs the programs that are attached to a hook
+  // (attachment.h), each with a context of these fields or arguments, in
+  // Linux's order. Returns their results in this order; none: nothing is
+  // attached to it.
+  //
+  //   object.Attach();
+  //   world.Fire("tracepoint/syscalls/sys_enter_openat",
+  //              Context().Set("args[1]", "/etc/passwd"));
+  std::vector<ProgramResult> Fire(std::string_view hook,
+                                  const Context& context = {}) {
+    return attachments_.Fire(*this, hook, {context, {}});
+  }
+  // The same of a packet.
+  std::vector<ProgramResult> Fire(std::string_view hook,
+                                  std::span<const uint8_t> packet,
+                                  const Context& context = {}) {
+    return attachments_.Fire(*this, hook, {context, packet});
+  }
+  Attachments& attachments() { return attachments_; }
 
   // The answers of the defaults below.
   uint64_t now_ns = 1'000'000'000;
@@ -263,6 +286,7 @@ class World {
   bool Fails(uint32_t number, HelperCall& call, uint64_t* result);
 
   WorldClock clock_{&now_ns};
+  Attachments attachments_;
   std::vector<Range> memory_;
   std::list<std::vector<uint8_t>> copies_;
   bool has_own_helpers_ = false;
