@@ -2,8 +2,6 @@
 //
 // BPF_PROG_TEST_RUN, BPF_PROG_BIND_MAP and BPF_ENABLE_STATS.
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
@@ -18,12 +16,10 @@
 #include "bpfmap/programs/program.h"
 #include "bpfmap/programs/test_run.h"
 #include "bpfmap/syscall/bpf_fd_table.h"
-#include "bpfmap/syscall/bpf_syscall.h"
-#include "bpfmap/syscall/caller.h"
 #include "bpfmap/syscall/commands.h"
 #include "bpfmap/syscall/program_object.h"
 #include "bpfmap/syscall/run_counting.h"
-#include "bpfmap/syscall/system_world.h"
+#include "bpfmap/syscall/run_world.h"
 #include "bpfmap/syscall/user_memory.h"
 
 namespace bpfmap {
@@ -57,39 +53,6 @@ bool GoTogether(uint64_t pointer, uint32_t size) {
   return (pointer != 0) == (size != 0);
 }
 
-// What Linux lets a program do.
-bool MayProgramDo(int command) {
-  switch (command) {
-    case BPF_MAP_CREATE:
-    case BPF_MAP_DELETE_ELEM:
-    case BPF_MAP_UPDATE_ELEM:
-    case BPF_MAP_FREEZE:
-    case BPF_MAP_GET_FD_BY_ID:
-    case BPF_PROG_LOAD:
-    case BPF_BTF_LOAD:
-    case BPF_LINK_CREATE:
-    case BPF_RAW_TRACEPOINT_OPEN:
-      return true;
-    default:
-      return false;
-  }
-}
-
-// Programs call this library in place of the system. Those that another process
-// runs do not: their attributes are not in its memory.
-class TestWorld final : public SystemWorld {
- public:
-  int64_t SystemBpf(int command, void* attributes, uint32_t size) override {
-    if (!MayProgramDo(command)) return -EINVAL;
-    if (Caller::Other() != nullptr) return -EOPNOTSUPP;
-    return BpfSyscall(command, static_cast<bpf_attr*>(attributes), size);
-  }
-  int64_t SystemClose(int fd) override {
-    if (Caller::Other() != nullptr) return -EOPNOTSUPP;
-    return close(fd) == 0 ? 0 : -errno;
-  }
-};
-
 // One test: what is copied from the caller, and what is copied back.
 class TestCall {
  public:
@@ -101,10 +64,11 @@ class TestCall {
     if (error == 0) error = CopyContext();
     if (error != 0) return error;
     FillInput();
-    TestWorld world;
+    RunWorld world;
     // A run sees one CPU from its start to its end.
-    const ScopedCpu cpu(CurrentCpu());
-    result_ = RunTest(object_.program(), input_, &world, &BpfFdTable::Global());
+    const ScopedCpu cpu(world.cpu());
+    result_ =
+        RunTest(object_.program(), input_, world.get(), &BpfFdTable::Global());
     CountRuns();
     if (result_.run.faulted()) SayWhy();
     return CopyResults();

@@ -4,10 +4,11 @@
 
 load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library")
 
-def bpf_skeleton(name):
-    """NAME.skel.h, for C++: what bpftool makes of NAME.bpf.o."""
+def bpf_skeleton(name, testonly = None):
+    """NAME.skel.h, for C and C++: what bpftool makes of NAME.bpf.o."""
     native.genrule(
         name = name + "_skel",
+        testonly = testonly,
         srcs = [name + ".bpf.o"],
         outs = [name + ".skel.h"],
         # clang does not know _Bool in C++.
@@ -16,6 +17,7 @@ def bpf_skeleton(name):
     )
     cc_library(
         name = name + "_skeleton",
+        testonly = testonly,
         hdrs = [name + ".skel.h"],
         deps = ["@libbpf//:bpf"],
     )

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Uses bpfmap as others do, from folders outside this tree: with Bazel, with
-# CMake, and with g++ and pkg-config. Each builds the unit test of README.md and
-# a program of libbpf, and runs both. The files are those that docs/install.md
-# shows, to the letter.
+# CMake, and with g++ and pkg-config. Each builds the unit test of README.md, a
+# program of libbpf, and the unit test of a BPF program that docs/programs.md
+# begins with, and runs them. The files are those that docs/install.md and
+# docs/programs.md show, to the letter.
 #
 # Prints a line for each like Bazel's, "//tests/consumers:cmake  PASSED in 30s",
 # and fails if one failed.
@@ -30,16 +31,23 @@ blocks() {
   ' "$1"
 }
 
-# The unit test of README.md.
-unit_test() {
-  blocks "$root/README.md" "$all/readme"
+# block PAGE TEXT: the one code block of PAGE that has TEXT in it.
+block() {
   local found
-  found=$(grep -l '^TEST(MayOpenTest' "$all"/readme/*)
+  blocks "$root/$1" "$all/blocks/$1"
+  found=$(grep -lF -- "$2" "$all/blocks/$1"/*)
   if [[ $(wc -w <<<"$found") != 1 ]]; then
-    echo "README.md has not exactly one code block with TEST(MayOpenTest" >&2
+    echo "$1 has not exactly one code block with $2" >&2
     return 1
   fi
   cat "$found"
+}
+
+# The program and the test of docs/programs.md, here.
+five_minutes() {
+  block docs/programs.md '<linux/if_ether.h>' >firewall.bpf.c &&
+    block docs/programs.md '<linux/types.h>' >firewall.h &&
+    block docs/programs.md 'TEST(Firewall' >firewall_test.cc
 }
 
 # shown FILE: whether docs/install.md has a block that is FILE, but for the
@@ -71,16 +79,19 @@ runs() {
     as_ordinary_user "./$2" | diff -u "$root/examples/libbpf_client.out" -
 }
 
-# This tree, built with CMake and installed.
+# This tree, built with CMake and installed. Optimizing it would take twice as
+# long.
 install_bpfmap() {
-  cmake -S "$root" -B "$all/build" &&
+  cmake -S "$root" -B "$all/build" -DCMAKE_CXX_FLAGS_RELEASE=-DNDEBUG &&
     cmake --build "$all/build" --parallel "$(nproc)" &&
     cmake --install "$all/build" --prefix "$all/prefix"
 }
 
 use_bazel() {
   consumer bazel &&
-    ln -s "$root" "$all/bpfmap" &&
+    five_minutes &&
+    block docs/programs.md '//programs:bpf.bzl' | sed '/rules_cc/d' >>BUILD &&
+    ln -sfn "$root" "$all/bpfmap" &&
     bazel --batch --output_user_root="$all/bazel_output" \
       test //... &&
     cp bazel-bin/libbpf_client . &&
@@ -93,7 +104,24 @@ use_cmake() {
     cmake -S . -B build -DCMAKE_PREFIX_PATH="$all/prefix" &&
     cmake --build build &&
     (cd build && ctest --output-on-failure) &&
-    runs build/may_open_test build/libbpf_client
+    runs build/may_open_test build/libbpf_client &&
+    cmake_five_minutes
+}
+
+# The same files with the installed bpfmap, and with its sources beside them,
+# which is not built a second time.
+cmake_five_minutes() {
+  mkdir "$all/cmake_programs" &&
+    cd "$all/cmake_programs" &&
+    five_minutes &&
+    block docs/programs.md 'bpfmap_bpf_object(' >CMakeLists.txt &&
+    cmake -S . -B build -DCMAKE_PREFIX_PATH="$all/prefix" &&
+    cmake --build build &&
+    (cd build && ctest --output-on-failure) &&
+    block docs/install.md 'add_subdirectory(' >beside &&
+    ln -sfn "$root" "$all/bpfmap" &&
+    sed -i -e '/^find_package(bpfmap/{r beside' -e 'd}' CMakeLists.txt &&
+    cmake -S . -B build_beside
 }
 
 # After use_cmake: from its Debian package, without installing that.
@@ -105,26 +133,25 @@ use_pkg_config() {
     headers &&
     make &&
     runs may_open_test libbpf_client &&
-    preloads
+    preloads &&
+    programs_by_hand
 }
 
-# Every header of the package finds all that it includes.
-headers() {
-  find "$all/package/usr/include" -name '*.h' -printf '#include "%P"\n' |
-    sort >every_header.cc
-  # The words are flags.
-  # shellcheck disable=SC2046
-  g++ -std=c++20 -fsyntax-only every_header.cc $(pkg-config --cflags bpfmap)
-}
-
-# The library and the program of the package, with a program that does not know
-# of them.
-preloads() {
-  g++ -std=c++20 libbpf_client.cc -o plain_client -lbpf &&
-    preload "$(find "$all/package" -name libbpfmap_preload.so)" plain_client |
-    diff -u "$root/examples/libbpf_client.out" - &&
-    supervise "$all/package/usr/bin/bpfmap" plain_client |
-    diff -u "$root/examples/libbpf_client.out" -
+# By the commands of docs/programs.md, in C++ and in C; and a failing test shows
+# what the page says.
+programs_by_hand() {
+  PATH=$PATH:/usr/sbin # of bpftool
+  five_minutes &&
+    block docs/programs.md 'firewall.skel.h"' >firewall_test.c &&
+    block docs/programs.md 'clang -target bpf' >in_cpp &&
+    block docs/programs.md 'bpftool gen skeleton' >in_c &&
+    bash -e -x in_cpp &&
+    bash -e -x in_c &&
+    sed -i 's/seconds(11)/seconds(9)/' firewall_test.cc ||
+    return
+  ! bash -e in_cpp >failure &&
+    sed -n '/Failure$/,/returns [0-9]/p' failure |
+    diff -u <(block docs/programs.md 'firewall_test.cc:24: Failure') -
 }
 
 failed=0
@@ -141,7 +168,7 @@ step() {
     $((SECONDS - start))
 }
 
-unit_test >"$all/may_open_test.cc" || exit
+block README.md 'TEST(MayOpenTest' >"$all/may_open_test.cc" || exit
 blocks "$root/docs/install.md" "$all/install"
 step cmake use_cmake
 step pkg_config use_pkg_config
