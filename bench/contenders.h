@@ -8,11 +8,12 @@
 #include <vector>
 
 #include "bench/contender.h"
+#include "bench/floor.h"
+#include "bench/our_maps.h"
 #include "bench/peers/peers.h"
 
 namespace bpfmap::bench {
 
-std::vector<Contender> OurMaps();         // our_maps.cc
 std::vector<Contender> KernelMaps();      // kernel/system_call.cc
 std::vector<Contender> KernelPrograms();  // kernel/in_program.cc
 
@@ -20,7 +21,7 @@ std::vector<Contender> KernelPrograms();  // kernel/in_program.cc
 inline std::vector<Contender> Contenders() {
   std::vector<Contender> all;
   for (const auto& some :
-       {OurMaps(), KernelPrograms(), KernelMaps(), Peers()}) {
+       {FloorMaps(), OurMaps(), KernelPrograms(), KernelMaps(), Peers()}) {
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;

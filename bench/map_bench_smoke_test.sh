@@ -39,6 +39,7 @@ run() {
 # implementations MAP SIZES: those that have rows about such a map.
 implementations() {
   local ours="cloud/program cloud_direct/program cloud/user" peers
+  local floor="floor/program floor/user"
   local kernel="kernel/user kernel/program"
   case $1/$2 in
     hash/k4v8 | array/k4v8 | lru_hash/k4v8 | percpu_*/k4v8 | \
@@ -46,8 +47,12 @@ implementations() {
       ours+=" embedded/program embedded/user"
       ;;
     bloom_filter/*) ours="cloud_direct/program cloud/user" ;;
-    ringbuf/*) ours="cloud_direct/program" kernel="kernel/program" ;;
-    *_of_maps/*) ours="cloud/program" kernel="kernel/program" ;;
+    ringbuf/*)
+      ours="cloud_direct/program" kernel="kernel/program" floor="floor/program"
+      ;;
+    *_of_maps/*)
+      ours="cloud/program" kernel="kernel/program" floor="floor/program"
+      ;;
   esac
   case $1 in
     hash)
@@ -66,7 +71,7 @@ implementations() {
   # shellcheck disable=SC2086
   [[ $with_kernel == yes ]] && printf '%s\n' $kernel
   # shellcheck disable=SC2086
-  printf '%s\n' $ours
+  printf '%s\n' $floor $ours
 }
 
 # types_rows OPERATIONS MAP SIZES...: the rows of a map with uniform keys.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The maps of this library: both profiles, both views, and once more without
-// the interface in between.
+#include "bench/our_maps.h"
 
 #include <cstddef>
 #include <cstdint>
@@ -15,7 +14,6 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "bench/contender.h"
-#include "bench/contenders.h"
 #include "bench/user_view.h"
 #include "bpfmap/maps/array_map.h"
 #include "bpfmap/maps/bloom_filter_map.h"

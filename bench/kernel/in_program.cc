@@ -331,7 +331,10 @@ std::vector<Contender> KernelPrograms() {
       }
     });
   };
-  return {{kName, KernelFits, add_row}};
+  const auto count_row = [](const RowSpec&, uint32_t) {
+    return absl::UnimplementedError("instructions of the kernel");
+  };
+  return {{kName, KernelFits, add_row, count_row}};
 }
 
 }  // namespace bpfmap::bench
