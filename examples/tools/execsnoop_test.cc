@@ -43,10 +43,9 @@ class ExecsnoopTest : public testing::Test {
     }
     const auto* const bytes = reinterpret_cast<const uint8_t*>(pointers.data());
     const uint64_t array = world_.AddBytes({bytes, 8 * pointers.size()});
-    EXPECT_THAT(
-        object_.program("enter_execve")
-            .Run(Context().Set("args[0]", file).Set("args[1]", array)),
-        Returns(0));
+    EXPECT_THAT(object_.program("enter_execve")
+                    .Run(Context().Set("args[0]", file).Set("args[1]", array)),
+                Returns(0));
   }
   void Exit(int result) {
     EXPECT_THAT(

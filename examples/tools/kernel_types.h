@@ -34,11 +34,69 @@ struct trace_event_raw_sys_exit {
   long ret;
 };
 
+struct trace_event_raw_inet_sock_set_state {
+  struct trace_entry ent;
+  const void *skaddr;
+  int oldstate;
+  int newstate;
+  __u16 sport;
+  __u16 dport;
+  __u16 family;
+  __u16 protocol;
+  __u8 saddr[4];
+  __u8 daddr[4];
+  __u8 saddr_v6[16];
+  __u8 daddr_v6[16];
+};
+
+struct ns_common {
+  unsigned int inum;
+};
+
+struct pid_namespace {
+  struct ns_common ns;
+};
+
+struct nsproxy {
+  struct pid_namespace *pid_ns_for_children;
+};
+
 struct task_struct {
+  unsigned int __state;
   int pid;
   int tgid;
   struct task_struct *real_parent;
+  struct nsproxy *nsproxy;
   char comm[16];
+};
+
+/* Before Linux 5.14. */
+struct task_struct___old {
+  volatile long state;
+};
+
+struct gendisk {
+  int major;
+  int first_minor;
+};
+
+struct request_queue {
+  struct gendisk *disk;
+};
+
+struct request {
+  struct request_queue *q;
+  unsigned int cmd_flags;
+};
+
+/* Before Linux 5.17. */
+struct request___old {
+  struct gendisk *rq_disk;
+};
+
+struct tcp_sock {
+  __u64 bytes_received;
+  __u64 bytes_acked;
 };
 
 #pragma clang attribute pop

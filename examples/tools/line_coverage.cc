@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // For tests of BPF programs: a test that depends on this fails if, all its
-// cases together, less than 90% of the lines of a BPF source ran; it names those
-// that did not. Only runs in this process count.
+// cases together, less than 90% of the lines of a BPF source ran; it names
+// those that did not. Only runs in this process count.
 //
 // A test that was asked for some of its cases only (--gtest_filter) is not
 // judged.

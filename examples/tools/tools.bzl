@@ -44,6 +44,7 @@ def tool(name, hdrs = [], user = False, kernel = False, deps = []):
             deps = [
                 ":" + name + "_skeleton",
                 ":" + name + "_types",
+                ":tool_end",
                 "@libbpf//:bpf",
             ],
         )
