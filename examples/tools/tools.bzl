@@ -6,7 +6,7 @@ load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_test")
 load("//programs:bpf.bzl", "bpf_object")
 load("//tests:bpf.bzl", "bpf_skeleton")
 
-def tool(name, hdrs = [], user = False, kernel = False, deps = []):
+def tool(name, hdrs = [], user = False, kernel = False, data = [], type_deps = [], deps = []):
     """NAME.bpf.c, its types, its test, and its user.
 
     Args:
@@ -14,6 +14,8 @@ def tool(name, hdrs = [], user = False, kernel = False, deps = []):
       hdrs: headers that NAME.bpf.c includes beside NAME.h.
       user: whether NAME.c is its user, which stands on libbpf.
       kernel: whether the test asks the running kernel, too.
+      data: of the test, beside the object.
+      type_deps: of NAME.h.
       deps: of the test, beside what all have.
     """
     bpf_object(
@@ -21,12 +23,16 @@ def tool(name, hdrs = [], user = False, kernel = False, deps = []):
         src = name + ".bpf.c",
         hdrs = hdrs + [name + ".h"],
     )
-    cc_library(name = name + "_types", hdrs = [name + ".h"])
+    cc_library(
+        name = name + "_types",
+        hdrs = [name + ".h"],
+        deps = type_deps,
+    )
     cc_test(
         name = name + "_test",
         size = "small",
         srcs = [name + "_test.cc"],
-        data = [":" + name + "_object"],
+        data = data + [":" + name + "_object"],
         tags = ["kernel", "no-sandbox"] if kernel else [],
         target_compatible_with = ["@platforms//os:linux"],
         deps = deps + [
