@@ -17,6 +17,7 @@
 #include "bpfmap/maps/status.h"
 #include "bpfmap/programs/btf_types.h"
 #include "bpfmap/programs/instruction.h"
+#include "bpfmap/programs/kernel_attach.h"
 #include "bpfmap/programs/kernel_btf.h"
 
 namespace bpfmap {
@@ -130,9 +131,14 @@ absl::Status KernelBackend::LoadProgram(const ProgramSpec& spec,
   attr.insns = Address(instructions.data());
   attr.insn_cnt = static_cast<uint32_t>(instructions.size());
   attr.license = Address(license.c_str());
-  if (spec.parsed.kind == "cgroup_skb/egress") {
-    attr.expected_attach_type = BPF_CGROUP_INET_EGRESS;
+  KernelAttach attach;
+  const std::string reason = FindKernelAttach(spec.parsed, &attach);
+  if (!reason.empty()) {
+    return ToStatus(Errno{ESRCH},
+                    absl::StrCat("program ", spec.name, ": ", reason));
   }
+  attr.expected_attach_type = attach.type;
+  attr.attach_btf_id = attach.btf_id;
   if (spec.parsed.sleepable || spec.parsed.type == ProgramType::kSyscall) {
     attr.prog_flags = BPF_F_SLEEPABLE;
   }

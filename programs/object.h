@@ -117,13 +117,27 @@ class ObjectMap {
   std::optional<TypedMap<K, V>> typed_;
 };
 
-// A ring buffer, or an array of perf events, of an Object.
+// A ring buffer, or an array of perf events, of an Object. With std::string for
+// E a record is its bytes, for programs whose records differ in size.
 template <typename E>
 class ObjectRing {
  public:
   // The records since the last call. A record that has another size than E is a
   // Misuse; perf events may have some bytes more, for their alignment.
   std::vector<E> Take() {
+    if constexpr (std::is_same_v<E, std::string>) {
+      return state_->TakeRecords(name_);
+    } else {
+      return TakeAsType();
+    }
+  }
+
+ private:
+  friend class Object;
+  ObjectRing(std::shared_ptr<ObjectState> state, std::string_view name)
+      : state_(std::move(state)), name_(name) {}
+
+  std::vector<E> TakeAsType() {
     std::vector<E> events;
     for (const std::string& record : state_->TakeRecords(name_)) {
       E event{};
@@ -133,11 +147,6 @@ class ObjectRing {
     }
     return events;
   }
-
- private:
-  friend class Object;
-  ObjectRing(std::shared_ptr<ObjectState> state, std::string_view name)
-      : state_(std::move(state)), name_(name) {}
 
   std::shared_ptr<ObjectState> state_;
   std::string name_;
@@ -303,7 +312,8 @@ class Object {
 
   template <typename E>
   ObjectRing<E> ring(std::string_view name) {
-    static_assert(std::is_trivially_copyable_v<E>);
+    static_assert(std::is_trivially_copyable_v<E> ||
+                  std::is_same_v<E, std::string>);
     return ObjectRing<E>(state_, name);
   }
 

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// For tests of BPF programs that have two judges: the programs run in this
+// process and, as root, in the running kernel, which must say the same.
+//
+//   class FirewallTest : public JudgedTest {};
+//   TEST_P(FirewallTest, Drops) { Object object = Open("firewall.bpf.o"); ... }
+//   INSTANTIATE_TEST_SUITE_P(, FirewallTest, kJudges, NameOfJudge);
+//
+// Where the kernel cannot be asked its tests are skipped; with REQUIRE_KERNEL=1
+// they fail.
+
+#ifndef EXAMPLES_TOOLS_JUDGE_H_
+#define EXAMPLES_TOOLS_JUDGE_H_
+
+#include <cstdlib>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "bpfmap/programs/kernel_backend.h"
+#include "bpfmap/programs/object.h"
+#include "gtest/gtest.h"
+
+namespace bpfmap::examples {
+
+enum class Judge { kHere, kKernel };
+
+inline const auto kJudges = testing::Values(Judge::kHere, Judge::kKernel);
+
+inline std::string NameOfJudge(const testing::TestParamInfo<Judge>& info) {
+  return info.param == Judge::kHere ? "here" : "kernel";
+}
+
+// In SetUp().
+inline void RequireKernel() {
+  if (KernelBackend::IsAvailable()) return;
+  const char* const required = std::getenv("REQUIRE_KERNEL");
+  if (required != nullptr && std::string_view(required) == "1") {
+    FAIL() << "the kernel loads no programs: no rights?";
+  }
+  GTEST_SKIP() << "the kernel loads no programs: no rights?";
+}
+
+class JudgedTest : public testing::TestWithParam<Judge> {
+ protected:
+  void SetUp() override {
+    if (is_kernel()) RequireKernel();
+  }
+  static bool is_kernel() { return GetParam() == Judge::kKernel; }
+
+  static Object Open(const std::string& path) {
+    std::unique_ptr<ObjectBackend> backend;
+    if (is_kernel()) backend = std::make_unique<KernelBackend>();
+    return Object::Open(path, nullptr, std::move(backend)).value();
+  }
+};
+
+}  // namespace bpfmap::examples
+
+#endif  // EXAMPLES_TOOLS_JUDGE_H_

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What runqlat.bpf.c measures, for its user.
+ */
+
+#ifndef EXAMPLES_TOOLS_RUNQLAT_H_
+#define EXAMPLES_TOOLS_RUNQLAT_H_
+
+#include <linux/types.h>
+
+#include "examples/tools/histogram.h"
+
+#define COMM_LENGTH 16
+
+/* What a histogram is for. */
+enum run_group {
+  GROUP_NONE = 0, /* one for all */
+  GROUP_PROCESS,
+  GROUP_THREAD,
+  GROUP_PID_NAMESPACE
+};
+
+struct run_histogram {
+  __u32 slots[SLOTS];
+  char comm[COMM_LENGTH]; /* of the first thread that it counted */
+};
+
+#endif /* EXAMPLES_TOOLS_RUNQLAT_H_ */

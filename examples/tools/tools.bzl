@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+
+"""Rules of this package: a BPF program, its unit test, its user."""
+
+load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_test")
+load("//programs:bpf.bzl", "bpf_object")
+load("//tests:bpf.bzl", "bpf_skeleton")
+
+def tool(name, hdrs = [], user = False, kernel = False, data = [], type_deps = [], deps = []):
+    """NAME.bpf.c, its types, its test, and its user.
+
+    Args:
+      name: of the program. NAME.h has its types, NAME_test.cc its test.
+      hdrs: headers that NAME.bpf.c includes beside NAME.h.
+      user: whether NAME.c is its user, which stands on libbpf.
+      kernel: whether the test asks the running kernel, too.
+      data: of the test, beside the object.
+      type_deps: of NAME.h.
+      deps: of the test, beside what all have.
+    """
+    bpf_object(
+        name = name + "_object",
+        src = name + ".bpf.c",
+        hdrs = hdrs + [name + ".h"],
+    )
+    cc_library(
+        name = name + "_types",
+        hdrs = [name + ".h"],
+        deps = type_deps,
+    )
+    cc_test(
+        name = name + "_test",
+        size = "small",
+        srcs = [name + "_test.cc"],
+        data = data + [":" + name + "_object"],
+        tags = ["kernel", "no-sandbox"] if kernel else [],
+        target_compatible_with = ["@platforms//os:linux"],
+        deps = deps + [
+            ":" + name + "_types",
+            ":line_coverage",
+            "//programs:testing",
+            "@com_google_googletest//:gtest_main",
+        ] + ([":judge"] if kernel else []),
+    )
+    if user:
+        bpf_skeleton(name = name)
+        cc_binary(
+            name = name,
+            srcs = [name + ".c"],
+            deps = [
+                ":" + name + "_skeleton",
+                ":" + name + "_types",
+                ":tool_end",
+                "@libbpf//:bpf",
+            ],
+        )

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The verifier of the running kernel takes each of these programs, with the
+// types of that kernel.
+
+#include <memory>
+#include <string>
+
+#include "bpfmap/programs/kernel_backend.h"
+#include "bpfmap/programs/testing.h"
+#include "examples/tools/judge.h"
+#include "gtest/gtest.h"
+
+namespace bpfmap::examples {
+namespace {
+
+class VerifierTest : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override { RequireKernel(); }
+};
+
+TEST_P(VerifierTest, TakesObject) {
+  auto object =
+      Object::Open(std::string("examples/tools/") + GetParam() + ".bpf.o",
+                   nullptr, std::make_unique<KernelBackend>())
+          .value();
+  ASSERT_OK(object.SetKernelTypes("/sys/kernel/btf/vmlinux"));
+  EXPECT_OK(object.Load());
+}
+
+INSTANTIATE_TEST_SUITE_P(, VerifierTest,
+                         testing::Values("biolatency", "execsnoop", "opensnoop",
+                                         "runqlat"),
+                         [](const testing::TestParamInfo<const char*>& info) {
+                           return std::string(info.param);
+                         });
+
+}  // namespace
+}  // namespace bpfmap::examples

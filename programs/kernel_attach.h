@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What a kernel must be told at the load of a program about where it will be
+// attached, since its verifier judges by it: which hook, and for the types that
+// follow pointers which function or tracepoint of the kernel.
+//
+// Source: docs/libbpf/program_types.rst of the kernel, <linux/bpf.h>.
+
+#ifndef BPFMAP_PROGRAMS_KERNEL_ATTACH_H_
+#define BPFMAP_PROGRAMS_KERNEL_ATTACH_H_
+
+#include <cstdint>
+#include <string>
+
+#include "bpfmap/programs/section_name.h"
+
+namespace bpfmap {
+
+struct KernelAttach {
+  uint32_t type = 0;    // expected_attach_type of BPF_PROG_LOAD
+  uint32_t btf_id = 0;  // attach_btf_id
+};
+
+// Returns "", or a sentence if the running kernel has no such place.
+// Thread-safe.
+std::string FindKernelAttach(const SectionName& section, KernelAttach* attach);
+
+}  // namespace bpfmap
+
+#endif  // BPFMAP_PROGRAMS_KERNEL_ATTACH_H_
