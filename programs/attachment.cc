@@ -52,8 +52,27 @@ bool IsOneOf(const Kinds& kinds, std::string_view kind) {
   return std::find(std::begin(kinds), std::end(kinds), kind) != std::end(kinds);
 }
 
+}  // namespace
+
+std::string HookName(std::string_view name) {
+  const SectionName parsed = ParseSectionName(name);
+  if (parsed.kind.empty()) return std::string(name);
+  std::string hook(KindOf(name));
+  if (!parsed.target.empty()) hook.append("/").append(parsed.target);
+  return hook;
+}
+
+bool HookIsWhole(std::string_view name) {
+  return !ParseSectionName(name).target.empty() ||
+         !IsOneOf(kWithTarget, KindOf(name));
+}
+
+bool HookIsForOne(std::string_view name) {
+  return IsOneOf(kForOne, KindOf(name));
+}
+
 // '*' matches any characters, and '?' one.
-bool Matches(std::string_view pattern, std::string_view text) {
+bool HookMatches(std::string_view pattern, std::string_view text) {
   std::size_t p = 0, t = 0;
   std::size_t star = std::string_view::npos, after_star = 0;
   while (t < text.size()) {
@@ -74,31 +93,17 @@ bool Matches(std::string_view pattern, std::string_view text) {
   return pattern.find_first_not_of('*', p) == std::string_view::npos;
 }
 
-bool IsLast(std::string_view kind, const ProgramResult& result) {
+bool HookRunsLastFirst(std::string_view hook) {
+  return IsOneOf(kLastFirst, KindOf(hook));
+}
+
+bool HookEndsAfter(std::string_view hook, const ProgramResult& result) {
   if (!result.ok()) return false;
+  const std::string_view kind = KindOf(hook);
   const auto returned = static_cast<int32_t>(result.retval);
   if (kind == "fmod_ret" || kind == "lsm") return returned != 0;
   if (kind.substr(0, 4) == "tcx/") return returned != kTcxNext;
   return false;
-}
-
-}  // namespace
-
-std::string HookName(std::string_view name) {
-  const SectionName parsed = ParseSectionName(name);
-  if (parsed.kind.empty()) return std::string(name);
-  std::string hook(KindOf(name));
-  if (!parsed.target.empty()) hook.append("/").append(parsed.target);
-  return hook;
-}
-
-bool HookIsWhole(std::string_view name) {
-  return !ParseSectionName(name).target.empty() ||
-         !IsOneOf(kWithTarget, KindOf(name));
-}
-
-bool HookIsForOne(std::string_view name) {
-  return IsOneOf(kForOne, KindOf(name));
 }
 
 uint64_t Attachments::Add(std::string_view hook, Run run) {
@@ -122,12 +127,11 @@ std::vector<ProgramResult> Attachments::Fire(World& world,
                                              std::string_view hook,
                                              const HookEvent& event) {
   const std::string name = HookName(hook);
-  const std::string_view kind = KindOf(name);
   std::vector<std::shared_ptr<const Attached>> to_run;
   for (const auto& at : attached_) {
-    if (Matches(at->hook, name)) to_run.push_back(at);
+    if (HookMatches(at->hook, name)) to_run.push_back(at);
   }
-  if (IsOneOf(kLastFirst, kind)) std::reverse(to_run.begin(), to_run.end());
+  if (HookRunsLastFirst(name)) std::reverse(to_run.begin(), to_run.end());
   std::vector<ProgramResult> results;
   HookEvent next = event;
   for (const auto& at : to_run) {
@@ -137,7 +141,7 @@ std::vector<ProgramResult> Attachments::Fire(World& world,
       continue;
     }
     results.push_back(*std::move(result));
-    if (IsLast(kind, results.back())) break;
+    if (HookEndsAfter(name, results.back())) break;
     // The results may move, but not the bytes of their packets.
     if (next.packet && results.back().ok()) next.packet = results.back().data;
   }

@@ -50,6 +50,15 @@ bool HookIsWhole(std::string_view name);
 // Whether one program at most is attached to it: XDP of a device.
 bool HookIsForOne(std::string_view name);
 
+// Whether what is attached to a hook of the name `pattern` runs at `hook`.
+bool HookMatches(std::string_view pattern, std::string_view hook);
+
+// Whether programs that were attached last run first.
+bool HookRunsLastFirst(std::string_view hook);
+
+// Whether no program runs after one that returned this.
+bool HookEndsAfter(std::string_view hook, const ProgramResult& result);
+
 // What happens at a hook.
 struct HookEvent {
   Context context;

@@ -59,7 +59,12 @@ void MakeRoom(const BtfTypes& types, const BtfPlace& place,
 }  // namespace
 
 uint32_t ContextTypeOf(const BtfTypes& types, const ProgramSpec& program) {
-  const auto parameters = types.ParametersOf(types.TargetOf(program.type));
+  return ContextTypeOf(types, program.type, program.parsed.type);
+}
+
+uint32_t ContextTypeOf(const BtfTypes& types, uint32_t function,
+                       ProgramType program) {
+  const auto parameters = types.ParametersOf(types.TargetOf(function));
   if (parameters.empty()) return 0;
   const uint32_t pointer = types.Resolve(parameters[0].type);
   const uint32_t type = types.Resolve(types.TargetOf(pointer));
@@ -68,13 +73,12 @@ uint32_t ContextTypeOf(const BtfTypes& types, const ProgramSpec& program) {
     const uint32_t whole = types.Find(types.NameOf(type), BtfKind::kStruct);
     if (whole != 0) return whole;
   }
-  const char* const known = KnownStruct(program.parsed.type);
+  const char* const known = KnownStruct(program);
   return known == nullptr ? 0 : types.Find(known, BtfKind::kStruct);
 }
 
 std::string ContextBytes::Build(const Context& context) {
-  type_ = ContextTypeOf(types_, program_);
-  if (TakesArguments(program_.parsed.type) && context.fields().empty()) {
+  if (TakesArguments(program_type_) && context.fields().empty()) {
     return BuildArguments(context);
   }
   return BuildStruct(context);

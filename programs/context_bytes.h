@@ -21,12 +21,17 @@ namespace bpfmap {
 // The struct that the program's first parameter points to; 0 if it points to
 // none.
 uint32_t ContextTypeOf(const BtfTypes& types, const ProgramSpec& program);
+// The same of a program of this type, which is this function of the BTF.
+uint32_t ContextTypeOf(const BtfTypes& types, uint32_t function,
+                       ProgramType type);
 
 class ContextBytes {
  public:
-  // All must outlive it.
-  ContextBytes(const BtfTypes& types, const ProgramSpec& program, World* world)
-      : types_(types), program_(program), world_(*world) {}
+  // For a program of this type, whose context is a struct of `types`; 0: of
+  // none. `types` and `world` must outlive it.
+  ContextBytes(const BtfTypes& types, uint32_t context, ProgramType type,
+               World* world)
+      : types_(types), world_(*world), program_type_(type), type_(context) {}
 
   // Returns "" or a sentence.
   std::string Build(const Context& context);
@@ -44,9 +49,9 @@ class ContextBytes {
   uint64_t NumberOf(const ContextValue& value);
 
   const BtfTypes& types_;
-  const ProgramSpec& program_;
   World& world_;
-  uint32_t type_ = 0;
+  const ProgramType program_type_;
+  const uint32_t type_;  // BTF
   uint32_t arguments_ = 0;
   std::vector<uint8_t> bytes_;
 };

@@ -49,9 +49,6 @@ class LocalBackend final : public ObjectBackend, public ProgramSource {
   std::shared_ptr<const Program> ProgramOf(uint32_t handle) override;
 
   absl::Status AddPerfEvents(LocalMap* map);
-  ProgramResult RunIn(const Program& program, const RunRequest& request);
-  ProgramResult RunTestRun(const Program& program, const RunRequest& request);
-  ProgramResult RunOnContext(const Program& program, const RunRequest& request);
 
   const BtfTypes* types_ = nullptr;
   MapNames names_;

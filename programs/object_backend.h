@@ -11,8 +11,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
-#include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -21,20 +19,9 @@
 #include "bpfmap/maps/bpf_map.h"
 #include "bpfmap/programs/object_file.h"
 #include "bpfmap/programs/program_result.h"
-#include "bpfmap/programs/world.h"
+#include "bpfmap/programs/program_run.h"
 
 namespace bpfmap {
-
-// The input of a run of a program.
-struct RunRequest {
-  World* world = nullptr;  // never null for a backend
-  std::optional<std::span<const uint8_t>> packet;
-  std::optional<std::span<const uint8_t>> context;
-  // A context that starts with so many arguments of 8 bytes, for the helpers
-  // that count them.
-  uint32_t arguments = 0;
-  bool keeps_path = true;  // ProgramResult::path; such a run is slower
-};
 
 class ObjectBackend {
  public:

@@ -75,7 +75,9 @@ ProgramResult ObjectState::RunOnIn(
   const int index = ProgramIndex(program);
   if (index < 0) return result;
   const ProgramSpec& spec = *file_.programs()[static_cast<std::size_t>(index)];
-  ContextBytes bytes(file_.types(), spec, world);
+  const BtfTypes& types = file_.types();
+  ContextBytes bytes(types, ContextTypeOf(types, spec), spec.parsed.type,
+                     world);
   const std::string reason = bytes.Build(context);
   if (!reason.empty()) {
     Misuse(absl::StrCat("the context of program ", spec.name, ": ", reason));
