@@ -22,7 +22,10 @@ long Attributes::CopyFrom(UserAddress attributes, unsigned size) {
 }
 
 bool Attributes::TailIsZero(std::size_t used) const {
-  return std::all_of(bytes_ + used, bytes_ + kAttributesSize,
+  // What the caller did not give is 0.
+  const std::size_t end = std::min(size_, kAttributesSize);
+  return used >= end ||
+         std::all_of(bytes_ + used, bytes_ + end,
                      [](unsigned char byte) { return byte == 0; });
 }
 

@@ -18,6 +18,7 @@
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 #include "bpfmap/syscall/caller.h"
+#include "bpfmap/syscall/file_mark.h"
 #include "bpfmap/syscall/fork_gate.h"
 #include "bpfmap/syscall/memfd.h"
 #include "bpfmap/syscall/scoped_fd.h"
@@ -178,6 +179,10 @@ long BpfFdTable::OpenLocked(File file, const char* name, MapFlags rights) {
   struct stat status;
   fstat(fd, &status);
   device_ = status.st_dev;
+  const FileMark mark = {.inode = status.st_ino,
+                         .may_read = !HasAny(rights, kWrOnly),
+                         .may_write = !HasAny(rights, kRdOnly)};
+  if (Caller::Other() == nullptr) mark.Put(fd);
   if (files_.count(status.st_ino) != 0) return opened.release();
   if (memory == nullptr) {
     file.may_read = !HasAny(rights, kWrOnly);
@@ -230,7 +235,22 @@ long BpfFdTable::Find(int fd, OpenFile* found) const {
   return 0;
 }
 
+bool BpfFdTable::FindMarkedMap(int fd, OpenFile* found) const {
+  // The positions of another process are no proof.
+  FileMark mark;
+  if (Caller::Other() != nullptr || !mark.Read(fd)) return false;
+  const ForkGate::Inside inside;
+  ReaderLock lock(lock_);
+  const auto file = files_.find(mark.inode);
+  if (file == files_.end() || file->second.map == nullptr) return false;
+  found->map = file->second.map;
+  found->may_read = mark.may_read;
+  found->may_write = mark.may_write;
+  return true;
+}
+
 long BpfFdTable::FindMap(uint32_t fd, OpenFile* found) const {
+  if (FindMarkedMap(static_cast<int>(fd), found)) return 0;
   const long error = Find(static_cast<int>(fd), found);
   if (error != 0) return error;
   return found->map != nullptr ? 0 : -EINVAL;

@@ -6,7 +6,8 @@
 // A descriptor is that of a memfd, so that close(2), dup(2), fcntl(2), fork(2),
 // sockets and limits do with it what they do with any. The rights of a
 // descriptor are those that its file was opened with. The object of a file is
-// looked up on every call by its inode, never by its number.
+// looked up on every call by its inode, never by its number: a mark on the
+// opening tells it (file_mark.h), and fstat(2) where there is none.
 //
 // A map has one file for each time that it was opened; but one that can be
 // mapped has a single file, which is its memory. An object is let go when
@@ -134,6 +135,10 @@ class BpfFdTable final : public FdResolver, public ProgramSource {
   };
 
   BpfFdTable() = default;
+
+  // Finds the map of a descriptor that this table opened, in one system call.
+  // False says nothing.
+  bool FindMarkedMap(int fd, OpenFile* found) const;
 
   // Lets go of what nothing refers to. The objects are handed out, for the
   // caller to destroy after the lock. Files without a watch are all looked at

@@ -2,8 +2,10 @@
 
 #include "bpfmap/syscall/file_watch.h"
 
+#include <fcntl.h>
+#include <limits.h>
 #include <sys/inotify.h>
-#include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -14,12 +16,24 @@
 #include <vector>
 
 #include "bpfmap/syscall/high_fd.h"
+#include "bpfmap/syscall/raw_syscall.h"
 
 namespace bpfmap {
+namespace {
+
+// The signal that this object's descriptor would send, if it sent any
+// (fcntl(2), F_SETSIG): it tells the descriptor from others in one short call.
+// None that programs wait for.
+constexpr int kMark = 61;
+
+}  // namespace
 
 int FileWatch::Add(int fd) {
-  if (fd_ < 0) fd_ = MoveToHighFd(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
-  if (fd_ < 0) return -errno;
+  if (fd_ < 0) {
+    fd_ = MoveToHighFd(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+    if (fd_ < 0) return -errno;
+    fcntl(fd_, F_SETSIG, kMark);
+  }
   char path[32];
   std::snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
   const int watch = inotify_add_watch(fd_, path, IN_DELETE_SELF | IN_CLOSE);
@@ -29,21 +43,18 @@ int FileWatch::Add(int fd) {
 void FileWatch::Remove(int watch) { inotify_rm_watch(fd_, watch); }
 
 bool FileWatch::IsOpen() const {
-  char path[32];
-  char file[32] = {};
-  std::snprintf(path, sizeof path, "/proc/self/fd/%d", fd_);
-  return readlink(path, file, sizeof file - 1) >= 0 &&
-         std::strcmp(file, "anon_inode:inotify") == 0;
+  return fd_ >= 0 && RawSyscall(SYS_fcntl, fd_, F_GETSIG) == kMark;
 }
 
 std::vector<FileWatch::Event> FileWatch::Read(bool* dropped) {
   std::vector<Event> events;
-  int waiting = 0;
-  while (fd_ >= 0 && ioctl(fd_, FIONREAD, &waiting) == 0 && waiting > 0 &&
-         IsOpen()) {
+  if (!IsOpen()) return events;
+  for (bool may_be_more = true; may_be_more;) {
     alignas(inotify_event) char buffer[4096];
     const ssize_t size = read(fd_, buffer, sizeof buffer);
     if (size <= 0) break;
+    constexpr std::size_t kMostOfOne = sizeof(inotify_event) + NAME_MAX + 1;
+    may_be_more = sizeof buffer - static_cast<std::size_t>(size) < kMostOfOne;
     for (ssize_t at = 0; at < size;) {
       inotify_event event;
       std::memcpy(&event, buffer + at, sizeof event);

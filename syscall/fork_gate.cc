@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <cstddef>
@@ -24,15 +25,19 @@ constinit std::atomic<void (*)()> in_child[4] = {};
 constinit thread_local int times_inside = 0;
 
 // On a page that children find empty, however they were made.
-constinit std::atomic<bool>* not_a_new_child = nullptr;
+struct ProcessPage {
+  std::atomic<bool> not_a_new_child{true};
+  std::atomic<pid_t> process{0};  // 0: not asked for yet
+};
+constinit ProcessPage* process_page = nullptr;
 
 void MarkProcess() {
-  constexpr std::size_t kSize = 1;  // the kernel maps a page
+  constexpr std::size_t kSize = sizeof(ProcessPage);
   void* const page = mmap(nullptr, kSize, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (page == MAP_FAILED) return;
-  not_a_new_child = new (page) std::atomic<bool>(true);
-  madvise(page, kSize, MADV_WIPEONFORK);
+  auto* const made = new (page) ProcessPage;
+  if (madvise(page, kSize, MADV_WIPEONFORK) == 0) process_page = made;
 }
 
 // A signal handler may fork, and have interrupted a thread that is inside. The
@@ -51,7 +56,7 @@ void OpenInParent() ABSL_NO_THREAD_SAFETY_ANALYSIS {
 
 void OpenInChild() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   ++forks_so_far;
-  if (not_a_new_child != nullptr) not_a_new_child->store(true);
+  if (process_page != nullptr) process_page->not_a_new_child.store(true);
   // Not Unlock(): the threads that wait in front of it are the parent's.
   new (&gate) Cloud::Lock;
   if (IsInHandler()) {
@@ -83,6 +88,18 @@ ForkGate::Inside::~Inside() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   pthread_setcancelstate(cancel_state_, nullptr);
 }
 
+ForkGate::Alone::Alone() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state_);
+  // In this order: a signal handler that comes in between is inside.
+  if (times_inside++ == 0) gate.Lock();
+}
+
+ForkGate::Alone::~Alone() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  if (times_inside == 1) gate.Unlock();
+  --times_inside;
+  pthread_setcancelstate(cancel_state_, nullptr);
+}
+
 void ForkGate::RunInChild(void (*function)()) {
   for (auto& place : in_child) {
     void (*expected)() = nullptr;
@@ -94,8 +111,20 @@ bool ForkGate::is_shared() {
   return has_forked.load(std::memory_order_relaxed);
 }
 
+pid_t ForkGate::process() {
+  if (process_page == nullptr) return getpid();
+  // It stands for itself: relaxed.
+  pid_t process = process_page->process.load(std::memory_order_relaxed);
+  if (process == 0) {
+    process = getpid();
+    process_page->process.store(process, std::memory_order_relaxed);
+  }
+  return process;
+}
+
 uint64_t ForkGate::forks() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-  if (not_a_new_child != nullptr && !not_a_new_child->exchange(true)) {
+  if (process_page != nullptr &&
+      !process_page->not_a_new_child.exchange(true)) {
     has_forked.store(true, std::memory_order_relaxed);
     ++forks_so_far;
   }

@@ -17,6 +17,8 @@
 #ifndef BPFMAP_SYSCALL_FORK_GATE_H_
 #define BPFMAP_SYSCALL_FORK_GATE_H_
 
+#include <sys/types.h>
+
 #include <cstdint>
 
 namespace bpfmap {
@@ -34,6 +36,19 @@ class ForkGate {
     int cancel_state_;
   };
 
+  // While it lives, no other thread is inside; nor does one fork. A signal
+  // handler that interrupted a thread inside does not wait for others.
+  class Alone {
+   public:
+    Alone();
+    ~Alone();
+    Alone(const Alone&) = delete;
+    Alone& operator=(const Alone&) = delete;
+
+   private:
+    int cancel_state_;
+  };
+
   // Has `function` called in each child, while that has one thread and before
   // fork() returns. At most 4 functions; never in a child of a signal handler.
   static void RunInChild(void (*function)());
@@ -45,6 +60,10 @@ class ForkGate {
   // as. A child tells by it that it is one: also one of clone(2) or _Fork(3),
   // for which no fork waited. REQUIRES: the caller is inside.
   static uint64_t forks();
+
+  // The number of this process, mostly without a system call. A child of
+  // vfork(2), whose memory is its parent's, may get that of its parent.
+  static pid_t process();
 };
 
 }  // namespace bpfmap

@@ -23,6 +23,8 @@
 #include "absl/base/attributes.h"
 #include "bpfmap/profiles/cpu.h"
 #include "bpfmap/syscall/bpf_syscall.h"
+#include "bpfmap/syscall/certain_memory.h"
+#include "bpfmap/syscall/memory_overrides.h"
 #include "bpfmap/syscall/raw_syscall.h"
 
 namespace bpfmap {
@@ -33,6 +35,10 @@ constexpr long kEpollPwait2 = 441;
 
 void* Mmap(void* address, std::size_t length, int protection, int flags, int fd,
            off_t offset) {
+  // What was there is there no more.
+  if ((flags & MAP_FIXED) != 0) {
+    CertainMemory::Forget(reinterpret_cast<uintptr_t>(address), length);
+  }
   int mapped = fd;
   if ((flags & MAP_ANONYMOUS) == 0) {
     const long error = CheckMmap(length, protection, flags, fd, offset);
@@ -68,6 +74,14 @@ bool CallOverride(long number, const long* a, long* result) {
           Word(mmap(reinterpret_cast<void*>(a[0]),
                     static_cast<std::size_t>(a[1]), fd(2), fd(3), fd(4), a[5]));
       return true;
+    case SYS_munmap:
+    case SYS_mprotect:
+    case SYS_pkey_mprotect:
+    case SYS_mremap:
+    case SYS_madvise:
+    case SYS_brk:
+      ForgetMemory(number, a);
+      return false;
     case SYS_close:
       *result = close(fd(0));
       return true;

@@ -28,14 +28,18 @@ ElemFlags FlagsOf(const Attributes& attributes) {
 
 // The key of a command. If the caller's key cannot be read, get() is null and
 // the map returns EFAULT where Linux would. Maps without keys get any pointer
-// that is not null, so that they return EINVAL.
+// that is not null, so that they return EINVAL. Where `null_is_first`, address
+// 0 is not read: it stands for the key in front of the first.
 class Key {
  public:
-  Key(const MapDef& def, UserAddress address) : bytes_(def.key_size) {
+  Key(const MapDef& def, UserAddress address, bool null_is_first = false)
+      : bytes_(def.key_size) {
     if (def.key_size == 0) {
       key_ = address != 0 ? bytes_.bytes() : nullptr;
     } else if (bytes_.bytes() == nullptr) {
       has_memory_ = false;
+    } else if (null_is_first && address == 0) {
+      key_ = nullptr;
     } else if (CopyFromUser(bytes_.bytes(), address, def.key_size)) {
       key_ = bytes_.bytes();
     }
@@ -149,7 +153,7 @@ long MapGetNextKey(const Attributes& attributes) {
   if (!file.may_read) return -EPERM;
   const MapObject& object = *file.map;
   const std::size_t size = object.def().key_size;
-  const Key key(object.def(), attributes->key);
+  const Key key(object.def(), attributes->key, /*null_is_first=*/true);
   const Scratch next(size);
   if (!key.has_memory() || next.bytes() == nullptr) return -ENOMEM;
   // To the map null is the key in front of the first.

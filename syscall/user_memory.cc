@@ -13,6 +13,8 @@
 #include <cstring>
 
 #include "bpfmap/syscall/caller.h"
+#include "bpfmap/syscall/certain_memory.h"
+#include "bpfmap/syscall/fork_gate.h"
 #include "bpfmap/syscall/raw_syscall.h"
 
 namespace bpfmap {
@@ -67,7 +69,7 @@ bool Copy(Direction direction, void* here, UserAddress there,
     const iovec remote = {reinterpret_cast<void*>(there), part};
     const auto call = direction == Direction::kFromUser ? process_vm_readv
                                                         : process_vm_writev;
-    const ssize_t copied = call(getpid(), &local, 1, &remote, 1, 0);
+    const ssize_t copied = call(ForkGate::process(), &local, 1, &remote, 1, 0);
     if (copied < 0 && errno != EFAULT) {
       is_refused.store(true, std::memory_order_relaxed);
       break;
@@ -88,12 +90,22 @@ bool CopyFromUser(void* to, UserAddress from, std::size_t size) {
   if (Caller* const caller = Caller::Other()) {
     return caller->ReadMemory(to, from, size);
   }
+  const ForkGate::Inside inside;
+  if (CertainMemory::CanBeRead(from, size)) {
+    std::memcpy(to, reinterpret_cast<const void*>(from), size);
+    return true;
+  }
   return Copy(Direction::kFromUser, to, from, size);
 }
 
 bool CopyToUser(UserAddress to, const void* from, std::size_t size) {
   if (Caller* const caller = Caller::Other()) {
     return caller->WriteMemory(to, from, size);
+  }
+  const ForkGate::Inside inside;
+  if (CertainMemory::CanBeWritten(to, size)) {
+    std::memcpy(reinterpret_cast<void*>(to), from, size);
+    return true;
   }
   return Copy(Direction::kToUser, const_cast<void*>(from), to, size);
 }

@@ -4,8 +4,9 @@
 //
 // The kernel copies from and to user space so that a bad address is EFAULT and
 // no crash. Here the kernel is asked to do the same, with process_vm_readv(2)
-// and process_vm_writev(2) on this very process. If another process is answered
-// (caller.h), it is the memory of that one.
+// and process_vm_writev(2) on this very process; but not for memory that is
+// certain to be there (certain_memory.h), which most is. If another process is
+// answered (caller.h), it is the memory of that one.
 //
 // Thread-safe.
 
