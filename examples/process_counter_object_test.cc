@@ -68,21 +68,22 @@ class ProcessCounter {
       : object_(Object::Open("examples/process_counter.bpf.o").value()) {
     object_.SetMaxEntries("openat_counts", max_entries);
     EXPECT_OK(object_.Load());
+    object_.Attach();
   }
 
   // A thread with the number of its process makes a call.
   void Call(uint32_t pid, absl::string_view comm) {
     SetTask(pid, pid, comm);
-    EXPECT_THAT(object_.program("on_openat")
-                    .Run(Context().Set("args[1]", "/etc/ld.so.cache")),
-                Returns(0));
+    EXPECT_THAT(world_.Fire("tracepoint/syscalls/sys_enter_openat",
+                            Context().Set("args[1]", "/etc/ld.so.cache")),
+                ElementsAre(Returns(0)));
   }
   void Rename(uint32_t thread, uint32_t pid, absl::string_view comm) {
     SetTask(thread, pid, "old");
-    EXPECT_THAT(object_.program("on_task_rename")
-                    .Run(Context().Set(
-                        "newcomm", std::string_view(comm.data(), comm.size()))),
-                Returns(0));
+    const std::string_view name(comm.data(), comm.size());
+    EXPECT_THAT(world_.Fire("tracepoint/task/task_rename",
+                            Context().Set("newcomm", name)),
+                ElementsAre(Returns(0)));
   }
 
   std::vector<OpenatRow> Rows() {
