@@ -8,15 +8,13 @@
 // The events come from a strace recording instead of a kernel. Everything
 // after that is what a BPF tool does: two programs (process_counter_program.h)
 // write maps through the program view, and this file, the user-space side,
-// reads them through the user view (BpfMap, dressed as TypedMap).
+// reads them through the user view (BpfMap, dressed as TypedMap). The same tool
+// in BPF C is process_counter.bpf.c.
 
-#include <algorithm>
 #include <cerrno>
-#include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -24,7 +22,6 @@
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
 #include "absl/status/statusor.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/string_view.h"
@@ -32,8 +29,9 @@
 #include "bpfmap/maps/create_map.h"
 #include "bpfmap/maps/typed_map.h"
 #include "examples/input_file.h"
+#include "examples/openat_table.h"
 #include "examples/process_counter_program.h"
-#include "examples/strace_parser.h"
+#include "examples/strace_replay.h"
 #include "examples/strace_tasks.h"
 
 ABSL_FLAG(uint32_t, top, 20, "How many processes to show; 0 shows all");
@@ -44,18 +42,9 @@ ABSL_FLAG(uint32_t, max_entries, 10240,
 namespace bpfmap::examples {
 namespace {
 
-constexpr size_t kMaxLine = 1 << 20;  // a longer line does not parse
-
 struct Input {
   std::string name;
   std::FILE* file = nullptr;
-};
-
-struct LineCount {
-  uint64_t read = 0;
-  uint64_t not_parsed = 0;
-  uint64_t first_not_parsed = 0;  // its number, from 1
-  std::string sample;             // and how it begins
 };
 
 int Fail(absl::string_view message) {
@@ -63,59 +52,16 @@ int Fail(absl::string_view message) {
   return 1;
 }
 
-// Reads up to the next newline, or the end. Bytes beyond kMaxLine + 1 are
-// dropped. Returns false if there is nothing left.
-bool ReadLine(std::FILE* file, std::string* line) {
-  line->clear();
-  int byte;
-  while ((byte = std::getc(file)) != EOF && byte != '\n') {
-    if (line->size() <= kMaxLine) line->push_back(static_cast<char>(byte));
-  }
-  return byte != EOF || !line->empty();
-}
-
-// Plays the kernel: runs the BPF programs on every event in `file`.
-LineCount Replay(std::FILE* file, const ProcessCounterMaps& maps) {
-  LineCount lines;
-  StraceTasks tasks;
-  std::string text;
-  while (ReadLine(file, &text)) {
-    ++lines.read;
-    std::optional<StraceLine> line;
-    if (text.size() <= kMaxLine) line = ParseStraceLine(text);
-    if (!line) {
-      if (++lines.not_parsed == 1) {
-        lines.first_not_parsed = lines.read;
-        lines.sample = text.substr(0, 60);
-      }
-      continue;
-    }
-    const StraceTasks::Task current = tasks.Follow(*line);
-    if (current.renamed) OnTaskRename(maps, current.pid, current.comm);
-    // The second part of a call that was interrupted is no second call.
-    if (line->syscall == "openat" && line->event != StraceEvent::kResumed) {
-      OnOpenat(maps, current.pid, current.comm);
-    }
-  }
-  return lines;
-}
-
-using Counts = TypedMap<uint32_t, OpenatCount>;  // by process
-using Rows = std::vector<Counts::Entry>;
-
-// The map's entries, the largest count first.
-absl::StatusOr<Rows> ReadRows(BpfMap* map) {
-  const absl::StatusOr<Counts> counts = Counts::Create(map);
+// The map's entries.
+absl::StatusOr<std::vector<OpenatRow>> ReadRows(BpfMap* map) {
+  const auto counts = TypedMap<uint32_t, OpenatCount>::Create(map);
   if (!counts.ok()) return counts.status();
-  Rows rows;
+  std::vector<OpenatRow> rows;
   auto entries = counts->Entries();
-  for (const Counts::Entry& entry : entries) rows.push_back(entry);
+  for (const auto& [pid, count] : entries) {
+    rows.push_back({pid, count.calls, count.comm});
+  }
   if (!entries.status().ok()) return entries.status();
-
-  std::sort(rows.begin(), rows.end(), [](const auto& a, const auto& b) {
-    if (a.value.calls != b.value.calls) return a.value.calls > b.value.calls;
-    return a.key < b.key;
-  });
   return rows;
 }
 
@@ -123,37 +69,6 @@ absl::StatusOr<uint64_t> ReadDropped(BpfMap* map) {
   const auto dropped = TypedMap<uint32_t, uint64_t>::Create(map);
   if (!dropped.ok()) return dropped.status();
   return dropped->Get(0);
-}
-
-void PrintRows(const Rows& rows, size_t top) {
-  if (rows.empty()) {
-    absl::PrintF("no openat calls\n\n");
-    return;
-  }
-  if (top == 0 || top > rows.size()) top = rows.size();
-  absl::PrintF("%7s  %-15s  %12s\n", "PID", "COMMAND", "OPENAT CALLS");
-  for (size_t i = 0; i < top; ++i) {
-    const auto& [pid, count] = rows[i];
-    const std::string comm = absl::CHexEscape(count.comm);
-    absl::PrintF("%7s  %-15s  %12d\n", pid == 0 ? "-" : absl::StrCat(pid),
-                 comm.empty() ? "?" : comm, count.calls);
-  }
-  if (top < rows.size()) {
-    absl::PrintF("%7s  %d more; --top=0 shows all\n", "...", rows.size() - top);
-  }
-  uint64_t calls = 0;
-  for (const auto& [pid, count] : rows) calls += count.calls;
-  absl::PrintF("\ntotal calls: %d\n", calls);
-  absl::PrintF("processes: %d\n", rows.size());
-}
-
-void PrintLineCount(const LineCount& lines) {
-  absl::PrintF("lines read: %d\n", lines.read);
-  absl::PrintF("lines not parsed: %d\n", lines.not_parsed);
-  if (lines.not_parsed > 0) {
-    absl::PrintF("first line not parsed: %d: \"%s\"\n", lines.first_not_parsed,
-                 absl::CHexEscape(lines.sample));
-  }
 }
 
 int CountOpenatCalls(const Input& input) {
@@ -166,7 +81,15 @@ int CountOpenatCalls(const Input& input) {
       .counts = CountsMap::Create(counts->get()).value(),
       .dropped = DroppedMap::Create(dropped->get()).value()};
 
-  const LineCount lines = Replay(input.file, maps);
+  // Plays the kernel: runs the BPF programs on every event.
+  const StraceLines lines = ReplayStrace(
+      input.file, [&maps](StraceHook hook, const StraceTasks::Task& task) {
+        if (hook == StraceHook::kOpenat) {
+          OnOpenat(maps, task.pid, task.comm);
+        } else {
+          OnTaskRename(maps, task.pid, task.comm);
+        }
+      });
   if (std::ferror(input.file)) {
     return Fail(
         absl::StrCat("cannot read ", input.name, ": ", std::strerror(errno)));
@@ -176,12 +99,8 @@ int CountOpenatCalls(const Input& input) {
   if (!rows.ok()) return Fail(rows.status().message());
   const auto lost = ReadDropped(dropped->get());
   if (!lost.ok()) return Fail(lost.status().message());
-  PrintRows(*rows, absl::GetFlag(FLAGS_top));
-  if (*lost > 0) {
-    absl::PrintF("calls dropped, the map is full: %d; see --max_entries\n",
-                 *lost);
-  }
-  PrintLineCount(lines);
+  absl::PrintF("%s%s%s", OpenatTable(*rows, absl::GetFlag(FLAGS_top)),
+               DroppedText(*lost), LinesText(lines));
   if (std::fflush(stdout) != 0) {
     return Fail(absl::StrCat("cannot write: ", std::strerror(errno)));
   }
