@@ -30,7 +30,7 @@ TEST_P(VerifierTest, TakesObject) {
 
 INSTANTIATE_TEST_SUITE_P(, VerifierTest,
                          testing::Values("biolatency", "execsnoop", "opensnoop",
-                                         "runqlat"),
+                                         "runqlat", "tcplife"),
                          [](const testing::TestParamInfo<const char*>& info) {
                            return std::string(info.param);
                          });
