@@ -5,6 +5,8 @@
 
 namespace bpfmap {
 
+template class MapBase<DevMapHash<Cloud>, Cloud>;
+template class DevMapHash<Cloud>;
 template class MapBase<HashMap<Cloud>, Cloud>;
 template class HashMap<Cloud>;
 template class MapBase<HashOfMaps<Cloud>, Cloud>;

@@ -21,7 +21,10 @@
 #include "bpfmap/maps/array_of_maps.h"
 #include "bpfmap/maps/bloom_filter_map.h"
 #include "bpfmap/maps/cgroup_array.h"
+#include "bpfmap/maps/cpu_map.h"
 #include "bpfmap/maps/custom_map.h"
+#include "bpfmap/maps/dev_map.h"
+#include "bpfmap/maps/dev_map_hash.h"
 #include "bpfmap/maps/hash_map.h"
 #include "bpfmap/maps/hash_of_maps.h"
 #include "bpfmap/maps/internal/rules/map_base.h"
@@ -47,7 +50,10 @@ extern template class MapBase<ArrayMap<Cloud>, Cloud>;
 extern template class MapBase<ArrayOfMaps<Cloud>, Cloud>;
 extern template class MapBase<BloomFilterMap<Cloud>, Cloud>;
 extern template class MapBase<CgroupArray<Cloud>, Cloud>;
+extern template class MapBase<CpuMap<Cloud>, Cloud>;
 extern template class MapBase<CustomMap<Cloud>, Cloud>;
+extern template class MapBase<DevMap<Cloud>, Cloud>;
+extern template class MapBase<DevMapHash<Cloud>, Cloud>;
 extern template class MapBase<HashMap<Cloud>, Cloud>;
 extern template class MapBase<HashOfMaps<Cloud>, Cloud>;
 extern template class MapBase<LpmTrieMap<Cloud>, Cloud>;
@@ -67,7 +73,10 @@ extern template class ArrayMap<Cloud>;
 extern template class ArrayOfMaps<Cloud>;
 extern template class BloomFilterMap<Cloud>;
 extern template class CgroupArray<Cloud>;
+extern template class CpuMap<Cloud>;
 extern template class CustomMap<Cloud>;
+extern template class DevMap<Cloud>;
+extern template class DevMapHash<Cloud>;
 extern template class HashMap<Cloud>;
 extern template class HashOfMaps<Cloud>;
 extern template class LpmTrieMap<Cloud>;

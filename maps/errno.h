@@ -23,9 +23,11 @@ enum class [[nodiscard]] Errno : int{
     kFault = 14,      // EFAULT: a pointer that cannot be used
     kBusy = 16,       // EBUSY: in use
     kExist = 17,      // EEXIST: the key is there already
+    kNoDev = 19,      // ENODEV: no such CPU
     kInval = 22,      // EINVAL: an argument no map of this type takes
     kNoSpc = 28,      // ENOSPC: the caller's buffer is too small for the next
                       // step; an LPM trie is full
+    kOverflow = 75,   // EOVERFLOW: a queue that is too long
     kOpNotSupp = 95,  // EOPNOTSUPP: as ENOTSUPP; which of them is the type's
     kNotSupp = 524,   // ENOTSUPP: this type has no such operation
 };
@@ -56,10 +58,14 @@ constexpr const char* ErrnoName(Errno error) {
       return "EBUSY";
     case Errno::kExist:
       return "EEXIST";
+    case Errno::kNoDev:
+      return "ENODEV";
     case Errno::kInval:
       return "EINVAL";
     case Errno::kNoSpc:
       return "ENOSPC";
+    case Errno::kOverflow:
+      return "EOVERFLOW";
     case Errno::kOpNotSupp:
       return "EOPNOTSUPP";
     case Errno::kNotSupp:

@@ -31,8 +31,11 @@ enum class MapType : uint32_t {
   kLpmTrie = 11,
   kArrayOfMaps = 12,
   kHashOfMaps = 13,
+  kDevMap = 14,
+  kCpuMap = 16,
   kQueue = 22,
   kStack = 23,
+  kDevMapHash = 25,
   kRingBuf = 27,
   kBloomFilter = 30,
   kUserRingBuf = 31,
@@ -72,10 +75,16 @@ constexpr const char* MapTypeName(MapType type) {
       return "ARRAY_OF_MAPS";
     case MapType::kHashOfMaps:
       return "HASH_OF_MAPS";
+    case MapType::kDevMap:
+      return "DEVMAP";
+    case MapType::kCpuMap:
+      return "CPUMAP";
     case MapType::kQueue:
       return "QUEUE";
     case MapType::kStack:
       return "STACK";
+    case MapType::kDevMapHash:
+      return "DEVMAP_HASH";
     case MapType::kRingBuf:
       return "RINGBUF";
     case MapType::kBloomFilter:

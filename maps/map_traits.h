@@ -32,6 +32,13 @@ struct MapTraits {
     kNotSupported,  // neither key nor value may have a type
   };
 
+  // The targets of redirected packets that values are.
+  enum class Targets {
+    kNone,
+    kDevices,
+    kCpus,
+  };
+
   WritablePages writable_pages = WritablePages::kNotMappable;
   KeyTypes key_types = KeyTypes::kAny;
 
@@ -45,6 +52,14 @@ struct MapTraits {
   // User space updates with the descriptor of a cgroup's directory, and the map
   // keeps a number that stands for the cgroup.
   bool value_is_cgroup = false;
+
+  // User space updates with a RedirectTarget whose program is a descriptor, and
+  // the map keeps the program's id.
+  Targets targets = Targets::kNone;
+
+  bool holds_programs() const {
+    return value_is_program || targets != Targets::kNone;
+  }
 
   // A position of LookupBatch() is the number of a bucket, 4 bytes, and the
   // elements of a bucket come together. Otherwise it is a key.

@@ -30,6 +30,8 @@ constexpr Row kTable[] = {
     {Errno::k2Big, absl::StatusCode::kResourceExhausted},
     {Errno::kNoMem, absl::StatusCode::kResourceExhausted},
     {Errno::kNoSpc, absl::StatusCode::kResourceExhausted},
+    {Errno::kNoDev, absl::StatusCode::kNotFound},
+    {Errno::kOverflow, absl::StatusCode::kOutOfRange},
     {Errno::kInval, absl::StatusCode::kInvalidArgument},
     {Errno::kFault, absl::StatusCode::kInvalidArgument},
     {Errno::kNotSupp, absl::StatusCode::kUnimplemented},
@@ -59,7 +61,8 @@ std::string DescribeKey(const void* key, uint32_t key_size) {
 bool IsArray(MapType type) {
   return type == MapType::kArray || type == MapType::kPerCpuArray ||
          type == MapType::kProgArray || type == MapType::kCgroupArray ||
-         type == MapType::kArrayOfMaps;
+         type == MapType::kArrayOfMaps || type == MapType::kDevMap ||
+         type == MapType::kCpuMap;
 }
 
 // Says what is wrong with the index at `key`, which may be null: a batch that
@@ -108,6 +111,10 @@ std::string Explain(Errno error, const MapDef& def, const void* key) {
                    "room";
     case Errno::kBadF:
       return "the value names nothing that can be put in";
+    case Errno::kNoDev:
+      return "there is no such CPU";
+    case Errno::kOverflow:
+      return "the queue is longer than Linux has one";
     case Errno::kOk:
     case Errno::kAgain:
     case Errno::kNoMem:

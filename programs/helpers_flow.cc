@@ -4,7 +4,9 @@
 
 #include <cstring>
 
+#include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/map_traits.h"
 #include "bpfmap/programs/helper.h"
 #include "bpfmap/programs/machine.h"
 #include "bpfmap/programs/map_calls.h"
@@ -41,15 +43,27 @@ uint64_t RedirectNeigh(HelperCall& call) {
   return RedirectTo(call, call.word(1), 0);
 }
 
-// Without an element the lower bits of the flags are the answer.
+// Without an element the lower bits of the flags are the answer. A broadcast
+// asks for no element.
 uint64_t RedirectMap(HelperCall& call) {
-  constexpr uint64_t kActions = 3;
-  if ((call.number(3) & ~(kActions | 0x18)) != 0) return kXdpAborted;
-  const uint32_t key = call.word(2);
-  if (call.map(1).LookupElem(&key) == nullptr) {
-    return call.number(3) & kActions;
+  constexpr uint64_t kActions = 3, kBroadcast = 8, kExcludeIngress = 16;
+  LocalMap& map = call.map(1);
+  const MapTraits::Targets targets = map.traits().targets;
+  if (targets == MapTraits::Targets::kNone) {
+    NeedsMap(call, 1, MapType::kDevMap, "redirect_map");
+    return kXdpAborted;
   }
-  return RedirectTo(call, key, call.number(3));
+  uint64_t allowed = kActions;
+  if (targets == MapTraits::Targets::kDevices) {
+    allowed |= kBroadcast | kExcludeIngress;
+  }
+  const uint64_t flags = call.number(3);
+  if ((flags & ~allowed) != 0) return kXdpAborted;
+  const uint32_t key = call.word(2);
+  if ((flags & kBroadcast) == 0 && map.LookupElem(&key) == nullptr) {
+    return flags & kActions;
+  }
+  return RedirectTo(call, key, flags);
 }
 
 uint64_t CloneRedirect(HelperCall& call) {

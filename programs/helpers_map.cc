@@ -22,6 +22,7 @@ enum class ElemHelpers {
   kNone,
   kByKey,      // lookup, update, delete
   kInnerMaps,  // lookup
+  kTargets,    // lookup
   kPushPop,    // push, pop, peek
   kFilter,     // push, peek
 };
@@ -40,6 +41,9 @@ ElemHelpers HelpersOf(MapType type) {
     case MapType::kArrayOfMaps:
     case MapType::kHashOfMaps:
       return ElemHelpers::kInnerMaps;
+    case MapType::kDevMap:
+    case MapType::kDevMapHash:
+      return ElemHelpers::kTargets;
     case MapType::kQueue:
     case MapType::kStack:
       return ElemHelpers::kPushPop;
@@ -48,6 +52,7 @@ ElemHelpers HelpersOf(MapType type) {
     case MapType::kProgArray:
     case MapType::kPerfEventArray:
     case MapType::kCgroupArray:
+    case MapType::kCpuMap:
     case MapType::kStackTrace:
     case MapType::kRingBuf:
     case MapType::kUserRingBuf:
@@ -62,6 +67,10 @@ bool HasElements(MapType type) {
 
 bool HasInnerMaps(MapType type) {
   return HelpersOf(type) == ElemHelpers::kInnerMaps;
+}
+
+bool HasTargets(MapType type) {
+  return HelpersOf(type) == ElemHelpers::kTargets;
 }
 
 bool HasValuesOnly(MapType type) {
@@ -110,7 +119,7 @@ uint64_t ReturnValue(HelperCall& call, void* value, const char* helper) {
 
 uint64_t MapLookupElem(HelperCall& call) {
   const MapType type = TypeOf(call);
-  if (!Allow(call, HasElements(type) || HasInnerMaps(type),
+  if (!Allow(call, HasElements(type) || HasInnerMaps(type) || HasTargets(type),
              "map_lookup_elem")) {
     return 0;
   }

@@ -42,8 +42,8 @@ MapDef DefOf(const Attributes& attributes) {
   return def;
 }
 
-// The types of keys and values that maps of `type` take, which Linux leaves to
-// each type.
+// The types of keys and values that maps of the type take, which Linux leaves
+// to each type.
 long CheckTypes(const MapDef& def, const MapObject::Types& types) {
   const Btf& btf = *types.btf;
   const bool no_key = types.key == 0;
@@ -67,7 +67,7 @@ long CheckTypes(const MapDef& def, const MapObject::Types& types) {
     case MapTraits::KeyTypes::kAny:
       break;
   }
-  return no_key ? -EINVAL : 0;
+  return 0;
 }
 
 // Sets the types of the attribute, and the lock that is in the value.
@@ -92,9 +92,18 @@ long FindTypes(const Attributes& attributes, MapDef* def,
   if (!types->btf->SizeOf(types->value, &size) || size != def->value_size) {
     return -EINVAL;
   }
-  error = CheckTypes(*def, *types);
+  if (types->key == 0 &&
+      TraitsOf<Cloud>(def->type).key_types == MapTraits::KeyTypes::kAny) {
+    return -EINVAL;
+  }
+  // A lock that the type does not take comes before types that it does not.
+  error = types->btf->FindSpinLock(types->value, &def->spin_lock_offset);
   if (error != 0) return error;
-  return types->btf->FindSpinLock(types->value, &def->spin_lock_offset);
+  if (def->spin_lock_offset != kNoSpinLock) {
+    const DefError check = CheckDef<Cloud>(*def);
+    if (check.failed()) return Result(check.error);
+  }
+  return CheckTypes(*def, *types);
 }
 
 }  // namespace

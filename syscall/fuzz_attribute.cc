@@ -90,6 +90,11 @@ void FuzzAttribute::SetSizes() {
     case MapType::kHashOfMaps:
       Set(4, uint32_t{4});
       return Set(8, uint32_t{4});
+    case MapType::kDevMap:
+    case MapType::kDevMapHash:
+    case MapType::kCpuMap:
+      Set(4, uint32_t{4});
+      return Set(8, 4 + At<uint32_t>(8) % 2 * 4);
     case MapType::kStackTrace:
       Set(4, uint32_t{4});
       return Set(8, At<uint32_t>(8) / 8 * 8);
@@ -113,9 +118,9 @@ void FuzzAttribute::SetSizes() {
 // choose what else happens.
 void FuzzAttribute::MakeSenseOfCreate() {
   // All that there are, those with most in them again, and some more.
-  constexpr uint32_t kTypes[] = {1,  2,  3,  4,  5,  6,  7,  9,  10,
-                                 11, 12, 13, 22, 23, 27, 30, 31, 27,
-                                 31, 2,  2,  1,  8,  14, 0,  34};
+  constexpr uint32_t kTypes[] = {1,  2,  3,  4,  5,  6,  7,  9,  10, 11,
+                                 12, 13, 22, 23, 27, 30, 31, 27, 31, 2,
+                                 2,  1,  8,  14, 16, 25, 0,  34};
   constexpr MapFlags kFlags[] = {MapFlags{}, kNoPrealloc, kNoCommonLru,
                                  kRdOnly,    kWrOnly,     kStackBuildId,
                                  kZeroSeed,  kRdOnlyProg, kWrOnlyProg,

@@ -11,10 +11,14 @@
 
 #include "bpfmap/maps/internal/rules/user_rights.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/map_traits.h"
+#include "bpfmap/maps/redirect_target.h"
+#include "bpfmap/programs/program_type.h"
 #include "bpfmap/syscall/bpf_fd_table.h"
 #include "bpfmap/syscall/cgroup.h"
 #include "bpfmap/syscall/commands.h"
 #include "bpfmap/syscall/map_object.h"
+#include "bpfmap/syscall/network_device.h"
 #include "bpfmap/syscall/program_object.h"
 #include "bpfmap/syscall/scratch.h"
 #include "bpfmap/syscall/user_memory.h"
@@ -70,6 +74,31 @@ Errno UpdateProgram(MapObject* array, const void* key, char* value,
   return error == -EBADF ? Errno::kBadF : Errno::kInval;
 }
 
+// A value that says where packets are sent to has the descriptor of a program,
+// and the map keeps the program's id. A device or a program that is none goes
+// to the map as what it refuses when it is due.
+Errno UpdateTarget(MapObject* map, const void* key, const char* value,
+                   ElemFlags flags) {
+  const bool of_devices = map->traits().targets == MapTraits::Targets::kDevices;
+  RedirectTarget target;
+  std::memcpy(&target, value, map->user_value_size());
+  std::shared_ptr<ProgramObject> program;
+  if (HasProgram(target)) {
+    BpfFdTable::Global().FindProgram(target.program, &program);
+    const uint32_t attach_type = of_devices ? BPF_XDP_DEVMAP : BPF_XDP_CPUMAP;
+    if (program != nullptr &&
+        (program->program().type() != ProgramType::kXdp ||
+         program->facts().expected_attach_type != attach_type)) {
+      program.reset();
+    }
+    target.program = program != nullptr ? program->id() : kNoSuchProgram;
+  }
+  if (of_devices && target.number != 0 && !HasNetworkDevice(target.number)) {
+    target.number = ~uint32_t{0};
+  }
+  return map->UpdateProgram(key, &target, flags, std::move(program));
+}
+
 }  // namespace
 
 long MapLookup(const Attributes& attributes) {
@@ -114,6 +143,11 @@ long MapUpdate(const Attributes& attributes) {
     return Result(
         UpdateProgram(&object, key.get(), value.bytes(), FlagsOf(attributes)));
   }
+  if (copied && key.get() != nullptr &&
+      object.traits().targets != MapTraits::Targets::kNone) {
+    return Result(
+        UpdateTarget(&object, key.get(), value.bytes(), FlagsOf(attributes)));
+  }
   if (copied && object.traits().value_is_cgroup) {
     // 0 is EBADF, after the other checks.
     int32_t fd;
@@ -138,7 +172,7 @@ long MapDelete(const Attributes& attributes) {
   MapObject& object = *file.map;
   const Key key(object.def(), attributes->key);
   if (!key.has_memory()) return -ENOMEM;
-  const Errno result = key.get() != nullptr && object.traits().value_is_program
+  const Errno result = key.get() != nullptr && object.traits().holds_programs()
                            ? object.DeleteProgram(key.get())
                            : object.map().Delete(key.get());
   object.map().ReclaimRetired();

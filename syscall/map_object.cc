@@ -97,7 +97,9 @@ long MapObject::Create(const MapDef& def, Types types,
     error = CreateOnHeap(object->def_, descriptors, &object->map_);
   }
   if (error != Errno::kOk) return Result(error);
-  object->def_.max_entries = object->map_->def().max_entries;
+  const MapDef made = object->map_->def();
+  object->def_.max_entries = made.max_entries;
+  object->def_.map_flags = made.map_flags;
   object->traits_ = object->map_->traits();
   *created = std::move(object);
   return 0;
@@ -132,7 +134,7 @@ std::shared_ptr<MapObject> MapObject::AsUser(MapObject& map) {
 }
 
 void MapObject::DropUser() {
-  if (--users_ != 0) return;
+  if (--users_ != 0 || !traits_.value_is_program) return;
   std::map<uint32_t, std::shared_ptr<const void>> gone;  // ends after the lock
   WriterLock lock(slots_lock_);
   for (const auto& [index, program] : slots_) {
@@ -141,14 +143,21 @@ void MapObject::DropUser() {
   gone.swap(slots_);
 }
 
-Errno MapObject::UpdateProgram(const void* index, const void* id,
+Errno MapObject::UpdateProgram(const void* key, const void* value,
                                ElemFlags flags,
                                std::shared_ptr<const void> program) {
   WriterLock lock(slots_lock_);
-  const Errno error = map_->Update(index, id, flags);
+  const Errno error = map_->Update(key, value, flags);
   if (error != Errno::kOk) return error;
   uint32_t slot;
-  std::memcpy(&slot, index, sizeof slot);
+  std::memcpy(&slot, key, sizeof slot);
+  if (program == nullptr) {
+    const auto at = slots_.find(slot);
+    if (at == slots_.end()) return Errno::kOk;
+    program = std::move(at->second);
+    slots_.erase(at);
+    return Errno::kOk;
+  }
   slots_[slot].swap(program);
   return Errno::kOk;
 }
@@ -159,13 +168,13 @@ bool MapObject::MayHold(uint64_t kind) {
   return kind_.compare_exchange_strong(first, kind) || first == kind;
 }
 
-Errno MapObject::DeleteProgram(const void* index) {
+Errno MapObject::DeleteProgram(const void* key) {
   std::shared_ptr<const void> gone;  // ends after the lock
   WriterLock lock(slots_lock_);
-  const Errno error = map_->Delete(index);
+  const Errno error = map_->Delete(key);
   if (error != Errno::kOk) return error;
   uint32_t slot;
-  std::memcpy(&slot, index, sizeof slot);
+  std::memcpy(&slot, key, sizeof slot);
   const auto at = slots_.find(slot);
   if (at == slots_.end()) return Errno::kOk;
   gone = std::move(at->second);

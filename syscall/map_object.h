@@ -82,11 +82,12 @@ class MapObject : public std::enable_shared_from_this<MapObject> {
   // the array.
   static std::shared_ptr<MapObject> AsUser(MapObject& map);
 
-  // A command on an array of programs: Update() of the id of `program` at
-  // *`index`, or Delete(). The array refers to its programs.
-  Errno UpdateProgram(const void* index, const void* id, ElemFlags flags,
+  // A command on a map of which values hold programs: Update() of the value
+  // with the id of `program`, which may be null, at *`key`, 4 bytes; or
+  // Delete(). The map refers to its programs.
+  Errno UpdateProgram(const void* key, const void* value, ElemFlags flags,
                       std::shared_ptr<const void> program);
-  Errno DeleteProgram(const void* index);
+  Errno DeleteProgram(const void* key);
   // Whether a program of this kind may use the map, or be put into it: an array
   // of programs is for the kind that came first. True for any other map.
   bool MayHold(uint64_t kind);
@@ -124,7 +125,7 @@ class MapObject : public std::enable_shared_from_this<MapObject> {
   std::atomic<int> users_{0};
   std::atomic<uint64_t> kind_{0};  // 0: no program came yet
   Cloud::Lock slots_lock_;
-  // The programs that an array of programs refers to, by index.
+  // The programs that the map refers to, by key.
   std::map<uint32_t, std::shared_ptr<const void>> slots_
       ABSL_GUARDED_BY(slots_lock_);
 };

@@ -62,6 +62,7 @@ GoldenProbe::GoldenProbe(const Backend& backend, MapType type)
     : backend_(backend), base_(BaseDef(type)) {
   if (is_map_of_maps()) base_.inner_map_fd = one_value_ = OpenTemplate();
   if (is_prog_array()) one_value_ = OpenProgram();
+  if (has_targets()) one_value_ = 1;  // the loopback; a queue for one packet
   if (is_cgroup_array()) cgroup_ = backend.open_cgroup(&one_value_);
   if (is_perf_event_array()) perf_event_ = backend.open_perf_event(&one_value_);
 }
@@ -96,6 +97,7 @@ std::vector<std::string> GoldenProbe::Run() {
   Programs();
   PerfEvents();
   Cgroups();
+  Targets();
   Prefixes();
   Forks();
   PerCpuLayout();
@@ -137,7 +139,9 @@ TestMap GoldenProbe::Filled(int count, MapFlags map_flags) {
   if (is_stack_trace()) return map;
   for (uint32_t key = 0; key < static_cast<uint32_t>(count); ++key) {
     const AnyValue value(100 + key);
-    EXPECT_EQ(map->Update(Key(&key), &value), Errno::kOk);
+    const Errno error = map->Update(Key(&key), &value);
+    if (is_cpu_map() && error == Errno::kNoDev) continue;  // no such CPU
+    EXPECT_EQ(error, Errno::kOk);
   }
   return map;
 }
@@ -176,7 +180,7 @@ void GoldenProbe::Create() {
       CreateRow(def, absl::StrCat("max_entries=0x", absl::Hex(value)));
     }
   }
-  if (is_stack_trace()) {
+  if (is_stack_trace() || base_.type == MapType::kDevMapHash) {
     for (const uint32_t value : {0x80000001, 0xffffffff}) {
       MapDef def = base_;
       def.max_entries = value;
@@ -292,6 +296,7 @@ void GoldenProbe::LargestSizes() {
                      " accepted (other size as the base, max_entries=1)"),
         Errno::kOk, absl::StrCat(accepted, ", then ", ErrnoName(refusal)));
   };
+  if (has_targets()) return;  // their sizes are given
   if (has_keys() && !is_array()) largest("key_size", &MapDef::key_size);
   if (!is_map_of_maps()) largest("value_size", &MapDef::value_size);
 }
@@ -327,7 +332,7 @@ void GoldenProbe::Elements() {
       AnyValue value(0);
       Errno error = map->Lookup(&key, &value, ElemFlags{flags});
       Row("lookup", condition, error,
-          error == Errno::kOk && !has_descriptors()
+          error == Errno::kOk && (!has_descriptors() || has_targets())
               ? absl::StrCat(value.number())
               : "");
       error = map->LookupAndDelete(&key, &value, ElemFlags{flags});
@@ -587,6 +592,9 @@ void GoldenProbe::Rights() {
         Right{"frozen", {}}}) {
     const bool of_programs = HasAny(map_flag, kRdOnlyProg | kWrOnlyProg);
     if (of_programs && is_array() && has_descriptors()) continue;
+    // They do not take these flags.
+    if (of_programs && has_targets()) continue;
+    if (is_cpu_map() && map_flag != MapFlags{}) continue;
     if (of_programs && is_stack_trace()) continue;
     const TestMap map = Filled(0, map_flag);
     uint32_t key = 0, next = 0, count = 1;
@@ -620,7 +628,8 @@ void GoldenProbe::Rights() {
 }
 
 void GoldenProbe::SpinLocks() {
-  if (is_trie() || is_stack_trace() || has_descriptors()) return;
+  if (is_trie() || is_stack_trace()) return;
+  if (has_descriptors() && !has_targets()) return;
   struct Value {
     uint32_t count;
     uint32_t lock;
@@ -630,7 +639,7 @@ void GoldenProbe::SpinLocks() {
   TestMap map;
   const Errno created = backend_.create(def, &map);
   Row("create", "value type with a bpf_spin_lock", created);
-  if (!has_keys() || is_per_cpu() || is_lru()) return;
+  if (!has_keys() || is_per_cpu() || is_lru() || has_targets()) return;
   ASSERT_EQ(created, Errno::kOk);
 
   const uint32_t key = 1;

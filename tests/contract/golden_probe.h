@@ -16,10 +16,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/maps/redirect_target.h"
 #include "tests/support/backend.h"
 #include "tests/support/descriptor.h"
 
@@ -62,6 +64,11 @@ class GoldenProbe {
   void Programs();
   void PerfEvents();
   void Cgroups();
+  // In golden_probe_redirect.cc.
+  void Targets();
+  void ProgramsOfTargets(
+      const std::vector<std::pair<const char*, uint32_t>>& programs);
+  void NumberOfTarget(const std::string& what, const RedirectTarget& target);
   // In golden_probe_lpm.cc.
   void Prefixes();
   void Forks();
@@ -83,7 +90,14 @@ class GoldenProbe {
     return base_.type == MapType::kArray ||
            base_.type == MapType::kPerCpuArray ||
            base_.type == MapType::kArrayOfMaps || is_prog_array() ||
-           is_perf_event_array() || is_cgroup_array();
+           is_perf_event_array() || is_cgroup_array() ||
+           base_.type == MapType::kDevMap || is_cpu_map();
+  }
+  bool is_cpu_map() const { return base_.type == MapType::kCpuMap; }
+  // Whether values are RedirectTargets.
+  bool has_targets() const {
+    return base_.type == MapType::kDevMap ||
+           base_.type == MapType::kDevMapHash || is_cpu_map();
   }
   bool is_bloom() const { return base_.type == MapType::kBloomFilter; }
   bool is_hash() const { return base_.type == MapType::kHash; }
@@ -115,7 +129,7 @@ class GoldenProbe {
   // Whether values are numbers for other things.
   bool has_descriptors() const {
     return is_map_of_maps() || is_prog_array() || is_perf_event_array() ||
-           is_cgroup_array();
+           is_cgroup_array() || has_targets();
   }
   bool is_map_of_maps() const {
     return base_.type == MapType::kArrayOfMaps ||

@@ -22,19 +22,19 @@
 namespace bpfmap {
 namespace {
 
-// A map of maps or programs for tests that know no descriptors: every value
-// that is given is one and the same.
+// A map of maps, programs or targets for tests that know no descriptors: every
+// value that is given is one and the same.
 class OfOneValue final : public BpfMap {
  public:
   OfOneValue(TestMap outer, uint32_t value)
-      : outer_(std::move(outer)), value_(value) {}
+      : outer_(std::move(outer)), value_{value, 0} {}
 
   MapDef DoDef() const override { return outer_->def(); }
   Errno DoLookup(const void* key, void* value, ElemFlags flags) override {
     return outer_->Lookup(key, value, flags);
   }
   Errno DoUpdate(const void* key, const void* value, ElemFlags flags) override {
-    return outer_->Update(key, value == nullptr ? nullptr : &value_, flags);
+    return outer_->Update(key, value == nullptr ? nullptr : value_, flags);
   }
   Errno DoDelete(const void* key) override { return outer_->Delete(key); }
   Errno DoGetNextKey(const void* key, void* next_key) override {
@@ -57,7 +57,7 @@ class OfOneValue final : public BpfMap {
   }
   Errno DoUpdateBatch(const void* keys, const void* values, uint32_t* count,
                       BatchFlags flags) override {
-    const std::vector<uint32_t> values_of_one(*count + 1, value_);
+    const std::vector<uint32_t> values_of_one(*count * 2 + 1, value_[0]);
     return outer_->UpdateBatch(
         keys, values == nullptr ? nullptr : values_of_one.data(), count, flags);
   }
@@ -69,7 +69,7 @@ class OfOneValue final : public BpfMap {
 
  private:
   const TestMap outer_;
-  const uint32_t value_;
+  const uint32_t value_[2];  // the second one where values are 8 bytes
 };
 
 constexpr MapDef kTemplate = {
@@ -228,7 +228,8 @@ void GoldenProbe::InnerMaps() {
         MapType::kPerCpuArray, MapType::kPerfEventArray, MapType::kLruHash,
         MapType::kLruPerCpuHash, MapType::kLpmTrie, MapType::kQueue,
         MapType::kStack, MapType::kRingBuf, MapType::kBloomFilter,
-        MapType::kUserRingBuf, MapType::kStackTrace, MapType::kCgroupArray}) {
+        MapType::kUserRingBuf, MapType::kStackTrace, MapType::kCgroupArray,
+        MapType::kDevMap, MapType::kDevMapHash, MapType::kCpuMap}) {
     const MapDef inner = InnerDef(type);
     MapDef def = base_;
     def.inner_map_fd = OpenInner(inner);

@@ -32,7 +32,8 @@ constexpr MapType kTypes[] = {
     MapType::kLruPerCpuHash,  MapType::kLpmTrie,     MapType::kArrayOfMaps,
     MapType::kHashOfMaps,     MapType::kQueue,       MapType::kStack,
     MapType::kRingBuf,        MapType::kBloomFilter, MapType::kUserRingBuf,
-    MapType::kPerfEventArray, MapType::kStackTrace,  MapType::kCgroupArray};
+    MapType::kPerfEventArray, MapType::kStackTrace,  MapType::kCgroupArray,
+    MapType::kDevMap,         MapType::kDevMapHash,  MapType::kCpuMap};
 
 // The lines of a file beside this test, without comments.
 std::vector<std::string> Lines(const std::string& name) {

@@ -77,6 +77,9 @@ std::shared_ptr<void> OpenAnyNumber(uint32_t* fd) {
   *fd = 7;
   return nullptr;
 }
+std::shared_ptr<void> OpenAnyXdpProgram(XdpProgram, uint32_t* fd) {
+  return OpenAnyNumber(fd);
+}
 
 template <typename P>
 bool Has(MapType type) {
@@ -93,10 +96,11 @@ bool TooLargeForPool(const MapDef& def) {
 const std::vector<Backend>& LocalBackends() {
   static const auto& backends = *new std::vector<Backend>{
       {"cloud", false, NeverTooLarge, CreateLocal<Seeded<Cloud>>,
-       OpenLocalEvent<Seeded<Cloud>>, OpenAnyNumber, OpenAnyNumber, Has<Cloud>},
+       OpenLocalEvent<Seeded<Cloud>>, OpenAnyNumber, OpenAnyXdpProgram,
+       OpenAnyNumber, Has<Cloud>},
       {"embedded", false, TooLargeForPool, CreateLocal<Seeded<Embedded>>,
-       OpenLocalEvent<Seeded<Embedded>>, OpenAnyNumber, OpenAnyNumber,
-       Has<Embedded>},
+       OpenLocalEvent<Seeded<Embedded>>, OpenAnyNumber, OpenAnyXdpProgram,
+       OpenAnyNumber, Has<Embedded>},
   };
   return backends;
 }

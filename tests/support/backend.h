@@ -48,6 +48,10 @@ class TestMap {
   int kernel_fd_ = -1;
 };
 
+// The programs that values of DEVMAP and CPUMAP may hold, and one that none
+// may.
+enum class XdpProgram { kPlain, kForDevices, kForCpus };
+
 struct Backend {
   std::string name;
   bool is_kernel;
@@ -60,6 +64,8 @@ struct Backend {
   std::shared_ptr<void> (*open_perf_event)(uint32_t* fd);
   // The same of a program, for an array of programs.
   std::shared_ptr<void> (*open_program)(uint32_t* fd) = nullptr;
+  std::shared_ptr<void> (*open_xdp_program)(XdpProgram program,
+                                            uint32_t* fd) = nullptr;
   // The same of a cgroup, for an array of cgroups.
   std::shared_ptr<void> (*open_cgroup)(uint32_t* fd) = nullptr;
   // Whether it has maps of this type.

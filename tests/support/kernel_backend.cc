@@ -2,6 +2,7 @@
 #include "tests/support/kernel_backend.h"
 
 #include <fcntl.h>
+#include <linux/bpf.h>
 #include <linux/perf_event.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -43,6 +44,24 @@ std::shared_ptr<void> OpenKernelProgram(uint32_t* fd) {
   return program;
 }
 
+std::shared_ptr<void> OpenKernelXdpProgram(XdpProgram program, uint32_t* fd) {
+  const bpf_insn insns[] = {{BPF_ALU64 | BPF_MOV | BPF_K, 0, 0, 0, XDP_PASS},
+                            {BPF_JMP | BPF_EXIT, 0, 0, 0, 0}};
+  bpf_attr attr = {};
+  attr.prog_type = BPF_PROG_TYPE_XDP;
+  attr.insns = reinterpret_cast<uintptr_t>(insns);
+  attr.insn_cnt = 2;
+  attr.license = reinterpret_cast<uintptr_t>("GPL");
+  if (program == XdpProgram::kForDevices) {
+    attr.expected_attach_type = BPF_XDP_DEVMAP;
+  } else if (program == XdpProgram::kForCpus) {
+    attr.expected_attach_type = BPF_XDP_CPUMAP;
+  }
+  const long opened = syscall(SYS_bpf, BPF_PROG_LOAD, &attr, sizeof attr);
+  *fd = static_cast<uint32_t>(opened);
+  return {nullptr, [opened](void*) { close(static_cast<int>(opened)); }};
+}
+
 // The root, where systemd mounts version 2 alone, and where beside version 1.
 std::shared_ptr<void> OpenKernelCgroup(uint32_t* fd) {
   int opened = open("/sys/fs/cgroup/unified", O_RDONLY | O_DIRECTORY);
@@ -61,6 +80,7 @@ const Backend* KernelBackend() {
                    .create = CreateKernel,
                    .open_perf_event = OpenKernelEvent,
                    .open_program = OpenKernelProgram,
+                   .open_xdp_program = OpenKernelXdpProgram,
                    .open_cgroup = OpenKernelCgroup};
   return &backend;
 }

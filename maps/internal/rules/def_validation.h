@@ -123,6 +123,17 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckNameAndNoLock(
               "values of this type cannot hold a lock", Errno::kOpNotSupp));
 }
 
+// The same for types whose values programs can only read, so that a lock in
+// them could not be taken.
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckNameAndReadOnlyValue(
+    const MapDef& def) {
+  return FirstError(
+      CheckNameAndLock(def),
+      Require(def.spin_lock_offset == kNoSpinLock,
+              "programs cannot write values of this type: no lock",
+              Errno::kAcces));
+}
+
 // The flags of a type, which are named in `reason`, and rights of programs that
 // exclude each other.
 ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckFlags(const MapDef& def,

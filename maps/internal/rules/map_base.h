@@ -24,7 +24,8 @@
 // it changes, if the view is kUser: see user_rights.h.
 //
 // A type may also say, instead of a default: kRefuses (nothing), kTraits
-// (map_traits.h), Create() where Init() does more than Check() and Allocate(),
+// (map_traits.h), kImpliedFlags that all maps of the type have without being
+// asked for them (none), Create() where Init() does more than Check() and Allocate(),
 // CurrentMaxEntries() if it can be resized, UserValueSize() if values have a
 // part for each CPU.
 //
@@ -84,6 +85,7 @@ class MapBase : public LocalMap {
 
   static constexpr Refusals kRefuses{};
   static constexpr MapTraits kTraits{};
+  static constexpr MapFlags kImpliedFlags{};
 
   MapBase(const MapBase&) = delete;
   MapBase& operator=(const MapBase&) = delete;
@@ -212,6 +214,7 @@ class MapBase : public LocalMap {
   MapDef DoDef() const final {
     MapDef def = def_;
     def.max_entries = self().CurrentMaxEntries();
+    def.map_flags |= Map::kImpliedFlags;
     return def;
   }
   Errno DoLookup(const void* key, void* value, ElemFlags flags) final {

@@ -14,7 +14,10 @@
 #include "bpfmap/maps/array_of_maps.h"
 #include "bpfmap/maps/bloom_filter_map.h"
 #include "bpfmap/maps/cgroup_array.h"
+#include "bpfmap/maps/cpu_map.h"
 #include "bpfmap/maps/custom_map.h"
+#include "bpfmap/maps/dev_map.h"
+#include "bpfmap/maps/dev_map_hash.h"
 #include "bpfmap/maps/hash_map.h"
 #include "bpfmap/maps/hash_of_maps.h"
 #include "bpfmap/maps/internal/rules/inner_maps.h"
@@ -95,6 +98,15 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
         return true;
       }
       return false;
+    case MapType::kDevMap:
+      visitor(std::type_identity<DevMap<P>>{});
+      return true;
+    case MapType::kCpuMap:
+      visitor(std::type_identity<CpuMap<P>>{});
+      return true;
+    case MapType::kDevMapHash:
+      visitor(std::type_identity<DevMapHash<P>>{});
+      return true;
     case MapType::kQueue:
       visitor(std::type_identity<QueueMap<P>>{});
       return true;
