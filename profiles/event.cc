@@ -2,19 +2,17 @@
 
 #include "bpfmap/profiles/event.h"
 
+#include <atomic>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 
 namespace bpfmap {
 
 void Event::Set() {
-  {
-    const std::lock_guard<std::mutex> lock(mutex_);
-    // Release pairs with the acquires in WaitUntil() and Clear().
-    set_.store(true, std::memory_order_release);
-  }
-  changed_.notify_all();
+  monitor_.Lock();
+  // Release pairs with the acquires in WaitUntil() and Clear().
+  set_.store(true, std::memory_order_release);
+  monitor_.Unlock();
+  monitor_.WakeAll();
 }
 
 void Event::Clear() { set_.exchange(false, std::memory_order_acquire); }
@@ -31,14 +29,16 @@ bool Event::WaitUntil(Deadline deadline) {
   for (int look = 0; look < kSpins; ++look) {
     if (set()) return true;
   }
-  std::unique_lock<std::mutex> lock(mutex_);
-  if (deadline == Deadline::max()) {
-    // Some C++ libraries wait by the system's clock, in which this deadline
-    // overflows.
-    changed_.wait(lock, set);
-    return true;
+  // Set() takes the lock: it comes before the look, or after the thread sleeps.
+  monitor_.Lock();
+  bool is_set = set();
+  while (!is_set && (deadline == Deadline::max() ||
+                     std::chrono::steady_clock::now() < deadline)) {
+    monitor_.SleepUntil(deadline);
+    is_set = set();
   }
-  return changed_.wait_until(lock, deadline, set);
+  monitor_.Unlock();
+  return is_set;
 }
 
 }  // namespace bpfmap

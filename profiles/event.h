@@ -13,8 +13,8 @@
 
 #include <atomic>
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
+
+#include "bpfmap/profiles/platform/monitor.h"
 
 namespace bpfmap {
 
@@ -41,8 +41,7 @@ class Event {
 
  private:
   std::atomic<bool> set_{false};
-  std::mutex mutex_;  // held while set_ becomes true
-  std::condition_variable changed_;
+  platform::Monitor monitor_;  // held while set_ becomes true
 };
 
 }  // namespace bpfmap

@@ -54,8 +54,8 @@
 //   - gcc 12, clang 14 or later with C++20, for a machine of 32 or 64 bits and
 //     either byte order; any memory order that C++ allows.
 //   - for the cloud profile, what platform/platform.h asks of an operating
-//     system, which is one file; and std::mutex, std::condition_variable and
-//     calloc().
+//     system, which is one file; std::mutex and std::condition_variable, or
+//     what platform/monitor.h takes in their place; and calloc().
 //
 // Locks are held for a bounded number of instructions, and never while the
 // caller's code runs but for callbacks that say so. A thread that waits for one

@@ -5,13 +5,13 @@
 #include "bpfmap/profiles/thread_number.h"
 
 #include <future>
-#include <latch>
 #include <set>
 #include <thread>
 #include <tuple>
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/support/yielding_latch.h"
 
 namespace bpfmap {
 namespace {
@@ -24,13 +24,13 @@ int NumberOfANewThread() {
 
 TEST(ThreadNumberTest, ThreadsThatLiveAtSameTimeShareNone) {
   constexpr int kThreads = kThreadNumbers + 16;
-  std::latch all_asked(kThreads);
+  YieldingLatch all_asked(kThreads);
   std::vector<int> numbers(kThreads);
   std::vector<std::thread> threads;
   for (int& number : numbers) {
     threads.emplace_back([&] {
       number = ThreadNumber();
-      all_asked.arrive_and_wait();
+      all_asked.ArriveAndWait();
       EXPECT_EQ(ThreadNumber(), number);
     });
   }

@@ -8,8 +8,9 @@
 // declared here, and a name for it below. All files are compiled everywhere,
 // and all but one are empty then.
 //
-// Besides, the cloud profile's Event takes std::mutex and
-// std::condition_variable of the C++ library, and its Heap takes calloc().
+// How threads sleep is in monitor.h, which by default takes std::mutex and
+// std::condition_variable of the C++ library. The cloud profile's Heap takes
+// calloc().
 //
 // Thread-safe.
 

@@ -21,13 +21,13 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <latch>
 #include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/support/yielding_latch.h"
 
 namespace bpfmap {
 
@@ -44,7 +44,7 @@ class ThreadTeam {
 
   // Runs all threads to their end. Each failure is one of the test.
   void Run() {
-    std::latch start(
+    YieldingLatch start(
         static_cast<std::ptrdiff_t>(workers_.size() + watchers_.size()));
     working_.store(workers_.size(), std::memory_order_relaxed);
     std::vector<std::thread> threads;
@@ -53,7 +53,7 @@ class ThreadTeam {
     for (const Task& work : workers_) {
       testing::AssertionResult& result = results[threads.size()];
       threads.emplace_back([this, &start, &work, &result] {
-        start.arrive_and_wait();
+        start.ArriveAndWait();
         result = work();
         if (!result) failed_.store(true, std::memory_order_relaxed);
         // Release pairs with the acquire in Watch.
@@ -63,7 +63,7 @@ class ThreadTeam {
     for (const Task& look : watchers_) {
       testing::AssertionResult& result = results[threads.size()];
       threads.emplace_back([this, &start, &look, &result] {
-        start.arrive_and_wait();
+        start.ArriveAndWait();
         result = Watch(look);
         if (!result) failed_.store(true, std::memory_order_relaxed);
       });
