@@ -25,6 +25,7 @@
 #include "bpfmap/profiles/cloud.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 #include "bpfmap/syscall/caller.h"
+#include "bpfmap/syscall/system_timers.h"
 
 namespace bpfmap {
 namespace {
@@ -133,6 +134,7 @@ std::shared_ptr<MapObject> MapObject::AsUser(MapObject& map) {
 
 void MapObject::DropUser() {
   if (--users_ != 0) return;
+  SystemTimers().Forget(map_.get());
   std::map<uint32_t, std::shared_ptr<const void>> gone;  // ends after the lock
   WriterLock lock(slots_lock_);
   for (const auto& [index, program] : slots_) {

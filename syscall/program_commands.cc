@@ -23,6 +23,7 @@
 #include "bpfmap/syscall/commands.h"
 #include "bpfmap/syscall/program_object.h"
 #include "bpfmap/syscall/run_counting.h"
+#include "bpfmap/syscall/system_timers.h"
 #include "bpfmap/syscall/system_world.h"
 #include "bpfmap/syscall/user_memory.h"
 
@@ -87,6 +88,9 @@ class TestWorld final : public SystemWorld {
   int64_t SystemClose(int fd) override {
     if (Caller::Other() != nullptr) return -EOPNOTSUPP;
     return close(fd) == 0 ? 0 : -errno;
+  }
+  bool HasUser(const LocalMap& map) override {
+    return BpfFdTable::Global().HasUser(map);
   }
 };
 
@@ -236,6 +240,13 @@ long TestCall::CopyResults() const {
 }
 
 }  // namespace
+
+void FireTimers() {
+  if (!SystemTimers().any()) return;
+  TestWorld world;
+  const ScopedCpu cpu(CurrentCpu());
+  world.FireTimers();
+}
 
 long ProgTestRun(const Attributes& attributes) {
   if (!attributes.TailIsZero(kTestRunAttrSize)) return -EINVAL;
