@@ -70,7 +70,8 @@ long CheckTypes(const MapDef& def, const MapObject::Types& types) {
   return 0;
 }
 
-// Sets the types of the attribute, and the lock that is in the value.
+// Sets the types of the attribute, and the lock and the timer that are in the
+// value.
 //   EBADF   btf_fd is not open
 //   EINVAL  it is no BTF; there are no such types; they have other sizes
 long FindTypes(const Attributes& attributes, MapDef* def,
@@ -103,7 +104,9 @@ long FindTypes(const Attributes& attributes, MapDef* def,
     const DefError check = CheckDef<Cloud>(*def);
     if (check.failed()) return Result(check.error);
   }
-  return CheckTypes(*def, *types);
+  error = CheckTypes(*def, *types);
+  if (error != 0) return error;
+  return types->btf->FindTimer(types->value, &def->timer_offset);
 }
 
 }  // namespace
