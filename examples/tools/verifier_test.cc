@@ -29,8 +29,9 @@ TEST_P(VerifierTest, TakesObject) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, VerifierTest,
-                         testing::Values("biolatency", "execsnoop", "opensnoop",
-                                         "runqlat", "tcplife"),
+                         testing::Values("biolatency", "conntrack", "execsnoop",
+                                         "opensnoop", "redirector", "runqlat",
+                                         "tcplife"),
                          [](const testing::TestParamInfo<const char*>& info) {
                            return std::string(info.param);
                          });
