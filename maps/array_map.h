@@ -56,7 +56,8 @@ class ArrayMap final : public MapBase<ArrayMap<P>, P> {
   ArrayMap(const MapDef& def, Memory* memory)
       : MapBase<ArrayMap, P>(def),
         slots_(*memory,
-               internal::ValueLayout(def.value_size, def.spin_lock_offset)),
+               internal::ValueLayout(def.value_size, def.spin_lock_offset,
+                                     def.timer_offset)),
         stores_(slots_.IsOneStore() && !HasAny(def.map_flags, kRdOnlyProg)) {}
   explicit ArrayMap(const MapDef& def) requires HasDefaultMemory<P>
       : ArrayMap(def, &P::DefaultMemory()) {}

@@ -63,7 +63,8 @@ class HashMap final : public MapBase<HashMap<P>, P> {
   HashMap(const MapDef& def, Memory* memory)
       : MapBase<HashMap, P>(def),
         table_(*memory, def.key_size,
-               internal::ValueLayout(def.value_size, def.spin_lock_offset),
+               internal::ValueLayout(def.value_size, def.spin_lock_offset,
+                                     def.timer_offset),
                def.max_entries,
                HasAny(def.map_flags, kZeroSeed) ? 0 : P::RandomSeed()) {}
   explicit HashMap(const MapDef& def) requires HasDefaultMemory<P>
@@ -136,6 +137,7 @@ class HashMap final : public MapBase<HashMap<P>, P> {
 
  private:
   static_assert(internal::ValueLayout::kNoLock == kNoSpinLock);
+  static_assert(internal::ValueLayout::kNoTimer == kNoTimer);
 
   friend MapBase<HashMap, P>;
   using MapBase<HashMap, P>::def_;

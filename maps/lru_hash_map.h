@@ -97,7 +97,7 @@ class LruMap final : public MapBase<LruMap<P, kType>, P> {
         table_(*memory, def.key_size, Values::SizeInTable(def.value_size),
                NodesFor(def_, options.order),
                HasAny(def.map_flags, kZeroSeed) ? 0 : P::RandomSeed()),
-        values_(table_, def.value_size, *memory, options.on_eviction),
+        values_(table_, def, *memory, options.on_eviction),
         linux_(table_, values_, *memory, KindOf(def)),
         strict_(table_.node_count(), *memory) {}
   explicit LruMap(const MapDef& def,

@@ -139,6 +139,10 @@ inline constexpr int kNameLength = 16;
 // MapDef::spin_lock_offset of a value that holds no lock.
 inline constexpr uint32_t kNoSpinLock = 0xffffffff;
 
+// MapDef::timer_offset of a value that holds no timer.
+inline constexpr uint32_t kNoTimer = 0xffffffff;
+inline constexpr uint32_t kTimerSize = 16;  // bytes
+
 struct MapDef {
   MapType type{};
   uint32_t key_size = 0;     // bytes; 0 for a type without keys
@@ -162,6 +166,11 @@ struct MapDef {
   // in bytes from the start of the value. Linux reads this from the value's
   // BTF. The lock is never copied in or out: it reads as 0.
   uint32_t spin_lock_offset = kNoSpinLock;
+
+  // Where the value keeps its `struct bpf_timer` (16 bytes, aligned to 8), for
+  // BPF programs (programs/timers.h). HASH, LRU_HASH and ARRAY may have one. It
+  // reads as 0, and an update ends what it was set to.
+  uint32_t timer_offset = kNoTimer;
 
   // The descriptor (map_fd_table.h) of a map that the inner maps of a map of
   // maps are like. Other types ignore it.

@@ -196,6 +196,8 @@ constexpr DefError QueueStackMap<P, kType>::Check(const MapDef& def) {
       CheckToken(def),
       Require(def.spin_lock_offset == kNoSpinLock,
               "a value of a QUEUE or STACK holds no lock"),
+      Require(def.timer_offset == kNoTimer,
+              "a value of a QUEUE or STACK holds no timer"),
       CheckNameAndLock(def));
 }
 

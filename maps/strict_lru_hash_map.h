@@ -60,7 +60,8 @@ class StrictLruHashMap final : public MapBase<StrictLruHashMap<P>, P> {
         options_(options),
         table_(*memory, def.key_size,
                internal::ValueLayout(def.value_size,
-                                     internal::ValueLayout::kNoLock),
+                                     internal::ValueLayout::kNoLock,
+                                     def.timer_offset),
                def_.max_entries,
                HasAny(def.map_flags, kZeroSeed) ? 0 : P::RandomSeed()) {}
   explicit StrictLruHashMap(

@@ -103,6 +103,11 @@ class ArgumentCheck {
         return region.kind == RegionKind::kMapValue || Wrong(i, "map value");
       case Arg::kLock:
         return Lock(i, region);
+      case Arg::kTimer:
+        return (region.kind == RegionKind::kMapValue &&
+                region.map.timer_offset != kNoTimer &&
+                reg_[i] == region.base + region.map.timer_offset) ||
+               Wrong(i, "timer in the value of a map");
       case Arg::kRecord:
         return (region.kind == RegionKind::kRecord && region.held &&
                 reg_[i] == region.base) ||

@@ -41,6 +41,7 @@ enum class Arg : uint8_t {
   kOutLong,       // 8 bytes to be written
   kMapValue,      // a pointer into a value of a map
   kLock,          // the lock in a value of a map
+  kTimer,         // the timer in a value of a map
   kRecord,        // the start of a record of a ring that the program holds
   kFunction,      // a function of the program
   kDynptr,        // a dynptr that was set
@@ -115,6 +116,7 @@ namespace internal {
 std::span<const Helper> MapHelpers();
 std::span<const Helper> RingHelpers();
 std::span<const Helper> TaskHelpers();
+std::span<const Helper> TimerHelpers();
 std::span<const Helper> TextHelpers();
 std::span<const Helper> PacketHelpers();
 std::span<const Helper> FlowHelpers();

@@ -144,6 +144,10 @@ ProgramResult LocalBackend::Run(std::size_t index, const RunRequest& request) {
   return result;
 }
 
+void LocalBackend::EndTimers(World* world) {
+  for (const auto& map : maps_) world->timers().Forget(map.get());
+}
+
 std::vector<std::string> LocalBackend::TakeRecords(std::size_t map) {
   std::vector<std::string> records;
   const auto take = [&records](void* data, uint32_t size) {

@@ -40,6 +40,7 @@ class LocalBackend final : public ObjectBackend, public ProgramSource {
                            const std::string& license) override;
   uint32_t HandleOfProgram(std::size_t index) override;
   ProgramResult Run(std::size_t index, const RunRequest& request) override;
+  void EndTimers(World* world) override;
   std::vector<std::string> TakeRecords(std::size_t map) override;
 
   LocalMap* map(std::size_t index) const { return maps_[index].get(); }

@@ -26,8 +26,36 @@ RunResult Machine::Run(const Program& program, const RunInput& input) {
     frame.reg[2] = input.r2;
     frame.region[2] = Region::Number();
   }
-  if (Engine::Run(this, 0, program.operations())) {
-    result_.r0 = frame.reg[0];
+  return Finish(program, program.operations());
+}
+
+RunResult Machine::RunOnElement(const Program& program, uint32_t function,
+                                LocalMap* map, const void* key, void* value,
+                                const RunInput& input) {
+  StartRun(program, input);
+  Frame& frame = frames_[0];
+  frame.reg[1] = reinterpret_cast<uintptr_t>(map);
+  frame.reg[2] = reinterpret_cast<uintptr_t>(key);
+  frame.reg[3] = reinterpret_cast<uintptr_t>(value);
+  if (checked()) {
+    Region* const map_region = NewRegion(RegionKind::kMap);
+    map_region->map = FactsOf(map);
+    Region* const key_region = NewRegion(RegionKind::kMapKey);
+    key_region->map = map_region->map;
+    key_region->base = frame.reg[2];
+    key_region->size = key_region->readable = map_region->map.key_size;
+    Region* const value_region = NewRegion(RegionKind::kMapValue);
+    FillValueRegion(map_region->map, value, value_region);
+    frame.region[1] = map_region;
+    frame.region[2] = key_region;
+    frame.region[3] = value_region;
+  }
+  return Finish(program, program.operations() + function);
+}
+
+RunResult Machine::Finish(const Program& program, const Operation* start) {
+  if (Engine::Run(this, 0, start)) {
+    result_.r0 = frames_[0].reg[0];
     if (checked()) CheckEnd();
   }
   if (faulted_ || kept_ != 0) GiveBack();

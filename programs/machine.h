@@ -128,7 +128,16 @@ class Machine {
   // REQUIRES: no run of this machine is under way.
   RunResult Run(const Program& program, const RunInput& input);
 
+  // Runs the function of `program` that starts at instruction `function`, as a
+  // timer does, for one element of `map`.
+  RunResult RunOnElement(const Program& program, uint32_t function,
+                         LocalMap* map, const void* key, void* value,
+                         const RunInput& input);
+
   // The rest is for helpers, while a program runs.
+
+  // The program at hand, which a tail call may have led to.
+  const Program& program() const { return *frames_[depth_].program; }
 
   World& world() { return world_; }
   const RunInput& input() const { return *input_; }
@@ -228,6 +237,8 @@ class Machine {
   void StartFrame(int depth, const Program* program, const Operation* caller,
                   int first);
   void StartRun(const Program& program, const RunInput& input);
+  // From `start` to the end, and what comes after it.
+  RunResult Finish(const Program& program, const Operation* start);
   void FaultUnknownCall();
   // Calls the World's stand-in for the function of the kernel that is called.
   // Returns false if it has none.

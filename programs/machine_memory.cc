@@ -168,9 +168,13 @@ bool Machine::Deny(const Region* region, uint64_t address, uint64_t size,
   }
   if (region->kind == RegionKind::kMapValue) {
     const MapFacts& map = region->map;
-    if (map.lock_offset != kNoSpinLock && offset < map.lock_offset + 4ULL &&
-        offset + size > map.lock_offset) {
-      Fault(what + " of the lock in the value of " + MapName(map));
+    if (map.OwnsAny(offset, size)) {
+      const bool is_lock =
+          map.timer_offset == kNoTimer ||
+          (map.lock_offset != kNoSpinLock && offset < map.lock_offset + 4ULL &&
+           offset + size > map.lock_offset);
+      Fault(what + (is_lock ? " of the lock" : " of the timer") +
+            " in the value of " + MapName(map));
       return false;
     }
     Fault(what + " of " + MapName(map) + ", which programs may not" +
@@ -194,11 +198,9 @@ bool Machine::MayRead(const Region* region, uint64_t address, uint64_t size,
     return true;
   }
   if (region->kind == RegionKind::kMapValue &&
-      region->map.lock_offset != kNoSpinLock &&
       Within(region->size, offset, size) &&
       !HasAny(region->map.flags, kWrOnlyProg) &&
-      (offset + size <= region->map.lock_offset ||
-       offset >= region->map.lock_offset + 4ULL)) {
+      !region->map.OwnsAny(offset, size)) {
     return true;
   }
   if (region->kind != RegionKind::kStack || region->frame > depth_ ||
@@ -232,11 +234,9 @@ bool Machine::MayWrite(const Region* region, uint64_t address, uint64_t size,
     return true;
   }
   if (region->kind == RegionKind::kMapValue &&
-      region->map.lock_offset != kNoSpinLock &&
       Within(region->size, offset, size) &&
       !HasAny(region->map.flags, kRdOnlyProg) &&
-      (offset + size <= region->map.lock_offset ||
-       offset >= region->map.lock_offset + 4ULL)) {
+      !region->map.OwnsAny(offset, size)) {
     return true;
   }
   return Deny(region, address, size, "writes", by);

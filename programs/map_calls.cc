@@ -12,9 +12,13 @@ namespace bpfmap {
 
 MapFacts FactsOf(LocalMap* map) {
   const MapDef def = map->def();
-  return {map,           def.type,
-          def.key_size,  def.value_size,
-          def.map_flags, def.spin_lock_offset};
+  return {map,
+          def.type,
+          def.key_size,
+          def.value_size,
+          def.map_flags,
+          def.spin_lock_offset,
+          def.timer_offset};
 }
 
 void* DirectValue(const MapFacts& map) {
@@ -30,8 +34,10 @@ void FillValueRegion(const MapFacts& map, void* value, Region* region) {
   region->base = reinterpret_cast<uintptr_t>(value);
   region->size = map.value_size;
   region->map = map;
-  // A lock in the value is nobody's to touch: its map has rules of its own.
-  const bool plain = map.lock_offset == kNoSpinLock;
+  // A lock or a timer in the value is nobody's to touch: its map has rules of
+  // its own.
+  const bool plain =
+      map.lock_offset == kNoSpinLock && map.timer_offset == kNoTimer;
   region->readable =
       plain && !HasAny(map.flags, kWrOnlyProg) ? map.value_size : 0;
   region->writable =

@@ -48,6 +48,16 @@ struct MapFacts {
   uint32_t value_size = 0;
   MapFlags flags{};
   uint32_t lock_offset = kNoSpinLock;
+  uint32_t timer_offset = kNoTimer;
+
+  // Whether [offset, offset + size) of a value has bytes of its lock or its
+  // timer, which programs must leave alone.
+  bool OwnsAny(uint64_t offset, uint64_t size) const {
+    return (lock_offset != kNoSpinLock && offset < lock_offset + 4ULL &&
+            offset + size > lock_offset) ||
+           (timer_offset != kNoTimer && offset < timer_offset + kTimerSize &&
+            offset + size > timer_offset);
+  }
 };
 
 struct Region {

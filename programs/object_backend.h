@@ -49,6 +49,9 @@ class ObjectBackend {
 
   virtual ProgramResult Run(std::size_t index, const RunRequest& request) = 0;
 
+  // Ends the timers in the maps.
+  virtual void EndTimers(World* /*world*/) {}
+
   // The records of a ring, or of all buffers of an array of perf events, that
   // were not taken yet.
   virtual std::vector<std::string> TakeRecords(std::size_t map) = 0;

@@ -39,15 +39,17 @@ void SetName(std::string_view name, MapDef* def) {
   std::memcpy(def->name, name.data(), size);
 }
 
-uint32_t FindSpinLock(const BtfTypes& types, uint32_t value) {
+// Where a struct of this name and size is in a value; 0xffffffff: nowhere.
+uint32_t FindField(const BtfTypes& types, uint32_t value, std::string_view name,
+                   uint64_t size) {
+  static_assert(kNoSpinLock == 0xffffffff && kNoTimer == 0xffffffff);
   for (const BtfTypes::Member& member : types.MembersOf(types.Resolve(value))) {
     const uint32_t type = types.Resolve(member.type);
-    if (types.NameOf(type) == "bpf_spin_lock" &&
-        types.SizeOf(type) == kSpinLockSize) {
+    if (types.NameOf(type) == name && types.SizeOf(type) == size) {
       return member.offset();
     }
   }
-  return kNoSpinLock;
+  return 0xffffffff;
 }
 
 }  // namespace
@@ -274,7 +276,10 @@ absl::Status ObjectFile::ReadMapDef(uint32_t type, MapSpec* spec) const {
   if (def.type == MapType::kRingBuf || def.type == MapType::kUserRingBuf) {
     def.max_entries = RoundUpRingSize(def.max_entries);
   }
-  def.spin_lock_offset = FindSpinLock(types_, spec->value_type);
+  def.spin_lock_offset =
+      FindField(types_, spec->value_type, "bpf_spin_lock", kSpinLockSize);
+  def.timer_offset =
+      FindField(types_, spec->value_type, "bpf_timer", kTimerSize);
   return absl::OkStatus();
 }
 

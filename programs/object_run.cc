@@ -49,7 +49,10 @@ ProgramResult ObjectState::RunIn(World* world, std::string_view program,
   RunRequest with_path = request;
   with_path.world = world;
   with_path.keeps_path = keeps_paths_;
-  return backend_->Run(static_cast<std::size_t>(number), with_path);
+  world->FireTimers();
+  result = backend_->Run(static_cast<std::size_t>(number), with_path);
+  world->FireTimers();
+  return result;
 }
 
 World* ObjectState::world() {

@@ -31,6 +31,11 @@ std::string Text(std::string_view text) { return std::string(text); }
 
 }  // namespace
 
+ObjectState::~ObjectState() {
+  World* const world = world_ != nullptr ? world_ : World::Current();
+  if (world != nullptr && world->timers().any()) backend_->EndTimers(world);
+}
+
 void ObjectState::Start() {
   for (const auto& spec : file_.maps()) specs_.push_back(*spec);
   backend_->Start(file_);

@@ -38,6 +38,8 @@ class ObjectState {
   // for this thread.
   ObjectState(World* world, std::unique_ptr<ObjectBackend> backend)
       : world_(world), backend_(std::move(backend)) {}
+  // Its timers end with it, if the World that they are in is still there.
+  ~ObjectState();
 
   // The file of the object, to Read() before anything else.
   ObjectFile* file() { return &file_; }

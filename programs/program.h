@@ -85,7 +85,7 @@ struct ProgramDef {
   Coverage* coverage = ProcessCoverage();
 };
 
-class Program {
+class Program : public std::enable_shared_from_this<Program> {
  public:
   // Sets *program to the program of `def`.
   //   E2BIG, EINVAL  see Decode()

@@ -179,6 +179,7 @@ std::string RunPath::Argument(const Step& step, const Helper& helper,
     case Arg::kFunction:
       return step.program->FunctionOf(static_cast<uint32_t>(number));
     case Arg::kLock:
+    case Arg::kTimer:
     case Arg::kMapValue:
       return "a value of " + MapName(step.regions[i]);
     case Arg::kRecord:

@@ -2,8 +2,11 @@
 
 #include "bpfmap/programs/world.h"
 
+#include <algorithm>
 #include <cstring>
 #include <utility>
+
+#include "bpfmap/programs/misuse.h"
 
 namespace bpfmap {
 namespace {
@@ -18,6 +21,28 @@ uint64_t WorldClock::now() const {
   const auto passed = std::chrono::duration_cast<std::chrono::nanoseconds>(
       std::chrono::steady_clock::now() - started_);
   return now_ns_ + static_cast<uint64_t>(passed.count());
+}
+
+// A function that starts its timer for now each time it fires would keep the
+// clock where it is.
+constexpr int kMostFirings = 1'000'000;
+
+void WorldClock::MoveTo(uint64_t time) {
+  now_ns_ = now();
+  const bool ran = std::exchange(runs_, false);
+  Timers& timers = world_.timers();
+  for (int fired = 0; timers.any() && timers.NextTime() <= time; ++fired) {
+    if (fired == kMostFirings) {
+      world_.TimerFaulted(
+          "timers fired 1000000 times while the clock was moved once");
+      break;
+    }
+    now_ns_ = std::max(now_ns_, timers.NextTime());
+    if (!timers.FireNext(world_, time)) break;
+  }
+  now_ns_ = time;
+  runs_ = ran;
+  started_ = std::chrono::steady_clock::now();
 }
 
 void WorldClock::Run() {
@@ -37,6 +62,19 @@ World::~World() {
 }
 
 World* World::Current() { return current; }
+
+void World::FireTimers() {
+  if (!timers().any()) return;
+  // Those that are started while these fire wait for the next time.
+  const uint64_t order = timers().order();
+  while (timers().FireNext(*this, Now(Clock::kMonotonic), order)) {
+  }
+}
+
+void World::TimerFaulted(const std::string& sentence) {
+  timer_faults.push_back(sentence);
+  Misuse(sentence);
+}
 
 void World::OnHelper(uint32_t number, HelperFunction function) {
   has_own_helpers_ = true;

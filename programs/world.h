@@ -49,6 +49,7 @@
 #include "bpfmap/programs/attachment.h"
 #include "bpfmap/programs/program_result.h"
 #include "bpfmap/programs/run_context.h"
+#include "bpfmap/programs/timers.h"
 
 namespace bpfmap {
 
@@ -64,6 +65,8 @@ struct Task {
 };
 
 class HelperCall;
+class LocalMap;
+class World;
 
 // A function in the place of a helper: it gets the call (helper.h), and returns
 // what the helper would.
@@ -78,23 +81,28 @@ struct SentPacket {
 
 // A clock that a test moves. Times are durations of <chrono> or of Abseil,
 // which needs "absl/time/time.h".
+//
+// Timers of programs (timers.h) fire on it: a clock that is moved stops at the
+// time of each that is due on the way, and its function sees that time. Timers
+// that are due without a move, because they were started for now or because the
+// clock runs, fire before and after each run of an Object.
 class WorldClock {
  public:
-  explicit WorldClock(uint64_t* now_ns) : now_ns_(*now_ns) {}
+  WorldClock(World* world, uint64_t* now_ns)
+      : world_(*world), now_ns_(*now_ns) {}
   WorldClock(const WorldClock&) = delete;
   WorldClock& operator=(const WorldClock&) = delete;
 
   // Makes it stand at `time` since the start of the machine.
   template <typename Duration>
   void Set(Duration time) {
+    MoveTo(Nanoseconds(time));
     runs_ = false;
-    now_ns_ = Nanoseconds(time);
   }
   // Makes it stand later by `time`.
   template <typename Duration>
   void Advance(Duration time) {
-    now_ns_ = now() + Nanoseconds(time);
-    started_ = std::chrono::steady_clock::now();
+    MoveTo(now() + Nanoseconds(time));
   }
   // Lets it run from now on, as fast as that of the machine.
   void Run();
@@ -113,6 +121,9 @@ class WorldClock {
     }
   }
 
+  void MoveTo(uint64_t time);
+
+  World& world_;
   uint64_t& now_ns_;
   bool runs_ = false;
   std::chrono::steady_clock::time_point started_;
@@ -120,7 +131,7 @@ class WorldClock {
 
 class World {
  public:
-  enum class Clock { kMonotonic, kBoot, kCoarse, kTai };
+  enum class Clock { kMonotonic, kBoot, kCoarse, kTai, kReal };
 
   World();
   virtual ~World();
@@ -169,6 +180,9 @@ class World {
   std::vector<SentPacket> redirected;  // bpf_redirect() and its like
   std::vector<SentPacket> cloned;      // bpf_clone_redirect()
 
+  // What functions of timers did wrong, a sentence each.
+  std::vector<std::string> timer_faults;
+
   // Calls `function` in place of helper `number` (BPF_FUNC_*), or of one that
   // is absent. Arguments are checked before, unless the helper is absent.
   void OnHelper(uint32_t number, HelperFunction function);
@@ -196,6 +210,17 @@ class World {
   virtual uint32_t Random();
   // A line of bpf_trace_printk() or bpf_trace_vprintk().
   virtual void Print(std::string_view line) { printed.emplace_back(line); }
+
+  // The timers that bpf_timer_*() start.
+  virtual Timers& timers() { return timers_; }
+  // Fires those that are due.
+  void FireTimers();
+  // The function of a timer ended early. By default the sentence is kept, and a
+  // Misuse (misuse.h): a failure of the test.
+  virtual void TimerFaulted(const std::string& sentence);
+  // Whether user space refers to a map, by a descriptor or a pin: only then may
+  // it have timers.
+  virtual bool HasUser(const LocalMap&) { return true; }
 
   // Whether the task has a signal to handle, or has ended: a test run that
   // repeats then ends with EINTR. Asked often.
@@ -285,8 +310,9 @@ class World {
   };
   bool Fails(uint32_t number, HelperCall& call, uint64_t* result);
 
-  WorldClock clock_{&now_ns};
+  WorldClock clock_{this, &now_ns};
   Attachments attachments_;
+  Timers timers_;
   std::vector<Range> memory_;
   std::list<std::vector<uint8_t>> copies_;
   bool has_own_helpers_ = false;

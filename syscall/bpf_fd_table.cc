@@ -344,6 +344,18 @@ void BpfFdTable::ReleaseClosed() {
   gone = ReapClosed(/*look_at_all=*/false);
 }
 
+bool BpfFdTable::HasUser(const LocalMap& map) {
+  ReleaseAllClosed();
+  std::vector<std::shared_ptr<MapObject>> seen;  // destroyed after the lock
+  ReaderLock lock(lock_);
+  for (const auto& [id, object] : map_ids_.objects) {
+    seen.push_back(object.lock());
+    const MapObject* const found = seen.back().get();
+    if (found != nullptr && &found->map() == &map) return found->has_user();
+  }
+  return false;
+}
+
 void BpfFdTable::ReleaseAllClosed() {
   std::vector<File> gone;
   WriterLock lock(lock_);

@@ -101,6 +101,9 @@ class BpfFdTable final : public FdResolver, public ProgramSource {
   // Lets go of what nothing refers to.
   void ReleaseClosed();
 
+  // Whether a descriptor or a pin refers to a map.
+  bool HasUser(const LocalMap& map);
+
   // Opens the file that is a map's memory, and marks it as open. `flags` are
   // those of open(2). Returns -1 and sets errno if it cannot be opened.
   static int OpenMemory(const MappableMemory& memory, int flags);

@@ -124,6 +124,7 @@ long AnswerBpf(Caller* caller, int command, uint64_t attributes,
     if (result == 0 && caller == nullptr && OpensOrFinds(command)) {
       ProcessPins::Global().ReleaseUnlinked();
     }
+    if (result == 0) FireTimers();
     if (result == 0) result = Run(command, copy);
   } catch (const std::bad_alloc&) {
     // Of what is not a map's: that says so without an exception.

@@ -16,6 +16,7 @@
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/profiles/cpu.h"
 #include "bpfmap/programs/helper.h"
+#include "bpfmap/syscall/bpf_fd_table.h"
 #include "bpfmap/syscall/bpf_syscall.h"
 #include "bpfmap/syscall/caller.h"
 #include "bpfmap/syscall/run_world.h"
@@ -96,6 +97,10 @@ int64_t CallingWorld::SystemBpf(int command, void* attributes, uint32_t size) {
 int64_t CallingWorld::SystemClose(int fd) {
   if (Caller::Other() != nullptr) return -EOPNOTSUPP;
   return close(fd) == 0 ? 0 : -errno;
+}
+
+bool CallingWorld::HasUser(const LocalMap& map) {
+  return BpfFdTable::Global().HasUser(map);
 }
 
 RunWorld::RunWorld() {

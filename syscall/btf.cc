@@ -7,6 +7,7 @@
 #include <cstring>
 #include <utility>
 
+#include "bpfmap/maps/map_def.h"
 #include "bpfmap/maps/spin_lock.h"
 #include "bpfmap/syscall/btf_check.h"
 
@@ -191,6 +192,15 @@ bool Btf::SizeOf(uint32_t type, uint64_t* size) const {
 }
 
 long Btf::FindSpinLock(uint32_t type, uint32_t* offset) const {
+  return FindField(type, "bpf_spin_lock", kSpinLockSize, offset);
+}
+
+long Btf::FindTimer(uint32_t type, uint32_t* offset) const {
+  return FindField(type, "bpf_timer", kTimerSize, offset);
+}
+
+long Btf::FindField(uint32_t type, const char* name, uint32_t size,
+                    uint32_t* offset) const {
   const uint32_t id = Resolve(type);
   const btf_type value = TypeAt(id);
   if (!IsStruct(BTF_INFO_KIND(value.info))) return 0;
@@ -198,9 +208,8 @@ long Btf::FindSpinLock(uint32_t type, uint32_t* offset) const {
   for (uint32_t i = 0; i < BTF_INFO_VLEN(value.info); ++i) {
     const auto member = Extra<btf_member>(id, i);
     const btf_type inner = TypeAt(Resolve(member.type));
-    if (BTF_INFO_KIND(inner.info) != BTF_KIND_STRUCT ||
-        inner.size != kSpinLockSize ||
-        std::strcmp(strings_.data() + inner.name_off, "bpf_spin_lock") != 0) {
+    if (BTF_INFO_KIND(inner.info) != BTF_KIND_STRUCT || inner.size != size ||
+        std::strcmp(strings_.data() + inner.name_off, name) != 0) {
       continue;
     }
     if (found) return -E2BIG;

@@ -48,12 +48,17 @@ class Btf {
   // is not touched if there is none.
   //   E2BIG  there is more than one
   long FindSpinLock(uint32_t type, uint32_t* offset) const;
+  // The same for a `struct bpf_timer`.
+  long FindTimer(uint32_t type, uint32_t* offset) const;
 
   // Whether the type is an integer of 4 bytes, as the key of an array is.
   bool IsWord(uint32_t type) const;
 
  private:
   friend class BtfCheck;
+
+  long FindField(uint32_t type, const char* name, uint32_t size,
+                 uint32_t* offset) const;
 
   // The bytes after a btf_type: `vlen` times `each`, or `once`.
   struct Shape {

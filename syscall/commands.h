@@ -23,6 +23,7 @@ long BtfLoad(const Attributes& attributes);
 long ProgLoad(const Attributes& attributes);
 
 // program_commands.cc
+void FireTimers();  // those that are due
 long ProgTestRun(const Attributes& attributes);
 long ProgBindMap(const Attributes& attributes);
 long LinkCreate(const Attributes& attributes);

@@ -70,7 +70,8 @@ long CheckTypes(const MapDef& def, const MapObject::Types& types) {
   return 0;
 }
 
-// Sets the types of the attribute, and the lock that is in the value.
+// Sets the types of the attribute, and the lock and the timer that are in the
+// value.
 //   EBADF   btf_fd is not open
 //   EINVAL  it is no BTF; there are no such types; they have other sizes
 long FindTypes(const Attributes& attributes, MapDef* def,
@@ -99,7 +100,9 @@ long FindTypes(const Attributes& attributes, MapDef* def,
   // A lock that the type does not take comes before types that it does not.
   error = types->btf->FindSpinLock(types->value, &def->spin_lock_offset);
   if (error != 0) return error;
-  if (def->spin_lock_offset != kNoSpinLock) {
+  error = types->btf->FindTimer(types->value, &def->timer_offset);
+  if (error != 0) return error;
+  if (def->spin_lock_offset != kNoSpinLock || def->timer_offset != kNoTimer) {
     const DefError check = CheckDef<Cloud>(*def);
     if (check.failed()) return Result(check.error);
   }

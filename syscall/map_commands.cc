@@ -223,7 +223,8 @@ long MapFreeze(const Attributes& attributes) {
   OpenFile file;
   const long error = BpfFdTable::Global().FindMap(attributes->map_fd, &file);
   if (error != 0) return error;
-  if (file.map->def().spin_lock_offset != kNoSpinLock) {
+  const MapDef& def = file.map->def();
+  if (def.spin_lock_offset != kNoSpinLock || def.timer_offset != kNoTimer) {
     return Result(Errno::kNotSupp);
   }
   if (!file.may_write) return -EPERM;

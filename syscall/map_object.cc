@@ -25,6 +25,7 @@
 #include "bpfmap/profiles/cloud.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 #include "bpfmap/syscall/caller.h"
+#include "bpfmap/syscall/system_timers.h"
 
 namespace bpfmap {
 namespace {
@@ -134,7 +135,9 @@ std::shared_ptr<MapObject> MapObject::AsUser(MapObject& map) {
 }
 
 void MapObject::DropUser() {
-  if (--users_ != 0 || !traits_.value_is_program) return;
+  if (--users_ != 0) return;
+  if (def_.timer_offset != kNoTimer) SystemTimers().Forget(map_.get());
+  if (!traits_.value_is_program) return;
   std::map<uint32_t, std::shared_ptr<const void>> gone;  // ends after the lock
   WriterLock lock(slots_lock_);
   for (const auto& [index, program] : slots_) {

@@ -79,8 +79,9 @@ class MapObject : public std::enable_shared_from_this<MapObject> {
 
   // A reference on behalf of user space, a descriptor or a pin. As the last of
   // them goes, an array of programs lets its programs go, which may refer to
-  // the array.
+  // the array, and the map's timers end.
   static std::shared_ptr<MapObject> AsUser(MapObject& map);
+  bool has_user() const { return users_.load(std::memory_order_relaxed) != 0; }
 
   // A command on a map of which values hold programs: Update() of the value
   // with the id of `program`, which may be null, at *`key`, 4 bytes; or

@@ -45,7 +45,7 @@ long CheckMapping(const OpenFile& file, uint64_t length, int protection,
   if (!file.may_read || (writes && shared && !file.may_write)) return -EACCES;
   const WritablePages pages = object.traits().writable_pages;
   if (pages == WritablePages::kNotMappable ||
-      def.spin_lock_offset != kNoSpinLock) {
+      def.spin_lock_offset != kNoSpinLock || def.timer_offset != kNoTimer) {
     return Result(Errno::kNotSupp);
   }
   // To the kernel, a file that cannot be written is not shared.

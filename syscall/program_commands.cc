@@ -20,6 +20,7 @@
 #include "bpfmap/syscall/program_object.h"
 #include "bpfmap/syscall/run_counting.h"
 #include "bpfmap/syscall/run_world.h"
+#include "bpfmap/syscall/system_timers.h"
 #include "bpfmap/syscall/user_memory.h"
 
 namespace bpfmap {
@@ -200,6 +201,12 @@ long TestCall::CopyResults() const {
 }
 
 }  // namespace
+
+void FireTimers() {
+  if (!SystemTimers().any()) return;
+  RunWorld world;
+  world.get()->FireTimers();
+}
 
 long ProgTestRun(const Attributes& attributes) {
   if (!attributes.TailIsZero(kTestRunAttrSize)) return -EINVAL;

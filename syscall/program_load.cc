@@ -108,6 +108,7 @@ class Loader {
   // As much as there is here of what Linux calls so.
   long Verify();
   long CopyFdArray();
+  long CheckMaps();
   long CheckCalls();
   long CheckTarget();
   long FindBtf();
@@ -222,7 +223,8 @@ long Loader::Verify() {
     if (refusal.error == Errno::kBadF && map_error_ != 0) return map_error_;
     return Result(refusal.error);
   }
-  error = CopyFunctions();
+  error = CheckMaps();
+  if (error == 0) error = CopyFunctions();
   if (error == 0) error = CheckCalls();
   if (error == 0) error = CheckTarget();
   if (error != 0) return error;
@@ -372,6 +374,20 @@ long Loader::CopyFunctions() {
   }
   def_.functions =
       FunctionNames(BytesOf(*facts_.btf), functions.bytes, functions.size);
+  return 0;
+}
+
+// Programs that trace may be where a timer cannot be started.
+long Loader::CheckMaps() {
+  constexpr ProgramTypes kTraces{
+      ProgramType::kKprobe, ProgramType::kTracepoint, ProgramType::kPerfEvent,
+      ProgramType::kRawTracepoint, ProgramType::kRawTracepointWritable};
+  if (!kTraces.Has(def_.type)) return 0;
+  for (const auto& map : facts_.maps) {
+    if (map->def().timer_offset == kNoTimer) continue;
+    log_.Add("programs that trace cannot use bpf_timer\n");
+    return -EINVAL;
+  }
   return 0;
 }
 

@@ -30,6 +30,7 @@ class CallingWorld : public SystemWorld {
  public:
   int64_t SystemBpf(int command, void* attributes, uint32_t size) override;
   int64_t SystemClose(int fd) override;
+  bool HasUser(const LocalMap& map) override;
 };
 
 class RunWorld {

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 #include <utility>
@@ -30,6 +31,8 @@ clockid_t ClockId(World::Clock clock) {
       return CLOCK_MONOTONIC_COARSE;
     case World::Clock::kTai:
       return CLOCK_TAI;
+    case World::Clock::kReal:
+      return CLOCK_REALTIME;
     case World::Clock::kMonotonic:
       break;
   }
@@ -82,6 +85,11 @@ uint32_t SystemWorld::Random() {
     return World::Random();
   }
   return number;
+}
+
+// The function has no caller whom an errno could tell.
+void SystemWorld::TimerFaulted(const std::string& sentence) {
+  std::fprintf(stderr, "bpfmap: a timer: %s\n", sentence.c_str());
 }
 
 void SystemWorld::Print(std::string_view line) {

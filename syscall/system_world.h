@@ -16,9 +16,12 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <string>
 #include <string_view>
 
+#include "bpfmap/programs/timers.h"
 #include "bpfmap/programs/world.h"
+#include "bpfmap/syscall/system_timers.h"
 
 namespace bpfmap {
 
@@ -31,6 +34,8 @@ class SystemWorld : public World {
   bool Interrupted() override;
   uint32_t Random() override;
   void Print(std::string_view line) override;
+  Timers& timers() override { return SystemTimers(); }
+  void TimerFaulted(const std::string& sentence) override;
   bool UnderCgroup(uint32_t cgroup) override;
   // Where addresses of the kernel would be there is nothing: loads fail as a
   // load from a bad address does.

@@ -7,10 +7,15 @@
 // only the thread that takes the lock changes them: a program that holds the
 // lock of an element whose memory was taken for another one still gives it
 // back.
+//
+// A value may hold a `struct bpf_timer`, too: 16 bytes that belong to the
+// programs' engine. They read as 0, and become 0 with each copy in, which ends
+// the timer.
 
 #ifndef BPFMAP_MAPS_INTERNAL_VALUE_LAYOUT_H_
 #define BPFMAP_MAPS_INTERNAL_VALUE_LAYOUT_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 
@@ -25,15 +30,23 @@ class ValueLayout {
  public:
   static constexpr uint32_t kNoLock = 0xffffffff;
 
+  static constexpr uint32_t kNoTimer = 0xffffffff;
+  static constexpr uint32_t kTimerSize = 16;
+
   // `lock_offset`: where the lock is, in bytes from the start; or kNoLock.
-  constexpr ValueLayout(uint32_t size, uint32_t lock_offset)
-      : size_(size), lock_offset_(lock_offset) {}
+  // `timer_offset`: the same of the timer; or kNoTimer.
+  constexpr ValueLayout(uint32_t size, uint32_t lock_offset,
+                        uint32_t timer_offset = kNoTimer)
+      : size_(size),
+        lock_offset_(lock_offset),
+        timer_offset_(timer_offset),
+        is_plain_(lock_offset == kNoLock && timer_offset == kNoTimer) {}
 
   uint32_t size() const { return size_; }
 
   // Whether CopyIn is one atomic store.
   bool IsOneStore() const {
-    return !has_lock() &&
+    return is_plain_ &&
            (size_ == 1 || size_ == 4 || (kHasAtomic8 && size_ == 8));
   }
 
@@ -51,11 +64,11 @@ class ValueLayout {
 
   ABSL_ATTRIBUTE_ALWAYS_INLINE void CopyIn(std::byte* shared,
                                            const void* own) const {
-    if (kHasAtomic8 && size_ == 8 && !has_lock()) {  // most values
+    if (kHasAtomic8 && size_ == 8 && is_plain_) {  // most values
       StoreOne<uint64_t>(shared, own);
       return;
     }
-    if (!kHasAtomic8 && size_ == 8 && !has_lock()) {
+    if (!kHasAtomic8 && size_ == 8 && is_plain_) {
       StoreOne<uint32_t>(shared, own);
       StoreOne<uint32_t>(shared + 4, static_cast<const std::byte*>(own) + 4);
       return;
@@ -65,15 +78,12 @@ class ValueLayout {
 
   void CopyOut(void* own, const std::byte* shared) const {
     LoadBytes(own, shared, size_);
-    if (has_lock()) {
-      std::memset(static_cast<std::byte*>(own) + lock_offset_, 0,
-                  kValueLockSize);
-    }
+    if (!is_plain_) HideOwned(static_cast<std::byte*>(own));
   }
 
   // Makes the value zero, as CopyIn would.
   void Clear(std::byte* shared) const {
-    if (!has_lock()) {
+    if (lock_offset_ == kNoLock) {
       ClearBytes(shared, size_);
       return;
     }
@@ -104,18 +114,39 @@ class ValueLayout {
 
   ABSL_ATTRIBUTE_NOINLINE void CopyInOther(std::byte* shared,
                                            const void* own) const {
-    if (!has_lock()) {
+    if (is_plain_) {
       StoreBytes(shared, own, size_);
       return;
     }
-    StoreBytes(shared, own, lock_offset_);
-    StoreBytes(shared, own, size_, lock_offset_ + kValueLockSize);
+    const uint32_t first = std::min(lock_offset_, timer_offset_);
+    StoreBytes(shared, own, std::min(size_, first));
+    if (lock_offset_ != kNoLock) {
+      const bool is_last = timer_offset_ == kNoTimer || first == timer_offset_;
+      StoreBytes(shared, own, is_last ? size_ : timer_offset_,
+                 lock_offset_ + kValueLockSize);
+    }
+    if (timer_offset_ != kNoTimer) {
+      const bool is_last = lock_offset_ == kNoLock || first == lock_offset_;
+      ClearBytes(shared, timer_offset_ + kTimerSize, timer_offset_);
+      StoreBytes(shared, own, is_last ? size_ : lock_offset_,
+                 timer_offset_ + kTimerSize);
+    }
   }
 
-  bool has_lock() const { return lock_offset_ != kNoLock; }
+  // Of a copy: what belongs to the map reads as 0.
+  ABSL_ATTRIBUTE_NOINLINE void HideOwned(std::byte* own) const {
+    if (lock_offset_ != kNoLock) {
+      std::memset(own + lock_offset_, 0, kValueLockSize);
+    }
+    if (timer_offset_ != kNoTimer) {
+      std::memset(own + timer_offset_, 0, kTimerSize);
+    }
+  }
 
   uint32_t size_;
   uint32_t lock_offset_;
+  uint32_t timer_offset_;
+  bool is_plain_;  // all bytes are the user's
 };
 
 }  // namespace bpfmap::internal

@@ -16,12 +16,14 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/lru/eviction_callback.h"
 #include "bpfmap/maps/internal/lru/lru_table.h"
 #include "bpfmap/maps/internal/per_cpu_slots.h"
+#include "bpfmap/maps/map_def.h"
 #include "bpfmap/profiles/profile.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 
@@ -31,9 +33,12 @@ template <Profile P>
 class LruValues {
  public:
   // `table` must outlive it.
-  LruValues(LruTable<P>& table, uint32_t value_size, typename P::Memory&,
+  LruValues(LruTable<P>& table, const MapDef& def, typename P::Memory&,
             EvictionCallback on_eviction)
-      : table_(table), user_size_(value_size), on_eviction_(on_eviction) {}
+      : table_(table),
+        user_size_(def.value_size),
+        timer_offset_(def.timer_offset),
+        on_eviction_(on_eviction) {}
 
   // How large a table's values are.
   static constexpr uint64_t SizeInTable(uint32_t value_size) {
@@ -48,6 +53,10 @@ class LruValues {
 
   void CopyOut(void* value, std::byte* element) const {
     table_.CopyValueOut(value, element);
+    if (timer_offset_ == kNoTimer) [[likely]]
+      return;
+    // It belongs to the programs' engine: see value_layout.h.
+    std::memset(static_cast<std::byte*>(value) + timer_offset_, 0, kTimerSize);
   }
 
   void Evicted(std::byte* element) {
@@ -57,6 +66,7 @@ class LruValues {
  private:
   LruTable<P>& table_;
   const uint64_t user_size_;
+  const uint32_t timer_offset_;
   const EvictionCallback on_eviction_;
 };
 
@@ -64,13 +74,13 @@ template <Profile P>
 class LruPerCpuValues {
  public:
   // `table` and `memory` must outlive it.
-  LruPerCpuValues(LruTable<P>& table, uint32_t value_size,
+  LruPerCpuValues(LruTable<P>& table, const MapDef& def,
                   typename P::Memory& memory, EvictionCallback on_eviction)
       : table_(table),
-        value_size_(value_size),
+        value_size_(def.value_size),
         on_eviction_(on_eviction),
         arena_(memory),
-        slots_(value_size, PossibleCpusOf<P>()) {}
+        slots_(def.value_size, PossibleCpusOf<P>()) {}
 
   static constexpr uint64_t SizeInTable(uint32_t) { return 0; }
   static uint64_t MemoryNeeded(uint32_t value_size, uint32_t nodes) {

@@ -63,6 +63,16 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckCommon(const MapDef& def) {
       return {Errno::kFault, "spin_lock_offset must be a multiple of 4"};
     }
   }
+  if (def.timer_offset != kNoTimer) {
+    if (def.timer_offset > def.value_size ||
+        def.value_size - def.timer_offset < kTimerSize) {
+      return {Errno::kInval,
+              "timer_offset must leave 16 bytes within the value"};
+    }
+    if (def.timer_offset % 8 != 0) {
+      return {Errno::kFault, "timer_offset must be a multiple of 8"};
+    }
+  }
   if (def.map_extra != 0 && def.type != MapType::kBloomFilter) {
     return {Errno::kInval, "map_extra must be 0 for this type"};
   }
@@ -111,16 +121,25 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckNameAndLock(
             "programs must be able to read and write a value with a lock: no "
             "BPF_F_RDONLY_PROG or BPF_F_WRONLY_PROG"};
   }
+  if (def.timer_offset != kNoTimer &&
+      HasAny(def.map_flags, kRdOnlyProg | kWrOnlyProg)) {
+    return {Errno::kAcces,
+            "programs must be able to read and write a value with a timer: no "
+            "BPF_F_RDONLY_PROG or BPF_F_WRONLY_PROG"};
+  }
   return {};
 }
 
-// The same for types whose values cannot hold a lock.
+// The same for types whose values cannot hold a lock; a timer, if
+// `may_have_timer`.
 ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckNameAndNoLock(
-    const MapDef& def) {
+    const MapDef& def, bool may_have_timer = false) {
   return FirstError(
       CheckNameAndLock(def),
       Require(def.spin_lock_offset == kNoSpinLock,
-              "values of this type cannot hold a lock", Errno::kOpNotSupp));
+              "values of this type cannot hold a lock", Errno::kOpNotSupp),
+      Require(may_have_timer || def.timer_offset == kNoTimer,
+              "values of this type cannot hold a timer", Errno::kOpNotSupp));
 }
 
 // The same for types whose values programs can only read, so that a lock in

@@ -96,6 +96,7 @@ class InnerMaps {
            def.value_size == template_.value_size &&
            (def.map_flags & ~kOfFile) == (template_.map_flags & ~kOfFile) &&
            def.spin_lock_offset == template_.spin_lock_offset &&
+           def.timer_offset == template_.timer_offset &&
            (def.type != MapType::kArray || HasAny(def.map_flags, kInnerMap) ||
             def.max_entries == template_.max_entries);
   }

@@ -35,7 +35,8 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckLruDef(const MapDef& def,
               "LRU maps do not take BPF_F_NO_PREALLOC", Errno::kNotSupp),
       is_per_cpu ? CheckNoNumaNode(def) : DefError{}, CheckHashSizes(def),
       has_per_cpu_values ? CheckPerCpuValueSize(def) : DefError{},
-      CheckToken(def), CheckHashMaxEntries(def), CheckNameAndNoLock(def));
+      CheckToken(def), CheckHashMaxEntries(def),
+      CheckNameAndNoLock(def, /*may_have_timer=*/!has_per_cpu_values));
 }
 
 // The definition as Linux keeps it: with BPF_F_NO_COMMON_LRU, max_entries is a

@@ -24,7 +24,9 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckRingDef(
       Require(IsRingSize(def.max_entries),
               "max_entries must be a power of two and a multiple of 4096; see "
               "RoundUpRingSize()"),
-      CheckToken(def), CheckNameAndLock(def));
+      CheckToken(def), CheckNameAndLock(def),
+      Require(def.timer_offset == kNoTimer, "a ring holds no timer",
+              Errno::kOpNotSupp));
 }
 
 }  // namespace bpfmap

@@ -33,7 +33,8 @@ class UserRights {
         writes_(!HasAny(def.map_flags, kRdOnly)),
         has_keys_(def.key_size != 0),
         has_values_(def.value_size != 0),
-        has_lock_(def.spin_lock_offset != kNoSpinLock) {}
+        has_lock_(def.spin_lock_offset != kNoSpinLock),
+        has_timer_(def.timer_offset != kNoTimer) {}
 
   bool may_read() const { return reads_; }
   bool may_write() const { return writes_ && !frozen(); }
@@ -98,7 +99,7 @@ class UserRights {
   // `with_all_locked(change)` runs `change` while no writer is at work.
   template <typename WithAllLocked>
   Errno Freeze(WithAllLocked with_all_locked) {
-    if (has_lock_) return Errno::kNotSupp;
+    if (has_lock_ || has_timer_) return Errno::kNotSupp;
     bool was_frozen = false;
     if (!writes_) return Errno::kPerm;
     with_all_locked([&] {
@@ -123,6 +124,7 @@ class UserRights {
   const bool has_keys_;
   const bool has_values_;
   const bool has_lock_;
+  const bool has_timer_;
   std::atomic<bool> frozen_{false};
 };
 
