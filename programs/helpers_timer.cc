@@ -13,6 +13,7 @@
 
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/cpu.h"
 #include "bpfmap/programs/helper.h"
 #include "bpfmap/programs/machine.h"
 #include "bpfmap/programs/program.h"
@@ -68,6 +69,7 @@ class ElementFunction {
         function_(function),
         map_(*map),
         value_(value),
+        cpu_(CurrentCpu()),
         key_(map->def().key_size) {
     input_.checks = input.checks;
     input_.may_read_unwritten_stack = input.may_read_unwritten_stack;
@@ -85,6 +87,7 @@ class ElementFunction {
 
   void operator()(World& world) const {
     if (map_.LookupElem(key_.data()) != value_) return;
+    const ScopedCpu cpu(cpu_);
     const auto machine = std::make_unique<Machine>(&world);
     const RunResult result = machine->RunOnElement(*program_, function_, &map_,
                                                    key_.data(), value_, input_);
@@ -96,6 +99,7 @@ class ElementFunction {
   uint32_t function_;
   LocalMap& map_;
   std::byte* value_;
+  int cpu_;  // where the function was set
   std::vector<std::byte> key_;
   RunInput input_;
 };

@@ -49,10 +49,9 @@ ProgramResult ObjectState::RunIn(World* world, std::string_view program,
   RunRequest with_path = request;
   with_path.world = world;
   with_path.keeps_path = keeps_paths_;
-  World& world = *with_path.world;
-  world.FireTimers();
+  world->FireTimers();
   result = backend_->Run(static_cast<std::size_t>(number), with_path);
-  world.FireTimers();
+  world->FireTimers();
   return result;
 }
 

@@ -311,8 +311,8 @@ class World {
   bool Fails(uint32_t number, HelperCall& call, uint64_t* result);
 
   WorldClock clock_{this, &now_ns};
-  Timers timers_;
   Attachments attachments_;
+  Timers timers_;
   std::vector<Range> memory_;
   std::list<std::vector<uint8_t>> copies_;
   bool has_own_helpers_ = false;

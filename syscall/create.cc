@@ -100,7 +100,9 @@ long FindTypes(const Attributes& attributes, MapDef* def,
   // A lock that the type does not take comes before types that it does not.
   error = types->btf->FindSpinLock(types->value, &def->spin_lock_offset);
   if (error != 0) return error;
-  if (def->spin_lock_offset != kNoSpinLock) {
+  error = types->btf->FindTimer(types->value, &def->timer_offset);
+  if (error != 0) return error;
+  if (def->spin_lock_offset != kNoSpinLock || def->timer_offset != kNoTimer) {
     const DefError check = CheckDef<Cloud>(*def);
     if (check.failed()) return Result(check.error);
   }

@@ -136,7 +136,7 @@ std::shared_ptr<MapObject> MapObject::AsUser(MapObject& map) {
 
 void MapObject::DropUser() {
   if (--users_ != 0) return;
-  SystemTimers().Forget(map_.get());
+  if (def_.timer_offset != kNoTimer) SystemTimers().Forget(map_.get());
   if (!traits_.value_is_program) return;
   std::map<uint32_t, std::shared_ptr<const void>> gone;  // ends after the lock
   WriterLock lock(slots_lock_);

@@ -205,7 +205,6 @@ long TestCall::CopyResults() const {
 void FireTimers() {
   if (!SystemTimers().any()) return;
   RunWorld world;
-  const ScopedCpu cpu(world.cpu());
   world.get()->FireTimers();
 }
 
