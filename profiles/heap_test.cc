@@ -33,14 +33,17 @@ TEST(HeapTest, BlockIsAlignedAsAsked) {
 
 TEST(HeapTest, BlockIsZeroEvenWhereAnotherOneWas) {
   Heap heap;
-  for (int i = 0; i < 20; ++i) {
-    constexpr std::size_t kBytes = 1000;
-    auto* const block = static_cast<unsigned char*>(heap.Allocate(kBytes, 64));
-    ASSERT_NE(block, nullptr);
-    EXPECT_TRUE(std::all_of(block, block + kBytes,
-                            [](unsigned char b) { return b == 0; }));
-    std::memset(block, 0xff, kBytes);
-    heap.Deallocate(block);
+  // The last ones are pages of their own.
+  for (const std::size_t bytes : {1000, (1 << 20) - 100, 1 << 20, 3000000}) {
+    for (int i = 0; i < 20; ++i) {
+      auto* const block = static_cast<unsigned char*>(heap.Allocate(bytes, 64));
+      ASSERT_NE(block, nullptr);
+      EXPECT_EQ(reinterpret_cast<uintptr_t>(block) % 64, 0u);
+      EXPECT_TRUE(std::all_of(block, block + bytes,
+                              [](unsigned char b) { return b == 0; }));
+      std::memset(block, 0xff, bytes);
+      heap.Deallocate(block);
+    }
   }
 }
 

@@ -24,6 +24,9 @@ uint64_t RandomBits() {
   return bits += 0x9e3779b97f4a7c15;
 }
 
+void* MapPages(std::size_t) { return nullptr; }
+void UnmapPages(void*, std::size_t) {}
+
 void PreferHugePages(void*, std::size_t) {}
 
 void CallAtThreadExit(void (*)()) {}  // the thread never ends

@@ -42,6 +42,12 @@ void YieldThread();
 // only different each time.
 uint64_t RandomBits();
 
+// Pages with `bytes` bytes of zeros, none of which is touched before the caller
+// touches it; null if there is no memory, or nothing but calloc() to have it
+// from. And gives them back.
+void* MapPages(std::size_t bytes);
+void UnmapPages(void* pages, std::size_t bytes);
+
 // Advice that [memory, memory + bytes) had better lie in huge pages, for a
 // table that is accessed at random. May do nothing; touches no memory.
 void PreferHugePages(void* memory, std::size_t bytes);

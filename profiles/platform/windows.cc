@@ -62,6 +62,14 @@ uint64_t RandomBits() {
   return (uint64_t{high} << 32) | low;
 }
 
+void* MapPages(std::size_t bytes) {
+  return VirtualAlloc(nullptr, bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
+}
+
+void UnmapPages(void* pages, std::size_t) {
+  VirtualFree(pages, 0, MEM_RELEASE);
+}
+
 // Large pages need a privilege that few programs have.
 void PreferHugePages(void*, std::size_t) {}
 
