@@ -408,12 +408,7 @@ Errno HashMap<P>::RunBatch(const LookupBatchCall& batch) {
           table.CopyValueOut(value, ref, batch.value_lock());
         },
         [](const auto&) {});
-    return RunHashBatch(
-        table, batch,
-        [&](uint64_t bucket, uint32_t done, uint32_t room, uint32_t* copied) {
-          return CopyHashBucket(table, rights_, elements, batch, bucket, done,
-                                room, copied);
-        });
+    return RunHashBatchByRuns(table, rights_, elements, batch);
   });
 }
 

@@ -369,12 +369,7 @@ Errno PerCpuHashMap<P>::RunBatch(const LookupBatchCall& batch) {
           slots().CopyAllOut(value, SlicesAt(table, ref));
         },
         [&](const auto& ref) { elements_.GiveBack(SlicesAt(table, ref)); });
-    return RunHashBatch(
-        table, batch,
-        [&](uint64_t bucket, uint32_t done, uint32_t room, uint32_t* copied) {
-          return CopyHashBucket(table, rights_, elements, batch, bucket, done,
-                                room, copied);
-        });
+    return RunHashBatchByRuns(table, rights_, elements, batch);
   });
 }
 

@@ -64,6 +64,11 @@ class SupervisedCaller final : public Caller {
   // Where relative paths start, as an absolute path; "" if there is none.
   std::string DirectoryPath(int directory) const;
 
+  // Where the attribute of a command on an element is read, all of its page
+  // that follows comes along, in the same call: its key and value often lie
+  // there.
+  bool ReadAhead(uint64_t from, std::size_t size);
+
   template <typename Vector, typename File>
   bool Copy(Vector vector, File file, void* here, uint64_t there,
             std::size_t size);
@@ -73,6 +78,12 @@ class SupervisedCaller final : public Caller {
   CallerPins pins_;
   int memory_ = -1;  // /proc/PID/mem, once it was needed
   bool has_read_ = false;
+  // Whether the call was seen to be valid after the attribute was read.
+  mutable bool is_known_valid_ = false;
+  // What was read ahead.
+  uint64_t ahead_from_ = 0;
+  std::size_t ahead_size_ = 0;
+  char ahead_[1024];
   // When Interrupted() looks again.
   std::chrono::steady_clock::time_point look_at_ = {};
 };

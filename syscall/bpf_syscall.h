@@ -20,8 +20,8 @@
 // BPF_LINK_CREATE and BPF_RAW_TRACEPOINT_OPEN say why, and there are no ids of
 // links. Any other command is EINVAL, as in a kernel that does not know it.
 //
-// Memory of the caller is touched by the kernel (user_memory.h): a bad address
-// is EFAULT.
+// Memory of the caller is touched by the kernel (user_memory.h), if it is not
+// certain to be there (certain_memory.h): a bad address is EFAULT.
 //
 // Descriptors (bpf_fd_table.h): each is a real one, of a memfd, so that
 // close(2), dup(2), fcntl(2), sockets and limits mean what they mean. Its

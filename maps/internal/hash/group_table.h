@@ -464,17 +464,33 @@ class GroupTable {
     return generations_[0].groups[bucket >> bucket_bits_];
   }
 
+  uint64_t BucketOf(uint64_t hash) const {
+    return ((hash >> 32) * bucket_count()) >> 32;
+  }
+
+  // Where a run of buckets ends that is best looked at in one go: those of a
+  // shard, which are in one group until the table grows.
+  uint64_t EndOfRun(uint64_t bucket) const {
+    if (&Newest() != generations_) return bucket + 1;
+    return ((bucket >> bucket_bits_) + 1) << bucket_bits_;
+  }
+
   // False means that there is nothing in `bucket`, for sure.
   bool MayHaveElements(uint64_t bucket) const {
+    return MayHaveElements(bucket, bucket + 1);
+  }
+  // The same of a run of buckets.
+  bool MayHaveElements(uint64_t bucket, uint64_t end) const {
     const Generation* const newest = &Newest();
     bool may = false;
-    ForEachGroup(bucket, [&](const Generation& generation, uint32_t group) {
-      const Group& looked_at = generation.groups[group];
-      const GroupSnapshot snapshot = looked_at.Load();
-      // A tag on its way from one half to the other is seen in neither.
-      may = may || snapshot.has_tags() || snapshot.has_overflow() ||
-            snapshot.changing() || !looked_at.Validate(snapshot);
-    });
+    ForEachGroup(
+        bucket, end, [&](const Generation& generation, uint32_t group) {
+          const Group& looked_at = generation.groups[group];
+          const GroupSnapshot snapshot = looked_at.Load();
+          // A tag on its way from one half to the other is seen in neither.
+          may = may || snapshot.has_tags() || snapshot.has_overflow() ||
+                snapshot.changing() || !looked_at.Validate(snapshot);
+        });
     // Keys move to newer generations, which are looked at last; but a new one
     // may have been added since.
     return may || &Newest() != newest;
@@ -482,19 +498,34 @@ class GroupTable {
 
   // Calls visitor(ref) for each element of `bucket`.
   template <typename Visitor>
-  void VisitLocked([[maybe_unused]] Shard& shard, uint64_t bucket,
-                   Visitor visitor) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
-    ForEachGroup(bucket, [&](const Generation& generation, uint32_t group) {
-      VisitGroup(generation, group, [&](const SlotRef& ref) {
-        if (BucketOf(HashOf(ref)) == bucket) visitor(ref);
-      });
-    });
+  void VisitLocked(Shard& shard, uint64_t bucket, Visitor visitor) const
+      ABSL_SHARED_LOCKS_REQUIRED(shard) {
+    VisitRunLocked(shard, bucket, bucket + 1,
+                   [&](const SlotRef& ref, uint64_t) { visitor(ref); });
+  }
+
+  // Calls visitor(ref, hash) for each element of a run of buckets, in any
+  // order.
+  template <typename Visitor>
+  void VisitRunLocked([[maybe_unused]] Shard& shard, uint64_t bucket,
+                      uint64_t end, Visitor visitor) const
+      ABSL_SHARED_LOCKS_REQUIRED(shard) {
+    ForEachGroup(bucket, end,
+                 [&](const Generation& generation, uint32_t group) {
+                   VisitGroup(generation, group, [&](const SlotRef& ref) {
+                     const uint64_t hash = HashOf(ref);
+                     const uint64_t of_element = BucketOf(hash);
+                     if (of_element >= bucket && of_element < end)
+                       visitor(ref, hash);
+                   });
+                 });
   }
 
   void EraseBucketLocked(Shard& shard, uint64_t bucket)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     // One after the other: a chain changes as its elements go.
-    while (const SlotRef ref = FirstAfter(shard, bucket, 0, nullptr)) {
+    while (const SlotRef ref =
+               FirstAfter(shard, bucket, bucket + 1, 0, nullptr)) {
       EraseLocked(shard, ref, HashOf(ref));
     }
   }
@@ -587,9 +618,6 @@ class GroupTable {
 
   static uint32_t GroupOf(const Generation& generation, uint64_t hash) {
     return static_cast<uint32_t>(((hash >> 32) * generation.group_count) >> 32);
-  }
-  uint64_t BucketOf(uint64_t hash) const {
-    return ((hash >> 32) * bucket_count()) >> 32;
   }
 
   // Where a key that is not in its group, or not looked for yet, would go.
@@ -837,16 +865,16 @@ class GroupTable {
     value_.CopyIn(element + value_offset_, value);
   }
 
-  // Calls visitor(generation, group) for each group that keys of `bucket` may
-  // be in.
+  // Calls visitor(generation, group) for each group that keys of these buckets
+  // may be in.
   template <typename Visitor>
-  void ForEachGroup(uint64_t bucket, Visitor visitor) const {
+  void ForEachGroup(uint64_t bucket, uint64_t end, Visitor visitor) const {
     const Generation* const newest = &Newest();
     for (const Generation* generation = generations_; generation <= newest;
          ++generation) {
       const uint64_t of_shard = generation->groups_of_shard;
       const uint64_t first = (bucket * of_shard) >> bucket_bits_;
-      const uint64_t last = ((bucket + 1) * of_shard - 1) >> bucket_bits_;
+      const uint64_t last = (end * of_shard - 1) >> bucket_bits_;
       for (uint64_t group = first; group <= last; ++group) {
         visitor(*generation, static_cast<uint32_t>(group));
       }
@@ -873,9 +901,9 @@ class GroupTable {
     }
   }
 
-  // The element of `bucket` that comes first after (hash, key), or of all if
-  // `key` is null. REQUIRES: the shard is locked.
-  SlotRef FirstAfter(Shard& shard, uint64_t bucket, uint64_t hash,
+  // The element of a run of buckets that comes first after (hash, key), or of
+  // all if `key` is null. REQUIRES: the shard is locked.
+  SlotRef FirstAfter(Shard& shard, uint64_t bucket, uint64_t end, uint64_t hash,
                      const void* key) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
     SlotRef first{};
     uint64_t first_hash = 0;
@@ -884,16 +912,17 @@ class GroupTable {
       return a_hash != b_hash ? a_hash < b_hash
                               : std::memcmp(a, b, key_size_) < 0;
     };
-    VisitLocked(shard, bucket, [&](const SlotRef& ref) {
-      const uint64_t ref_hash = HashOf(ref);
-      if (key != nullptr && !before(hash, key, ref_hash, ref.element)) {
-        return;
-      }
-      if (!first || before(ref_hash, ref.element, first_hash, first.element)) {
-        first = ref;
-        first_hash = ref_hash;
-      }
-    });
+    VisitRunLocked(
+        shard, bucket, end, [&](const SlotRef& ref, uint64_t ref_hash) {
+          if (key != nullptr && !before(hash, key, ref_hash, ref.element)) {
+            return;
+          }
+          if (!first ||
+              before(ref_hash, ref.element, first_hash, first.element)) {
+            first = ref;
+            first_hash = ref_hash;
+          }
+        });
     return first;
   }
 
@@ -963,19 +992,21 @@ bool GroupTable<P>::NextKey(const void* key, void* next) const {
     ReaderLock lock(shard);
     if (FindLocked(shard, hash, AnyKey(key, key_size_))) {
       bucket = BucketOf(hash);
-      const SlotRef ref = FirstAfter(shard, bucket, hash, key);
+      const uint64_t end = EndOfRun(bucket);
+      const SlotRef ref = FirstAfter(shard, bucket, end, hash, key);
       if (ref) {
         if (next != nullptr) CopyKeyOut(next, ref);
         return true;
       }
-      ++bucket;
+      bucket = end;
     }
   }
-  for (; bucket < bucket_count(); ++bucket) {
-    if (!MayHaveElements(bucket)) continue;
+  for (uint64_t end; bucket < bucket_count(); bucket = end) {
+    end = EndOfRun(bucket);
+    if (!MayHaveElements(bucket, end)) continue;
     Shard& shard = ShardOfBucket(bucket);
     ReaderLock lock(shard);
-    const SlotRef ref = FirstAfter(shard, bucket, 0, nullptr);
+    const SlotRef ref = FirstAfter(shard, bucket, end, 0, nullptr);
     if (ref) {
       if (next != nullptr) CopyKeyOut(next, ref);
       return true;
