@@ -15,6 +15,7 @@
 #include "bpfmap/syscall/cgroup.h"
 #include "bpfmap/syscall/commands.h"
 #include "bpfmap/syscall/map_object.h"
+#include "bpfmap/syscall/perf_event.h"
 #include "bpfmap/syscall/program_object.h"
 #include "bpfmap/syscall/scratch.h"
 #include "bpfmap/syscall/user_memory.h"
@@ -66,6 +67,26 @@ Errno UpdateProgram(MapObject* array, const void* key, char* value,
   return error == -EBADF ? Errno::kBadF : Errno::kInval;
 }
 
+// An array of perf events is given a descriptor, too.
+Errno UpdateEvent(MapObject* array, const void* key, const char* value,
+                  ElemFlags flags) {
+  int fd;
+  std::memcpy(&fd, value, sizeof fd);
+  std::shared_ptr<PerfEventObject> event;
+  static_cast<void>(PerfEventTable::Global().Find(fd, &event));
+  const bool is_inherited = event != nullptr && event->facts().is_inherited;
+  if (is_inherited) event.reset();
+  const uint32_t number = event != nullptr ? event->number() : 0;
+  const Errno result =
+      array->UpdateProgram(key, &number, flags, std::move(event));
+  return result == Errno::kBadF && is_inherited ? Errno::kOpNotSupp : result;
+}
+
+bool HoldsObjects(const MapObject& object) {
+  return object.traits().value_is_program ||
+         object.def().type == MapType::kPerfEventArray;
+}
+
 }  // namespace
 
 long MapLookup(const Attributes& attributes) {
@@ -110,6 +131,10 @@ long MapUpdate(const Attributes& attributes) {
     return Result(
         UpdateProgram(&object, key.get(), value.bytes(), FlagsOf(attributes)));
   }
+  if (copied && key.get() != nullptr && HoldsObjects(object)) {
+    return Result(
+        UpdateEvent(&object, key.get(), value.bytes(), FlagsOf(attributes)));
+  }
   if (copied && object.traits().value_is_cgroup) {
     // 0 is EBADF, after the other checks.
     int32_t fd;
@@ -134,7 +159,7 @@ long MapDelete(const Attributes& attributes) {
   MapObject& object = *file.map;
   const Key key(object.def(), attributes->key);
   if (!key.has_memory()) return -ENOMEM;
-  const Errno result = key.get() != nullptr && object.traits().value_is_program
+  const Errno result = key.get() != nullptr && HoldsObjects(object)
                            ? object.DeleteProgram(key.get())
                            : object.map().Delete(key.get());
   object.map().ReclaimRetired();

@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <type_traits>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/errno.h"
@@ -82,8 +83,8 @@ class MapObject : public std::enable_shared_from_this<MapObject> {
   // the array.
   static std::shared_ptr<MapObject> AsUser(MapObject& map);
 
-  // A command on an array of programs: Update() of the id of `program` at
-  // *`index`, or Delete(). The array refers to its programs.
+  // A command on an array of programs or perf events: Update() of the id of
+  // `program` at *`index`, or Delete(). The array refers to what it holds.
   Errno UpdateProgram(const void* index, const void* id, ElemFlags flags,
                       std::shared_ptr<const void> program);
   Errno DeleteProgram(const void* index);
@@ -108,6 +109,8 @@ class MapObject : public std::enable_shared_from_this<MapObject> {
  private:
   template <typename Map>
   Errno CreateMappable(std::type_identity<Map>);
+  void Retire(std::shared_ptr<const void> held)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(slots_lock_);
   bool IsMappedForWriting() const;
   bool IsRingReady() const { return ring_.is_ready(*map_); }
   void DropUser();
@@ -124,8 +127,11 @@ class MapObject : public std::enable_shared_from_this<MapObject> {
   std::atomic<int> users_{0};
   std::atomic<uint64_t> kind_{0};  // 0: no program came yet
   Cloud::Lock slots_lock_;
-  // The programs that an array of programs refers to, by index.
+  // What an array of programs or perf events refers to, by index.
   std::map<uint32_t, std::shared_ptr<const void>> slots_
+      ABSL_GUARDED_BY(slots_lock_);
+  // Perf events that were in it: a program may just be writing to one.
+  std::vector<std::shared_ptr<const void>> retired_
       ABSL_GUARDED_BY(slots_lock_);
 };
 
