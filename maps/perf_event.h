@@ -48,6 +48,19 @@ namespace bpfmap {
 // be put into an array, but nobody can write to them.
 inline constexpr uint64_t kPerfSwBpfOutput = 10;
 
+// What takes the samples of an event in the place of its own buffer: a buffer
+// that is laid out as Linux's, for a reader in another process.
+class PerfSink {
+ public:
+  // Of both pieces.
+  //   ENOSPC  no room, now or ever; the sample is lost
+  virtual Errno WriteSample(const void* data, uint64_t size, const void* more,
+                            uint64_t more_size) = 0;
+
+ protected:
+  ~PerfSink() = default;
+};
+
 // The parts of struct perf_event_attr that matter here, with their names, and
 // what else an event is opened and mapped with.
 struct PerfEventAttr {
@@ -58,6 +71,7 @@ struct PerfEventAttr {
   uint32_t wakeup_events = 1;     // each so many samples; 0: as watermark = 0
   uint32_t wakeup_watermark = 0;  // each so many bytes; 0: half the buffer
   uint64_t config = kPerfSwBpfOutput;
+  PerfSink* sink = nullptr;  // outlives the event; null: the event's buffer
 };
 
 // The header of a record, as perf_event_open(2) lays it out; the rest follows.
@@ -188,6 +202,9 @@ class PerfEvent {
     if (cpu != attr_.cpu) return Errno::kOpNotSupp;
     if (size > kPerfMaxSample || more_size > kPerfMaxSample - size) {
       return Errno::k2Big;
+    }
+    if (attr_.sink != nullptr) {
+      return attr_.sink->WriteSample(data, size, more, more_size);
     }
     if (attr_.buffer_size == 0) return Errno::kNoSpc;
     using Written = typename internal::PerfRing<P>::Written;

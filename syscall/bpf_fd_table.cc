@@ -132,6 +132,12 @@ long BpfFdTable::OpenRunCounting() {
   return OpenNext(std::move(file), "bpf-stats", kRdOnly);
 }
 
+long BpfFdTable::Open(std::shared_ptr<LinkObject> link) {
+  File file;
+  file.link = std::move(link);
+  return OpenNext(std::move(file), "bpf_link", {});
+}
+
 long BpfFdTable::OpenNext(File file, const char* name, MapFlags rights) {
   std::vector<File> gone;  // destroyed after the lock
   long fd;
@@ -141,6 +147,7 @@ long BpfFdTable::OpenNext(File file, const char* name, MapFlags rights) {
     if (file.map != nullptr) map_ids_.Give(file.map->shared_from_this());
     if (file.btf != nullptr) btf_ids_.Give(file.btf);
     if (file.program != nullptr) program_ids_.Give(file.program);
+    if (file.link != nullptr) link_ids_.Give(file.link);
     fd = OpenLocked(std::move(file), name, rights);
   }
   return GiveFile(fd);
@@ -230,6 +237,7 @@ long BpfFdTable::Find(int fd, OpenFile* found) const {
   found->map = file->second.map;
   found->btf = file->second.btf;
   found->program = file->second.program;
+  found->link = file->second.link;
   found->may_read = file->second.may_read && (mode & O_ACCMODE) != O_WRONLY;
   found->may_write = file->second.may_write && (mode & O_ACCMODE) != O_RDONLY;
   return 0;
@@ -262,6 +270,15 @@ long BpfFdTable::FindProgram(uint32_t fd,
   const long error = Find(static_cast<int>(fd), &file);
   if (error != 0) return error;
   *found = std::move(file.program);
+  return *found != nullptr ? 0 : -EINVAL;
+}
+
+long BpfFdTable::FindLink(uint32_t fd,
+                          std::shared_ptr<LinkObject>* found) const {
+  OpenFile file;
+  const long error = Find(static_cast<int>(fd), &file);
+  if (error != 0) return error;
+  *found = std::move(file.link);
   return *found != nullptr ? 0 : -EINVAL;
 }
 
@@ -409,6 +426,12 @@ std::shared_ptr<ProgramObject> BpfFdTable::ProgramOfId(uint32_t id) {
   return program_ids_.Find(id);
 }
 
+std::shared_ptr<LinkObject> BpfFdTable::LinkOfId(uint32_t id) {
+  ReleaseAllClosed();
+  ReaderLock lock(lock_);
+  return link_ids_.Find(id);
+}
+
 std::shared_ptr<const Program> BpfFdTable::ProgramOf(uint32_t handle) {
   std::shared_ptr<ProgramObject> object;
   ReaderLock lock(lock_);
@@ -432,6 +455,12 @@ uint32_t BpfFdTable::NextProgramId(uint32_t id) {
   ReleaseAllClosed();
   WriterLock lock(lock_);
   return program_ids_.Next(id);
+}
+
+uint32_t BpfFdTable::NextLinkId(uint32_t id) {
+  ReleaseAllClosed();
+  WriterLock lock(lock_);
+  return link_ids_.Next(id);
 }
 
 }  // namespace bpfmap

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// BpfFdTable: the descriptors of maps, BTF and programs, and those that have
-// runs counted. Real ones, of the kernel's.
+// BpfFdTable: the descriptors of maps, BTF, programs and links, and those that
+// have runs counted. Real ones, of the kernel's.
 //
 // A descriptor is that of a memfd, so that close(2), dup(2), fcntl(2), fork(2),
 // sockets and limits do with it what they do with any. The rights of a
@@ -41,6 +41,7 @@
 #include "bpfmap/programs/machine.h"
 #include "bpfmap/syscall/btf.h"
 #include "bpfmap/syscall/file_watch.h"
+#include "bpfmap/syscall/link.h"
 #include "bpfmap/syscall/map_object.h"
 #include "bpfmap/syscall/opening_probe.h"
 #include "bpfmap/syscall/program_object.h"
@@ -48,11 +49,13 @@
 
 namespace bpfmap {
 
-// The object of a descriptor: a map, BTF or a program; and the rights to it.
+// The object of a descriptor: a map, BTF, a program or a link; and the rights
+// to it.
 struct OpenFile {
   std::shared_ptr<MapObject> map;
   std::shared_ptr<Btf> btf;
   std::shared_ptr<ProgramObject> program;
+  std::shared_ptr<LinkObject> link;
   bool may_read = false;
   bool may_write = false;
 };
@@ -71,6 +74,7 @@ class BpfFdTable final : public FdResolver, public ProgramSource {
   long Open(const std::shared_ptr<MapObject>& map, MapFlags rights);
   long Open(std::shared_ptr<Btf> btf);
   long Open(std::shared_ptr<ProgramObject> program);
+  long Open(std::shared_ptr<LinkObject> link);
   // One that has runs of programs counted for as long as it is open.
   long OpenRunCounting();
 
@@ -82,6 +86,10 @@ class BpfFdTable final : public FdResolver, public ProgramSource {
   //   EINVAL  it is open, and is no program
   long FindProgram(uint32_t fd, std::shared_ptr<ProgramObject>* found) const;
 
+  // The same for a link.
+  //   EINVAL  it is open, and is no link
+  long FindLink(uint32_t fd, std::shared_ptr<LinkObject>* found) const;
+
   // The same for a map.
   //   EINVAL  it is open, and is no map
   long FindMap(uint32_t fd, OpenFile* found) const;
@@ -92,11 +100,13 @@ class BpfFdTable final : public FdResolver, public ProgramSource {
   std::shared_ptr<MapObject> MapOfId(uint32_t id);
   std::shared_ptr<Btf> BtfOfId(uint32_t id);
   std::shared_ptr<ProgramObject> ProgramOfId(uint32_t id);
+  std::shared_ptr<LinkObject> LinkOfId(uint32_t id);
 
   // The next id that is in use; 0 if there is none.
   uint32_t NextMapId(uint32_t id);
   uint32_t NextBtfId(uint32_t id);
   uint32_t NextProgramId(uint32_t id);
+  uint32_t NextLinkId(uint32_t id);
 
   // Lets go of what nothing refers to.
   void ReleaseClosed();
@@ -117,6 +127,7 @@ class BpfFdTable final : public FdResolver, public ProgramSource {
     std::shared_ptr<MapObject> map;
     std::shared_ptr<Btf> btf;
     std::shared_ptr<ProgramObject> program;
+    std::shared_ptr<LinkObject> link;
     std::shared_ptr<const RunCounting> counting;
     int watch = 0;       // 0 if there is none
     OpeningProbe probe;  // if there is no watch
@@ -182,6 +193,7 @@ class BpfFdTable final : public FdResolver, public ProgramSource {
   Ids<MapObject> map_ids_ ABSL_GUARDED_BY(lock_);
   Ids<Btf> btf_ids_ ABSL_GUARDED_BY(lock_);
   Ids<ProgramObject> program_ids_ ABSL_GUARDED_BY(lock_);
+  Ids<LinkObject> link_ids_ ABSL_GUARDED_BY(lock_);
 };
 
 }  // namespace bpfmap

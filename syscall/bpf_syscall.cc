@@ -66,6 +66,10 @@ long Run(int command, const Attributes& attributes) {
       return LinkCreate(attributes);
     case BPF_RAW_TRACEPOINT_OPEN:
       return RawTracepointOpen(attributes);
+    case BPF_LINK_UPDATE:
+      return LinkUpdate(attributes);
+    case BPF_LINK_DETACH:
+      return LinkDetach(attributes);
     case BPF_PROG_GET_NEXT_ID:
       return ProgGetNextId(attributes);
     case BPF_PROG_GET_FD_BY_ID:
@@ -100,6 +104,10 @@ bool OpensOrFinds(int command) {
     case BPF_BTF_GET_NEXT_ID:
     case BPF_BTF_GET_FD_BY_ID:
     case BPF_ENABLE_STATS:
+    case BPF_LINK_CREATE:
+    case BPF_RAW_TRACEPOINT_OPEN:
+    case BPF_LINK_GET_NEXT_ID:
+    case BPF_LINK_GET_FD_BY_ID:
       return true;
     default:
       return false;

@@ -26,9 +26,17 @@ long ProgLoad(const Attributes& attributes);
 void FireTimers();  // those that are due
 long ProgTestRun(const Attributes& attributes);
 long ProgBindMap(const Attributes& attributes);
+long EnableStats(const Attributes& attributes);
+
+// link_commands.cc
 long LinkCreate(const Attributes& attributes);
 long RawTracepointOpen(const Attributes& attributes);
-long EnableStats(const Attributes& attributes);
+long LinkUpdate(const Attributes& attributes);
+long LinkDetach(const Attributes& attributes);
+
+// link_info.cc: BPF_OBJ_GET_INFO_BY_FD of a link.
+class LinkObject;
+long LinkInfo(const Attributes& attributes, const LinkObject& link);
 
 // program_info.cc: BPF_OBJ_GET_INFO_BY_FD of a program.
 class ProgramObject;
@@ -56,7 +64,6 @@ long MapGetNextId(const Attributes& attributes);
 long ProgGetNextId(const Attributes& attributes);
 long ProgGetFdById(const Attributes& attributes);
 long MapGetFdById(const Attributes& attributes);
-// Nothing can be attached: there are no links.
 long LinkGetNextId(const Attributes& attributes);
 long LinkGetFdById(const Attributes& attributes);
 // Of a command that was told to use the token `fd`. There are none.

@@ -19,11 +19,13 @@
 #include <cstdarg>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 
 #include "bpfmap/syscall/next_function.h"
 #include "bpfmap/syscall/pin_calls.h"
 #include "bpfmap/syscall/pin_directory.h"
 #include "bpfmap/syscall/raw_syscall.h"
+#include "bpfmap/syscall/trace_files.h"
 
 #ifndef BPF_FS_MAGIC
 #define BPF_FS_MAGIC 0xcafe4a11
@@ -114,6 +116,18 @@ long StatBpffs(const PathAt& at, Buffer* buffer) {
   return 0;
 }
 
+// Those that are only read: see trace_files.h.
+int OpenForReading(const char* path, int flags) {
+  if (!MayBeTraceFile(path) || (flags & O_ACCMODE) != O_RDONLY) return -1;
+  return OpenTraceFile(path);
+}
+
+bool IsReadableTraceFile(const char* path, int mode) {
+  std::string text;
+  return MayBeTraceFile(path) && (mode & (W_OK | X_OK)) == 0 &&
+         ReadTraceFile(path, &text);
+}
+
 static_assert(sizeof(struct stat) == sizeof(struct stat64));
 
 // As the C library reports it.
@@ -136,6 +150,8 @@ int open(const char* path, int flags, ...) {
   va_end(arguments);
   const PinPath pin(AT_FDCWD, path);
   if (!pin.is_pin() && bpfmap::next_open) {
+    const int file = bpfmap::OpenForReading(path, flags);
+    if (file >= 0) return file;
     return bpfmap::next_open(path, flags, mode);
   }
   return Status(OpenAt(pin.at(), flags, mode));
@@ -148,6 +164,8 @@ int open64(const char* path, int flags, ...) {
   va_end(arguments);
   const PinPath pin(AT_FDCWD, path);
   if (!pin.is_pin() && bpfmap::next_open64) {
+    const int file = bpfmap::OpenForReading(path, flags);
+    if (file >= 0) return file;
     return bpfmap::next_open64(path, flags, mode);
   }
   return Status(OpenAt(pin.at(), flags, mode));
@@ -160,6 +178,8 @@ int openat(int directory, const char* path, int flags, ...) {
   va_end(arguments);
   const PinPath pin(directory, path);
   if (!pin.is_pin() && bpfmap::next_openat) {
+    const int file = bpfmap::OpenForReading(path, flags);
+    if (file >= 0) return file;
     return bpfmap::next_openat(directory, path, flags, mode);
   }
   return Status(OpenAt(pin.at(), flags, mode));
@@ -172,6 +192,8 @@ int openat64(int directory, const char* path, int flags, ...) {
   va_end(arguments);
   const PinPath pin(directory, path);
   if (!pin.is_pin() && bpfmap::next_openat64) {
+    const int file = bpfmap::OpenForReading(path, flags);
+    if (file >= 0) return file;
     return bpfmap::next_openat64(directory, path, flags, mode);
   }
   return Status(OpenAt(pin.at(), flags, mode));
@@ -307,6 +329,7 @@ int statfs64(const char* path, struct statfs64* buffer) noexcept {
 int access(const char* path, int mode) noexcept {
   const PinPath pin(AT_FDCWD, path);
   if (!pin.is_pin() && bpfmap::next_access) {
+    if (bpfmap::IsReadableTraceFile(path, mode)) return 0;
     return bpfmap::next_access(path, mode);
   }
   return Status(AccessAt(pin.at(), mode, 0));
@@ -315,6 +338,7 @@ int access(const char* path, int mode) noexcept {
 int faccessat(int directory, const char* path, int mode, int flags) noexcept {
   const PinPath pin(directory, path);
   if (!pin.is_pin() && bpfmap::next_faccessat) {
+    if (bpfmap::IsReadableTraceFile(path, mode)) return 0;
     return bpfmap::next_faccessat(directory, path, mode, flags);
   }
   return Status(AccessAt(pin.at(), mode, flags));

@@ -11,6 +11,7 @@
 
 #include <linux/bpf.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -18,6 +19,7 @@
 
 #include <cerrno>
 #include <cstdarg>
+#include <cstdint>
 #include <cstdio>
 
 #include "absl/base/attributes.h"
@@ -25,6 +27,7 @@
 #include "bpfmap/syscall/bpf_syscall.h"
 #include "bpfmap/syscall/certain_memory.h"
 #include "bpfmap/syscall/memory_overrides.h"
+#include "bpfmap/syscall/perf_event_calls.h"
 #include "bpfmap/syscall/raw_syscall.h"
 
 namespace bpfmap {
@@ -68,6 +71,14 @@ bool CallOverride(long number, const long* a, long* result) {
     case SYS_bpf:
       *result = WithErrno(BpfSyscall(fd(0), reinterpret_cast<bpf_attr*>(a[1]),
                                      static_cast<unsigned>(a[2])));
+      return true;
+    case SYS_perf_event_open:
+      *result = WithErrno(PerfEventOpen(static_cast<uint64_t>(a[0]),
+                                        static_cast<pid_t>(a[1]), fd(2), fd(3),
+                                        static_cast<unsigned long>(a[4])));
+      return true;
+    case SYS_ioctl:
+      *result = ioctl(fd(0), static_cast<unsigned long>(a[1]), a[2]);
       return true;
     case SYS_mmap:
       *result =

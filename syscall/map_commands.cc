@@ -19,6 +19,7 @@
 #include "bpfmap/syscall/commands.h"
 #include "bpfmap/syscall/map_object.h"
 #include "bpfmap/syscall/network_device.h"
+#include "bpfmap/syscall/perf_event.h"
 #include "bpfmap/syscall/program_object.h"
 #include "bpfmap/syscall/scratch.h"
 #include "bpfmap/syscall/user_memory.h"
@@ -99,6 +100,26 @@ Errno UpdateTarget(MapObject* map, const void* key, const char* value,
   return map->UpdateProgram(key, &target, flags, std::move(program));
 }
 
+// An array of perf events is given a descriptor, too.
+Errno UpdateEvent(MapObject* array, const void* key, const char* value,
+                  ElemFlags flags) {
+  int fd;
+  std::memcpy(&fd, value, sizeof fd);
+  std::shared_ptr<PerfEventObject> event;
+  static_cast<void>(PerfEventTable::Global().Find(fd, &event));
+  const bool is_inherited = event != nullptr && event->facts().is_inherited;
+  if (is_inherited) event.reset();
+  const uint32_t number = event != nullptr ? event->number() : 0;
+  const Errno result =
+      array->UpdateProgram(key, &number, flags, std::move(event));
+  return result == Errno::kBadF && is_inherited ? Errno::kOpNotSupp : result;
+}
+
+bool HoldsObjects(const MapObject& object) {
+  return object.traits().holds_programs() ||
+         object.def().type == MapType::kPerfEventArray;
+}
+
 }  // namespace
 
 long MapLookup(const Attributes& attributes) {
@@ -148,6 +169,11 @@ long MapUpdate(const Attributes& attributes) {
     return Result(
         UpdateTarget(&object, key.get(), value.bytes(), FlagsOf(attributes)));
   }
+  if (copied && key.get() != nullptr &&
+      object.def().type == MapType::kPerfEventArray) {
+    return Result(
+        UpdateEvent(&object, key.get(), value.bytes(), FlagsOf(attributes)));
+  }
   if (copied && object.traits().value_is_cgroup) {
     // 0 is EBADF, after the other checks.
     int32_t fd;
@@ -172,7 +198,7 @@ long MapDelete(const Attributes& attributes) {
   MapObject& object = *file.map;
   const Key key(object.def(), attributes->key);
   if (!key.has_memory()) return -ENOMEM;
-  const Errno result = key.get() != nullptr && object.traits().holds_programs()
+  const Errno result = key.get() != nullptr && HoldsObjects(object)
                            ? object.DeleteProgram(key.get())
                            : object.map().Delete(key.get());
   object.map().ReclaimRetired();

@@ -142,6 +142,7 @@ void MapObject::DropUser() {
   WriterLock lock(slots_lock_);
   for (const auto& [index, program] : slots_) {
     static_cast<void>(map_->Delete(&index));
+    Retire(program);
   }
   gone.swap(slots_);
 }
@@ -162,7 +163,13 @@ Errno MapObject::UpdateProgram(const void* key, const void* value,
     return Errno::kOk;
   }
   slots_[slot].swap(program);
+  Retire(std::move(program));
   return Errno::kOk;
+}
+
+void MapObject::Retire(std::shared_ptr<const void> held) {
+  if (def_.type != MapType::kPerfEventArray || held == nullptr) return;
+  retired_.push_back(std::move(held));
 }
 
 bool MapObject::MayHold(uint64_t kind) {
@@ -181,6 +188,7 @@ Errno MapObject::DeleteProgram(const void* key) {
   const auto at = slots_.find(slot);
   if (at == slots_.end()) return Errno::kOk;
   gone = std::move(at->second);
+  Retire(gone);
   slots_.erase(at);
   return Errno::kOk;
 }

@@ -15,6 +15,7 @@
 #include <map>
 #include <memory>
 #include <type_traits>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/errno.h"
@@ -83,11 +84,11 @@ class MapObject : public std::enable_shared_from_this<MapObject> {
   static std::shared_ptr<MapObject> AsUser(MapObject& map);
   bool has_user() const { return users_.load(std::memory_order_relaxed) != 0; }
 
-  // A command on a map of which values hold programs: Update() of the value
-  // with the id of `program`, which may be null, at *`key`, 4 bytes; or
-  // Delete(). The map refers to its programs.
+  // A command on a map of which values hold programs, or on an array of perf
+  // events: Update() of the value with the id of `held`, which may be null, at
+  // *`key`, 4 bytes; or Delete(). The map refers to what it holds.
   Errno UpdateProgram(const void* key, const void* value, ElemFlags flags,
-                      std::shared_ptr<const void> program);
+                      std::shared_ptr<const void> held);
   Errno DeleteProgram(const void* key);
   // Whether a program of this kind may use the map, or be put into it: an array
   // of programs is for the kind that came first. True for any other map.
@@ -110,6 +111,8 @@ class MapObject : public std::enable_shared_from_this<MapObject> {
  private:
   template <typename Map>
   Errno CreateMappable(std::type_identity<Map>);
+  void Retire(std::shared_ptr<const void> held)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(slots_lock_);
   bool IsMappedForWriting() const;
   bool IsRingReady() const { return ring_.is_ready(*map_); }
   void DropUser();
@@ -126,8 +129,11 @@ class MapObject : public std::enable_shared_from_this<MapObject> {
   std::atomic<int> users_{0};
   std::atomic<uint64_t> kind_{0};  // 0: no program came yet
   Cloud::Lock slots_lock_;
-  // The programs that the map refers to, by key.
+  // The programs or perf events that the map refers to, by key.
   std::map<uint32_t, std::shared_ptr<const void>> slots_
+      ABSL_GUARDED_BY(slots_lock_);
+  // Perf events that were in it: a program may just be writing to one.
+  std::vector<std::shared_ptr<const void>> retired_
       ABSL_GUARDED_BY(slots_lock_);
 };
 

@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include <cerrno>
+#include <memory>
 
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/maps/map_traits.h"
@@ -14,6 +15,7 @@
 #include "bpfmap/syscall/commands.h"
 #include "bpfmap/syscall/fork_gate.h"
 #include "bpfmap/syscall/map_object.h"
+#include "bpfmap/syscall/perf_event.h"
 
 namespace bpfmap {
 namespace {
@@ -59,6 +61,14 @@ long CheckMapping(const OpenFile& file, uint64_t length, int protection,
   return (protection & PROT_EXEC) != 0 ? -EPERM : 0;
 }
 
+// The buffer of a perf event is made as it is mapped.
+long MapEvent(std::size_t length, int protection, int flags, int fd,
+              off_t offset) {
+  std::shared_ptr<PerfEventObject> event;
+  if (PerfEventTable::Global().Find(fd, &event) != 0) return 0;
+  return event->PrepareMap(length, protection, flags, offset);
+}
+
 }  // namespace
 
 long CheckMmap(std::size_t length, int protection, int flags, int fd,
@@ -66,7 +76,9 @@ long CheckMmap(std::size_t length, int protection, int flags, int fd,
   const ForkGate::Inside inside;
   OpenFile file;
   if (BpfFdTable::Global().Find(fd, &file) != 0 || file.map == nullptr) {
-    return 0;
+    return PerfEventTable::some_was_opened()
+               ? MapEvent(length, protection, flags, fd, offset)
+               : 0;
   }
   return CheckMapping(file, length, protection, flags,
                       static_cast<uint64_t>(offset));

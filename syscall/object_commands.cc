@@ -150,12 +150,15 @@ long ObjectPin(const Attributes& attributes) {
   }
   OpenFile file;
   BpfFdTable::Global().Find(static_cast<int>(attributes->bpf_fd), &file);
-  if (file.map == nullptr && file.program == nullptr) return -EINVAL;
+  if (file.map == nullptr && file.program == nullptr && file.link == nullptr) {
+    return -EINVAL;
+  }
   std::string path;
   const long error = CopyPath(attributes, &path);
   if (error != 0) return error;
-  return Pins().Pin(DirectoryOf(attributes), path,
-                    {std::move(file.map), std::move(file.program)});
+  return Pins().Pin(
+      DirectoryOf(attributes), path,
+      {std::move(file.map), std::move(file.program), std::move(file.link)});
 }
 
 long ObjectGet(const Attributes& attributes) {
@@ -180,6 +183,10 @@ long ObjectGet(const Attributes& attributes) {
   if (error != 0) return error;
   BpfFdTable& files = BpfFdTable::Global();
   if (object.program != nullptr) return files.Open(std::move(object.program));
+  if (object.link != nullptr) {
+    // A link has no rights of reading or writing alone.
+    return rights == O_RDWR ? files.Open(std::move(object.link)) : -EINVAL;
+  }
   return files.Open(object.map, flags & kRights);
 }
 
@@ -192,6 +199,7 @@ long ObjectInfo(const Attributes& attributes) {
   if (file.map != nullptr) return InfoOfMap(attributes, *file.map);
   if (file.btf != nullptr) return InfoOfBtf(attributes, *file.btf);
   if (file.program != nullptr) return ProgInfo(attributes, *file.program);
+  if (file.link != nullptr) return LinkInfo(attributes, *file.link);
   return -EINVAL;
 }
 
@@ -238,12 +246,14 @@ long BtfGetFdById(const Attributes& attributes) {
 }
 
 long LinkGetNextId(const Attributes& attributes) {
-  if (!attributes.TailIsZero(kNextIdAttrSize)) return -EINVAL;
-  return attributes->start_id >= kLastId ? -EINVAL : -ENOENT;
+  return NextId(attributes, &BpfFdTable::NextLinkId);
 }
 
 long LinkGetFdById(const Attributes& attributes) {
-  return attributes.TailIsZero(kLinkByIdAttrSize) ? -ENOENT : -EINVAL;
+  if (!attributes.TailIsZero(kLinkByIdAttrSize)) return -EINVAL;
+  BpfFdTable& files = BpfFdTable::Global();
+  std::shared_ptr<LinkObject> link = files.LinkOfId(attributes.WordAt(0));
+  return link != nullptr ? files.Open(std::move(link)) : -ENOENT;
 }
 
 }  // namespace bpfmap

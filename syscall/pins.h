@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// PinTable: the maps and programs that files keep alive.
+// PinTable: the maps, programs and links that files keep alive.
 //
 // A pin is a file in the directory of pins (pin_directory.h), which may get
 // other names, and ends with the last of them. Its object is let go at the
@@ -21,17 +21,21 @@
 
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/profiles/cloud.h"
+#include "bpfmap/syscall/link.h"
 #include "bpfmap/syscall/map_object.h"
 #include "bpfmap/syscall/program_object.h"
 
 namespace bpfmap {
 
-// One of the two.
+// One of the three.
 struct PinnedObject {
   std::shared_ptr<MapObject> map;
   std::shared_ptr<ProgramObject> program;
+  std::shared_ptr<LinkObject> link;
 
-  bool empty() const { return map == nullptr && program == nullptr; }
+  bool empty() const {
+    return map == nullptr && program == nullptr && link == nullptr;
+  }
 };
 
 // Where the paths of a caller lead to (caller.h).

@@ -17,6 +17,7 @@
 #include "bpfmap/syscall/caller.h"
 #include "bpfmap/syscall/fork_gate.h"
 #include "bpfmap/syscall/map_object.h"
+#include "bpfmap/syscall/perf_event.h"
 
 namespace bpfmap {
 namespace {
@@ -85,9 +86,11 @@ std::shared_ptr<MapObject> RingOf(int fd) {
   return std::move(file.map);
 }
 
+constexpr uint32_t kWrites = EPOLLOUT | EPOLLWRNORM;
+
 uint32_t EventsOf(const MapObject& ring, uint32_t asked) {
   const uint32_t cannot = ring.ring().says == RingEventFile::Says::kReadable
-                              ? EPOLLOUT | EPOLLWRNORM
+                              ? kWrites
                               : EPOLLIN | EPOLLRDNORM;
   return asked & ~cannot;
 }
@@ -100,13 +103,26 @@ int EventFdOf(const std::shared_ptr<MapObject>& ring) {
   return event_fd;
 }
 
+// The perf event of a descriptor; null: it is none.
+std::shared_ptr<PerfEventObject> PerfEventOf(int fd) {
+  std::shared_ptr<PerfEventObject> event;
+  if (!PerfEventTable::some_was_opened() ||
+      PerfEventTable::Global().Find(fd, &event) != 0) {
+    return nullptr;
+  }
+  return event;
+}
+
 }  // namespace
 
 int RingEventFd(int fd) {
-  if (!MapObject::some_ring_was_made()) return -1;
+  if (!MapObject::some_ring_was_made() && !PerfEventTable::some_was_opened()) {
+    return -1;
+  }
   const ForkGate::Inside inside;
-  const auto ring = RingOf(fd);
-  return ring != nullptr ? EventFdOf(ring) : -1;
+  if (const auto ring = RingOf(fd)) return EventFdOf(ring);
+  const auto event = PerfEventOf(fd);
+  return event != nullptr ? event->EventFile() : -1;
 }
 
 int EpollDescriptor(int fd) {
@@ -116,8 +132,10 @@ int EpollDescriptor(int fd) {
 
 uint32_t RingEvents(int fd, uint32_t asked) {
   const ForkGate::Inside inside;
-  const auto ring = RingOf(fd);
-  return ring != nullptr ? EventsOf(*ring, asked) : asked;
+  if (const auto ring = RingOf(fd)) return EventsOf(*ring, asked);
+  // To each set it says once that its reader is woken, as on Linux.
+  if (PerfEventOf(fd) != nullptr) return (asked & ~kWrites) | EPOLLET;
+  return asked;
 }
 
 void RefreshEpoll() {
@@ -128,14 +146,19 @@ void RefreshEpoll() {
 }
 
 PolledFds::PolledFds(pollfd* fds, nfds_t count) : fds_(fds), count_(count) {
-  if (fds == nullptr || count > kMost || !MapObject::some_ring_was_made()) {
+  if (fds == nullptr || count > kMost ||
+      (!MapObject::some_ring_was_made() &&
+       !PerfEventTable::some_was_opened())) {
     return;
   }
   const ForkGate::Inside inside;
   std::copy(fds, fds + count, copies_);
   for (nfds_t i = 0; i < count; ++i) {
     const auto ring = RingOf(fds[i].fd);
-    if (ring == nullptr) continue;
+    if (ring == nullptr) {
+      Replace(i);
+      continue;
+    }
     const int event_fd = EventFdOf(ring);
     if (event_fd < 0) continue;
     copies_[i].fd = event_fd;
@@ -145,9 +168,26 @@ PolledFds::PolledFds(pollfd* fds, nfds_t count) : fds_(fds), count_(count) {
   }
 }
 
+// With the eventfd of a perf event, if it is one.
+void PolledFds::Replace(nfds_t i) {
+  const auto event = PerfEventOf(fds_[i].fd);
+  if (event == nullptr || event->EventFile() < 0) return;
+  copies_[i].fd = event->EventFile();
+  copies_[i].events =
+      static_cast<int16_t>(static_cast<uint16_t>(fds_[i].events) & ~kWrites);
+  replaced_ = true;
+}
+
 void PolledFds::TellCaller() {
   if (!replaced_) return;
-  for (nfds_t i = 0; i < count_; ++i) fds_[i].revents = copies_[i].revents;
+  for (nfds_t i = 0; i < count_; ++i) {
+    fds_[i].revents = copies_[i].revents;
+    if (copies_[i].fd == fds_[i].fd || (copies_[i].revents & POLLIN) == 0) {
+      continue;
+    }
+    // A perf event says once that its reader is woken.
+    if (const auto event = PerfEventOf(fds_[i].fd)) event->TakeWakeups();
+  }
 }
 
 }  // namespace bpfmap

@@ -34,6 +34,8 @@ class PolledFds {
   void TellCaller();
 
  private:
+  void Replace(nfds_t i);
+
   pollfd* const fds_;
   const nfds_t count_;
   bool replaced_ = false;
