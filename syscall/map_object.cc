@@ -149,21 +149,21 @@ void MapObject::DropUser() {
 
 Errno MapObject::UpdateProgram(const void* key, const void* value,
                                ElemFlags flags,
-                               std::shared_ptr<const void> program) {
+                               std::shared_ptr<const void> held) {
   WriterLock lock(slots_lock_);
   const Errno error = map_->Update(key, value, flags);
   if (error != Errno::kOk) return error;
   uint32_t slot;
   std::memcpy(&slot, key, sizeof slot);
-  if (program == nullptr) {
+  if (held == nullptr) {
     const auto at = slots_.find(slot);
     if (at == slots_.end()) return Errno::kOk;
-    program = std::move(at->second);
+    held = std::move(at->second);
     slots_.erase(at);
     return Errno::kOk;
   }
-  slots_[slot].swap(program);
-  Retire(std::move(program));
+  slots_[slot].swap(held);
+  Retire(std::move(held));
   return Errno::kOk;
 }
 
