@@ -58,6 +58,15 @@ bool AttachedPrograms::Add(AttachedProgram program, AttachPlace place) {
   return true;
 }
 
+bool AttachedPrograms::AddOwned(AttachedProgram program, AttachPlace place) {
+  // Addresses that no object has: numbers that are odd.
+  static constinit std::atomic<uintptr_t> last{1};
+  program.owner = reinterpret_cast<const void*>(
+      last.fetch_add(2, std::memory_order_relaxed));
+  program.is_owned = true;
+  return Add(std::move(program), place);
+}
+
 void AttachedPrograms::Replace(const void* owner,
                                std::shared_ptr<ProgramObject> program) {
   std::vector<AttachedProgram> old;  // ends after the lock

@@ -31,6 +31,8 @@ struct AttachedProgram {
   uint64_t target = 0;   // a device, a cgroup: programs of others do not mix
   int32_t priority = 0;  // those of lower numbers run first: netfilter
   uint64_t cookie = 0;
+  uint32_t flags = 0;     // BPF_F_ALLOW_OVERRIDE or _MULTI, of cgroups
+  bool is_owned = false;  // by itself: BPF_PROG_ATTACH
   std::shared_ptr<ProgramObject> program;
 };
 
@@ -54,6 +56,8 @@ class AttachedPrograms {
 
   // False: none of its hook and target has AttachPlace::owner.
   bool Add(AttachedProgram program, AttachPlace place = {});
+  // The same of one that stays until it is removed: its owner is new.
+  bool AddOwned(AttachedProgram program, AttachPlace place = {});
   // Another program of the same owner, in the place of its old one.
   void Replace(const void* owner, std::shared_ptr<ProgramObject> program);
   void Remove(const void* owner);

@@ -66,6 +66,12 @@ long Run(int command, const Attributes& attributes) {
       return LinkCreate(attributes);
     case BPF_RAW_TRACEPOINT_OPEN:
       return RawTracepointOpen(attributes);
+    case BPF_PROG_ATTACH:
+      return ProgAttach(attributes);
+    case BPF_PROG_DETACH:
+      return ProgDetach(attributes);
+    case BPF_PROG_QUERY:
+      return ProgQuery(attributes);
     case BPF_LINK_UPDATE:
       return LinkUpdate(attributes);
     case BPF_LINK_DETACH:

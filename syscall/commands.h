@@ -34,6 +34,11 @@ long RawTracepointOpen(const Attributes& attributes);
 long LinkUpdate(const Attributes& attributes);
 long LinkDetach(const Attributes& attributes);
 
+// attach_commands.cc
+long ProgAttach(const Attributes& attributes);
+long ProgDetach(const Attributes& attributes);
+long ProgQuery(const Attributes& attributes);
+
 // link_info.cc: BPF_OBJ_GET_INFO_BY_FD of a link.
 class LinkObject;
 long LinkInfo(const Attributes& attributes, const LinkObject& link);

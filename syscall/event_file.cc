@@ -12,6 +12,7 @@
 #include <fstream>
 #include <mutex>
 #include <string>
+#include <utility>
 
 #include "bpfmap/programs/event_line.h"
 #include "bpfmap/syscall/attached_programs.h"
@@ -41,6 +42,7 @@ class Events {
     if (is_over_.load(std::memory_order_relaxed)) return false;
     const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
     if (!lock.owns_lock() || AttachedPrograms::Global().empty()) return false;
+    if (!signal_.empty()) return Signal();
     std::string line;
     for (int i = 0; i < kEventsAtOnce; ++i) {
       if (!std::getline(file_, line)) {
@@ -48,7 +50,11 @@ class Events {
         return false;
       }
       ++line_;
-      if (line.rfind("signal ", 0) == 0) return Signal(line.substr(7));
+      if (line.rfind("signal ", 0) == 0) {
+        // First the tool takes what the lines before left in its rings.
+        signal_ = line.substr(7);
+        return i == 0 && Signal();
+      }
       const std::string reason = FireLine(line);
       if (!reason.empty()) Say(reason);
     }
@@ -72,7 +78,8 @@ class Events {
     return path == nullptr ? "" : path;
   }
 
-  bool Signal(const std::string& name) {
+  bool Signal() {
+    const std::string name = std::exchange(signal_, "");
     for (const SignalName& signal : kSignals) {
       if (name != signal.name) continue;
       raise(signal.number);
@@ -91,6 +98,7 @@ class Events {
   const std::string path_;
   std::ifstream file_;
   int line_ = 0;
+  std::string signal_;  // that is due
   // A hint that saves looking: relaxed.
   std::atomic<bool> is_over_{false};
 };

@@ -10,7 +10,9 @@
 // what they left in its rings. Nothing happens before something is attached.
 //
 // Besides events, a line may be
-//   signal INT           the process gets the signal: SIGINT, as of Ctrl-C
+//   signal INT           the process gets the signal: SIGINT, as of Ctrl-C;
+//   when
+//                        it waits again after the lines before
 //   object NAME STRUCT   see event_line.h
 // A line that is wrong is said on standard error, with its number.
 //

@@ -38,6 +38,7 @@ long LinkObject::Attach(AttachPlace place) {
     attached.target = facts_.target;
     attached.priority = facts_.priority;
     attached.cookie = facts_.cookie;
+    attached.flags = facts_.mode;
     attached.program = program_;
     if (!AttachedPrograms::Global().Add(std::move(attached), place)) {
       return -ERANGE;

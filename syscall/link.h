@@ -47,6 +47,7 @@ class LinkObject {
     uint32_t family = 0, hook_number = 0;  // of netfilter, as is the next
     int32_t priority = 0;
     uint32_t flags = 0;
+    uint32_t mode = 0;  // AttachedProgram::flags
     uint64_t cookie = 0;
     std::shared_ptr<PerfEventObject> event;  // of perf: it stays open
   };

@@ -144,7 +144,10 @@ long Creation::Cgroup() {
   if ((flags_ & ~kPlaceFlags) != 0) return -EINVAL;
   const uint32_t cgroup = CgroupOfFd(target_);
   if (cgroup == 0) return -EBADF;
+  const auto there = AttachedPrograms::Global().Of(hook, cgroup);
+  if (!there.empty() && there[0].flags != kAllowMulti) return -EPERM;
   facts_.type = LinkType::kCgroup;
+  facts_.mode = kAllowMulti;
   facts_.hooks = {hook};
   facts_.target = cgroup;
   return FindPlace({flags_, attributes_.WordAt(16), attributes_.LongAt(24)},

@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <linux/bpf.h>
 #include <sched.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -15,6 +16,8 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <fstream>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -293,10 +296,38 @@ void Netfilter() {
   }
 }
 
-void Cgroups(const char* path) {
-  const int cgroup = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (cgroup < 0) return;
-  const auto target = static_cast<uint32_t>(cgroup);
+// A cgroup of its own, if it may make one; else the root.
+class Cgroup {
+ public:
+  Cgroup() {
+    std::ifstream mounts("/proc/self/mountinfo");
+    std::string path;
+    for (std::string line; std::getline(mounts, line);) {
+      if (line.find(" - cgroup2 ") == std::string::npos) continue;
+      std::istringstream fields(line);
+      for (int i = 0; i < 5; ++i) fields >> path;
+    }
+    made_ = path + "/bpfmap_probe." + std::to_string(getpid());
+    if (mkdir(made_.c_str(), 0755) == 0) path = made_;
+    fd_ = open(path.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  }
+  ~Cgroup() {
+    close(fd_);
+    rmdir(made_.c_str());
+  }
+  Cgroup(const Cgroup&) = delete;
+  Cgroup& operator=(const Cgroup&) = delete;
+
+  uint32_t fd() const { return static_cast<uint32_t>(fd_); }
+
+ private:
+  std::string made_;
+  int fd_ = -1;
+};
+
+void Cgroups() {
+  const Cgroup cgroup;
+  const uint32_t target = cgroup.fd();
   const int program = Load(BPF_PROG_TYPE_CGROUP_SKB, 0, 1);
   const int other = Load(BPF_PROG_TYPE_CGROUP_SKB, 0, 1);
   const int sock = Load(BPF_PROG_TYPE_CGROUP_SOCK, 2, 1);
@@ -306,8 +337,6 @@ void Cgroups(const char* path) {
   Create("cgroup, another attach type", program, target, 2);
   const int link = Create("cgroup", program, target, 0);
   const int again = Create("cgroup, again", program, target, 0);
-  Info info = GetInfo("8 bytes of cgroup", link, 16);
-  std::printf("type %u\n", info.type);
   Update("cgroup, another type", link, sock);
   Update("cgroup, the wrong old one", link, other, kReplace,
          static_cast<uint32_t>(other));
@@ -315,22 +344,132 @@ void Cgroups(const char* path) {
   Detach("cgroup", link);
   Detach("cgroup again", link);
   Update("cgroup that was detached", link, program);
-  for (int fd : {cgroup, program, other, sock, link, again}) {
-    if (fd >= 0) close(fd);
+  for (int fd : {program, other, sock, link, again}) close(fd);
+}
+
+// BPF_PROG_ATTACH or BPF_PROG_DETACH.
+void Change(const std::string& what, int command, uint32_t target, int program,
+            uint32_t type, uint32_t flags = 0, int replaced = 0,
+            int relative = 0) {
+  Attr attr = Zeros();
+  attr.words[0] = target;
+  attr.words[1] = static_cast<uint32_t>(program);
+  attr.words[2] = type;
+  attr.words[3] = flags;
+  attr.words[4] = static_cast<uint32_t>(replaced);
+  attr.words[5] = static_cast<uint32_t>(relative);
+  Say((command == BPF_PROG_ATTACH ? "attach, " : "detach, ") + what,
+      Bpf(command, &attr, 32));
+}
+void Attach(const std::string& what, uint32_t target, int program,
+            uint32_t type, uint32_t flags = 0, int replaced = 0,
+            int relative = 0) {
+  Change(what, BPF_PROG_ATTACH, target, program, type, flags, replaced,
+         relative);
+}
+void DetachProgram(const std::string& what, uint32_t target, int program,
+                   uint32_t type) {
+  Change(what, BPF_PROG_DETACH, target, program, type);
+}
+
+void Query(const std::string& what, uint32_t target, uint32_t type,
+           uint32_t room, uint32_t flags = 0) {
+  uint32_t ids[8] = {};
+  const uint64_t address = Address(ids);
+  Attr attr = Zeros();
+  attr.words[0] = target;
+  attr.words[1] = type;
+  attr.words[2] = flags;
+  std::memcpy(&attr.words[4], &address, sizeof address);
+  attr.words[6] = room;
+  Say("query, " + what, Bpf(BPF_PROG_QUERY, &attr));
+  std::printf("flags %u, %u programs, ids %d %d %d\n", attr.words[3],
+              attr.words[6], ids[0] != 0, ids[1] != 0, ids[2] != 0);
+}
+
+constexpr uint32_t kOverride = 1, kMulti = 2;
+
+void AttachToCgroup() {
+  const Cgroup cgroup;
+  const uint32_t target = cgroup.fd();
+  const int a = Load(BPF_PROG_TYPE_CGROUP_SKB, 0, 1);
+  const int b = Load(BPF_PROG_TYPE_CGROUP_SKB, 0, 1);
+  const int c = Load(BPF_PROG_TYPE_CGROUP_SKB, 0, 1);
+  const int sock = Load(BPF_PROG_TYPE_CGROUP_SOCK, 2, 1);
+  Query("nothing", target, 0, 8);
+  Attach("no cgroup", kNoFd, a, 0);
+  Attach("a program for a cgroup", static_cast<uint32_t>(a), a, 0);
+  Attach("no program", target, kNoFd, 0);
+  Attach("another type", target, a, 2);
+  Attach("no type", target, a, 99);
+  Attach("flags", target, a, 0, 1 << 20);
+  Attach("override and multi", target, a, 0, kOverride | kMulti);
+  Attach("replace without multi", target, a, 0, kReplace, b);
+  DetachProgram("nothing", target, 0, 0);
+  Attach("one", target, a, 0);
+  Query("one", target, 0, 8);
+  Attach("multi to one", target, b, 0, kMulti);
+  Attach("another one", target, b, 0);
+  Query("another one", target, 0, 8);
+  Create("cgroup with one", c, target, 0);
+  DetachProgram("any", target, 0, 0);
+  Query("nothing again", target, 0, 8);
+  Attach("override", target, a, 0, kOverride);
+  Query("override", target, 0, 8);
+  Attach("override it", target, b, 0, kOverride);
+  DetachProgram("another than it", target, a, 0);
+  Attach("multi", target, a, 0, kMulti);
+  Attach("multi, the same", target, a, 0, kMulti);
+  Attach("multi, another", target, b, 0, kMulti);
+  const int link = Create("cgroup with two", c, target, 0);
+  Query("three", target, 0, 8);
+  Query("three, room for two", target, 0, 2);
+  Query("three, no room", target, 0, 0);
+  Query("three, effective", target, 0, 8, 1);
+  Query("flags", target, 0, 8, 2);
+  Attach("replace", target, c, 0, kMulti | kReplace, a);
+  Attach("replace by another type", target, a, 0, kMulti | kReplace, sock);
+  Attach("replace what is not there", target, a, 0, kMulti | kReplace, a);
+  Attach("before all", target, a, 0, kMulti | kBefore);
+  Query("four", target, 0, 8);
+  DetachProgram("none of four", target, 0, 0);
+  for (const char* when : {"", ", again"}) {
+    DetachProgram(std::string("b") + when, target, b, 0);
+    DetachProgram(std::string("c") + when, target, c, 0);
+    DetachProgram(std::string("a") + when, target, a, 0);
   }
+  close(link);
+  Query("nothing in the end", target, 0, 8);
+  for (int fd : {a, b, c, sock}) close(fd);
+}
+
+void AttachToDevice() {
+  const int a = Load(BPF_PROG_TYPE_SCHED_CLS);
+  const int b = Load(BPF_PROG_TYPE_SCHED_CLS);
+  Attach("tcx", kLoopback, a, kTcxIngress);
+  Attach("tcx, again", kLoopback, a, kTcxIngress);
+  Attach("tcx, before it", kLoopback, b, kTcxIngress, kBefore, 0, a);
+  Attach("tcx of no device", 77, a, kTcxIngress);
+  Query("tcx", kLoopback, kTcxIngress, 8);
+  DetachProgram("tcx, the last", kLoopback, 0, kTcxIngress);
+  DetachProgram("tcx, what was the last", kLoopback, a, kTcxIngress);
+  DetachProgram("tcx", kLoopback, b, kTcxIngress);
+  DetachProgram("tcx, again", kLoopback, b, kTcxIngress);
+  Query("tcx of no device", 77, kTcxIngress, 8);
+  close(a);
+  close(b);
 }
 
 }  // namespace
 
-int main(int, char**) {
+int main() {
   // Loopback devices of its own, if it may.
   static_cast<void>(unshare(CLONE_NEWNET));
   RawTracepoints();
   Devices();
   Tcx();
   Netfilter();
-  static_cast<void>(&Cgroups);
-#ifdef WITH_CGROUP
-  Cgroups(WITH_CGROUP);
-#endif
+  Cgroups();
+  AttachToCgroup();
+  AttachToDevice();
 }
