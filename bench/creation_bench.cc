@@ -17,8 +17,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -26,8 +24,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/string_view.h"
-#include "absl/strings/strip.h"
+#include "bench/results_file.h"
 #include "bench/row_spec.h"
 #include "bpfmap/maps/create_map.h"
 #include "bpfmap/maps/errno.h"
@@ -38,9 +35,6 @@ namespace bpfmap::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-constexpr char kFirstLine[] = "<!-- From here on: bench/creation_bench -->\n";
-constexpr char kLastLine[] = "<!-- Up to here -->\n";
 
 // A batch is long enough for the clock, and short enough for what the kernel
 // has yet to free.
@@ -139,36 +133,10 @@ std::string Table() {
   return out;
 }
 
-// Puts `table` between the two lines of `text`.
-std::string WithTable(const std::string& text, const std::string& table) {
-  const size_t first = text.find(kFirstLine);
-  const size_t last = text.find(kLastLine);
-  if (first == std::string::npos || last == std::string::npos || last < first) {
-    Die("the file has no place for the table");
-  }
-  return absl::StrCat(text.substr(0, first), kFirstLine, "\n", table, "\n",
-                      text.substr(last));
-}
-
-int Main(int argc, char** argv) {
-  absl::string_view out = argc > 1 ? argv[1] : "";
-  if (argc > 2 || (argc > 1 && !absl::ConsumePrefix(&out, "--out="))) {
-    Die("usage: creation_bench [--out=FILE]");
-  }
-  const std::string table = Table();
-  std::fputs(table.c_str(), stdout);
-  if (out.empty()) return EXIT_SUCCESS;
-  const std::string name(out);
-  std::ifstream in(name);
-  const std::string text{std::istreambuf_iterator<char>(in), {}};
-  const std::string with_table = WithTable(text, table);
-  std::ofstream file(name);
-  file << with_table << std::flush;
-  if (!file) Die("cannot write " + name);
-  return EXIT_SUCCESS;
-}
-
 }  // namespace
 }  // namespace bpfmap::bench
 
-int main(int argc, char** argv) { return bpfmap::bench::Main(argc, argv); }
+int main(int argc, char** argv) {
+  using namespace bpfmap::bench;
+  return WriteTable(argc, argv, "creation_bench", Table());
+}
