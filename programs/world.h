@@ -231,6 +231,23 @@ class World {
   virtual bool UnderCgroup(uint32_t cgroup) {
     return cgroup == CurrentTask().cgroup_id;
   }
+  // Where the task_struct is: its address, or one that nothing can be read from
+  // but that is not null.
+  static uint64_t TaskAddress(const Task& task) {
+    constexpr uint64_t kAddresses = 0xffff'8880'0000'0000;
+    return task.address != 0 ? task.address
+                             : static_cast<uintptr_t>(kAddresses) +
+                                   static_cast<uintptr_t>(task.pid) * 64;
+  }
+
+  // The number that an object of the kernel has in maps of local storage, given
+  // its address. By default the task that runs is its pid, as in user space,
+  // and other objects are their addresses.
+  virtual uint64_t StorageOwner(uint64_t object) {
+    const Task current = CurrentTask();
+    return object == TaskAddress(current) ? current.pid : object;
+  }
+
   // Programs of type syscall call these: bpf(2), with `size` bytes of
   // attributes in memory of the program, and close(2). The result of the call,
   // or minus an errno: EPERM, unless a subclass can call.
