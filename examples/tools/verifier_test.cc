@@ -29,9 +29,9 @@ TEST_P(VerifierTest, TakesObject) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, VerifierTest,
-                         testing::Values("biolatency", "conntrack", "execsnoop",
-                                         "opensnoop", "redirector", "runqlat",
-                                         "tcplife"),
+                         testing::Values("balancer", "biolatency", "connect",
+                                         "conntrack", "execsnoop", "opensnoop",
+                                         "redirector", "runqlat", "tcplife"),
                          [](const testing::TestParamInfo<const char*>& info) {
                            return std::string(info.param);
                          });
