@@ -30,8 +30,9 @@ TEST_P(VerifierTest, TakesObject) {
 
 INSTANTIATE_TEST_SUITE_P(, VerifierTest,
                          testing::Values("balancer", "biolatency", "connect",
-                                         "conntrack", "execsnoop", "opensnoop",
-                                         "redirector", "runqlat", "tcplife"),
+                                         "conntrack", "execsnoop", "guard",
+                                         "opensnoop", "redirector", "runqlat",
+                                         "tcplife"),
                          [](const testing::TestParamInfo<const char*>& info) {
                            return std::string(info.param);
                          });
