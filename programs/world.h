@@ -282,6 +282,13 @@ class World {
   uint64_t AddText(std::string_view text);
   uint64_t AddBytes(std::span<const uint8_t> bytes);
 
+  // Makes `path` what bpf_d_path() says of the struct path at `address`.
+  void SetPath(uint64_t address, std::string path) {
+    paths_[address] = std::move(path);
+  }
+  //   EFAULT  nobody said what it is
+  virtual Errno Path(uint64_t address, std::string* path);
+
   // The memory of AddMemory() and its like that an address is in. Returns false
   // if it is in none.
   bool FindMemory(uint64_t address, uint64_t* base, uint64_t* size) const;
@@ -332,6 +339,7 @@ class World {
   Timers timers_;
   std::vector<Range> memory_;
   std::list<std::vector<uint8_t>> copies_;
+  std::map<uint64_t, std::string> paths_;
   bool has_own_helpers_ = false;
   std::map<uint32_t, HelperFunction> functions_;
   std::map<std::string, HelperFunction> kernel_functions_;
