@@ -7,6 +7,8 @@
 #include <cstddef>
 #include <utility>
 
+#include "bpfmap/programs/attachment.h"
+
 namespace bpfmap {
 namespace {
 
@@ -23,6 +25,8 @@ struct Word {
   std::string value;
   bool has_value = false;
   bool is_quoted = false;
+  bool is_list = false;
+  std::vector<std::string> list;
 };
 
 class Words {
@@ -41,6 +45,7 @@ class Words {
     if (rest_.empty() || rest_.front() != '=') return true;
     rest_.remove_prefix(1);
     word->has_value = true;
+    if (!rest_.empty() && rest_.front() == '[') return List(word);
     if (!rest_.empty() && rest_.front() == '"') return Quoted(word);
     const std::size_t after = rest_.find_first_of(" \t\r\n");
     word->value = rest_.substr(0, after);
@@ -50,6 +55,27 @@ class Words {
   const std::string& error() const { return error_; }
 
  private:
+  // ["a","b"]
+  bool List(Word* word) {
+    word->is_list = true;
+    do {
+      rest_.remove_prefix(1);
+      if (!rest_.empty() && rest_.front() == ']') break;
+      word->value.clear();
+      if (rest_.empty() || rest_.front() != '"' || !Quoted(word)) {
+        error_ = "the list of " + word->name + " is not one of quoted texts";
+        return false;
+      }
+      word->list.push_back(word->value);
+    } while (!rest_.empty() && rest_.front() == ',');
+    if (rest_.empty() || rest_.front() != ']') {
+      error_ = "the list of " + word->name + " does not end";
+      return false;
+    }
+    rest_.remove_prefix(1);
+    return true;
+  }
+
   bool Quoted(Word* word) {
     word->is_quoted = true;
     std::size_t i = 1;
@@ -135,6 +161,16 @@ bool SetNumber(const Word& word, std::optional<T>* number) {
   return true;
 }
 
+// An object or a list: *placed gets it.
+bool IsPlaced(const Word& word, const std::string& name,
+              std::vector<EventLine::Placed>* placed) {
+  const bool is_object =
+      !word.is_quoted && !word.value.empty() && word.value.front() == '@';
+  if (!is_object && !word.is_list) return false;
+  placed->push_back({name, is_object ? word.value.substr(1) : "", word.list});
+  return true;
+}
+
 // A word before the hook.
 bool SetWorld(const Word& word, EventLine* line) {
   const std::string& name = word.name;
@@ -155,6 +191,7 @@ bool SetWorld(const Word& word, EventLine* line) {
     return true;
   }
   if (name.rfind("task.", 0) != 0) return false;
+  if (IsPlaced(word, name.substr(5), &line->placed_task)) return true;
   line->task.push_back({name.substr(5), ValueOf(word)});
   return true;
 }
@@ -164,7 +201,10 @@ bool SetContext(const Word& word, EventLine* line) {
   const std::string& name = word.name;
   if (!word.has_value) {
     line->words.push_back(name);
-  } else if (name == "ret") {
+  } else if (IsPlaced(word, name, &line->placed)) {
+    return true;
+  } else if (name == "ret" &&
+             HookName(line->hook).rfind("tracepoint/", 0) != 0) {
     line->context.Return(ValueOf(word));
   } else if (name == "packet") {
     line->packet.emplace();

@@ -14,11 +14,16 @@
 // Words after it are the fields of its context (run_context.h):
 //   args[1]="/etc/passwd" prev_pid=7
 //   arg0=1 arg1="a.o"        arguments
-//   ret=-2                   the result
+//   ret=-2                   the result; of a tracepoint, its field `ret`
 //   packet=ffff...           a packet, in hex
 // Numbers are decimal or 0x and hex; other values are texts, in quotes if there
 // is a space in them or if they start like a number, with \n, \t, \\, \" and \x
 // and two digits.
+//   args[1]=["ls","-l"]      an array of pointers to texts, with a null after
+//   it arg0=@disk               the object of this name
+//
+// An object of the kernel is there from its line on:
+//   object disk gendisk major=8 part0.bd_partno=1
 //
 // A value: copy it freely.
 
@@ -36,15 +41,24 @@
 namespace bpfmap {
 
 struct EventLine {
+  // A value whose address is known when it happens: of an object, or of texts.
+  struct Placed {
+    std::string name;  // "args[1]", "arg0"
+    std::string object;
+    std::vector<std::string> texts;  // where there is no object
+  };
+
   std::optional<uint64_t> time_ns;
   std::optional<int> cpu;
   std::optional<uint32_t> pid, tid, uid, gid;
   std::optional<uint64_t> cgroup;
   std::optional<std::string> comm;
   std::vector<Context::Field> task;  // without "task."
-  std::string hook;                  // "": the line is empty, or a comment
+  std::vector<Placed> placed_task;
+  std::string hook;  // "": the line is empty, or a comment
   Context context;
   std::optional<std::vector<uint8_t>> packet;
+  std::vector<Placed> placed;      // of the context, or of an object
   std::vector<std::string> words;  // after the hook, without '='
 
   // Reads a line. Returns "", or a sentence.

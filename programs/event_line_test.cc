@@ -46,6 +46,22 @@ TEST(EventLineTest, FieldsAreNumbersAndTexts) {
   EXPECT_EQ(*line.packet, (std::vector<uint8_t>{0x0a, 0xff}));
 }
 
+TEST(EventLineTest, ObjectsAndListsArePlacedLater) {
+  EventLine line;
+  ASSERT_EQ(line.Parse("task.real_parent=@sh x args[1]=[\"ls\",\"-l a\"] "
+                       "arg0=@disk b=\"@\""),
+            "");
+  ASSERT_EQ(line.placed_task.size(), 1u);
+  EXPECT_EQ(line.placed_task[0].object, "sh");
+  ASSERT_EQ(line.placed.size(), 2u);
+  EXPECT_EQ(line.placed[0].name, "args[1]");
+  EXPECT_EQ(line.placed[0].texts, (std::vector<std::string>{"ls", "-l a"}));
+  EXPECT_EQ(line.placed[1].object, "disk");
+  EXPECT_EQ(*line.context.fields()[0].value.text(), "@");
+  EXPECT_EQ(line.Parse("x a=[1]"), "the list of a is not one of quoted texts");
+  EXPECT_EQ(line.Parse("x a=[\"b\""), "the list of a does not end");
+}
+
 TEST(EventLineTest, CommentsAndEmptyLinesAreNoEvents) {
   EventLine line;
   for (const char* text : {"", "  \n", "# time=x", " #"}) {

@@ -28,10 +28,11 @@ constexpr uint32_t kArchitecture = AUDIT_ARCH_AARCH64;
 #endif
 
 constexpr uint32_t kWaits[] = {
-    SYS_bpf,        SYS_epoll_ctl, SYS_epoll_pwait, SYS_epoll_pwait2,
-    SYS_ppoll,      SYS_pselect6,  SYS_statfs,      SYS_fstatfs,
+    SYS_bpf,          SYS_epoll_ctl, SYS_epoll_pwait,
+    SYS_epoll_pwait2, SYS_ppoll,     SYS_pselect6,
+    SYS_statfs,       SYS_fstatfs,   SYS_perf_event_open,
 #ifdef SYS_epoll_wait
-    SYS_epoll_wait, SYS_poll,      SYS_select,
+    SYS_epoll_wait,   SYS_poll,      SYS_select,
 #endif
 };
 
@@ -64,6 +65,18 @@ std::vector<sock_filter> Instructions() {
       Return(SECCOMP_RET_ALLOW),
       Return(SECCOMP_RET_USER_NOTIF),
   };
+  // Requests of ioctl(2) for perf events, whose second byte is '$'.
+  constexpr std::size_t kRequest = offsetof(seccomp_data, args) + 1 * 8;
+  const sock_filter perf_requests[] = {
+      UnlessEqualSkip(SYS_ioctl, 5),
+      Load(kRequest),
+      BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 0xff00),
+      UnlessEqualSkip('$' << 8, 1),
+      Return(SECCOMP_RET_USER_NOTIF),
+      Return(SECCOMP_RET_ALLOW),
+  };
+  filter.insert(filter.end(), std::begin(perf_requests),
+                std::end(perf_requests));
   for (const uint32_t number : kWaits) {
     filter.push_back(UnlessEqualSkip(number, 1));
     filter.push_back(Return(SECCOMP_RET_USER_NOTIF));

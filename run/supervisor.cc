@@ -26,6 +26,8 @@
 #include "bpfmap/profiles/cpu.h"
 #include "bpfmap/syscall/bpf_syscall.h"
 #include "bpfmap/syscall/map_object.h"
+#include "bpfmap/syscall/perf_event.h"
+#include "bpfmap/syscall/perf_event_calls.h"
 #include "bpfmap/syscall/polling.h"
 #include "bpfmap/syscall/user_memory.h"
 
@@ -50,6 +52,8 @@ bool LooksForObjects(int command) {
     case BPF_PROG_GET_FD_BY_ID:
     case BPF_MAP_GET_FD_BY_ID:
     case BPF_BTF_GET_FD_BY_ID:
+    case BPF_LINK_GET_NEXT_ID:
+    case BPF_LINK_GET_FD_BY_ID:
       return true;
     default:
       return false;
@@ -64,10 +68,26 @@ long HandleMmap(const Notification& call) {
   return error == 0 ? kContinue : error;
 }
 
+long HandlePerfEventOpen(const Notification& call) {
+  const uint64_t* const a = call.arguments;
+  return PerfEventOpen(a[0], static_cast<pid_t>(a[1]), static_cast<int>(a[2]),
+                       static_cast<int>(a[3]), a[4]);
+}
+
+long HandleIoctl(const Notification& call) {
+  const uint64_t* const a = call.arguments;
+  long result;
+  return PerfEventIoctl(static_cast<int>(a[0]), a[1], a[2], &result)
+             ? result
+             : kContinue;
+}
+
 // A set of epoll gets this process's eventfd in the place of a ring.
 long HandleEpollCtl(const Notification& call, SupervisedCaller* caller) {
   const uint64_t* const a = call.arguments;
-  if (!MapObject::some_ring_was_made()) return kContinue;
+  if (!MapObject::some_ring_was_made() && !PerfEventTable::some_was_opened()) {
+    return kContinue;
+  }
   const int operation = static_cast<int>(a[1]);
   const int fd = static_cast<int>(a[2]);
   const int event_fd = RingEventFd(fd);
@@ -203,6 +223,12 @@ void Supervisor::Handle(const Listener& listener, const Notification& call) {
     switch (call.number) {
       case SYS_mmap:
         result = HandleMmap(call);
+        break;
+      case SYS_perf_event_open:
+        result = HandlePerfEventOpen(call);
+        break;
+      case SYS_ioctl:
+        result = HandleIoctl(call);
         break;
       case SYS_epoll_ctl:
         result = HandleEpollCtl(call, &caller);

@@ -3,6 +3,7 @@
 #include "bpfmap/syscall/attached_programs.h"
 
 #include <algorithm>
+#include <atomic>
 #include <iterator>
 #include <utility>
 
@@ -10,6 +11,20 @@
 #include "bpfmap/programs/attachment.h"
 
 namespace bpfmap {
+namespace {
+
+constinit std::atomic<bool> was_attached{false};
+
+}  // namespace
+
+bool AttachedPrograms::some_was_attached() {
+  return was_attached.load(std::memory_order_relaxed);
+}
+
+bool AttachedPrograms::empty() const {
+  ReaderLock lock(lock_);
+  return programs_.empty();
+}
 
 AttachedPrograms& AttachedPrograms::Global() {
   static auto& programs = *new AttachedPrograms;
@@ -38,6 +53,7 @@ bool AttachedPrograms::Add(AttachedProgram program, AttachPlace place) {
       if (place.where == AttachPlace::kAfter) ++at;
   }
   CountChange(program);
+  was_attached.store(true, std::memory_order_relaxed);
   programs_.insert(at, std::move(program));
   return true;
 }

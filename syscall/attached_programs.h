@@ -48,6 +48,10 @@ class AttachedPrograms {
   AttachedPrograms(const AttachedPrograms&) = delete;
   AttachedPrograms& operator=(const AttachedPrograms&) = delete;
 
+  // Whether there ever was one.
+  static bool some_was_attached();
+  bool empty() const;
+
   // False: none of its hook and target has AttachPlace::owner.
   bool Add(AttachedProgram program, AttachPlace place = {});
   // Another program of the same owner, in the place of its old one.

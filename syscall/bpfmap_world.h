@@ -104,6 +104,17 @@ BPFMAP_WORLD_CALL int bpfmap_world_on_helper(uint32_t helper,
                                              bpfmap_helper function,
                                              void *context);
 
+/* Makes something happen: the programs that are attached to its hook run.
+
+     bpfmap_fire("pid=7 comm=cc1 tracepoint/syscalls/sys_enter_openat "
+                 "args[1]=\"/etc/passwd\"");
+
+   The line is as programs/event_line.h says. Its programs see the clock and the
+   task of the line, or those of the system, and no world of the test. Returns
+   how many programs ran; -1: the line is wrong, which is said on standard
+   error. */
+BPFMAP_WORLD_CALL int bpfmap_fire(const char *line);
+
 #ifdef __cplusplus
 }
 #endif

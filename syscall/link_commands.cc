@@ -3,8 +3,6 @@
 // BPF_LINK_CREATE, BPF_LINK_UPDATE, BPF_LINK_DETACH and
 // BPF_RAW_TRACEPOINT_OPEN.
 
-#include <net/if.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <climits>
@@ -24,6 +22,7 @@
 #include "bpfmap/syscall/hook_of.h"
 #include "bpfmap/syscall/kernel_types.h"
 #include "bpfmap/syscall/link.h"
+#include "bpfmap/syscall/network_device.h"
 #include "bpfmap/syscall/perf_event.h"
 #include "bpfmap/syscall/program_object.h"
 #include "bpfmap/syscall/user_memory.h"
@@ -37,7 +36,6 @@ constexpr uint32_t kDefragments = 1;  // BPF_F_NETFILTER_IP_DEFRAG
 constexpr uint32_t kXdpModes = 0xe;   // XDP_FLAGS_MODES
 constexpr uint32_t kMultiReturns = 1;
 constexpr uint32_t kMostProbes = 1 << 20;
-constexpr int kLoopback = 1;
 constexpr int kLongestTracepoint = 128;
 
 // A new link, and what it is of.
@@ -85,9 +83,7 @@ long Creation::AnyDescriptor() const {
 }
 
 bool Creation::HasDevice() const {
-  char name[IF_NAMESIZE];
-  return target_ == kLoopback ||
-         if_indextoname(static_cast<unsigned>(target_), name) != nullptr;
+  return target_ > 0 && HasNetworkDevice(static_cast<uint32_t>(target_));
 }
 
 long Creation::FindTarget() {

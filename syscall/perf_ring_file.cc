@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include "bpfmap/maps/perf_event.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 #include "bpfmap/syscall/mappable.h"
+#include "bpfmap/syscall/raw_syscall.h"
 
 namespace bpfmap {
 namespace {
@@ -29,7 +31,8 @@ constexpr uint64_t RoundUp8(uint64_t size) { return (size + 7) & ~uint64_t{7}; }
 }  // namespace
 
 PerfRingFile::~PerfRingFile() {
-  if (start_ != nullptr) munmap(start_, PageSize() + size_);
+  if (start_ == nullptr) return;
+  RawSyscall(SYS_munmap, Word(start_), static_cast<long>(PageSize() + size_));
 }
 
 uint64_t* PerfRingFile::PositionAt(std::size_t offset) const {
@@ -42,10 +45,12 @@ long PerfRingFile::Map(int fd, uint64_t pages, bool overwrites, Wakeup wakeup) {
   if (ftruncate(fd, static_cast<off_t>(bytes)) != 0) return -errno;
   // A process that has a descriptor of it cannot take the pages away.
   if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0) return -errno;
-  void* const start =
-      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-  if (start == MAP_FAILED) return -errno;
-  start_ = static_cast<std::byte*>(start);
+  // Past the C library, whose mmap() may be what this is called by.
+  const long start =
+      RawSyscall(SYS_mmap, 0, static_cast<long>(bytes), PROT_READ | PROT_WRITE,
+                 MAP_SHARED, fd, 0);
+  if (start < 0 && start > -4096) return start;
+  start_ = reinterpret_cast<std::byte*>(start);
   size_ = bytes - page;
   pages_ = pages;
   overwrites_ = overwrites;

@@ -13,11 +13,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstddef>
 #include <ctime>
 
 #include "bpfmap/syscall/bpf_syscall.h"
+#include "bpfmap/syscall/event_file.h"
 #include "bpfmap/syscall/next_function.h"
 #include "bpfmap/syscall/polling.h"
 #include "bpfmap/syscall/raw_syscall.h"
@@ -58,6 +60,9 @@ constexpr long kEpollPwait2 = 441;  // older headers lack it
 constexpr long kMaskSize = 8;       // the kernel's
 
 int Status(long result) { return static_cast<int>(WithErrno(result)); }
+
+// Of a wait that a signal ends (event_file.h).
+int Interrupted() { return Status(-EINTR); }
 
 int Poll(pollfd* fds, nfds_t count, int timeout) {
   if (next_poll) return next_poll(fds, count, timeout);
@@ -102,6 +107,7 @@ int epoll_ctl(int set, int operation, int fd, epoll_event* event) noexcept {
 }
 
 int epoll_wait(int set, epoll_event* events, int most, int timeout) {
+  if (bpfmap::FireNextEvents()) return bpfmap::Interrupted();
   bpfmap::RefreshEpoll();
   if (bpfmap::next_epoll_wait) {
     return bpfmap::next_epoll_wait(set, events, most, timeout);
@@ -112,6 +118,7 @@ int epoll_wait(int set, epoll_event* events, int most, int timeout) {
 
 int epoll_pwait(int set, epoll_event* events, int most, int timeout,
                 const sigset_t* mask) {
+  if (bpfmap::FireNextEvents()) return bpfmap::Interrupted();
   bpfmap::RefreshEpoll();
   if (bpfmap::next_epoll_pwait) {
     return bpfmap::next_epoll_pwait(set, events, most, timeout, mask);
@@ -122,6 +129,7 @@ int epoll_pwait(int set, epoll_event* events, int most, int timeout,
 
 int epoll_pwait2(int set, epoll_event* events, int most,
                  const timespec* timeout, const sigset_t* mask) {
+  if (bpfmap::FireNextEvents()) return bpfmap::Interrupted();
   bpfmap::RefreshEpoll();
   if (bpfmap::next_epoll_pwait2) {
     return bpfmap::next_epoll_pwait2(set, events, most, timeout, mask);
@@ -131,6 +139,7 @@ int epoll_pwait2(int set, epoll_event* events, int most,
 }
 
 int poll(pollfd* fds, nfds_t count, int timeout) {
+  if (bpfmap::FireNextEvents()) return bpfmap::Interrupted();
   bpfmap::RefreshEpoll();
   bpfmap::PolledFds polled(fds, count);
   const int result = bpfmap::Poll(polled.fds(), count, timeout);
@@ -140,6 +149,7 @@ int poll(pollfd* fds, nfds_t count, int timeout) {
 
 int ppoll(pollfd* fds, nfds_t count, const timespec* timeout,
           const sigset_t* mask) {
+  if (bpfmap::FireNextEvents()) return bpfmap::Interrupted();
   bpfmap::RefreshEpoll();
   bpfmap::PolledFds polled(fds, count);
   const int result = bpfmap::Ppoll(polled.fds(), count, timeout, mask);
@@ -161,6 +171,7 @@ int __ppoll_chk(pollfd* fds, nfds_t count, const timespec* timeout,
 
 int select(int count, fd_set* read, fd_set* write, fd_set* except,
            timeval* timeout) {
+  if (bpfmap::FireNextEvents()) return bpfmap::Interrupted();
   bpfmap::RefreshEpoll();
   if (bpfmap::next_select) {
     return bpfmap::next_select(count, read, write, except, timeout);
@@ -175,6 +186,7 @@ int select(int count, fd_set* read, fd_set* write, fd_set* except,
 
 int pselect(int count, fd_set* read, fd_set* write, fd_set* except,
             const timespec* timeout, const sigset_t* mask) {
+  if (bpfmap::FireNextEvents()) return bpfmap::Interrupted();
   bpfmap::RefreshEpoll();
   if (bpfmap::next_pselect) {
     return bpfmap::next_pselect(count, read, write, except, timeout, mask);

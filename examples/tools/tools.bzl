@@ -6,13 +6,17 @@ load("@rules_cc//cc:defs.bzl", "cc_binary", "cc_library", "cc_test")
 load("//programs:bpf.bzl", "bpf_object")
 load("//tests:bpf.bzl", "bpf_skeleton")
 
-def tool(name, hdrs = [], user = False, kernel = False, data = [], type_deps = [], deps = []):
+def tool(name, hdrs = [], user = False, options = [], kernel = False, data = [], type_deps = [], deps = []):
     """NAME.bpf.c, its types, its test, and its user.
+
+    NAME_events_test runs the user on testdata/NAME.events, and compares what it
+    prints with testdata/NAME.out.
 
     Args:
       name: of the program. NAME.h has its types, NAME_test.cc its test.
       hdrs: headers that NAME.bpf.c includes beside NAME.h.
       user: whether NAME.c is its user, which stands on libbpf.
+      options: of the user, in NAME_events_test.
       kernel: whether the test asks the running kernel, too.
       data: of the test, beside the object.
       type_deps: of NAME.h.
@@ -52,5 +56,24 @@ def tool(name, hdrs = [], user = False, kernel = False, data = [], type_deps = [
                 ":" + name + "_types",
                 ":tool_end",
                 "@libbpf//:bpf",
+            ],
+        )
+        files = [
+            "//syscall:as_ordinary_user",
+            "//syscall:libbpfmap_preload.so",
+            ":" + name,
+            "testdata/" + name + ".events",
+            "testdata/" + name + ".out",
+        ]
+        native.sh_test(
+            name = name + "_events_test",
+            size = "small",
+            srcs = ["events_test.sh"],
+            args = ["$(rootpath " + file + ")" for file in files] + options,
+            data = files,
+            # It changes its user; what is preloaded has no sanitizer.
+            tags = [
+                "no-sandbox",
+                "no-sanitizer",
             ],
         )
