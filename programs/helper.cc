@@ -20,7 +20,8 @@ Table MakeTable() {
         internal::StorageHelpers(), internal::TaskHelpers(),
         internal::TimerHelpers(), internal::TextHelpers(),
         internal::PacketHelpers(), internal::FlowHelpers(),
-        internal::TunnelHelpers(), internal::SyscallHelpers()}) {
+        internal::TunnelHelpers(), internal::SyscallHelpers(),
+        internal::WorldHelpers()}) {
     for (const Helper& helper : part) table[helper.number] = &helper;
   }
   return table;

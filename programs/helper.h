@@ -124,6 +124,7 @@ std::span<const Helper> PacketHelpers();
 std::span<const Helper> FlowHelpers();
 std::span<const Helper> TunnelHelpers();
 std::span<const Helper> SyscallHelpers();
+std::span<const Helper> WorldHelpers();
 }  // namespace internal
 
 }  // namespace bpfmap

@@ -43,6 +43,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bpfmap/maps/errno.h"
@@ -50,6 +51,7 @@
 #include "bpfmap/programs/program_result.h"
 #include "bpfmap/programs/run_context.h"
 #include "bpfmap/programs/timers.h"
+#include "bpfmap/programs/tunnel_key.h"
 
 namespace bpfmap {
 
@@ -71,6 +73,13 @@ class World;
 // A function in the place of a helper: it gets the call (helper.h), and returns
 // what the helper would.
 using HelperFunction = std::function<uint64_t(HelperCall& call)>;
+
+// What a perf event counted: struct bpf_perf_event_value.
+struct PerfCounter {
+  uint64_t counter = 0;
+  uint64_t enabled = 0;  // nanoseconds
+  uint64_t running = 0;  // nanoseconds
+};
 
 // A packet that a program sent elsewhere.
 struct SentPacket {
@@ -179,6 +188,19 @@ class World {
   std::vector<std::string> printed;    // bpf_trace_printk(), a line each
   std::vector<SentPacket> redirected;  // bpf_redirect() and its like
   std::vector<SentPacket> cloned;      // bpf_clone_redirect()
+
+  // bpf_get_stack() and bpf_get_task_stack(): return addresses, the innermost
+  // first. Without any they are EFAULT.
+  std::vector<uint64_t> kernel_stack;
+  std::vector<uint64_t> user_stack;
+  // bpf_perf_event_read() and _read_value(): by index in the array; ENOENT
+  // where there is none.
+  std::map<uint32_t, PerfCounter> perf_counters;
+  TunnelKey tunnel_key;      // that packets come with
+  TunnelKey tunnel_key_set;  // bpf_skb_set_tunnel_key() and _opt()
+  int32_t hook_retval = 0;   // bpf_get_retval() and bpf_set_retval()
+  // bpf_setsockopt() and bpf_getsockopt(), by level and name.
+  std::map<std::pair<uint32_t, uint32_t>, std::vector<uint8_t>> socket_options;
 
   // What functions of timers did wrong, a sentence each.
   std::vector<std::string> timer_faults;
@@ -303,6 +325,10 @@ class World {
 
   // Whether there is a network device of this index.
   virtual bool HasDevice(uint32_t index) { return index == 1; }
+
+  // The largest packet that a device takes, without its Ethernet header; 0: the
+  // device of the packet.
+  virtual uint32_t MtuOf(uint32_t /*device*/) { return 65536; }
 
   // bpf_fib_lookup(): `params` is a struct bpf_fib_lookup of `size` bytes.
   // Returns BPF_FIB_LKUP_RET_*, or minus an errno.
