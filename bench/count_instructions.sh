@@ -40,7 +40,8 @@ awk '
     }
   }' "$tmp/rows" "$tmp/out" >"$tmp/counts"
 
-columns="floor/program cloud_direct/program cloud/program floor/user cloud/user"
+columns="floor/program cloud_direct/program cloud_sole/program cloud/program"
+columns+=" floor/user cloud/user"
 
 # write_table COUNTS: the text above the table, and the table.
 write_table() {
@@ -68,9 +69,10 @@ write_table() {
         name = names[i]
         line = "| " name " |"
         for (j = 1; j <= count; ++j) line = line " " value[name, column[j]] " |"
-        print line " " times(value[name, column[2]], value[name, column[1]]) \
-          " | " times(value[name, column[3]], value[name, column[1]]) \
-          " | " times(value[name, column[5]], value[name, column[4]]) " |"
+        floor = value[name, "floor/program"]
+        print line " " times(value[name, "cloud_direct/program"], floor) \
+          " | " times(value[name, "cloud/program"], floor) \
+          " | " times(value[name, "cloud/user"], value[name, "floor/user"]) " |"
       }
     }' "$1"
 }

@@ -38,8 +38,8 @@ void Check(bool is_well, const char* what) {
   std::exit(1);
 }
 
-int CreateHash(uint32_t max_entries) {
-  const int fd = bpf_map_create(BPF_MAP_TYPE_HASH, "door", sizeof(uint32_t),
+int Create(bpf_map_type type, uint32_t max_entries) {
+  const int fd = bpf_map_create(type, "door", sizeof(uint32_t),
                                 sizeof(uint64_t), max_entries, nullptr);
   Check(fd >= 0, "bpf_map_create");
   return fd;
@@ -155,8 +155,19 @@ void TimeThreads(const Timer& timer, int fd) {
   });
 }
 
+void TimeMaps(const Timer& timer) {
+  constexpr int kMaps = 10;
+  constexpr uint32_t kRoom = 1024;
+  timer.Time("create and close, hash", kMaps, [] {
+    for (int i = 0; i < kMaps; ++i) close(Create(BPF_MAP_TYPE_HASH, kRoom));
+  });
+  timer.Time("create and close, array", kMaps, [] {
+    for (int i = 0; i < kMaps; ++i) close(Create(BPF_MAP_TYPE_ARRAY, kRoom));
+  });
+}
+
 void TimeAll(const Timer& timer) {
-  const int fd = CreateHash(2 * kElements);
+  const int fd = Create(BPF_MAP_TYPE_HASH, 2 * kElements);
   for (uint32_t key = 0; key < kElements; ++key) {
     const uint64_t value = key;
     Check(bpf_map_update_elem(fd, &key, &value, 0) == 0, "bpf_map_update_elem");
@@ -164,11 +175,8 @@ void TimeAll(const Timer& timer) {
   TimeElements(timer, fd);
   TimeBatches(timer, fd);
   TimeThreads(timer, fd);
-  constexpr int kMaps = 10;
-  timer.Time("create and close", kMaps, [] {
-    for (int i = 0; i < kMaps; ++i) close(CreateHash(1024));
-  });
   close(fd);
+  TimeMaps(timer);
 }
 
 }  // namespace

@@ -1,24 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The goals: how many times as fast as the kernel's map in a program a map of
-// this library is to be in a program, in the same run.
+// The goals: how many times the floor (floor.h) a map of this library may take
+// in a program, in the same run. A ratio to the kernel's map says more about
+// the kernel and the machine than about the map.
 
 #ifndef BPFMAP_BENCH_GOALS_H_
 #define BPFMAP_BENCH_GOALS_H_
 
-#include <cstdint>
 #include <optional>
 
 #include "absl/strings/string_view.h"
 
 namespace bpfmap::bench {
 
-// Nothing where there is no such goal. Of sizes in between, the goal is that of
-// the next smaller one. Values of 64 bytes need reach 80% of the goal for those
-// of 8.
-std::optional<double> GoalOf(absl::string_view map, absl::string_view operation,
-                             uint32_t value_size, uint64_t entries,
-                             int threads);
+// Nothing where there is no such goal.
+std::optional<double> GoalOf(absl::string_view map,
+                             absl::string_view operation);
 
 }  // namespace bpfmap::bench
 

@@ -48,7 +48,8 @@ implementations() {
       ;;
     bloom_filter/*) ours="cloud_direct/program cloud/user" ;;
     ringbuf/*)
-      ours="cloud_direct/program" kernel="kernel/program" floor="floor/program"
+      ours="cloud_direct/program cloud_sole/program"
+      kernel="kernel/program" floor="floor/program"
       ;;
     *_of_maps/*)
       ours="cloud/program" kernel="kernel/program" floor="floor/program"

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <optional>
 #include <string>
 #include <type_traits>
 #include <utility>
@@ -14,6 +15,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "bench/contender.h"
+#include "bench/program_view.h"
 #include "bench/user_view.h"
 #include "bpfmap/maps/array_map.h"
 #include "bpfmap/maps/bloom_filter_map.h"
@@ -40,84 +42,21 @@
 namespace bpfmap::bench {
 namespace {
 
-// A map as a BPF program uses it: a lookup copies nothing. Where M is a class
-// of a map, and not the interface, calls of it can be inlined.
-template <typename M>
-class ProgramView {
+// The same by the only producer: it has the ring's lock all the time.
+class SoleProducerView : public RingProgramView<RingBuffer<Cloud>> {
  public:
-  using Map = M;
+  SoleProducerView(Map& map, const MapDef& def)
+      : RingProgramView(map, def), map_(map) {}
 
-  ProgramView(Map& map, const MapDef&) : map_(map) {}
-
-  const void* Lookup(const void* key) { return map_.LookupElem(key); }
-  Errno Update(const void* key, const void* value) {
-    return map_.UpdateElem(key, value, kAny);
+  void* Reserve() {
+    if (!producer_) producer_.emplace(map_);
+    return producer_->Reserve(sizeof(uint64_t));
   }
-  Errno Delete(const void* key) { return map_.DeleteElem(key); }
+  void Submit(void* record) { producer_->Submit(record, kRbNoWakeup); }
 
  private:
   Map& map_;
-};
-
-// The same of a queue or a stack, which copies.
-template <typename M>
-class PushPopProgramView {
- public:
-  using Map = M;
-
-  PushPopProgramView(Map& map, const MapDef& def)
-      : map_(map), value_(def.value_size) {}
-
-  Errno Push(const void* value) { return map_.Push(value, kAny); }
-  const void* Pop() {
-    return map_.Pop(value_.data()) == Errno::kOk ? value_.data() : nullptr;
-  }
-
- private:
-  Map& map_;
-  std::vector<std::byte> value_;
-};
-
-// A value of a bloom filter stands for a key.
-template <typename M>
-class BloomProgramView {
- public:
-  using Map = M;
-  static constexpr MapKind kKind = MapKind::kBloom;
-
-  BloomProgramView(Map& map, const MapDef&) : map_(map) {}
-
-  const void* Lookup(const void* key) {
-    // A bloom filter only reads what other maps without keys write.
-    const Errno error = map_.Peek(const_cast<void*>(key));
-    return error == Errno::kOk ? key : nullptr;
-  }
-  Errno Update(const void* key, const void*) { return map_.Push(key, kAny); }
-
- private:
-  Map& map_;
-};
-
-template <typename M>
-class RingProgramView {
- public:
-  using Map = M;
-
-  RingProgramView(Map& map, const MapDef&) : map_(map) {}
-
-  void* Reserve() { return map_.Reserve(sizeof(last_)); }
-  void Submit(void* record) { map_.Submit(record, kRbNoWakeup); }
-  uint64_t Consume() {
-    return static_cast<uint64_t>(map_.Consume([this](void* data, uint32_t) {
-      last_ = *static_cast<const uint64_t*>(data);
-      return 0;
-    }));
-  }
-  uint64_t last() const { return last_; }
-
- private:
-  Map& map_;
-  uint64_t last_ = 0;  // record that was read
+  std::optional<RingBuffer<Cloud>::SoleProducer> producer_;
 };
 
 // A lookup finds the inner map, and its only value.
@@ -202,12 +141,11 @@ absl::StatusOr<std::shared_ptr<Interface>> Create(const MapDef& def) {
 }
 
 template <typename View, MapType type>
-Contender Direct() {
+Contender Direct(const char* name = "cloud_direct/program") {
   using Map = typename View::Map;
-  return MakeContender<type>(
-      Implementation<View>{"cloud_direct/program",
-                           [](const MapDef& def) { return def.type == type; },
-                           CreateOne<Map, Map, Cloud>});
+  return MakeContender<type>(Implementation<View>{
+      name, [](const MapDef& def) { return def.type == type; },
+      CreateOne<Map, Map, Cloud>});
 }
 
 template <Profile P>
@@ -242,6 +180,7 @@ std::vector<Contender> OurMaps() {
       Direct<ProgramView<LpmTrieMap<Cloud>>, MapType::kLpmTrie>(),
       Direct<BloomProgramView<BloomFilterMap<Cloud>>, MapType::kBloomFilter>(),
       Direct<RingProgramView<RingBuffer<Cloud>>, MapType::kRingBuf>(),
+      Direct<SoleProducerView, MapType::kRingBuf>("cloud_sole/program"),
       MakeContender(Implementation<MapOfMapsProgramView>{
           "cloud/program", Fits<Cloud>, MapOfMapsProgramView::Create}),
       Direct<PushPopProgramView<QueueMap<Cloud>>, MapType::kQueue>(),

@@ -22,8 +22,11 @@ struct Result {
 };
 
 // The results in groups of the same map, operation, sizes, entries, keys
-// and threads. The time is the median in ns, or "<" and more than it is. A
-// ratio above 1 says that the row is so many times as fast as what it is
+// and threads. The time is the median in ns, or "<" and more than it is.
+//
+//   floor      how many times as long as the floor in the same view it takes
+//
+// A ratio above 1 says that the row is so many times as fast as what it is
 // compared with:
 //
 //   kernel     the kernel's map in the same view: a program's map with the

@@ -62,18 +62,29 @@ TEST(ResultTableTest, RepetitionsCountByTheirMedian) {
               ContainsRegex("cloud/user +4.5"));
 }
 
+TEST(ResultTableTest, GivesEachRowAsAMultipleOfTheFloor) {
+  const std::string table =
+      ResultTable({{.name = Name("floor/program"), .seconds = {4e-9}},
+                   {.name = Name("floor/user"), .seconds = {8e-9}},
+                   {.name = Name("cloud/program"), .seconds = {10e-9}},
+                   {.name = Name("cloud/user"), .seconds = {12e-9}}});
+  EXPECT_THAT(table, Not(HasSubstr("best peer:")));
+  EXPECT_THAT(table, ContainsRegex("cloud/program +10.0 +2.50x"));
+  EXPECT_THAT(table, ContainsRegex("cloud/user +12.0 +1.50x"));
+}
+
 TEST(ResultTableTest, SaysWhetherAGoalIsMet) {
-  const auto table = [](double seconds) {
+  const auto table = [](const std::string& ours, double seconds) {
     return ResultTable(
-        {{.name = "hash/update/cloud/program/k4v8/n1024/uniform/threads:1",
+        {{.name = "hash/update/" + ours + "/program/k4v8/n1024/uniform",
           .seconds = {seconds}},
-         {.name = "hash/update/kernel/program/k4v8/n1024/uniform/threads:1",
-          .seconds = {50e-9}}});
+         {.name = "hash/update/floor/program/k4v8/n1024/uniform",
+          .seconds = {10e-9}}});
   };
-  EXPECT_THAT(table(10e-9),
-              HasSubstr("goal: 3.5x of the kernel in a program: met\n"));
-  EXPECT_THAT(table(20e-9),
-              HasSubstr("goal: 3.5x of the kernel in a program: missed\n"));
+  EXPECT_THAT(table("cloud", 15e-9),
+              HasSubstr("goal: at most 1.5x of the floor: met\n"));
+  EXPECT_THAT(table("cloud_direct", 16e-9),
+              HasSubstr("goal: at most 1.5x of the floor: missed\n"));
 }
 
 TEST(ResultTableTest, WithoutAKernelThereAreNoRatios) {

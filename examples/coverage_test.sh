@@ -4,14 +4,14 @@
 # The coverage of packet_counter.bpf.o, in the file of $BPFMAP_COVERAGE: of one
 # process, of several at once, and of one that forks.
 #
-# Usage: coverage_test EXPECTED LINKED LIBRARY USER FORKING OBJECT
+# Usage: coverage_test EXPECTED LINKED LIBRARY USER FORKING OBJECT MERGE
 #
 # EXPECTED depends on the compiler. To make it anew:
 #
 #   BPFMAP_COVERAGE=packet_counter.info LINKED OBJECT
 
 set -u
-expected=$1 linked=$2 library=$3 user=$4 forking=$5 object=$6
+expected=$1 linked=$2 library=$3 user=$4 forking=$5 object=$6 merge=$7
 
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
@@ -50,6 +50,13 @@ BPFMAP_COVERAGE=$place/fork "$forking" "$object" 2>/dev/null ||
   fail "the program that forks"
 grep -qx "FNDA:4,packet_counter" "$place/fork" ||
   fail "not four runs: $(grep packet_counter "$place/fork")"
+
+# What `bazel coverage` merges.
+mkdir "$place/tests"
+cp "$expected" "$place/tests/one.dat"
+cp "$expected" "$place/tests/other.dat"
+"$merge" --coverage_dir="$place/tests" --output_file="$place/merged"
+of_processes 2 | grep -v '^#' | diff -u - "$place/merged" || fail "two tests"
 
 # A file that cannot be written is said, and changes no result.
 BPFMAP_COVERAGE=$place/no/file "$linked" "$object" 2>"$place/said" >/dev/null ||

@@ -136,10 +136,20 @@ class ArrayMap final : public MapBase<ArrayMap<P>, P> {
   // For MapBase.
   bool Allocate() { return slots_.Init(def_.max_entries); }
   uint32_t CurrentMaxEntries() const { return slots_.size(); }
-  Errno Read(const void* key, void* value, ElemFlags flags) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Errno Read(const void* key, void* value,
+                                          ElemFlags flags) {
     const uint32_t index = IndexOf(key);
     if (index >= slots_.size()) return Errno::kNoEnt;
     if (value == nullptr) return Errno::kFault;
+    // No call but the last one, for which nothing need be saved.
+    if (slots_.IsOneWord() && slots_.IsQuick(index)) [[likely]] {
+      slots_.Load(index, value);
+      return Errno::kOk;
+    }
+    return ReadSlow(index, value, flags);
+  }
+  ABSL_ATTRIBUTE_NOINLINE Errno ReadSlow(uint32_t index, void* value,
+                                         ElemFlags flags) {
     slots_.Read(index, value, HasAny(flags, kLock));
     return Errno::kOk;
   }

@@ -19,5 +19,11 @@ template class MapBase<PerCpuArrayMap<Cloud>, Cloud>;
 template class PerCpuArrayMap<Cloud>;
 template class MapBase<ProgArray<Cloud>, Cloud>;
 template class ProgArray<Cloud>;
+template class MapBase<ReuseportSockArray<Cloud>, Cloud>;
+template class ReuseportSockArray<Cloud>;
+template class MapBase<SockMap<Cloud>, Cloud>;
+template class SockMap<Cloud>;
+template class MapBase<XskMap<Cloud>, Cloud>;
+template class XskMap<Cloud>;
 
 }  // namespace bpfmap

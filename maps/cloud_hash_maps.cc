@@ -11,7 +11,17 @@ template class MapBase<HashMap<Cloud>, Cloud>;
 template class HashMap<Cloud>;
 template class MapBase<HashOfMaps<Cloud>, Cloud>;
 template class HashOfMaps<Cloud>;
+template class MapBase<LocalStorage<Cloud, MapType::kCgrpStorage>, Cloud>;
+template class LocalStorage<Cloud, MapType::kCgrpStorage>;
+template class MapBase<LocalStorage<Cloud, MapType::kInodeStorage>, Cloud>;
+template class LocalStorage<Cloud, MapType::kInodeStorage>;
+template class MapBase<LocalStorage<Cloud, MapType::kSkStorage>, Cloud>;
+template class LocalStorage<Cloud, MapType::kSkStorage>;
+template class MapBase<LocalStorage<Cloud, MapType::kTaskStorage>, Cloud>;
+template class LocalStorage<Cloud, MapType::kTaskStorage>;
 template class MapBase<PerCpuHashMap<Cloud>, Cloud>;
 template class PerCpuHashMap<Cloud>;
+template class MapBase<SockHash<Cloud>, Cloud>;
+template class SockHash<Cloud>;
 
 }  // namespace bpfmap

@@ -28,6 +28,7 @@
 #include "bpfmap/maps/hash_map.h"
 #include "bpfmap/maps/hash_of_maps.h"
 #include "bpfmap/maps/internal/rules/map_base.h"
+#include "bpfmap/maps/local_storage.h"
 #include "bpfmap/maps/lpm_trie_map.h"
 #include "bpfmap/maps/lru_hash_map.h"
 #include "bpfmap/maps/lru_per_cpu_hash_map.h"
@@ -38,9 +39,13 @@
 #include "bpfmap/maps/perf_event_array.h"
 #include "bpfmap/maps/prog_array.h"
 #include "bpfmap/maps/queue_stack_map.h"
+#include "bpfmap/maps/reuseport_sock_array.h"
 #include "bpfmap/maps/ring_buffer.h"
+#include "bpfmap/maps/sock_hash.h"
+#include "bpfmap/maps/sock_map.h"
 #include "bpfmap/maps/stack_trace_map.h"
 #include "bpfmap/maps/user_ring_buffer.h"
+#include "bpfmap/maps/xsk_map.h"
 #include "bpfmap/profiles/cloud.h"
 
 namespace bpfmap {
@@ -56,6 +61,13 @@ extern template class MapBase<DevMap<Cloud>, Cloud>;
 extern template class MapBase<DevMapHash<Cloud>, Cloud>;
 extern template class MapBase<HashMap<Cloud>, Cloud>;
 extern template class MapBase<HashOfMaps<Cloud>, Cloud>;
+extern template class MapBase<LocalStorage<Cloud, MapType::kCgrpStorage>,
+                              Cloud>;
+extern template class MapBase<LocalStorage<Cloud, MapType::kInodeStorage>,
+                              Cloud>;
+extern template class MapBase<LocalStorage<Cloud, MapType::kSkStorage>, Cloud>;
+extern template class MapBase<LocalStorage<Cloud, MapType::kTaskStorage>,
+                              Cloud>;
 extern template class MapBase<LpmTrieMap<Cloud>, Cloud>;
 extern template class MapBase<LruMap<Cloud, MapType::kLruHash>, Cloud>;
 extern template class MapBase<LruMap<Cloud, MapType::kLruPerCpuHash>, Cloud>;
@@ -65,9 +77,13 @@ extern template class MapBase<PerfEventArray<Cloud>, Cloud>;
 extern template class MapBase<ProgArray<Cloud>, Cloud>;
 extern template class MapBase<QueueStackMap<Cloud, MapType::kQueue>, Cloud>;
 extern template class MapBase<QueueStackMap<Cloud, MapType::kStack>, Cloud>;
+extern template class MapBase<ReuseportSockArray<Cloud>, Cloud>;
 extern template class MapBase<RingBuffer<Cloud>, Cloud>;
+extern template class MapBase<SockHash<Cloud>, Cloud>;
+extern template class MapBase<SockMap<Cloud>, Cloud>;
 extern template class MapBase<StackTraceMap<Cloud>, Cloud>;
 extern template class MapBase<UserRingBuffer<Cloud>, Cloud>;
+extern template class MapBase<XskMap<Cloud>, Cloud>;
 
 extern template class ArrayMap<Cloud>;
 extern template class ArrayOfMaps<Cloud>;
@@ -79,6 +95,10 @@ extern template class DevMap<Cloud>;
 extern template class DevMapHash<Cloud>;
 extern template class HashMap<Cloud>;
 extern template class HashOfMaps<Cloud>;
+extern template class LocalStorage<Cloud, MapType::kCgrpStorage>;
+extern template class LocalStorage<Cloud, MapType::kInodeStorage>;
+extern template class LocalStorage<Cloud, MapType::kSkStorage>;
+extern template class LocalStorage<Cloud, MapType::kTaskStorage>;
 extern template class LpmTrieMap<Cloud>;
 extern template class LruMap<Cloud, MapType::kLruHash>;
 extern template class LruMap<Cloud, MapType::kLruPerCpuHash>;
@@ -89,9 +109,13 @@ extern template class PerfEventArray<Cloud>;
 extern template class ProgArray<Cloud>;
 extern template class QueueStackMap<Cloud, MapType::kQueue>;
 extern template class QueueStackMap<Cloud, MapType::kStack>;
+extern template class ReuseportSockArray<Cloud>;
 extern template class RingBuffer<Cloud>;
+extern template class SockHash<Cloud>;
+extern template class SockMap<Cloud>;
 extern template class StackTraceMap<Cloud>;
 extern template class UserRingBuffer<Cloud>;
+extern template class XskMap<Cloud>;
 
 }  // namespace bpfmap
 

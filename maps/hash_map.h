@@ -119,18 +119,15 @@ class HashMap final : public MapBase<HashMap<P>, P> {
     BPFMAP_DCHECK(P, this->is_ready());
     return key == nullptr ? nullptr : Find(key);
   }
-  // The same for maps that are built on this one: *word is the first word of
-  // the value that was found.
+  // The same for maps that are built on this one: the first word of the value
+  // that was found, or 0.
   template <typename Word>
-  bool LookupWord(const void* key, Word* word) {
+  Word LookupWord(const void* key) {
     BPFMAP_DCHECK(P, this->is_ready());
-    const auto use = [&](const std::byte* value) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-      *word = internal::LoadWord<Word>(value);
-    };
-    return key != nullptr &&
-           Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-             return table.FindAndUse(k, use) != nullptr;
-           });
+    if (key == nullptr) return Word{};
+    return Dispatch(key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+      return FindWord<Word>(table, k);
+    });
   }
 
   static constexpr MapTraits kTraits{.has_buckets = true};
@@ -236,6 +233,15 @@ class HashMap final : public MapBase<HashMap<P>, P> {
           [&](auto k)
               ABSL_ATTRIBUTE_ALWAYS_INLINE -> void* { return table.Find(k); });
     });
+  }
+  template <typename Word, typename Table, typename Key>
+  ABSL_ATTRIBUTE_NOINLINE static Word FindWord(Table& table, Key key) {
+    Word word{};
+    const std::byte* const found = table.FindAndUse(
+        key, [&](const std::byte* value) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+          word = internal::LoadWord<Word>(value);
+        });
+    return found == nullptr ? Word{} : word;
   }
   // Asked under the lock of the shard.
   bool MayChange(View view) const {

@@ -85,8 +85,7 @@ class HashOfMaps final : public MapBase<HashOfMaps<P>, P> {
 
   // The program view: see array_of_maps.h.
   LocalMap* LookupMap(const void* key) {
-    LocalMap* map = nullptr;
-    return elements_.LookupWord(key, &map) ? map : nullptr;
+    return elements_.template LookupWord<LocalMap*>(key);
   }
   void* LookupElem(const void* key) override { return LookupMap(key); }
   void ReclaimRetired() override { inner_maps_.ReclaimRetired(); }

@@ -32,13 +32,21 @@ enum class MapType : uint32_t {
   kArrayOfMaps = 12,
   kHashOfMaps = 13,
   kDevMap = 14,
+  kSockMap = 15,
   kCpuMap = 16,
+  kXskMap = 17,
+  kSockHash = 18,
+  kReuseportSockArray = 20,
   kQueue = 22,
   kStack = 23,
+  kSkStorage = 24,
   kDevMapHash = 25,
   kRingBuf = 27,
+  kInodeStorage = 28,
+  kTaskStorage = 29,
   kBloomFilter = 30,
   kUserRingBuf = 31,
+  kCgrpStorage = 32,
 };
 
 inline constexpr MapType kFirstCustomType{4096};
@@ -77,12 +85,28 @@ constexpr const char* MapTypeName(MapType type) {
       return "HASH_OF_MAPS";
     case MapType::kDevMap:
       return "DEVMAP";
+    case MapType::kSockMap:
+      return "SOCKMAP";
+    case MapType::kXskMap:
+      return "XSKMAP";
+    case MapType::kSockHash:
+      return "SOCKHASH";
+    case MapType::kReuseportSockArray:
+      return "REUSEPORT_SOCKARRAY";
     case MapType::kCpuMap:
       return "CPUMAP";
     case MapType::kQueue:
       return "QUEUE";
     case MapType::kStack:
       return "STACK";
+    case MapType::kSkStorage:
+      return "SK_STORAGE";
+    case MapType::kInodeStorage:
+      return "INODE_STORAGE";
+    case MapType::kTaskStorage:
+      return "TASK_STORAGE";
+    case MapType::kCgrpStorage:
+      return "CGRP_STORAGE";
     case MapType::kDevMapHash:
       return "DEVMAP_HASH";
     case MapType::kRingBuf:

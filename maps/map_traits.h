@@ -39,8 +39,26 @@ struct MapTraits {
     kCpus,
   };
 
+  // The sockets that values are.
+  enum class Sockets {
+    kNone,
+    kAny,        // those that can send or be sent to
+    kXdp,        // of AF_XDP
+    kReuseport,  // that share a port
+  };
+
+  // The objects of the kernel that values belong to.
+  enum class Owners {
+    kNone,
+    kSockets,
+    kInodes,
+    kTasks,
+    kCgroups,
+  };
+
   WritablePages writable_pages = WritablePages::kNotMappable;
   KeyTypes key_types = KeyTypes::kAny;
+  bool needs_types = false;  // key and value must have a type
 
   // Lookup() reads the value in the buffer and changes nothing there.
   bool lookup_reads_value = false;
@@ -60,6 +78,14 @@ struct MapTraits {
   bool holds_programs() const {
     return value_is_program || targets != Targets::kNone;
   }
+
+  // User space updates with the descriptor of a socket, and the map keeps its
+  // cookie.
+  Sockets sockets = Sockets::kNone;
+
+  // User space gives a descriptor of the object for a key, and the map has a
+  // number that stands for it.
+  Owners owners = Owners::kNone;
 
   // A position of LookupBatch() is the number of a bucket, 4 bytes, and the
   // elements of a bucket come together. Otherwise it is a key.

@@ -53,7 +53,8 @@ class PerCpuArrayMap final : public MapBase<PerCpuArrayMap<P>, P> {
   // `memory` must outlive the map.
   PerCpuArrayMap(const MapDef& def, Memory* memory)
       : MapBase<PerCpuArrayMap, P>(def),
-        slots_(*memory, def.value_size, PossibleCpusOf<P>()) {}
+        slots_(*memory, def.value_size, PossibleCpusOf<P>()),
+        stores_(slots_.IsOneStore() && !HasAny(def.map_flags, kRdOnlyProg)) {}
   explicit PerCpuArrayMap(const MapDef& def) requires HasDefaultMemory<P>
       : PerCpuArrayMap(def, &P::DefaultMemory()) {}
 
@@ -79,7 +80,23 @@ class PerCpuArrayMap final : public MapBase<PerCpuArrayMap<P>, P> {
     if (key == nullptr) return nullptr;
     const uint32_t index = IndexOf(key);
     if (index >= def_.max_entries) return nullptr;
-    return slots_.At(index, CurrentCpuOf<P>());
+    // No call but the last one, for which nothing need be saved.
+    const int cpu = KnownCpuOf<P>();
+    return cpu >= 0 ? slots_.At(index, cpu) : LookupSlow(index);
+  }
+  Errno UpdateElem(const void* key, const void* value,
+                   ElemFlags flags) override {
+    BPFMAP_DCHECK(P, this->is_ready());
+    if (stores_ && flags == kAny && key != nullptr && value != nullptr)
+        [[likely]] {
+      const uint32_t index = IndexOf(key);
+      const int cpu = KnownCpuOf<P>();
+      if (index < def_.max_entries && cpu >= 0) [[likely]] {
+        slots_.Store(index, cpu, value);
+        return Errno::kOk;
+      }
+    }
+    return UpdateSlow(key, value, flags);
   }
   // The slice of CPU `cpu`; null if there is no such index or no such CPU.
   void* LookupPerCpuElem(const void* key, uint32_t cpu) override {
@@ -156,7 +173,19 @@ class PerCpuArrayMap final : public MapBase<PerCpuArrayMap<P>, P> {
     return Errno::kOk;
   }
 
+  // For a thread that does not know its CPU yet.
+  ABSL_ATTRIBUTE_NOINLINE void* LookupSlow(uint32_t index) const {
+    return slots_.At(index, CurrentCpuOf<P>());
+  }
+  // UpdateElem, for all cases.
+  ABSL_ATTRIBUTE_NOINLINE Errno UpdateSlow(const void* key, const void* value,
+                                           ElemFlags flags) {
+    return MapBase<PerCpuArrayMap, P>::UpdateElem(key, value, flags);
+  }
+
   internal::PerCpuArraySlots<P> slots_;
+  // Whether an update by a program without flags is one store and nothing else.
+  const bool stores_;
 };
 
 template <Profile P>

@@ -92,7 +92,15 @@ class PerCpuHashMap final : public MapBase<PerCpuHashMap<P>, P> {
   // The program view.
   void* LookupElem(const void* key) override {
     BPFMAP_DCHECK(P, this->is_ready());
-    return key == nullptr ? nullptr : Find(key, CurrentCpuOf<P>());
+    if (key == nullptr) return nullptr;
+    if constexpr (kIsSmall<P>) {
+      return Find(key, CurrentCpuOf<P>());
+    } else {
+      return Dispatch(
+          key, [&](auto& table, auto k) ABSL_ATTRIBUTE_ALWAYS_INLINE -> void* {
+            return FindOwn(table, k);
+          });
+    }
   }
 
   // The slice of CPU `cpu`; null if there is no such key or no such CPU.
@@ -181,6 +189,23 @@ class PerCpuHashMap final : public MapBase<PerCpuHashMap<P>, P> {
           if (slices == nullptr) return nullptr;
           return slots().At(internal::LoadWord<Slices>(slices), cpu);
         });
+  }
+
+  // The slice of this thread's CPU: Find() in one piece, which calls nothing if
+  // all goes well.
+  template <typename Table, typename Key>
+  ABSL_ATTRIBUTE_NOINLINE void* FindOwn(Table& table, Key key) {
+    Slices slices = 0;
+    const std::byte* const found = table.FindAndUse(
+        key, [&](const std::byte* value) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+          slices = internal::LoadWord<Slices>(value);
+        });
+    if (found == nullptr) return nullptr;
+    const int cpu = KnownCpuOf<P>();
+    return cpu >= 0 ? slots().At(slices, cpu) : FirstAt(slices);
+  }
+  ABSL_ATTRIBUTE_NOINLINE void* FirstAt(Slices slices) {
+    return slots().At(slices, CurrentCpuOf<P>());
   }
 
   // PutSlow has all rules; PutFast has those that are left without flags, and

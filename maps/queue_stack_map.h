@@ -37,6 +37,7 @@
 #include <cstring>
 
 #include "absl/base/attributes.h"
+#include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/dcheck.h"
@@ -88,6 +89,14 @@ class QueueStackMap final : public MapBase<QueueStackMap<P, kType>, P> {
     BPFMAP_DCHECK(P, this->is_ready());
     if (!this->programs_may_write()) return Errno::kAcces;
     if (value == nullptr) return Errno::kFault;
+    if constexpr (kHasFastPath) {
+      if (flags == kAny && values_.IsOneWord() && values_.TryLock())
+          [[likely]] {
+        const Errno error = AppendLocked</*kOneWord=*/true>(value);
+        values_.Unlock();
+        return error;
+      }
+    }
     return PutValue(View::kProgram, value, flags);
   }
 
@@ -100,6 +109,14 @@ class QueueStackMap final : public MapBase<QueueStackMap<P, kType>, P> {
     BPFMAP_DCHECK(P, this->is_ready());
     if (!this->programs_may_write()) return Errno::kAcces;
     if (value == nullptr) return Errno::kFault;
+    if constexpr (kHasFastPath) {
+      if (values_.IsOneWord() && values_.TryLock()) [[likely]] {
+        const Errno error =
+            TakeLocked</*kOneWord=*/true>(value, /*removes=*/true);
+        values_.Unlock();
+        return error == Errno::kOk ? error : Zeros(value);
+      }
+    }
     return OrZeros(TakeValue(View::kProgram, value, /*removes=*/true), value);
   }
 
@@ -139,27 +156,44 @@ class QueueStackMap final : public MapBase<QueueStackMap<P, kType>, P> {
     change();
   }
 
-  Errno PutValue(View view, const void* value, ElemFlags flags) {
+  // Programs have a path without calls, for which nothing need be saved: values
+  // of a word, while no other thread has the lock. All other cases are in
+  // PutValue and TakeValue.
+  static constexpr bool kHasFastPath =
+      !kIsSmall<P> && internal::ValueRing<P>::kHasTryLock;
+
+  ABSL_ATTRIBUTE_NOINLINE Errno PutValue(View view, const void* value,
+                                         ElemFlags flags) {
     if (flags != kAny && flags != kExist) return Errno::kInval;
     WriterLock lock(values_);
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
-    if (values_.full()) {
-      if (flags == kAny) return Errno::k2Big;
-      values_.DropOldest();
-    }
-    values_.Append(value);
+    if (flags == kExist && values_.full()) values_.DropOldest();
+    return AppendLocked(value);
+  }
+
+  ABSL_ATTRIBUTE_NOINLINE Errno TakeValue(View view, void* value,
+                                          bool removes) {
+    WriterLock lock(values_);
+    if (removes && view == View::kUser && rights_.frozen()) return Errno::kPerm;
+    return TakeLocked(value, removes);
+  }
+
+  template <bool kOneWord = false>
+  Errno AppendLocked(const void* value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(values_) {
+    if (values_.full()) return Errno::k2Big;
+    values_.template Append<kOneWord>(value);
     return Errno::kOk;
   }
 
-  Errno TakeValue(View view, void* value, bool removes) {
-    WriterLock lock(values_);
-    if (removes && view == View::kUser && rights_.frozen()) return Errno::kPerm;
+  template <bool kOneWord = false>
+  Errno TakeLocked(void* value, bool removes)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(values_) {
     if (values_.empty()) return Errno::kNoEnt;
     if constexpr (kType == MapType::kQueue) {
-      if (value != nullptr) values_.ReadOldest(value);
+      if (value != nullptr) values_.template ReadOldest<kOneWord>(value);
       if (removes) values_.DropOldest();
     } else {
-      if (value != nullptr) values_.ReadNewest(value);
+      if (value != nullptr) values_.template ReadNewest<kOneWord>(value);
       if (removes) values_.DropNewest();
     }
     return value != nullptr ? Errno::kOk : Errno::kFault;
@@ -168,6 +202,10 @@ class QueueStackMap final : public MapBase<QueueStackMap<P, kType>, P> {
   Errno OrZeros(Errno error, void* value) const {
     if (error != Errno::kOk) std::memset(value, 0, def_.value_size);
     return error;
+  }
+  // Of an empty map.
+  ABSL_ATTRIBUTE_NOINLINE Errno Zeros(void* value) const {
+    return OrZeros(Errno::kNoEnt, value);
   }
 
   internal::ValueRing<P> values_;

@@ -62,7 +62,8 @@ bool IsArray(MapType type) {
   return type == MapType::kArray || type == MapType::kPerCpuArray ||
          type == MapType::kProgArray || type == MapType::kCgroupArray ||
          type == MapType::kArrayOfMaps || type == MapType::kDevMap ||
-         type == MapType::kCpuMap;
+         type == MapType::kCpuMap || type == MapType::kSockMap ||
+         type == MapType::kXskMap || type == MapType::kReuseportSockArray;
 }
 
 // Says what is wrong with the index at `key`, which may be null: a batch that

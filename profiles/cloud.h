@@ -37,6 +37,7 @@ struct Cloud {
   // Virtual CPUs: see cpu.h.
   static int PossibleCpus() { return bpfmap::PossibleCpus(); }
   static int CurrentCpu() { return bpfmap::CurrentCpu(); }
+  static int KnownCpu() { return bpfmap::KnownCpu(); }
 
   // See thread_number.h.
   static constexpr int kThreadNumbers = bpfmap::kThreadNumbers;

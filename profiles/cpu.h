@@ -44,13 +44,19 @@ int FindCurrentCpu();
 
 }  // namespace internal
 
-// The CPU of the calling thread: 0 to PossibleCpus() - 1.
-inline int CurrentCpu() {
+// CurrentCpu(), or -1 where the calling thread has not asked for it yet: for
+// code that is to have no call on its quick path.
+inline int KnownCpu() {
   const unsigned cpu = internal::thread_cpu;
   const int possible = internal::possible_cpus.load(std::memory_order_relaxed);
   // Not so where SetPossibleCpus() took this CPU away, too.
-  if (cpu < static_cast<unsigned>(possible)) return static_cast<int>(cpu);
-  return internal::FindCurrentCpu();
+  return cpu < static_cast<unsigned>(possible) ? static_cast<int>(cpu) : -1;
+}
+
+// The CPU of the calling thread: 0 to PossibleCpus() - 1.
+inline int CurrentCpu() {
+  const int cpu = KnownCpu();
+  return cpu >= 0 ? cpu : internal::FindCurrentCpu();
 }
 
 // Sets PossibleCpus() to `count` while it lives, for tests. They may be nested.

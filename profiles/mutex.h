@@ -35,6 +35,9 @@ class ABSL_LOCKABLE BasicMutex {
     if (!TryTake()) LockSlow();
   }
 
+  // Returns false where another thread has it.
+  bool TryLock() ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true) { return TryTake(); }
+
   void Unlock() ABSL_UNLOCK_FUNCTION() {
     // Release pairs with the acquire of whoever takes it next.
     taken_.store(0, std::memory_order_release);
@@ -43,7 +46,7 @@ class ABSL_LOCKABLE BasicMutex {
  private:
   bool TryTake() { return taken_.exchange(1, std::memory_order_acquire) == 0; }
 
-  void LockSlow() {
+  ABSL_ATTRIBUTE_NOINLINE void LockSlow() {
     Backoff backoff;
     do {
       backoff.Pause();

@@ -139,6 +139,15 @@ int CurrentCpuOf() {
     return 0;
   }
 }
+// CurrentCpuOf(), or below 0 where P would have to make a call to find out.
+template <Profile P>
+int KnownCpuOf() {
+  if constexpr (requires { P::KnownCpu(); }) {
+    return P::KnownCpu();
+  } else {
+    return CurrentCpuOf<P>();
+  }
+}
 
 }  // namespace bpfmap
 

@@ -89,6 +89,8 @@ class ArgumentCheck {
         return Memory(i, map.map.key_size, false);
       case Arg::kValue:
         return Memory(i, map.map.value_size, false);
+      case Arg::kValueOrNull:
+        return reg_[i] == 0 || Memory(i, map.map.value_size, false);
       case Arg::kOutValue:
         return Memory(i, map.map.value_size, true);
       case Arg::kMemory:

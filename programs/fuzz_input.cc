@@ -5,10 +5,12 @@
 #include <cstring>
 #include <iterator>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "bpfmap/maps/create_map.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/programs/context.h"
 #include "bpfmap/programs/program.h"
 #include "bpfmap/programs/test_run.h"
 #include "bpfmap/programs/world.h"
@@ -47,7 +49,12 @@ Maps MakeMaps() {
        .key_size = 4,
        .value_size = 8,
        .max_entries = 1},
-      {.type = MapType::kUserRingBuf, .max_entries = 4096}};
+      {.type = MapType::kUserRingBuf, .max_entries = 4096},
+      {.type = MapType::kHash,
+       .key_size = 8,
+       .value_size = 32,
+       .max_entries = 4,
+       .timer_offset = 8}};
   Maps maps = {nullptr};
   for (const MapDef& def : defs) {
     absl::StatusOr<std::shared_ptr<LocalMap>> map = CreateMap(def);
@@ -70,7 +77,41 @@ constexpr ProgramType kTypes[] = {
     ProgramType::kSchedCls,  ProgramType::kXdp,
     ProgramType::kCgroupSkb, ProgramType::kSocketFilter,
     ProgramType::kLwtXmit,   ProgramType::kRawTracepoint,
-    ProgramType::kSyscall};
+    ProgramType::kSyscall,   ProgramType::kFlowDissector,
+    ProgramType::kSkLookup,  ProgramType::kNetfilter};
+
+// A World in which nothing that a timer does wrong ends the process.
+class FuzzWorld final : public World {
+ public:
+  void TimerFaulted(const std::string&) override {}
+};
+
+SkLookupContext Lookup() {
+  SkLookupContext lookup = {};
+  lookup.family = 2;
+  lookup.protocol = 6;
+  lookup.remote_ip4 = 7;
+  lookup.local_port = 80;
+  return lookup;
+}
+
+// Gives a test of `type` what its programs are called with.
+void SetInput(ProgramType type, std::span<const uint8_t> bytes,
+              TestInput* test) {
+  static const SkLookupContext& lookup = *new SkLookupContext(Lookup());
+  switch (type) {
+    case ProgramType::kRawTracepoint:
+    case ProgramType::kSyscall:
+      test->context = bytes;
+      break;
+    case ProgramType::kSkLookup:
+      test->context = {reinterpret_cast<const uint8_t*>(&lookup),
+                       sizeof lookup};
+      break;
+    default:
+      test->data = bytes;
+  }
+}
 
 }  // namespace
 
@@ -101,17 +142,12 @@ FuzzOutcome FuzzProgram(std::span<const uint8_t> input) {
   if (maps[6]->Update(&key, &handle) != Errno::kOk) __builtin_trap();
   std::vector<uint8_t> bytes(64, 0x45);
   TestInput test;
-  const bool takes_packet = def.type != ProgramType::kRawTracepoint &&
-                            def.type != ProgramType::kSyscall;
-  if (takes_packet) {
-    test.data = bytes;
-  } else {
-    test.context = bytes;
-  }
+  SetInput(def.type, bytes, &test);
   test.max_instructions = 10'000;
   test.max_instructions_with_callbacks = 100'000;
-  World world;
+  FuzzWorld world;
   const TestResult result = RunTest(*itself.program, test, &world, &itself);
+  world.FireTimers();
   itself.program = nullptr;
   return result.run.faulted() ? FuzzOutcome::kFaulted : FuzzOutcome::kEnded;
 }

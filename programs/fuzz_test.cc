@@ -121,7 +121,7 @@ TEST_F(FuzzTest, HelpersWithAnyArgumentsDoNoHarm) {
             break;
           case 3:
             code = Join(
-                {code, LoadMap(r, static_cast<int32_t>(random_() % 9 + 1))});
+                {code, LoadMap(r, static_cast<int32_t>(random_() % 10 + 1))});
             break;
           case 4:
             code =
@@ -137,9 +137,9 @@ TEST_F(FuzzTest, HelpersWithAnyArgumentsDoNoHarm) {
                 Alu64(kAdd, r, -8 * static_cast<int32_t>(random_() % 9)));
         }
       }
-      static constexpr int32_t kLikely[] = {1,   2,   3,   130, 131, 132,
-                                            133, 197, 198, 199, 200, 201,
-                                            202, 203, 209, 93,  94,  12};
+      static constexpr int32_t kLikely[] = {
+          1,   2,   3,   130, 131, 132, 133, 197, 198, 199, 200,
+          201, 202, 203, 209, 93,  94,  12,  169, 170, 171, 172};
       code.push_back(CallHelper(random_() % 2 == 0
                                     ? kLikely[random_() % std::size(kLikely)]
                                     : static_cast<int32_t>(random_() % 212)));

@@ -17,10 +17,11 @@ Table MakeTable() {
   Table table = {};
   for (std::span<const Helper> part :
        {internal::MapHelpers(), internal::RingHelpers(),
-        internal::TaskHelpers(), internal::TimerHelpers(),
-        internal::TextHelpers(), internal::PacketHelpers(),
-        internal::FlowHelpers(), internal::TunnelHelpers(),
-        internal::SyscallHelpers()}) {
+        internal::StorageHelpers(), internal::TaskHelpers(),
+        internal::TimerHelpers(), internal::TextHelpers(),
+        internal::PacketHelpers(), internal::FlowHelpers(),
+        internal::TunnelHelpers(), internal::SyscallHelpers(),
+        internal::WorldHelpers()}) {
     for (const Helper& helper : part) table[helper.number] = &helper;
   }
   return table;

@@ -32,6 +32,7 @@ enum class Arg : uint8_t {
   kMap,           // a map
   kKey,           // key_size bytes of the map
   kValue,         // value_size bytes of the map
+  kValueOrNull,   // the same, or null
   kOutValue,      // the same, to be written
   kMemory,        // as many bytes as the next argument says, 1 or more
   kMemoryOrNull,  // the same, or null and 0 bytes
@@ -115,6 +116,7 @@ namespace internal {
 // The tables, one of each file.
 std::span<const Helper> MapHelpers();
 std::span<const Helper> RingHelpers();
+std::span<const Helper> StorageHelpers();
 std::span<const Helper> TaskHelpers();
 std::span<const Helper> TimerHelpers();
 std::span<const Helper> TextHelpers();
@@ -122,6 +124,7 @@ std::span<const Helper> PacketHelpers();
 std::span<const Helper> FlowHelpers();
 std::span<const Helper> TunnelHelpers();
 std::span<const Helper> SyscallHelpers();
+std::span<const Helper> WorldHelpers();
 }  // namespace internal
 
 }  // namespace bpfmap

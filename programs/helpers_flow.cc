@@ -48,13 +48,14 @@ uint64_t RedirectNeigh(HelperCall& call) {
 uint64_t RedirectMap(HelperCall& call) {
   constexpr uint64_t kActions = 3, kBroadcast = 8, kExcludeIngress = 16;
   LocalMap& map = call.map(1);
-  const MapTraits::Targets targets = map.traits().targets;
-  if (targets == MapTraits::Targets::kNone) {
+  const MapTraits traits = map.traits();
+  if (traits.targets == MapTraits::Targets::kNone &&
+      traits.sockets != MapTraits::Sockets::kXdp) {
     NeedsMap(call, 1, MapType::kDevMap, "redirect_map");
     return kXdpAborted;
   }
   uint64_t allowed = kActions;
-  if (targets == MapTraits::Targets::kDevices) {
+  if (traits.targets == MapTraits::Targets::kDevices) {
     allowed |= kBroadcast | kExcludeIngress;
   }
   const uint64_t flags = call.number(3);

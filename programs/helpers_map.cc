@@ -53,6 +53,14 @@ ElemHelpers HelpersOf(MapType type) {
     case MapType::kPerfEventArray:
     case MapType::kCgroupArray:
     case MapType::kCpuMap:
+    case MapType::kSockMap:
+    case MapType::kXskMap:
+    case MapType::kSockHash:
+    case MapType::kReuseportSockArray:
+    case MapType::kSkStorage:
+    case MapType::kInodeStorage:
+    case MapType::kTaskStorage:
+    case MapType::kCgrpStorage:
     case MapType::kStackTrace:
     case MapType::kRingBuf:
     case MapType::kUserRingBuf:

@@ -66,7 +66,7 @@ uint64_t GetCurrentTask(HelperCall& call) {
 }
 // The verifier lets programs load through this one.
 uint64_t GetCurrentTaskBtf(HelperCall& call) {
-  const uint64_t address = call.world().CurrentTask().address;
+  const uint64_t address = World::TaskAddress(call.world().CurrentTask());
   return call.Return(
       reinterpret_cast<const void*>(static_cast<uintptr_t>(address)),
       call.machine().kernel());

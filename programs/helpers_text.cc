@@ -277,6 +277,19 @@ uint64_t Strncmp(HelperCall& call) {
   return 0;
 }
 
+constexpr int kNameTooLong = 36;
+
+// A text that does not fit is not written.
+uint64_t DPath(HelperCall& call) {
+  std::string path;
+  const Errno error = call.world().Path(call.number(1), &path);
+  if (error != Errno::kOk) return Minus(error);
+  const std::size_t size = path.size() + 1;
+  if (size > call.word(3)) return Minus(kNameTooLong);
+  std::memcpy(call.pointer(2), path.c_str(), size);
+  return size;
+}
+
 // Reads of an address that may be of either space are for tracing only.
 constexpr ProgramTypes kTracers =
     kTracingTypes | ProgramTypes(ProgramType::kSyscall);
@@ -294,6 +307,12 @@ constexpr Helper kHelpers[] = {
     BPFMAP_PROBE(113, ProbeReadKernel, ProgramTypes::All()),
     BPFMAP_PROBE(114, ProbeReadUserStr, ProgramTypes::All()),
     BPFMAP_PROBE(115, ProbeReadKernelStr, ProgramTypes::All()),
+    {147,
+     HelperKind::kSimulated,
+     false,
+     {Arg::kNumber, Arg::kOutMemory, Arg::kSize},
+     DPath,
+     ProgramTypes{ProgramType::kTracing, ProgramType::kLsm}},
     {36,
      HelperKind::kSimulated,
      true,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Helpers that put packets into others, and take them out: VLAN tags, room for
-// headers, keys of tunnels, marks of congestion.
+// headers, marks of congestion.
 
 #include <cstddef>
 #include <cstdint>
@@ -268,14 +268,7 @@ uint64_t SkbSetTstamp(HelperCall& call) {
   return 0;
 }
 
-// No packet of a test came out of a tunnel.
-uint64_t SkbGetTunnelKey(HelperCall& call) {
-  std::memset(call.pointer(2), 0, call.word(3));
-  return Minus(Errno::kInval);
-}
-
 constexpr ProgramTypes kTc{ProgramType::kSchedCls, ProgramType::kSchedAct};
-constexpr ProgramTypes kTunnels = kTc | ProgramTypes(ProgramType::kLwtXmit);
 constexpr ProgramTypes kEcn = kTc | ProgramTypes(ProgramType::kCgroupSkb);
 constexpr ProgramTypes kRoom = kTc | ProgramTypes(ProgramType::kSkSkb);
 
@@ -286,8 +279,6 @@ constexpr Helper kHelpers[] = {
     BPFMAP_TUNNEL(18, kReal, kTc, SkbVlanPush, Arg::kContext, Arg::kNumber,
                   Arg::kNumber),
     BPFMAP_TUNNEL(19, kReal, kTc, SkbVlanPop, Arg::kContext),
-    BPFMAP_TUNNEL(20, kSimulated, kTunnels, SkbGetTunnelKey, Arg::kContext,
-                  Arg::kOutMemory, Arg::kSize, Arg::kNumber),
     BPFMAP_TUNNEL(50, kReal, kRoom, SkbAdjustRoom, Arg::kContext, Arg::kNumber,
                   Arg::kNumber, Arg::kNumber),
     BPFMAP_TUNNEL(97, kReal, kEcn, SkbEcnSetCe, Arg::kContext),

@@ -92,8 +92,9 @@ struct InterleaveResult {
   std::vector<ScheduleStep> steps;
   std::vector<int> choices;  // for `replay`
   int preemptions = 0;
-  // Whether runs did not do the same when they were scheduled the same. Then
-  // the search ends, and nothing of this is certain.
+  // Whether runs did not do the same when they were scheduled the same, or
+  // ended before the schedule of a replay did. Then the search ends, and
+  // nothing of this is certain.
   bool diverged = false;
 
   // All of it, for people.

@@ -9,6 +9,25 @@
 #include "bpfmap/programs/program.h"
 
 namespace bpfmap {
+namespace {
+
+// visit(storage), if the map is a LocalStorage of this type.
+template <MapType kType, typename Visitor>
+bool VisitStorage(LocalMap* map, Visitor visit) {
+  auto* const storage = MapCast<LocalStorage<Cloud, kType>>(map);
+  if (storage != nullptr) visit(storage);
+  return storage != nullptr;
+}
+
+template <typename Visitor>
+bool VisitStorage(LocalMap* map, Visitor visit) {
+  return VisitStorage<MapType::kTaskStorage>(map, visit) ||
+         VisitStorage<MapType::kSkStorage>(map, visit) ||
+         VisitStorage<MapType::kInodeStorage>(map, visit) ||
+         VisitStorage<MapType::kCgrpStorage>(map, visit);
+}
+
+}  // namespace
 
 MapFacts FactsOf(LocalMap* map) {
   const MapDef def = map->def();
@@ -53,6 +72,21 @@ Errno LookupCgroup(LocalMap* map, uint32_t index, uint32_t* cgroup) {
   const CgroupArray<Cloud>* const array = MapCast<CgroupArray>(map);
   if (array == nullptr) return Errno::kInval;
   return array->LookupCgroup(index, cgroup);
+}
+
+void* StorageOf(LocalMap* map, uint64_t object, const void* initial,
+                bool creates) {
+  void* value = nullptr;
+  VisitStorage(map, [&](auto* storage) {
+    value = storage->Get(object, initial, creates);
+  });
+  return value;
+}
+
+Errno DropStorage(LocalMap* map, uint64_t object) {
+  Errno error = Errno::kInval;
+  VisitStorage(map, [&](auto* storage) { error = storage->Drop(object); });
+  return error;
 }
 
 bool IsRing(LocalMap* map) { return AsRingProducer(map) != nullptr; }

@@ -30,6 +30,13 @@ uint32_t LookupProgram(LocalMap* map, uint32_t index);
 // EINVAL for a map of another class.
 Errno LookupCgroup(LocalMap* map, uint32_t index, uint32_t* cgroup);
 
+// The value that `object` has in a map of local storage, or gets: see
+// LocalStorage::Get(). Null for another map.
+void* StorageOf(LocalMap* map, uint64_t object, const void* initial,
+                bool creates);
+// LocalStorage::Drop(); EINVAL for another map.
+Errno DropStorage(LocalMap* map, uint64_t object);
+
 // A ring. REQUIRES: IsRing(map).
 bool IsRing(LocalMap* map);
 void* RingReserve(LocalMap* map, uint64_t size, uint64_t flags);

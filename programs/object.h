@@ -167,6 +167,10 @@ class KernelObject {
     return *this;
   }
   uint64_t address() const { return address_; }
+  // Of a struct within it, such as "f_path".
+  uint64_t AddressOf(std::string_view member) const {
+    return state_->MemberAddress(type_, address_, member);
+  }
 
  private:
   friend class Object;

@@ -150,6 +150,18 @@ void ObjectState::SetMember(uint32_t type, uint64_t address,
   }
 }
 
+uint64_t ObjectState::MemberAddress(uint32_t type, uint64_t address,
+                                    std::string_view path) const {
+  if (address == 0) return 0;  // said already
+  BtfPlace place;
+  const std::string reason = FindPlace(kernel_types(), type, path, &place);
+  if (!reason.empty()) {
+    Misuse(reason);
+    return 0;
+  }
+  return address + place.offset;
+}
+
 std::vector<std::string> ObjectState::TakeRecords(std::string_view map) {
   if (!IsLoaded("Take()")) return {};
   const int index = MapIndex(map);

@@ -82,6 +82,9 @@ class ObjectState {
   uint64_t AddStruct(std::string_view name, uint32_t* type);
   void SetMember(uint32_t type, uint64_t address, std::string_view path,
                  const ContextValue& value);
+  // 0, and a Misuse, if there is no such member.
+  uint64_t MemberAddress(uint32_t type, uint64_t address,
+                         std::string_view path) const;
   bool FitsRecord(const std::string& map, std::size_t size,
                   std::size_t wanted) const;
 

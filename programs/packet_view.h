@@ -14,6 +14,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "bpfmap/programs/tunnel_key.h"
+
 namespace bpfmap {
 
 struct PacketView {
@@ -25,6 +27,7 @@ struct PacketView {
   // The headers of an skb, which may lie before `data`; null: there is none.
   uint8_t* mac_header = nullptr;
   uint8_t* network_header = nullptr;
+  TunnelKey tunnel;
 
   std::size_t size() const { return static_cast<std::size_t>(data_end - data); }
   std::size_t meta_size() const {

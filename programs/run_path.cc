@@ -157,6 +157,7 @@ std::string RunPath::Argument(const Step& step, const Helper& helper,
       return Memory(step, i, map == nullptr ? 0 : map->map.key_size,
                     spec == nullptr ? 0 : spec->key_type);
     case Arg::kValue:
+    case Arg::kValueOrNull:
       return Memory(step, i, map == nullptr ? 0 : map->map.value_size,
                     spec == nullptr ? 0 : spec->value_type);
     case Arg::kMemory:

@@ -46,8 +46,11 @@ class ScheduleSearch {
   std::vector<int> choices() const;
   int preemptions() const { return preemptions_; }
   // After a schedule: whether choices did not come back as they were, since
-  // runs did not do the same.
-  bool diverged() const { return diverged_ || depth_ < path_.size(); }
+  // runs did not do the same; or whether they ended before all choices of
+  // StartWith() were made.
+  bool diverged() const {
+    return diverged_ || depth_ < path_.size() || depth_ < wanted_.size();
+  }
 
  private:
   struct Choice {

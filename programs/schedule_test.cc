@@ -70,6 +70,17 @@ TEST(ScheduleTest, ChoicesRepeatTheSchedule) {
   EXPECT_EQ(other.choices(), search.choices());
 }
 
+TEST(ScheduleTest, SaysThatRunsEndBeforeTheChoicesDo) {
+  ScheduleSearch search(0);
+  search.StartWith({0, 1, 0, 1, 0, 1, 0, 1});
+  Play(&search, {2, 2});
+  EXPECT_TRUE(search.diverged());
+  ScheduleSearch other(0);
+  other.StartWith(search.choices());
+  Play(&other, {2, 2});
+  EXPECT_FALSE(other.diverged());
+}
+
 TEST(ScheduleTest, SameSeedSameSchedule) {
   ScheduleSearch one(0), two(0);
   std::set<std::string> orders;

@@ -365,6 +365,7 @@ void Test::RunSkb() {
   }
   PacketBuffer buffer(&world_, headroom + room, headroom);
   PacketView packet;
+  packet.tunnel = world_.tunnel_key;
   packet.begin = buffer.data();
   packet.end = buffer.data() + headroom + room;
   packet.mac_header = buffer.data() + headroom;

@@ -17,6 +17,9 @@ uint64_t NumberAt(const uint64_t* place) {
   return __atomic_load_n(place, __ATOMIC_RELAXED);
 }
 
+// Of all Timers: a map may be used in more Worlds than one.
+constinit std::atomic<uint64_t> last_number{0};
+
 // The timer whose function runs on this thread.
 thread_local const uint64_t* firing = nullptr;
 
@@ -49,7 +52,7 @@ Errno Timers::Init(uint64_t* place, LocalMap* map, int clock) {
   Timer& timer = timers_[place];
   Stop(place, &timer);
   old = std::exchange(timer, {});
-  timer.number = ++last_number_;
+  timer.number = last_number.fetch_add(1, std::memory_order_relaxed) + 1;
   timer.map = map;
   timer.clock = clock;
   __atomic_store_n(place, timer.number, __ATOMIC_RELAXED);

@@ -97,7 +97,6 @@ class Timers {
   // Some of these are none any more.
   std::unordered_map<const uint64_t*, Timer> timers_ ABSL_GUARDED_BY(lock_);
   std::set<Due> due_ ABSL_GUARDED_BY(lock_);
-  uint64_t last_number_ ABSL_GUARDED_BY(lock_) = 0;
   uint64_t last_order_ ABSL_GUARDED_BY(lock_) = 0;
   std::atomic<uint64_t> started_{0};  // as many as due_ has
 };

@@ -121,6 +121,13 @@ uint64_t World::AddText(std::string_view text) {
   return AddBytes(bytes);
 }
 
+Errno World::Path(uint64_t address, std::string* path) {
+  const auto found = paths_.find(address);
+  if (found == paths_.end()) return Errno::kFault;
+  *path = found->second;
+  return Errno::kOk;
+}
+
 void World::Redirected(uint32_t index, uint64_t flags,
                        std::span<const uint8_t> packet) {
   redirected.push_back({index, flags, {packet.begin(), packet.end()}});

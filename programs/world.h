@@ -43,6 +43,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "bpfmap/maps/errno.h"
@@ -50,6 +51,7 @@
 #include "bpfmap/programs/program_result.h"
 #include "bpfmap/programs/run_context.h"
 #include "bpfmap/programs/timers.h"
+#include "bpfmap/programs/tunnel_key.h"
 
 namespace bpfmap {
 
@@ -71,6 +73,13 @@ class World;
 // A function in the place of a helper: it gets the call (helper.h), and returns
 // what the helper would.
 using HelperFunction = std::function<uint64_t(HelperCall& call)>;
+
+// What a perf event counted: struct bpf_perf_event_value.
+struct PerfCounter {
+  uint64_t counter = 0;
+  uint64_t enabled = 0;  // nanoseconds
+  uint64_t running = 0;  // nanoseconds
+};
 
 // A packet that a program sent elsewhere.
 struct SentPacket {
@@ -180,6 +189,19 @@ class World {
   std::vector<SentPacket> redirected;  // bpf_redirect() and its like
   std::vector<SentPacket> cloned;      // bpf_clone_redirect()
 
+  // bpf_get_stack() and bpf_get_task_stack(): return addresses, the innermost
+  // first. Without any they are EFAULT.
+  std::vector<uint64_t> kernel_stack;
+  std::vector<uint64_t> user_stack;
+  // bpf_perf_event_read() and _read_value(): by index in the array; ENOENT
+  // where there is none.
+  std::map<uint32_t, PerfCounter> perf_counters;
+  TunnelKey tunnel_key;      // that packets come with
+  TunnelKey tunnel_key_set;  // bpf_skb_set_tunnel_key() and _opt()
+  int32_t hook_retval = 0;   // bpf_get_retval() and bpf_set_retval()
+  // bpf_setsockopt() and bpf_getsockopt(), by level and name.
+  std::map<std::pair<uint32_t, uint32_t>, std::vector<uint8_t>> socket_options;
+
   // What functions of timers did wrong, a sentence each.
   std::vector<std::string> timer_faults;
 
@@ -231,6 +253,23 @@ class World {
   virtual bool UnderCgroup(uint32_t cgroup) {
     return cgroup == CurrentTask().cgroup_id;
   }
+  // Where the task_struct is: its address, or one that nothing can be read from
+  // but that is not null.
+  static uint64_t TaskAddress(const Task& task) {
+    constexpr uint64_t kAddresses = 0xffff'8880'0000'0000;
+    return task.address != 0 ? task.address
+                             : static_cast<uintptr_t>(kAddresses) +
+                                   static_cast<uintptr_t>(task.pid) * 64;
+  }
+
+  // The number that an object of the kernel has in maps of local storage, given
+  // its address. By default the task that runs is its pid, as in user space,
+  // and other objects are their addresses.
+  virtual uint64_t StorageOwner(uint64_t object) {
+    const Task current = CurrentTask();
+    return object == TaskAddress(current) ? current.pid : object;
+  }
+
   // Programs of type syscall call these: bpf(2), with `size` bytes of
   // attributes in memory of the program, and close(2). The result of the call,
   // or minus an errno: EPERM, unless a subclass can call.
@@ -265,6 +304,13 @@ class World {
   uint64_t AddText(std::string_view text);
   uint64_t AddBytes(std::span<const uint8_t> bytes);
 
+  // Makes `path` what bpf_d_path() says of the struct path at `address`.
+  void SetPath(uint64_t address, std::string path) {
+    paths_[address] = std::move(path);
+  }
+  //   EFAULT  nobody said what it is
+  virtual Errno Path(uint64_t address, std::string* path);
+
   // The memory of AddMemory() and its like that an address is in. Returns false
   // if it is in none.
   bool FindMemory(uint64_t address, uint64_t* base, uint64_t* size) const;
@@ -279,6 +325,10 @@ class World {
 
   // Whether there is a network device of this index.
   virtual bool HasDevice(uint32_t index) { return index == 1; }
+
+  // The largest packet that a device takes, without its Ethernet header; 0: the
+  // device of the packet.
+  virtual uint32_t MtuOf(uint32_t /*device*/) { return 65536; }
 
   // bpf_fib_lookup(): `params` is a struct bpf_fib_lookup of `size` bytes.
   // Returns BPF_FIB_LKUP_RET_*, or minus an errno.
@@ -315,6 +365,7 @@ class World {
   Timers timers_;
   std::vector<Range> memory_;
   std::list<std::vector<uint8_t>> copies_;
+  std::map<uint64_t, std::string> paths_;
   bool has_own_helpers_ = false;
   std::map<uint32_t, HelperFunction> functions_;
   std::map<std::string, HelperFunction> kernel_functions_;

@@ -196,7 +196,16 @@ long SupervisedCaller::FindFile(int fd, FileStatus* status) {
   if (!found) return -EBADF;
   status->device = file.st_dev;
   status->inode = file.st_ino;
+  status->mode = file.st_mode;
   return 0;
+}
+
+long SupervisedCaller::FindProcess(int fd, uint32_t* pid) {
+  const int borrowed = Borrow(fd);
+  if (borrowed < 0) return -EBADF;
+  const long error = ProcessOfOwnFd(borrowed, pid);
+  close(borrowed);
+  return error;
 }
 
 long SupervisedCaller::GiveFile(int fd) {

@@ -42,6 +42,8 @@ class SupervisedCaller final : public Caller {
   bool ReadMemory(void* to, uint64_t from, std::size_t size) override;
   bool WriteMemory(uint64_t to, const void* from, std::size_t size) override;
   long FindFile(int fd, FileStatus* status) override;
+  int BorrowFile(int fd) override { return Borrow(fd); }
+  long FindProcess(int fd, uint32_t* pid) override;
   long GiveFile(int fd) override;
   Task CurrentTask() override;
   bool Interrupted() override;

@@ -23,9 +23,11 @@
 namespace bpfmap {
 namespace {
 
-// Elements in a part: few, so that a batch which deletes loses few if the
-// caller's buffers are bad; a bucket with more makes the part larger.
-constexpr uint32_t kElementsInPart = 64;
+// Elements in a part. A batch that takes elements out has few, so that few are
+// lost if the caller's buffers are bad; a bucket with more makes the part
+// larger.
+constexpr uint32_t kElementsInPart = 1024;
+constexpr uint32_t kTakenInPart = 64;
 constexpr std::size_t kBytesInPart = 1 << 16;
 
 class Batch {
@@ -60,11 +62,11 @@ class Batch {
   BatchFlags flags() const { return flags_; }
 
  private:
-  uint32_t FirstPart() const {
+  uint32_t FirstPart(bool takes) const {
     const std::size_t each = std::max<std::size_t>(key_size_ + value_size_, 1);
     const std::size_t fit = std::max<std::size_t>(kBytesInPart / each, 1);
-    return static_cast<uint32_t>(
-        std::min<std::size_t>({wanted_, fit, kElementsInPart}));
+    return static_cast<uint32_t>(std::min<std::size_t>(
+        {wanted_, fit, takes ? kTakenInPart : kElementsInPart}));
   }
 
   bool StoreCount(uint32_t count) const {
@@ -113,7 +115,7 @@ long Batch::Lookup(bool deletes) {
   }
 
   uint32_t done = 0;
-  uint32_t room = FirstPart();
+  uint32_t room = FirstPart(/*takes=*/deletes);
   for (;;) {
     room = std::min(room, wanted_ - done);
     const Scratch keys(room * key_size_);
@@ -162,7 +164,7 @@ long Batch::Change(bool has_values, Run run) {
   if (wanted_ == 0) return 0;
 
   uint32_t done = 0;
-  const uint32_t part = FirstPart();
+  const uint32_t part = FirstPart(/*takes=*/false);
   const Scratch keys(part * key_size_);
   const Scratch values(has_values ? part * value_size_ : 0);
   if (keys.bytes() == nullptr || values.bytes() == nullptr) return -ENOMEM;

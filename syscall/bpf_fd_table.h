@@ -37,7 +37,6 @@
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/map_fd_table.h"
-#include "bpfmap/profiles/cloud.h"
 #include "bpfmap/programs/machine.h"
 #include "bpfmap/syscall/btf.h"
 #include "bpfmap/syscall/file_watch.h"
@@ -45,6 +44,7 @@
 #include "bpfmap/syscall/map_object.h"
 #include "bpfmap/syscall/opening_probe.h"
 #include "bpfmap/syscall/program_object.h"
+#include "bpfmap/syscall/striped_lock.h"
 #include "bpfmap/syscall/run_counting.h"
 
 namespace bpfmap {
@@ -179,7 +179,7 @@ class BpfFdTable final : public FdResolver, public ProgramSource {
   // have a descriptor.
   void WatchAgain() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
 
-  mutable Cloud::Lock lock_;
+  mutable StripedLock lock_;
   std::unordered_map<ino_t, File> files_ ABSL_GUARDED_BY(lock_);
   std::unordered_map<int, ino_t> watched_ ABSL_GUARDED_BY(lock_);
   std::unordered_set<ino_t> unwatched_ ABSL_GUARDED_BY(lock_);

@@ -35,7 +35,7 @@
 #ifndef BPFMAP_SYSCALL_BPFMAP_WORLD_H_
 #define BPFMAP_SYSCALL_BPFMAP_WORLD_H_
 
-#include <stdint.h> /* NOLINT(modernize-deprecated-headers): of C */
+#include <stdint.h>
 
 #ifdef BPFMAP_WORLD_OPTIONAL
 #define BPFMAP_WORLD_CALL __attribute__((weak))
@@ -64,6 +64,7 @@ BPFMAP_WORLD_CALL void bpfmap_world_run_clock(void);
    -EINVAL: there is no such CPU. */
 BPFMAP_WORLD_CALL int bpfmap_world_set_cpu(int cpu);
 
+/* NOLINTNEXTLINE(readability-identifier-naming): of C */
 struct bpfmap_task {
   uint32_t pid;  /* of the thread */
   uint32_t tgid; /* of the process */

@@ -36,6 +36,7 @@ struct Task;
 struct FileStatus {
   dev_t device = 0;
   ino_t inode = 0;
+  mode_t mode = 0;
   int flags = 0;  // as of fcntl(F_GETFL)
 };
 
@@ -52,6 +53,15 @@ class Caller {
   // Finds the file of descriptor `fd` of the caller.
   //   EBADF  it is not open
   virtual long FindFile(int fd, FileStatus* status) = 0;
+
+  // A descriptor of this process for the file of descriptor `fd` of the caller,
+  // to be closed after use. Or -errno: EBADF.
+  virtual int BorrowFile(int fd) = 0;
+
+  // Finds the process of descriptor `fd` of the caller, of pidfd_open(2).
+  //   EBADF   it is not open, or is of no process
+  //   ENOENT  the process has ended
+  virtual long FindProcess(int fd, uint32_t* pid) = 0;
 
   // Gives the caller a descriptor of the file of `fd`, close-on-exec, and
   // closes `fd` in any case. It is the last that an answer does: the result is
@@ -78,6 +88,27 @@ class Caller {
 // The same of the caller that this thread answers, this process or another.
 //   EBADF  it is not open
 long FindFile(int fd, FileStatus* status);
+long FindProcess(int fd, uint32_t* pid);
+
+// FindProcess() of a descriptor of this process.
+long ProcessOfOwnFd(int fd, uint32_t* pid);
+
+// A descriptor in this process for that of the caller that this thread answers,
+// while it lives.
+class BorrowedFd {
+ public:
+  explicit BorrowedFd(int fd);
+  ~BorrowedFd();
+  BorrowedFd(const BorrowedFd&) = delete;
+  BorrowedFd& operator=(const BorrowedFd&) = delete;
+
+  // Below 0: the caller's is not open.
+  int get() const { return fd_; }
+
+ private:
+  const bool is_own_;
+  const int fd_;
+};
 
 // Makes `caller` the one that this thread answers, while it lives. Null: this
 // process.

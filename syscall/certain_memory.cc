@@ -18,6 +18,14 @@
 namespace bpfmap {
 namespace {
 
+// A sanitizer does not see what the kernel copies, and would see this.
+#if defined(ABSL_HAVE_ADDRESS_SANITIZER) || \
+    defined(ABSL_HAVE_THREAD_SANITIZER) || defined(ABSL_HAVE_MEMORY_SANITIZER)
+constexpr bool kHasSanitizer = true;
+#else
+constexpr bool kHasSanitizer = false;
+#endif
+
 // Whether `size` bytes from `first` on have one from `start` on, up to `end`.
 bool Overlap(uint64_t first, uint64_t size, uint64_t start, uint64_t end) {
   if (first >= end || start >= end) return false;
@@ -155,10 +163,7 @@ bool IsCertain(uint64_t start, std::size_t size, bool writable) {
 }  // namespace
 
 void CertainMemory::Start() {
-  // A sanitizer does not see what the kernel copies, and would see this.
-#if !defined(ABSL_HAVE_ADDRESS_SANITIZER) && \
-    !defined(ABSL_HAVE_THREAD_SANITIZER) &&  \
-    !defined(ABSL_HAVE_MEMORY_SANITIZER)
+  if (kHasSanitizer) return;
   dl_iterate_phdr(&AddProgram, nullptr);
   const uint64_t end_of_break = EndOfBreak();
   OwnMapping heap;  // or what lies in front of an empty one
@@ -166,7 +171,6 @@ void CertainMemory::Start() {
   first_break.store(is_found ? heap.start : end_of_break,
                     std::memory_order_relaxed);
   has_started.store(true, std::memory_order_relaxed);
-#endif
 }
 
 bool CertainMemory::CanBeRead(uint64_t start, std::size_t size) {

@@ -122,7 +122,11 @@ long MapCreate(const Attributes& attributes) {
   MapDef def = DefOf(attributes);
   // The definition comes first; what is found in the types, last.
   const DefError check = CheckDef<Cloud>(def);
-  if (check.failed()) return Result(check.error);
+  const bool lacks_types =
+      TraitsOf<Cloud>(def.type).needs_types &&
+      (attributes->btf_key_type_id == 0 || attributes->btf_value_type_id == 0);
+  if (check.failed()) return lacks_types ? -EINVAL : Result(check.error);
+  if (lacks_types) return -EINVAL;
   // CheckDef() asks for whole pages of 4 KiB: these may be larger.
   const bool is_ring =
       def.type == MapType::kRingBuf || def.type == MapType::kUserRingBuf;

@@ -12,13 +12,13 @@
 #include <new>
 
 #include "absl/base/thread_annotations.h"
-#include "bpfmap/profiles/cloud.h"
+#include "bpfmap/syscall/striped_lock.h"
 
 namespace bpfmap {
 namespace {
 
 // Held by a fork; shared by those who are inside.
-constinit Cloud::Lock gate;
+constinit StripedLock gate;
 constinit uint64_t forks_so_far ABSL_GUARDED_BY(gate) = 0;
 constinit std::atomic<bool> has_forked{false};
 constinit std::atomic<void (*)()> in_child[4] = {};
@@ -58,7 +58,7 @@ void OpenInChild() ABSL_NO_THREAD_SAFETY_ANALYSIS {
   ++forks_so_far;
   if (process_page != nullptr) process_page->not_a_new_child.store(true);
   // Not Unlock(): the threads that wait in front of it are the parent's.
-  new (&gate) Cloud::Lock;
+  new (&gate) StripedLock;
   if (IsInHandler()) {
     gate.ReaderLock();  // the thread goes on to be inside
     return;

@@ -86,15 +86,26 @@ void FuzzAttribute::SetSizes() {
     case MapType::kProgArray:
     case MapType::kPerfEventArray:
     case MapType::kCgroupArray:
+    case MapType::kXskMap:
     case MapType::kArrayOfMaps:
     case MapType::kHashOfMaps:
       Set(4, uint32_t{4});
       return Set(8, uint32_t{4});
+    case MapType::kSockMap:
+    case MapType::kSockHash:
+    case MapType::kReuseportSockArray:
     case MapType::kDevMap:
     case MapType::kDevMapHash:
     case MapType::kCpuMap:
       Set(4, uint32_t{4});
       return Set(8, 4 + At<uint32_t>(8) % 2 * 4);
+    case MapType::kSkStorage:
+    case MapType::kInodeStorage:
+    case MapType::kTaskStorage:
+    case MapType::kCgrpStorage:
+      Set(4, uint32_t{4});
+      Set(8, uint32_t{8});
+      return Set(12, uint32_t{0});
     case MapType::kStackTrace:
       Set(4, uint32_t{4});
       return Set(8, At<uint32_t>(8) / 8 * 8);
@@ -118,9 +129,9 @@ void FuzzAttribute::SetSizes() {
 // choose what else happens.
 void FuzzAttribute::MakeSenseOfCreate() {
   // All that there are, those with most in them again, and some more.
-  constexpr uint32_t kTypes[] = {1,  2,  3,  4,  5,  6,  7,  9,  10, 11,
-                                 12, 13, 22, 23, 27, 30, 31, 27, 31, 2,
-                                 2,  1,  8,  14, 16, 25, 0,  34};
+  constexpr uint32_t kTypes[] = {
+      1,  2, 3, 4, 5, 6,  7,  9,  10, 11, 12, 13, 22, 23, 27, 30, 31, 27,
+      31, 2, 2, 1, 8, 14, 15, 16, 17, 18, 20, 25, 24, 28, 29, 32, 0,  34};
   constexpr MapFlags kFlags[] = {MapFlags{}, kNoPrealloc, kNoCommonLru,
                                  kRdOnly,    kWrOnly,     kStackBuildId,
                                  kZeroSeed,  kRdOnlyProg, kWrOnlyProg,
@@ -134,7 +145,11 @@ void FuzzAttribute::MakeSenseOfCreate() {
     SetSizes();
   }
   if (bytes_[17] % 16 != 0) {
-    const bool always = At<uint32_t>(0) == 11;  // LPM_TRIE
+    const MapType type{At<uint32_t>(0)};
+    const bool always =
+        type == MapType::kLpmTrie || type == MapType::kSkStorage ||
+        type == MapType::kInodeStorage || type == MapType::kTaskStorage ||
+        type == MapType::kCgrpStorage;
     Set(16, ToNumber(kFlags[bytes_[16] % std::size(kFlags)] |
                      kFlags[bytes_[18] % 2 * bytes_[19] % std::size(kFlags)] |
                      (always ? kNoPrealloc : MapFlags{})));

@@ -9,6 +9,7 @@
 #include <memory>
 #include <utility>
 
+#include "bpfmap/maps/internal/rules/socket_array.h"
 #include "bpfmap/maps/internal/rules/user_rights.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/maps/map_traits.h"
@@ -22,6 +23,8 @@
 #include "bpfmap/syscall/perf_event.h"
 #include "bpfmap/syscall/program_object.h"
 #include "bpfmap/syscall/scratch.h"
+#include "bpfmap/syscall/socket_value.h"
+#include "bpfmap/syscall/storage_owner.h"
 #include "bpfmap/syscall/user_memory.h"
 
 namespace bpfmap {
@@ -53,8 +56,27 @@ class Key {
   bool has_memory() const { return has_memory_; }
   const void* get() const { return key_; }
 
+  // If values belong to objects, puts the number of the object in the place of
+  // the descriptor. No object is 0, which the map refuses when it is due.
+  void FindOwner(const MapObject& object) {
+    const MapTraits::Owners owners = object.traits().owners;
+    if (owners == MapTraits::Owners::kNone || key_ == nullptr) return;
+    int fd;
+    uint32_t number = 0;
+    std::memcpy(&fd, key_, sizeof fd);
+    owner_error_ = FindStorageOwner(owners, fd, &number);
+    if (owner_error_ != 0) number = 0;
+    std::memcpy(bytes_.bytes(), &number, sizeof number);
+  }
+  // What the caller gets for the answer of the map.
+  long ResultOf(Errno result) const {
+    return result == Errno::kBadF && owner_error_ != 0 ? owner_error_
+                                                       : Result(result);
+  }
+
  private:
   Scratch bytes_;
+  long owner_error_ = 0;
   bool has_memory_ = true;
   const void* key_ = nullptr;
 };
@@ -120,6 +142,22 @@ bool HoldsObjects(const MapObject& object) {
          object.def().type == MapType::kPerfEventArray;
 }
 
+// A value that is a socket has its descriptor, and the map keeps its cookie.
+long UpdateSocket(const MapObject& object, const void* key, const char* value,
+                  ElemFlags flags) {
+  const std::size_t size = object.user_value_size();
+  uint64_t cookie;
+  const long error = FindSocket(object.traits().sockets, value, size, &cookie);
+  // The lower half, where values have 4 bytes.
+  const auto half = static_cast<uint32_t>(cookie);
+  const void* const kept =
+      size == sizeof cookie ? static_cast<const void*>(&cookie) : &half;
+  const Errno result = object.map().Update(key, kept, flags);
+  const bool is_due = result == (cookie == 0 ? Errno::kBadF : Errno::kInval) &&
+                      (cookie == 0 || IsSocketFlags(flags));
+  return error != 0 && is_due ? error : Result(result);
+}
+
 }  // namespace
 
 long MapLookup(const Attributes& attributes) {
@@ -130,9 +168,10 @@ long MapLookup(const Attributes& attributes) {
   if (error != 0) return error;
   if (!file.may_read) return -EPERM;
   const MapObject& object = *file.map;
-  const Key key(object.def(), attributes->key);
+  Key key(object.def(), attributes->key);
   const Scratch value(object.user_value_size());
   if (!key.has_memory() || value.bytes() == nullptr) return -ENOMEM;
+  key.FindOwner(object);
   // A bloom filter is asked for a value.
   if (object.traits().lookup_reads_value &&
       !CopyFromUser(value.bytes(), attributes->value,
@@ -141,7 +180,7 @@ long MapLookup(const Attributes& attributes) {
   }
   const Errno result =
       object.map().Lookup(key.get(), value.bytes(), FlagsOf(attributes));
-  if (result != Errno::kOk) return Result(result);
+  if (result != Errno::kOk) return key.ResultOf(result);
   if (object.traits().lookup_reads_value) return 0;
   return CopyToUser(attributes->value, value.bytes(), object.user_value_size())
              ? 0
@@ -155,11 +194,16 @@ long MapUpdate(const Attributes& attributes) {
   if (error != 0) return error;
   if (!file.may_write) return -EPERM;
   MapObject& object = *file.map;
-  const Key key(object.def(), attributes->key);
+  Key key(object.def(), attributes->key);
   const Scratch value(object.user_value_size());
   if (!key.has_memory() || value.bytes() == nullptr) return -ENOMEM;
   const bool copied =
       CopyFromUser(value.bytes(), attributes->value, object.user_value_size());
+  if (copied) key.FindOwner(object);
+  if (copied && key.get() != nullptr &&
+      object.traits().sockets != MapTraits::Sockets::kNone) {
+    return UpdateSocket(object, key.get(), value.bytes(), FlagsOf(attributes));
+  }
   if (copied && key.get() != nullptr && object.traits().value_is_program) {
     return Result(
         UpdateProgram(&object, key.get(), value.bytes(), FlagsOf(attributes)));
@@ -186,7 +230,7 @@ long MapUpdate(const Attributes& attributes) {
   // No command that came before uses what the map took out, and programs do not
   // keep it.
   object.map().ReclaimRetired();
-  return Result(result);
+  return key.ResultOf(result);
 }
 
 long MapDelete(const Attributes& attributes) {
@@ -196,13 +240,14 @@ long MapDelete(const Attributes& attributes) {
   if (error != 0) return error;
   if (!file.may_write) return -EPERM;
   MapObject& object = *file.map;
-  const Key key(object.def(), attributes->key);
+  Key key(object.def(), attributes->key);
   if (!key.has_memory()) return -ENOMEM;
+  key.FindOwner(object);
   const Errno result = key.get() != nullptr && HoldsObjects(object)
                            ? object.DeleteProgram(key.get())
                            : object.map().Delete(key.get());
   object.map().ReclaimRetired();
-  return Result(result);
+  return key.ResultOf(result);
 }
 
 long MapGetNextKey(const Attributes& attributes) {

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/base/config.h"
 #include "bpfmap/syscall/certain_memory.h"
 #include "bpfmap/syscall/raw_syscall.h"
 
@@ -39,12 +40,12 @@ bool TakesAway(long number, const long* a) {
 
 // Makes the call. Past the C library: whoever allocates memory may be here
 // before there is any.
-long Call(long number, const long (&a)[5]) {
+[[maybe_unused]] long Call(long number, const long (&a)[5]) {
   ForgetMemory(number, a);
   return WithErrno(RawSyscall(number, a[0], a[1], a[2], a[3], a[4]));
 }
 
-long Size(std::size_t size) { return static_cast<long>(size); }
+[[maybe_unused]] long Size(std::size_t size) { return static_cast<long>(size); }
 
 }  // namespace
 
@@ -60,6 +61,11 @@ void ForgetMemory(long number, const long* a) {
 }
 
 }  // namespace bpfmap
+
+// A sanitizer takes these calls over itself, and no memory is certain then.
+#if !defined(ABSL_HAVE_ADDRESS_SANITIZER) && \
+    !defined(ABSL_HAVE_THREAD_SANITIZER) &&  \
+    !defined(ABSL_HAVE_MEMORY_SANITIZER)
 
 #pragma GCC visibility push(default)
 
@@ -106,3 +112,5 @@ void* mremap(void* start, std::size_t old_size, std::size_t new_size, int flags,
 }  // extern "C"
 
 #pragma GCC visibility pop
+
+#endif

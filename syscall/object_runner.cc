@@ -66,6 +66,7 @@ class Object {
     OpenRings();
   }
   ~Object() {
+    user_ring_buffer__free(commands_);
     ring_buffer__free(rings_);
     bpf_object__close(object_);
   }
@@ -77,6 +78,26 @@ class Object {
     bpf_program* program;
     bpf_object__for_each_program(program, object_) programs.push_back(program);
     return programs;
+  }
+
+  // Sends programs some records, if the object has a ring for them that is not
+  // full.
+  void SendRecords(RandomPacket* random) const {
+    if (commands_ == nullptr) return;
+    for (uint32_t left = random->Below(4); left > 0; --left) {
+      const Bytes bytes = random->Any(1 + random->Below(20));
+      void* const record = user_ring_buffer__reserve(
+          commands_, static_cast<uint32_t>(bytes.size()));
+      const bool discards = random->Below(8) == 0;
+      if (record == nullptr) continue;
+      std::memcpy(record, bytes.data(), bytes.size());
+      if (random->Below(4) == 0) *static_cast<uint8_t*>(record) = 7;
+      if (discards) {
+        user_ring_buffer__discard(commands_, record);
+      } else {
+        user_ring_buffer__submit(commands_, record);
+      }
+    }
   }
 
   // The records that programs sent since the last time.
@@ -145,6 +166,7 @@ class Object {
   static void PrintMap(const bpf_map* map) {
     switch (bpf_map__type(map)) {
       case BPF_MAP_TYPE_RINGBUF:
+      case BPF_MAP_TYPE_USER_RINGBUF:
       case BPF_MAP_TYPE_PROG_ARRAY:
       case BPF_MAP_TYPE_PERF_EVENT_ARRAY:
       case BPF_MAP_TYPE_ARRAY_OF_MAPS:
@@ -193,6 +215,10 @@ class Object {
     };
     bpf_map* map;
     bpf_object__for_each_map(map, object_) {
+      if (bpf_map__type(map) == BPF_MAP_TYPE_USER_RINGBUF) {
+        commands_ =
+            Must("user ring", user_ring_buffer__new(bpf_map__fd(map), nullptr));
+      }
       if (bpf_map__type(map) != BPF_MAP_TYPE_RINGBUF) continue;
       void* const name = const_cast<char*>(bpf_map__name(map));
       const int fd = bpf_map__fd(map);
@@ -205,7 +231,8 @@ class Object {
   }
 
   bpf_object* const object_;
-  ring_buffer* rings_ = nullptr;  // all of them; null: there is none
+  ring_buffer* rings_ = nullptr;          // all of them; null: there is none
+  user_ring_buffer* commands_ = nullptr;  // null: there is none
 };
 
 // Runs of one program.
@@ -372,6 +399,7 @@ int main(int argc, char** argv) {
   RandomPacket random(std::strtoull(argv[2], nullptr, 10));
   const std::vector<bpf_program*> programs = object.Programs();
   for (long runs = std::atol(argv[3]); runs > 0; --runs) {
+    object.SendRecords(&random);
     const auto which = random.Below(static_cast<uint32_t>(programs.size()));
     Runner(programs[which], &random).Run();
     object.PrintRecords();

@@ -54,6 +54,11 @@ struct {
   __type(value, __u32);
 } next SEC(".maps");
 
+struct {
+  __uint(type, BPF_MAP_TYPE_USER_RINGBUF);
+  __uint(max_entries, 4096);
+} commands SEC(".maps");
+
 __u64 turns = 0;
 char text[64] = {};
 char source[32] = {};
@@ -99,12 +104,26 @@ static long turn(__u32 index, __u64 *sum) {
   return index == 40;
 }
 
+// One that starts with 7 is the last.
+static long take(struct bpf_dynptr *command, __u64 *sum) {
+  __u8 bytes[3] = {};
+  long result = bpf_dynptr_read(bytes, sizeof bytes, command, 0, 0);
+  *sum = *sum * 31 + bytes[0] + 256 * bytes[2] - result;
+  return bytes[0] == 7;
+}
+
+static __noinline long take_commands(struct wish *wish) {
+  __u64 sum = 0;
+  long taken = bpf_user_ringbuf_drain(&commands, take, &sum, wish->b & 7);
+  return taken + (long)(sum << 8);
+}
+
 static __noinline long ask_maps(struct wish *wish) {
   struct element value = {wish->a, wish->b};
   struct element *found;
   __u64 number = wish->c, sum = 0;
   __u32 key = wish->a % 10;
-  switch (wish->helper % 12) {
+  switch (wish->helper % 13) {
     case 0:
       return bpf_map_update_elem(&some, &key, &value, wish->b % 4);
     case 1:
@@ -130,6 +149,8 @@ static __noinline long ask_maps(struct wish *wish) {
       return bpf_map_update_elem(&recent, &key, &number, BPF_ANY);
     case 10:
       return bpf_map_lookup_elem(&recent, &key) != NULL;
+    case 11:
+      return take_commands(wish);
     default:
       turns += 1;
       return 0;
@@ -189,7 +210,47 @@ static __noinline long ask_text(struct wish *wish) {
 
 // Packets of traffic control.
 
-enum { kSkbHelpers = 29, kTailCall = 16 };
+enum { kSkbHelpers = 33, kTailCall = 16 };
+
+static __noinline long set_tunnel(struct __sk_buff *ctx, struct wish *wish) {
+  struct bpf_tunnel_key key = {.tunnel_id = wish->b,
+                               .tunnel_tos = wish->c,
+                               .tunnel_ttl = wish->a,
+                               .tunnel_ext = wish->a == 7,
+                               .tunnel_label = wish->b & 1 ? 3 : 0};
+  // The last of these is no size of a key.
+  __u32 size = wish->a & 16  ? sizeof key
+               : wish->a & 4 ? 28 + (wish->a & 3) * 4
+                             : 22;
+  long result;
+  key.remote_ipv6[0] = wish->a;
+  key.remote_ipv6[3] = wish->b;
+  key.local_ipv6[0] = wish->c;
+  key.local_ipv6[1] = wish->helper;
+  if (wish->c & 1) key.tunnel_label = 0;
+  result = bpf_skb_set_tunnel_key(ctx, &key, size & 63, wish->helper & 63);
+  if (wish->c & 8) {
+    result = result * 1000 +
+             bpf_skb_set_tunnel_opt(ctx, key.remote_ipv6, (wish->b & 15) + 1);
+  }
+  return result;
+}
+
+static __noinline long get_tunnel(struct __sk_buff *ctx, struct wish *wish) {
+  struct bpf_tunnel_key key = {};
+  __u32 size = wish->a & 4    ? sizeof key
+               : wish->a & 8  ? 22
+               : wish->a & 16 ? 8
+                              : 24;
+  __u8 options[16] = {};
+  long result = bpf_skb_get_tunnel_key(
+      ctx, &key, size, wish->b & 16 ? 16 | (wish->c & 1) : wish->c & 3);
+  bpf_ringbuf_output(&records, &key, sizeof key, BPF_RB_NO_WAKEUP);
+  result =
+      result * 1000 + bpf_skb_get_tunnel_opt(ctx, options, (wish->a & 12) + 4);
+  bpf_ringbuf_output(&records, options, sizeof options, BPF_RB_NO_WAKEUP);
+  return result;
+}
 
 static __noinline long ask_skb(struct __sk_buff *ctx, struct wish *wish) {
   __u8 bytes[64] = {1, 2, 3};
@@ -268,6 +329,15 @@ static __noinline long ask_skb(struct __sk_buff *ctx, struct wish *wish) {
     case 27:
       return bpf_skb_get_tunnel_key(ctx, (void *)bytes, 28 + (wish->a & 3),
                                     wish->b & 3);
+    case 28:
+      return set_tunnel(ctx, wish);
+    case 29:
+      return get_tunnel(ctx, wish);
+    case 30:
+      size = (wish->b & 3) * 400;
+      result = bpf_check_mtu(ctx, wish->a & 3, &size, wish->c * 300 - 2000,
+                             wish->b >> 6);
+      return result * 100000 + size;
     default:
       return ask_maps(wish);
   }
@@ -403,7 +473,7 @@ int xdp_helper(struct xdp_md *ctx) {
   if (data + 14 > data_end) return XDP_ABORTED;
   fill(data, &wish);
   size = (wish.b & 31) + 1;
-  helper = wish.helper % 12;
+  helper = wish.helper % 13;
   switch (helper) {
     case 0:
       result = bpf_xdp_adjust_head(ctx, (int)(wish.a - 128));
@@ -433,6 +503,12 @@ int xdp_helper(struct xdp_md *ctx) {
       break;
     case 8:
       result = ask_text(&wish);
+      break;
+    case 9:
+      size = (wish.b & 3) * 400;
+      result = bpf_check_mtu(ctx, wish.a & 3, &size, wish.c * 300 - 2000,
+                             wish.b == 7);
+      result = result * 100000 + size;
       break;
     default:
       result = ask_maps(&wish);

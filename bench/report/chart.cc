@@ -203,6 +203,10 @@ std::string Mark(const Series& series, double x, double y) {
           "%s<rect class=\"dot\" x=\"%.1f\" y=\"%.1f\" width=\"9\" "
           "height=\"9\"/></g>",
           start, x - 4.5, y - 4.5);
+    case Role::kFloor:
+      return absl::StrFormat(
+          "%s<path class=\"dot\" d=\"M%.1f %.1fh11v4h-11z\"/></g>", start,
+          x - 5.5, y - 2);
     case Role::kPeer:
       return absl::StrFormat(
           "%s<path class=\"dot\" d=\"M%.1f %.1fl5.5 5.5l-5.5 5.5l-5.5-5.5z\"/>"

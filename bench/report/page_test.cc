@@ -52,6 +52,7 @@ TEST(RoleTest, IsInTheFirstWord) {
   EXPECT_EQ(RoleOf("cloud_final"), Role::kOurs);
   EXPECT_EQ(RoleOf("embedded"), Role::kOurs);
   EXPECT_EQ(RoleOf("kernel"), Role::kKernel);
+  EXPECT_EQ(RoleOf("floor"), Role::kFloor);
   EXPECT_EQ(RoleOf("cloudy"), Role::kPeer);
   EXPECT_EQ(RoleOf("kernels"), Role::kPeer);
   EXPECT_EQ(RoleOf(""), Role::kPeer);
@@ -66,6 +67,19 @@ TEST(CompareTest, EachViewWithTheKernelInThatView) {
   EXPECT_EQ(TimesAsFast(*all[0].ours, all[0].kernel), 5);
   EXPECT_EQ(TimesAsFast(*all[1].ours, all[1].kernel), 20);
   EXPECT_EQ(TimesAsFast(*all[1].ours, all[1].best_peer), std::nullopt);
+}
+
+TEST(CompareTest, EachViewWithTheFloorInThatView) {
+  const ReportRun run =
+      RunOf({Row("cloud", "program", 10), Row("cloud", "user", 20),
+             Row("floor", "user", 8), Row("floor", "program", 5)});
+  const auto all = Compare(run);
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(TimesTheFloor(*all[0].ours, all[0].floor), 2);
+  EXPECT_EQ(TimesTheFloor(*all[1].ours, all[1].floor), 2.5);
+  EXPECT_EQ(all[1].best_peer, nullptr);
+  EXPECT_EQ(TimesTheFloor(*all[1].ours, nullptr), std::nullopt);
+  EXPECT_THAT(SummaryTables(run), HasSubstr("of the floor"));
 }
 
 TEST(CompareTest, TheBestPeerIsOfTheSameViewIfThereIsOne) {

@@ -61,6 +61,7 @@ const ReportRow* FastestPeer(const std::vector<const ReportRow*>& rows,
 Role RoleOf(absl::string_view implementation) {
   if (StartsWithWord(implementation, "cloud")) return Role::kOurs;
   if (StartsWithWord(implementation, "embedded")) return Role::kOurs;
+  if (StartsWithWord(implementation, "floor")) return Role::kFloor;
   if (StartsWithWord(implementation, "kernel")) return Role::kKernel;
   return Role::kPeer;
 }
@@ -108,10 +109,10 @@ std::vector<Comparison> Compare(const ReportRun& run) {
     const auto& rows = settings[SettingOf(row.name)];
     Comparison comparison{.ours = &row};
     for (const ReportRow* other : rows) {
-      if (RoleOf(other->name.implementation) == Role::kKernel &&
-          other->name.view == row.name.view) {
-        comparison.kernel = other;
-      }
+      if (other->name.view != row.name.view) continue;
+      const Role role = RoleOf(other->name.implementation);
+      if (role == Role::kFloor) comparison.floor = other;
+      if (role == Role::kKernel) comparison.kernel = other;
     }
     const bool same_view = peer_views.contains(row.name.view);
     comparison.best_peer =
@@ -127,6 +128,13 @@ std::optional<double> TimesAsFast(const ReportRow& row,
     return std::nullopt;
   }
   return other->ns_per_op / row.ns_per_op;
+}
+
+std::optional<double> TimesTheFloor(const ReportRow& row,
+                                    const ReportRow* floor) {
+  const std::optional<double> ratio = TimesAsFast(row, floor);
+  if (!ratio) return std::nullopt;
+  return 1 / *ratio;
 }
 
 }  // namespace bpfmap::bench

@@ -18,10 +18,11 @@
 
 namespace bpfmap::bench {
 
-enum class Role { kOurs, kKernel, kPeer };
+enum class Role { kOurs, kFloor, kKernel, kPeer };
 
 // By the first word of the name: "cloud", "embedded" and "cloud_final" are
-// ours, "kernel" is the kernel, all others are peers.
+// ours, "floor" is the floor (bench/floor.h), "kernel" is the kernel, all
+// others are peers.
 Role RoleOf(absl::string_view implementation);
 
 struct Series {
@@ -32,8 +33,8 @@ struct Series {
   int color = 0;  // an index into kPalette, the same in every view
 };
 
-// All series, as they stand in every chart: by view, then ours, the kernel and
-// the peers, then as ordered in the file.
+// All series, as they stand in every chart: by view, then ours, the floor, the
+// kernel and the peers, then as ordered in the file.
 std::vector<Series> AllSeries(const ReportRun& run);
 
 bool SameSetting(const ReportRowName& a, const ReportRowName& b);
@@ -41,6 +42,7 @@ bool SameSetting(const ReportRowName& a, const ReportRowName& b);
 // A row of ours beside the rows that it is compared with, which may be null.
 struct Comparison {
   const ReportRow* ours = nullptr;
+  const ReportRow* floor = nullptr;   // in the same view
   const ReportRow* kernel = nullptr;  // in the same view
   // The fastest in the same view; where no peer has that view, in any.
   const ReportRow* best_peer = nullptr;
@@ -52,6 +54,10 @@ std::vector<Comparison> Compare(const ReportRun& run);
 // How many times as fast as `other` a row is. Nothing without `other`, or where
 // a time is 0.
 std::optional<double> TimesAsFast(const ReportRow& row, const ReportRow* other);
+
+// How many times the floor a row takes; the same where there is none.
+std::optional<double> TimesTheFloor(const ReportRow& row,
+                                    const ReportRow* floor);
 
 }  // namespace bpfmap::bench
 

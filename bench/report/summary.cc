@@ -121,21 +121,36 @@ void AddRatio(std::string& out, const ReportRow& ours, const ReportRow* other,
   out += "</td>";
 }
 
+// As a multiple of the floor.
+void AddTimes(std::string& out, const ReportRow& ours, const ReportRow* floor) {
+  const auto times = TimesTheFloor(ours, floor);
+  if (!times) {
+    out += "<td>–</td>";
+    return;
+  }
+  absl::StrAppend(&out, "<td title=\"",
+                  Escape(absl::StrCat(floor->name.Series(), ": ",
+                                      FormatNs(floor->ns_per_op))),
+                  "\">", FormatRatio(*times), "</td>");
+}
+
 void AddTable(std::string& out, const Group& group) {
   std::set<uint64_t> entries;
   std::vector<std::pair<const ReportRowName*, TableRow>> rows;
   std::map<std::tuple<std::string, std::string>, size_t> index;
   bool has_peers = false;
+  bool has_floor = false;
   for (const Comparison& one : group.comparisons) {
     const ReportRowName& name = one.ours->name;
     entries.insert(name.entries);
     has_peers |= one.best_peer != nullptr;
+    has_floor |= one.floor != nullptr;
     const auto [it, is_new] =
         index.try_emplace({name.operation, DescribeSetting(name)}, rows.size());
     if (is_new) rows.emplace_back(&name, TableRow());
     rows[it->second].second[name.entries] = &one;
   }
-  const int columns = has_peers ? 3 : 2;
+  const int columns = 2 + (has_floor ? 1 : 0) + (has_peers ? 1 : 0);
   out +=
       "<div class=\"scroll\"><table class=\"summary\"><thead><tr>"
       "<th class=\"l\" rowspan=\"2\">operation</th>"
@@ -146,7 +161,9 @@ void AddTable(std::string& out, const Group& group) {
   }
   out += "</tr><tr>";
   for (size_t i = 0; i < entries.size(); ++i) {
-    absl::StrAppend(&out, "<th class=\"first\">ours</th><th>to kernel</th>",
+    absl::StrAppend(&out, "<th class=\"first\">ours</th>",
+                    has_floor ? "<th>of the floor</th>" : "",
+                    "<th>to kernel</th>",
                     has_peers ? "<th>to best peer</th>" : "");
   }
   out += "</tr></thead><tbody>\n";
@@ -164,6 +181,7 @@ void AddTable(std::string& out, const Group& group) {
       const Comparison& one = *it->second;
       absl::StrAppend(&out, "<td class=\"first\">",
                       FormatNs(one.ours->ns_per_op), "</td>");
+      if (has_floor) AddTimes(out, *one.ours, one.floor);
       AddRatio(out, *one.ours, one.kernel, /*with_name=*/false);
       if (has_peers) AddRatio(out, *one.ours, one.best_peer, true);
     }

@@ -94,6 +94,40 @@ struct request___old {
   struct gendisk *rq_disk;
 };
 
+struct super_block {
+  __u32 s_dev;
+};
+
+struct inode {
+  unsigned long i_ino;
+  struct super_block *i_sb;
+};
+
+struct qstr {
+  const unsigned char *name;
+};
+
+struct dentry {
+  struct dentry *d_parent;
+  struct qstr d_name;
+  struct inode *d_inode;
+};
+
+struct path {
+  struct dentry *dentry;
+};
+
+struct file {
+  unsigned int f_flags;
+  struct path f_path;
+  struct inode *f_inode;
+};
+
+struct linux_binprm {
+  struct file *file;
+  const char *filename;
+};
+
 struct tcp_sock {
   __u64 bytes_received;
   __u64 bytes_acked;

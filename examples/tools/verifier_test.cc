@@ -29,7 +29,8 @@ TEST_P(VerifierTest, TakesObject) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, VerifierTest,
-                         testing::Values("biolatency", "conntrack", "execsnoop",
+                         testing::Values("balancer", "biolatency", "connect",
+                                         "conntrack", "execsnoop", "guard",
                                          "opensnoop", "redirector", "runqlat",
                                          "tcplife"),
                          [](const testing::TestParamInfo<const char*>& info) {

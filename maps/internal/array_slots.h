@@ -111,6 +111,18 @@ class ArraySlots {
     value_.CopyInByOneStore(At(index), value);
   }
 
+  // Whether a value is one word, which needs no lock to be read as a whole.
+  bool IsOneWord() const { return value_.IsOneWord(); }
+
+  // Copies element `index` to `value`. REQUIRES: IsOneWord(); as At().
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Load(uint32_t index, void* value) const {
+    const uint64_t word = LoadWord<uint64_t>(At(index));
+    // Pairs with the release fence in BeginWrite(): a thread that reads what a
+    // writer wrote sees what was written before it.
+    std::atomic_thread_fence(std::memory_order_acquire);
+    std::memcpy(value, &word, sizeof word);
+  }
+
   // Runs `change` while no other thread holds the lock of any seqlock.
   template <typename Change>
   void WithAllLocked(Change change) {

@@ -20,6 +20,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/internal/arena.h"
 #include "bpfmap/maps/internal/per_cpu_slots.h"
@@ -34,8 +35,8 @@ template <Profile P>
 class PerCpuArraySlots {
  public:
   PerCpuArraySlots(typename P::Memory& memory, uint32_t value_size, int cpus)
-      : value_size_(value_size),
-        one_store_(ValueLayout(value_size, ValueLayout::kNoLock).IsOneStore()),
+      : value_(value_size, ValueLayout::kNoLock),
+        one_store_(value_.IsOneStore()),
         arena_(memory),
         slots_(value_size, cpus) {}
 
@@ -51,12 +52,12 @@ class PerCpuArraySlots {
   // REQUIRES: called once, before anything else.
   bool Init(uint32_t size) {
     const int cpus = slots_.cpus();
-    if (!arena_.Allocate(MemoryNeeded(value_size_, size, cpus))) return false;
+    if (!arena_.Allocate(MemoryNeeded(value_.size(), size, cpus))) return false;
     seq_locks_.Init(arena_.Take(StripedSeqLocks<P>::MemoryNeeded(size)), size);
     cpu_seq_locks_.Init(arena_.Take(StripedSeqLocks<P>::MemoryNeeded(cpus)),
                         cpus);
     slots_.Init(
-        arena_.Take(PerCpuSlots<P>::MemoryNeeded(value_size_, size, cpus)),
+        arena_.Take(PerCpuSlots<P>::MemoryNeeded(value_.size(), size, cpus)),
         size);
     return true;
   }
@@ -97,12 +98,19 @@ class PerCpuArraySlots {
     }
   }
 
+  // Whether a program writes a slice by one store, which needs no lock to be
+  // whole.
+  bool IsOneStore() const { return one_store_; }
+
+  // WriteSlice, where it is one store. REQUIRES: IsOneStore().
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Store(uint32_t index, int cpu,
+                                          const void* value) {
+    value_.CopyInByOneStore(At(index, cpu), value);
+  }
+
   // Writes the slice of one CPU, as a program does.
   void WriteSlice(uint32_t index, int cpu, const void* value) {
-    if (one_store_) {
-      slots_.Write(slots_.OffsetOf(index), cpu, value);
-      return;
-    }
+    if (one_store_) return Store(index, cpu, value);
     SeqLock<P>& seq_lock = cpu_seq_locks_.Of(cpu);
     WriterLock lock(seq_lock);
     WriteSection<P> write(seq_lock);
@@ -120,6 +128,10 @@ class PerCpuArraySlots {
     const auto offset = slots_.OffsetOf(index);
     std::byte* slice = static_cast<std::byte*>(value);
     for (int cpu = 0; cpu < cpus(); ++cpu, slice += slots_.slice_size()) {
+      if (value_.IsOneWord()) {  // whole in any case
+        slots_.CopyOut(slice, offset, cpu);
+        continue;
+      }
       SeqLock<P>& seq_lock = cpu_seq_locks_.Of(cpu);
       if (seq_lock.TryRead(
               [&](uint32_t) { slots_.CopyOut(slice, offset, cpu); })) {
@@ -130,7 +142,7 @@ class PerCpuArraySlots {
     }
   }
 
-  const uint32_t value_size_;
+  const ValueLayout value_;
   const bool one_store_;
   Arena<P> arena_;
   StripedSeqLocks<P> seq_locks_;      // of elements

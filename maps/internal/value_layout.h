@@ -50,6 +50,12 @@ class ValueLayout {
            (size_ == 1 || size_ == 4 || (kHasAtomic8 && size_ == 8));
   }
 
+  // Whether it is as most values are: one word of 8 bytes, which is loaded and
+  // stored as a whole.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool IsOneWord() const {
+    return kHasAtomic8 && size_ == 8 && is_plain_;
+  }
+
   // CopyIn, where it is one store. REQUIRES: IsOneStore().
   ABSL_ATTRIBUTE_ALWAYS_INLINE void CopyInByOneStore(std::byte* shared,
                                                      const void* own) const {
@@ -64,7 +70,7 @@ class ValueLayout {
 
   ABSL_ATTRIBUTE_ALWAYS_INLINE void CopyIn(std::byte* shared,
                                            const void* own) const {
-    if (kHasAtomic8 && size_ == 8 && is_plain_) {  // most values
+    if (IsOneWord()) {
       StoreOne<uint64_t>(shared, own);
       return;
     }

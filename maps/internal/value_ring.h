@@ -54,7 +54,17 @@ class ABSL_LOCKABLE alignas(P::kCacheLineSize) ValueRing {
   }
 
   void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() { mutex_.Lock(); }
+  // Returns false where another thread has it. REQUIRES: kHasTryLock.
+  static constexpr bool kHasTryLock = requires(typename P::Mutex & mutex) {
+    mutex.TryLock();
+  };
+  bool TryLock() ABSL_EXCLUSIVE_TRYLOCK_FUNCTION(true) {
+    return mutex_.TryLock();
+  }
   void Unlock() ABSL_UNLOCK_FUNCTION() { mutex_.Unlock(); }
+
+  // Whether a value is copied without a call.
+  bool IsOneWord() const { return value_size_ == 8; }
 
   bool empty() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
     return head_ == tail_;
@@ -63,21 +73,27 @@ class ABSL_LOCKABLE alignas(P::kCacheLineSize) ValueRing {
     return After(head_) == tail_;
   }
 
+  // With kOneWord: REQUIRES: IsOneWord(). The compiler then has no call to make
+  // room for.
+
   // REQUIRES: !full().
+  template <bool kOneWord = false>
   void Append(const void* value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
     BPFMAP_DCHECK(P, !full());
-    Copy(At(head_), value);
+    Copy<kOneWord>(At(head_), value);
     head_ = After(head_);
   }
 
   // All of these: REQUIRES: !empty().
+  template <bool kOneWord = false>
   void ReadOldest(void* value) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
     BPFMAP_DCHECK(P, !empty());
-    Copy(value, At(tail_));
+    Copy<kOneWord>(value, At(tail_));
   }
+  template <bool kOneWord = false>
   void ReadNewest(void* value) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
     BPFMAP_DCHECK(P, !empty());
-    Copy(value, At(Before(head_)));
+    Copy<kOneWord>(value, At(Before(head_)));
   }
   void DropOldest() ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
     BPFMAP_DCHECK(P, !empty());
@@ -99,8 +115,9 @@ class ABSL_LOCKABLE alignas(P::kCacheLineSize) ValueRing {
 
   // A size that the compiler knows is a load and a store instead of a call,
   // with the lock held.
+  template <bool kOneWord>
   void Copy(void* to, const void* from) const {
-    if (value_size_ == 8) {
+    if (kOneWord || value_size_ == 8) {
       std::memcpy(to, from, 8);
     } else if (value_size_ == 4) {
       std::memcpy(to, from, 4);

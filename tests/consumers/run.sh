@@ -154,6 +154,25 @@ programs_by_hand() {
     diff -u <(block docs/programs.md 'firewall_test.cc:24: Failure') -
 }
 
+# Every header of the package finds all that it includes.
+headers() {
+  find "$all/package/usr/include" -name '*.h' -printf '#include "%P"\n' |
+    sort >every_header.cc
+  # The words are flags.
+  # shellcheck disable=SC2046
+  g++ -std=c++20 -fsyntax-only every_header.cc $(pkg-config --cflags bpfmap)
+}
+
+# The library and the program of the package, with a program that does not know
+# of them.
+preloads() {
+  g++ -std=c++20 libbpf_client.cc -o plain_client -lbpf &&
+    preload "$(find "$all/package" -name libbpfmap_preload.so)" plain_client |
+    diff -u "$root/examples/libbpf_client.out" - &&
+    supervise "$all/package/usr/bin/bpfmap" plain_client |
+    diff -u "$root/examples/libbpf_client.out" -
+}
+
 failed=0
 # step NAME COMMAND...: runs it, and shows what it prints only if it fails.
 step() {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The memory that a hash map touches: none before it needs it, and less for an
-// element than the kernel takes.
+// The memory that a map touches: none before it needs it; and for an element of
+// a hash map, less than the kernel takes.
 //
 // The maps here live in pages of which the system says whether they were ever
 // touched; a line of a cache that is not all zeros was. (Keys and values here
@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -19,10 +20,13 @@
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/hash_map.h"
 #include "bpfmap/maps/internal/atomic_bytes.h"
+#include "bpfmap/maps/lpm_trie_map.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/profiles/cloud.h"
+#include "bpfmap/profiles/heap.h"
 #include "gtest/gtest.h"
 #include "tests/support/print_errno.h"
+#include "tests/support/sanitizer.h"
 
 namespace bpfmap {
 namespace {
@@ -111,6 +115,44 @@ TEST(MemoryTest, CreationTouchesNoPageThatItDoesNotUse) {
   // A page of groups and one of slots, for each element at most.
   EXPECT_LE(arena.TouchedPages(), 2u * 100);
   EXPECT_GT(arena.TouchedPages(), 2u);
+}
+
+TEST(MemoryTest, CreationOfTrieTouchesNoPage) {
+  Arena arena;
+  LpmTrieMap<InArena> trie({.type = MapType::kLpmTrie,
+                            .key_size = 8,
+                            .value_size = 8,
+                            .max_entries = 1 << 16,
+                            .map_flags = kNoPrealloc},
+                           &arena);
+  ASSERT_EQ(trie.Init(), Errno::kOk);
+  EXPECT_EQ(arena.TouchedPages(), 0u);
+  const uint32_t key[] = {32, 7};  // length, address
+  const uint64_t value = 1;
+  ASSERT_EQ(trie.Update(&key, &value), Errno::kOk);
+  // A page each of entrances, nodes and values.
+  EXPECT_LE(arena.TouchedPages(), 3u);
+  EXPECT_GT(arena.TouchedPages(), 0u);
+}
+
+// The C library would keep a block for the next one, and clear all of it then.
+TEST(MemoryTest, HeapTouchesNoPageOfLargeBlockThoughOthersWereFull) {
+  if (kSanitized) GTEST_SKIP() << "the sanitizer brings a heap of its own";
+  constexpr std::size_t kBytes = 5 << 20;
+  const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+  Heap heap;
+  for (int i = 0; i < 4; ++i) {
+    auto* const block = static_cast<std::byte*>(heap.Allocate(kBytes, kLine));
+    ASSERT_NE(block, nullptr);
+    // The first page has what the heap keeps about the block.
+    std::byte* const second =
+        block + (page - reinterpret_cast<uintptr_t>(block) % page);
+    std::vector<unsigned char> touched((kBytes - page) / page);
+    ASSERT_EQ(mincore(second, touched.size() * page, touched.data()), 0);
+    EXPECT_EQ(std::count(touched.begin(), touched.end(), 1), 0);
+    std::memset(block, 0xff, kBytes);
+    heap.Deallocate(block);
+  }
 }
 
 TEST(MemoryTest, ElementTakesLessThanInKernel) {

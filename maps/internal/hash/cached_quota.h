@@ -17,7 +17,9 @@
 //   2. waits until every shard was unlocked once, so that no thread still uses
 //      one, and
 //   3. empties them into the reserve.
-// They stay disabled until there are plenty of permits again.
+// They stay disabled until the reserve has permits for all threads that had
+// some in their caches: with fewer, the next drain would soon follow, and each
+// one touches every shard.
 //
 // Thread-safe.
 
@@ -52,10 +54,12 @@ class CachedQuota {
   void Init(std::byte* block, uint32_t max_entries) {
     caches_ = reinterpret_cast<Cache*>(block);
     batch_ = BatchFor(max_entries);
-    plenty_ = max_entries / 16;
+    least_plenty_ = max_entries / 16;
+    most_plenty_ = max_entries / 2;
     may_cache_.store(batch_ > 0, std::memory_order_relaxed);
     WriterLock lock(reserve_lock_);
     reserve_ = max_entries;
+    plenty_ = least_plenty_;
     drained_ = batch_ == 0;
   }
 
@@ -73,7 +77,7 @@ class CachedQuota {
   // Gives one back. REQUIRES: as Acquire().
   ABSL_ATTRIBUTE_ALWAYS_INLINE void Release() {
     Cache* const own = OwnCache();
-    if (own != nullptr && own->permits < 2 * batch_) [[likely]] {
+    if (own != nullptr && own->permits < kMostBatches * batch_) [[likely]] {
       ++own->permits;
       return;
     }
@@ -113,16 +117,21 @@ class CachedQuota {
   static constexpr uint32_t kThreads = ThreadNumbersOf<P>();
   // A thread comes to the reserve once in so many times, or less often.
   static constexpr uint32_t kMaxBatch = 32;
+  static constexpr uint32_t kMostBatches = 2;  // in a cache
   // In the caches of a small table not much would be left for other threads.
   static constexpr uint32_t BatchFor(uint32_t max_entries) {
     return kThreads == 0 ? 0 : std::min(max_entries / 32, kMaxBatch);
   }
 
   void EmptyCaches() ABSL_EXCLUSIVE_LOCKS_REQUIRED(reserve_lock_) {
+    uint32_t threads = 1;  // the one that found none
     for (uint32_t i = 0; i < kThreads; ++i) {
+      threads += caches_[i].permits != 0;
       reserve_ += caches_[i].permits;
       caches_[i].permits = 0;
     }
+    plenty_ = std::clamp(threads * kMostBatches * batch_, least_plenty_,
+                         most_plenty_);
     drained_ = true;
   }
 
@@ -166,7 +175,8 @@ class CachedQuota {
   // Constant once there are elements.
   Cache* caches_ = nullptr;
   uint32_t batch_ = 0;
-  uint32_t plenty_ = 0;
+  uint32_t least_plenty_ = 0;
+  uint32_t most_plenty_ = 0;
   std::atomic<bool> may_cache_{false};
 
   typename P::Mutex drain_lock_;  // taken before that of a shard
@@ -174,8 +184,9 @@ class CachedQuota {
   // the lock of a shard.
   alignas(P::kCacheLineSize) typename P::Mutex reserve_lock_;
   uint32_t reserve_ ABSL_GUARDED_BY(reserve_lock_) = 0;
-  // Whether the caches are empty and stay so.
+  // Whether the caches are empty and stay so, until there is more than plenty.
   bool drained_ ABSL_GUARDED_BY(reserve_lock_) = true;
+  uint32_t plenty_ ABSL_GUARDED_BY(reserve_lock_) = 0;
 };
 
 }  // namespace bpfmap::internal

@@ -200,29 +200,19 @@ class GroupTable {
   // is absent.
   template <typename Key>
   bool Read(Key key, void* value, bool value_lock) const {
-    const uint64_t hash = Hash(key);
-    if (!value_lock) {
-      // A copy may be found to be a mixture, and the key to be gone by then, so
-      // it cannot go to the caller at once.
-      alignas(8) std::byte copy[kMaxSlotSize];
-      std::byte* element = nullptr;
-      for (int i = 0; i < kTries; ++i) {
-        if (!TryFind(hash, key, &element, [&](const std::byte* found) {
-              value_.CopyOut(copy, found + value_offset_);
-            })) {
-          continue;
-        }
-        if (element == nullptr) return false;
-        std::memcpy(value, copy, value_.size());
-        return true;
-      }
+    // A copy may be found to be a mixture, and the key to be gone by then, so
+    // it cannot go to the caller at once. One word need not go to memory.
+    if (value_.IsOneWord()) [[likely]] {
+      uint64_t word = 0;
+      const std::byte* const found = FindAndUse(
+          key, [&](const std::byte* value) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+            word = LoadWord<uint64_t>(value);
+          });
+      if (found == nullptr) return false;
+      std::memcpy(value, &word, sizeof word);
+      return true;
     }
-    Shard& shard = ShardOf(hash);
-    ReaderLock lock(shard);
-    const SlotRef ref = FindLocked(shard, hash, key);
-    if (!ref) return false;
-    CopyValueOut(value, ref, value_lock);
-    return true;
+    return value_lock ? ReadWithValueLock(key, value) : ReadCopy(key, value);
   }
 
   // Finding and changing under the lock of a shard.
@@ -712,6 +702,32 @@ class GroupTable {
     }
     // A key may also have moved to a generation that was not there yet.
     return &Newest() == &newest;
+  }
+
+  // Read(), for a value of more than a word, or of less.
+  template <typename Key>
+  ABSL_ATTRIBUTE_NOINLINE bool ReadCopy(Key key, void* value) const {
+    alignas(8) std::byte copy[kMaxSlotSize];
+    const std::byte* const found = FindAndUse(
+        key, [&](const std::byte* shared) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+          value_.CopyOut(copy, shared);
+        });
+    if (found == nullptr) return false;
+    // By the words that were just stored: a processor hands them on to loads of
+    // the same width only, and a wider load would wait for the cache.
+    LoadBytes(value, copy, value_.size());
+    return true;
+  }
+
+  template <typename Key>
+  ABSL_ATTRIBUTE_NOINLINE bool ReadWithValueLock(Key key, void* value) const {
+    const uint64_t hash = Hash(key);
+    Shard& shard = ShardOf(hash);
+    ReaderLock lock(shard);
+    const SlotRef ref = FindLocked(shard, hash, key);
+    if (!ref) return false;
+    CopyValueOut(value, ref, /*value_lock=*/true);
+    return true;
   }
 
   // FindAndUse, for all cases.

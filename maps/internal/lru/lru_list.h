@@ -9,12 +9,13 @@
 //                 ^ oldest                ^ newest
 //
 // A list is a ring of node numbers. A node that is removed from the middle
-// leaves a gap; when gaps have used up the room, Reserve() closes them. So a
-// walk runs along memory, where links would make it wait at every step. The
-// price: for a full list of n elements, one step in n takes time for n.
+// leaves a gap; when gaps have used up the room, or are more than the nodes,
+// they are closed. So a walk runs along memory, where links would make it wait
+// at every step. The price: of a list of n elements, one step in n takes time
+// for n.
 //
 // Positions count up and wrap around; Add() gives the next one. They are valid
-// until Reserve().
+// until Reserve() or ReserveForWalk().
 //
 // Not thread-safe: its owner has a lock.
 
@@ -53,6 +54,17 @@ class LruList {
   // Sees to it that `count` nodes can be added.
   void Reserve(uint32_t count) {
     if (mask_ + 1 - (end_ - begin_) < count) [[unlikely]] {
+      CloseGaps();
+    }
+  }
+
+  // The same, for a list that is walked: closes gaps, too, where they are more
+  // than the nodes and a walk would mostly step over them. Each gap is a node
+  // that has left, so this takes a few steps for each of those.
+  void ReserveForWalk(uint32_t count) {
+    const uint32_t span = end_ - begin_;
+    if (mask_ + 1 - span < count || span > 2 * size_ + kGapsToLeave)
+        [[unlikely]] {
       CloseGaps();
     }
   }
@@ -137,6 +149,9 @@ class LruList {
   }
 
  private:
+  // Short lists are not worth it.
+  static constexpr uint32_t kGapsToLeave = 256;
+
   void CloseGaps() {
     uint32_t to = begin_;
     for (uint32_t from = begin_; from != end_; ++from) {

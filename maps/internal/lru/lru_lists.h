@@ -69,8 +69,8 @@ class LruLists {
 
   // To be called before a row of steps that add up to `count` nodes to a list.
   void Reserve(uint32_t count) {
-    active_.Reserve(count);
-    inactive_.Reserve(count);
+    active_.ReserveForWalk(count);
+    inactive_.ReserveForWalk(count);
   }
 
   // Puts a node that is on no list where it belongs now; nothing if it is 0.

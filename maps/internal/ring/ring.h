@@ -44,6 +44,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/base/attributes.h"
 #include "absl/base/thread_annotations.h"
 #include "bpfmap/maps/internal/dcheck.h"
 #include "bpfmap/maps/internal/ring/ring_memory.h"
@@ -85,10 +86,21 @@ class Ring {
   // Room for `size` bytes, which the consumer does not see before they are
   // committed; null if there is none.
   std::byte* Reserve(uint64_t size) {
+    WriterLock lock(mutex_);
+    return ReserveLocked(size);
+  }
+
+  // The lock of Reserve(), for a thread that keeps it over many records. Other
+  // producers wait until it is given back; the consumer does not.
+  void LockProducers() ABSL_EXCLUSIVE_LOCK_FUNCTION(mutex_) { mutex_.Lock(); }
+  void UnlockProducers() ABSL_UNLOCK_FUNCTION(mutex_) { mutex_.Unlock(); }
+
+  // Reserve(), for a thread that has the lock.
+  ABSL_ATTRIBUTE_ALWAYS_INLINE std::byte* ReserveLocked(uint64_t size)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) {
     if (size > kRingMaxRecord) return nullptr;
     const uint64_t length = RingRecordLength(size);
     if (length > this->size()) return nullptr;
-    WriterLock lock(mutex_);
     const Position start = position_;
     const Position end = start + static_cast<Position>(length);
     if (!BusyLeaveRoomTo(end) || !ConsumerLeavesRoomTo(end)) return nullptr;

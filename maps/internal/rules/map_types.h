@@ -21,6 +21,7 @@
 #include "bpfmap/maps/hash_map.h"
 #include "bpfmap/maps/hash_of_maps.h"
 #include "bpfmap/maps/internal/rules/inner_maps.h"
+#include "bpfmap/maps/local_storage.h"
 #include "bpfmap/maps/lpm_trie_map.h"
 #include "bpfmap/maps/lru_hash_map.h"
 #include "bpfmap/maps/lru_options.h"
@@ -32,9 +33,13 @@
 #include "bpfmap/maps/perf_event_array.h"
 #include "bpfmap/maps/prog_array.h"
 #include "bpfmap/maps/queue_stack_map.h"
+#include "bpfmap/maps/reuseport_sock_array.h"
 #include "bpfmap/maps/ring_buffer.h"
+#include "bpfmap/maps/sock_hash.h"
+#include "bpfmap/maps/sock_map.h"
 #include "bpfmap/maps/stack_trace_map.h"
 #include "bpfmap/maps/user_ring_buffer.h"
+#include "bpfmap/maps/xsk_map.h"
 #include "bpfmap/profiles/profile.h"
 
 namespace bpfmap {
@@ -104,6 +109,18 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
     case MapType::kCpuMap:
       visitor(std::type_identity<CpuMap<P>>{});
       return true;
+    case MapType::kSockMap:
+      visitor(std::type_identity<SockMap<P>>{});
+      return true;
+    case MapType::kXskMap:
+      visitor(std::type_identity<XskMap<P>>{});
+      return true;
+    case MapType::kSockHash:
+      visitor(std::type_identity<SockHash<P>>{});
+      return true;
+    case MapType::kReuseportSockArray:
+      visitor(std::type_identity<ReuseportSockArray<P>>{});
+      return true;
     case MapType::kDevMapHash:
       visitor(std::type_identity<DevMapHash<P>>{});
       return true;
@@ -113,6 +130,30 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
     case MapType::kStack:
       visitor(std::type_identity<StackMap<P>>{});
       return true;
+    case MapType::kSkStorage:
+      if constexpr (kHasLocalStorage<P>) {
+        visitor(std::type_identity<SkStorage<P>>{});
+        return true;
+      }
+      return false;
+    case MapType::kInodeStorage:
+      if constexpr (kHasLocalStorage<P>) {
+        visitor(std::type_identity<InodeStorage<P>>{});
+        return true;
+      }
+      return false;
+    case MapType::kTaskStorage:
+      if constexpr (kHasLocalStorage<P>) {
+        visitor(std::type_identity<TaskStorage<P>>{});
+        return true;
+      }
+      return false;
+    case MapType::kCgrpStorage:
+      if constexpr (kHasLocalStorage<P>) {
+        visitor(std::type_identity<CgrpStorage<P>>{});
+        return true;
+      }
+      return false;
     case MapType::kRingBuf:
       visitor(std::type_identity<RingBuffer<P>>{});
       return true;

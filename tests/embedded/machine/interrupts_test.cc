@@ -20,8 +20,6 @@
 namespace bpfmap {
 namespace {
 
-using machine::failures;
-
 using Board =
     BasicEmbedded<10 * 1024, InterruptLock<platform::CortexMInterrupts>>;
 
@@ -45,6 +43,11 @@ struct Shared {
       {.type = MapType::kQueue, .value_size = 4, .max_entries = 8}, &pool};
   RingBuffer<Board> ring{{.type = MapType::kRingBuf, .max_entries = 4096},
                          &pool};
+
+  bool Init() {
+    return hash.Init() == Errno::kOk && queue.Init() == Errno::kOk &&
+           ring.Init() == Errno::kOk;
+  }
 };
 
 Shared* shared = nullptr;
@@ -125,14 +128,4 @@ void Run() {
 }  // namespace
 }  // namespace bpfmap
 
-int main() {
-  using bpfmap::Errno;
-  bpfmap::Shared maps;
-  bpfmap::shared = &maps;
-  EXPECT(maps.hash.Init() == Errno::kOk);
-  EXPECT(maps.queue.Init() == Errno::kOk);
-  EXPECT(maps.ring.Init() == Errno::kOk);
-  if (bpfmap::failures == 0) bpfmap::Run();
-  bpfmap::machine::Print(bpfmap::failures == 0 ? "PASSED\n" : "FAILED\n");
-  return bpfmap::failures;
-}
+int main() { return bpfmap::machine::RunOnMaps(bpfmap::shared, bpfmap::Run); }

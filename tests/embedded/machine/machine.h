@@ -42,6 +42,22 @@ uint32_t InstructionsOf(uint32_t count, Work work) {
   return ((before - Ticks()) & 0xffffff) * kInstructionsPerTick / count;
 }
 
+// The main() of a test: makes the maps that `shared` points to from then on,
+// runs `run`, and prints and returns how it went.
+template <typename Maps>
+int RunOnMaps(Maps*& shared, void (*run)()) {
+  Maps maps;
+  shared = &maps;
+  if (maps.Init()) {
+    run();
+  } else {
+    Print("the maps do not fit\n");
+    ++failures;
+  }
+  Print(failures == 0 ? "PASSED\n" : "FAILED\n");
+  return failures;
+}
+
 }  // namespace bpfmap::machine
 
 #define EXPECT(condition)                                                 \

@@ -20,8 +20,6 @@
 namespace bpfmap {
 namespace {
 
-using machine::failures;
-
 using Board = KernelProfile<10 * 1024>;
 
 constexpr uint32_t kKeys = 16;
@@ -56,6 +54,11 @@ struct Shared {
                         &pool};
   RingBuffer<Board> ring{{.type = MapType::kRingBuf, .max_entries = 4096},
                          &pool};
+
+  bool Init() {
+    return hash.Init() == Errno::kOk && lru.Init() == Errno::kOk &&
+           ring.Init() == Errno::kOk;
+  }
 };
 
 Shared* shared = nullptr;
@@ -174,14 +177,4 @@ void Run() {
 }  // namespace
 }  // namespace bpfmap
 
-int main() {
-  using bpfmap::Errno;
-  bpfmap::Shared maps;
-  bpfmap::shared = &maps;
-  EXPECT(maps.hash.Init() == Errno::kOk);
-  EXPECT(maps.lru.Init() == Errno::kOk);
-  EXPECT(maps.ring.Init() == Errno::kOk);
-  if (bpfmap::failures == 0) bpfmap::Run();
-  bpfmap::machine::Print(bpfmap::failures == 0 ? "PASSED\n" : "FAILED\n");
-  return bpfmap::failures;
-}
+int main() { return bpfmap::machine::RunOnMaps(bpfmap::shared, bpfmap::Run); }
