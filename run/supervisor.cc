@@ -25,6 +25,7 @@
 
 #include "bpfmap/profiles/cpu.h"
 #include "bpfmap/syscall/bpf_syscall.h"
+#include "bpfmap/syscall/event_file.h"
 #include "bpfmap/syscall/map_object.h"
 #include "bpfmap/syscall/perf_event.h"
 #include "bpfmap/syscall/perf_event_calls.h"
@@ -238,6 +239,7 @@ void Supervisor::Handle(const Listener& listener, const Notification& call) {
         result = HandleStatfs(call, pins_->device(), &caller);
         break;
       default:
+        if (FireNextEvents()) result = -EINTR;
         RefreshEpoll();
     }
   }

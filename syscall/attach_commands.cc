@@ -53,6 +53,8 @@ long FindHook(uint32_t attach_type, Hook* hook) {
 //   EBADF   the descriptor is of no cgroup
 //   ENODEV  there is no such device
 long FindTarget(uint32_t fd, Hook* hook) {
+  // Links that were closed are attached no more.
+  BpfFdTable::Global().ReleaseClosed();
   if (hook->is_tcx) {
     hook->target = fd;
     return HasNetworkDevice(fd) ? 0 : -ENODEV;

@@ -15,7 +15,9 @@
 #include <utility>
 
 #include "bpfmap/programs/event_line.h"
+#include "bpfmap/programs/world.h"
 #include "bpfmap/syscall/attached_programs.h"
+#include "bpfmap/syscall/caller.h"
 #include "bpfmap/syscall/fire.h"
 
 namespace bpfmap {
@@ -82,7 +84,12 @@ class Events {
     const std::string name = std::exchange(signal_, "");
     for (const SignalName& signal : kSignals) {
       if (name != signal.name) continue;
-      raise(signal.number);
+      Caller* const caller = Caller::Other();
+      if (caller == nullptr) {
+        raise(signal.number);
+      } else {
+        kill(static_cast<pid_t>(caller->CurrentTask().tgid), signal.number);
+      }
       return true;
     }
     Say("there is no signal " + name);

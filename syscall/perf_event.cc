@@ -134,7 +134,7 @@ long PerfEventObject::Control(unsigned long request, unsigned long argument) {
       return SetOutput(argument);
     case PERF_EVENT_IOC_PAUSE_OUTPUT: {
       ReaderLock lock(map_lock_);
-      if (!ring_.is_mapped()) return -EINVAL;
+      if (ring_.pages() == 0) return -EINVAL;
       is_paused_ = argument != 0;
       return 0;
     }
@@ -146,7 +146,7 @@ long PerfEventObject::Control(unsigned long request, unsigned long argument) {
 // Of what the other writes to, at this moment.
 long PerfEventObject::SetOutput(unsigned long fd) {
   std::shared_ptr<PerfEventObject> output;
-  if (static_cast<int>(fd) != -1) {
+  if (fd != ~0UL) {
     const long error =
         PerfEventTable::Global().Find(static_cast<int>(fd), &output);
     if (error != 0) return error == -EBADF ? error : -EINVAL;
