@@ -7,8 +7,8 @@
 //   TEST_P(FirewallTest, Drops) { Object object = Open("firewall.bpf.o"); ... }
 //   INSTANTIATE_TEST_SUITE_P(, FirewallTest, kJudges, NameOfJudge);
 //
-// Where the kernel cannot be asked its tests are skipped; with REQUIRE_KERNEL=1
-// they fail.
+// The kernel's tests are skipped where it cannot be asked; with
+// REQUIRE_KERNEL=1 they fail then.
 
 #ifndef EXAMPLES_TOOLS_JUDGE_H_
 #define EXAMPLES_TOOLS_JUDGE_H_
