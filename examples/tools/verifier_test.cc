@@ -9,15 +9,15 @@
 
 #include "bpfmap/programs/kernel_backend.h"
 #include "bpfmap/programs/testing.h"
-#include "examples/tools/judge.h"
 #include "gtest/gtest.h"
+#include "tests/support/kernel_support.h"
 
-namespace bpfmap::examples {
+namespace bpfmap {
 namespace {
 
 class VerifierTest : public testing::TestWithParam<const char*> {
  protected:
-  void SetUp() override { RequireKernel(); }
+  void SetUp() override { SKIP_WITHOUT_KERNEL(); }
 };
 
 TEST_P(VerifierTest, TakesObject) {
@@ -38,4 +38,4 @@ INSTANTIATE_TEST_SUITE_P(, VerifierTest,
                          });
 
 }  // namespace
-}  // namespace bpfmap::examples
+}  // namespace bpfmap
