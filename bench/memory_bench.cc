@@ -63,25 +63,23 @@ std::vector<Row> Rows() {
     }
   };
   constexpr uint32_t kLarge = 1 << 16;
-  constexpr uint32_t kHuge = 1 << 20;
-  for (const uint32_t entries : {kLarge, kHuge}) {
-    for (const MapFlags flags : {MapFlags{}, kNoPrealloc}) {
-      add(Def(MapType::kHash, 4, 8, entries, flags));
-      add(Def(MapType::kHash, 16, 64, entries, flags));
-    }
-    add(Def(MapType::kHash, 4, 256, entries, kNoPrealloc));
-    add(Def(MapType::kLruHash, 4, 8, entries));
-    add(Def(MapType::kPerCpuHash, 4, 8, entries));
-    add(Def(MapType::kLpmTrie, 8, 8, entries, kNoPrealloc));
-    for (const MapType type : {MapType::kArray, MapType::kPerCpuArray}) {
-      rows.push_back({Def(type, 4, 8, entries), entries});
-    }
-    for (const MapType type :
-         {MapType::kQueue, MapType::kStack, MapType::kBloomFilter}) {
-      rows.push_back({Def(type, 0, 8, entries), entries});
-    }
+  for (const MapFlags flags : {MapFlags{}, kNoPrealloc}) {
+    add(Def(MapType::kHash, 4, 8, kLarge, flags));
+    add(Def(MapType::kHash, 16, 64, kLarge, flags));
   }
+  add(Def(MapType::kHash, 4, 256, kLarge, kNoPrealloc));
+  add(Def(MapType::kHash, 4, 8, 1 << 20));
   rows.push_back({Def(MapType::kHash, 4, 8, 10'000'000, kNoPrealloc), 1000});
+  add(Def(MapType::kLruHash, 4, 8, kLarge));
+  add(Def(MapType::kPerCpuHash, 4, 8, kLarge));
+  add(Def(MapType::kLpmTrie, 8, 8, kLarge, kNoPrealloc));
+  for (const MapType type : {MapType::kArray, MapType::kPerCpuArray}) {
+    rows.push_back({Def(type, 4, 8, kLarge), kLarge});
+  }
+  for (const MapType type :
+       {MapType::kQueue, MapType::kStack, MapType::kBloomFilter}) {
+    rows.push_back({Def(type, 0, 8, kLarge), kLarge});
+  }
   return rows;
 }
 
@@ -122,7 +120,8 @@ std::optional<double> BytesInKernel(const Row& row) {
   if (!KernelFits(row.def)) return std::nullopt;
   std::unique_ptr<KernelMap> map;
   if (KernelMap::Create(row.def, &map) != Errno::kOk) return std::nullopt;
-  Fill(*map, row);
+  // All others have their memory from the start.
+  if (HasAny(row.def.map_flags, kNoPrealloc)) Fill(*map, row);
   return KernelBytes(*map) / row.elements;
 }
 

@@ -83,7 +83,7 @@ std::vector<OpenatRow> ReadRows(const bpf_map* counts) {
 void Wait(std::time_t seconds) {
   const std::time_t end = std::time(nullptr) + seconds;
   while (!got_signal && (seconds < 0 || std::time(nullptr) < end)) {
-    usleep(100'000);
+    usleep(10'000);
   }
 }
 

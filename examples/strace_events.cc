@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // strace_events: a strace recording as events for the programs of
-// process_counter.bpf.c, a line each (programs/event_line.h).
+// process_counter.bpf.c, a line each (programs/event_line.h), and then the
+// signal that ends its user.
 //
 //   strace_events <data/make.strace
 
@@ -45,6 +46,7 @@ void Print(StraceHook hook, const StraceTasks::Task& task) {
 
 int Main() {
   ReplayStrace(stdin, Print);
+  absl::PrintF("signal INT\n");
   return std::fflush(stdout) == 0 && !std::ferror(stdin) ? 0 : 1;
 }
 

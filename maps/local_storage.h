@@ -97,7 +97,9 @@ class LocalStorage final : public MapBase<LocalStorage<P, kType>, P> {
         CheckHasValue(def),
         Require(def.value_size <= kLargestValue,
                 "value_size must be 65407 or less", Errno::k2Big),
-        CheckNameAndLock(def));
+        CheckNameAndLock(def),
+        Require(def.timer_offset == kNoTimer,
+                "values of this type cannot hold a timer", Errno::kOpNotSupp));
   }
 
   // Bytes that Init() takes from the memory; there are more as the map grows.

@@ -25,49 +25,42 @@ class Heap {
  public:
   // Returns `bytes` of zeroed memory, or null. `alignment` is a power of two.
   void* Allocate(std::size_t bytes, std::size_t alignment) {
+    if (bytes >= kFirstPages && alignment <= kPage) {
+      if (void* const pages = platform::MapPages(bytes)) {
+        platform::PreferHugePages(pages, bytes);
+        return pages;
+      }
+    }
     if (alignment < alignof(void*)) alignment = alignof(void*);
-    // The block starts a header and up to `alignment` bytes earlier.
-    const std::size_t extra = alignment + sizeof(Header);
+    // calloc's own block starts a pointer and up to `alignment` bytes earlier;
+    // its address is kept in front of what is handed out.
+    const std::size_t extra = alignment + sizeof(void*);
     if (bytes > std::numeric_limits<std::size_t>::max() - extra) return nullptr;
-    Header header{nullptr, bytes + extra};
-    if (header.page_bytes >= kFirstPages) {
-      header.block = platform::MapPages(header.page_bytes);
-    }
-    if (header.block == nullptr) {
-      header = {std::calloc(1, bytes + extra), 0};
-      if (header.block == nullptr) return nullptr;
-    }
-    platform::PreferHugePages(header.block, bytes + extra);
-    std::byte* const first =
-        static_cast<std::byte*>(header.block) + sizeof(Header);
+    void* const block = std::calloc(1, bytes + extra);
+    if (block == nullptr) return nullptr;
+    platform::PreferHugePages(block, bytes + extra);
+    std::byte* const first = static_cast<std::byte*>(block) + sizeof(void*);
     const std::size_t misplaced =
         reinterpret_cast<uintptr_t>(first) & (alignment - 1);
     std::byte* const aligned =
         misplaced == 0 ? first : first + (alignment - misplaced);
-    reinterpret_cast<Header*>(aligned)[-1] = header;
+    reinterpret_cast<void**>(aligned)[-1] = block;
     return aligned;
   }
 
   // `p` came from Allocate, or is null.
   void Deallocate(void* p) {
     if (p == nullptr) return;
-    const Header header = static_cast<Header*>(p)[-1];
-    if (header.page_bytes != 0) {
-      platform::UnmapPages(header.block, header.page_bytes);
-    } else {
-      std::free(header.block);
-    }
+    const bool may_be_pages =
+        (reinterpret_cast<uintptr_t>(p) & (kPage - 1)) == 0;
+    if (may_be_pages && platform::UnmapPages(p)) return;
+    std::free(static_cast<void**>(p)[-1]);
   }
 
  private:
-  // In front of what is handed out.
-  struct Header {
-    void* block;
-    std::size_t page_bytes;  // 0: a block of the C library
-  };
-
   // To clear so much takes longer than to map it and give it back.
   static constexpr std::size_t kFirstPages = 1 << 20;
+  static constexpr std::size_t kPage = 4096;  // or more
 };
 
 }  // namespace bpfmap

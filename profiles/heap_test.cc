@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <vector>
 
 #include "gtest/gtest.h"
 
@@ -44,6 +45,30 @@ TEST(HeapTest, BlockIsZeroEvenWhereAnotherOneWas) {
       std::memset(block, 0xff, bytes);
       heap.Deallocate(block);
     }
+  }
+}
+
+TEST(HeapTest, ManyLargeBlocksLiveTogether) {
+  constexpr std::size_t kBytes = 1 << 20;
+  constexpr std::size_t kBlocks = 1500;
+  Heap heap;
+  std::vector<unsigned char*> blocks;
+  for (std::size_t i = 0; i < kBlocks; ++i) {
+    auto* const block = static_cast<unsigned char*>(heap.Allocate(kBytes, 64));
+    ASSERT_NE(block, nullptr);
+    blocks.push_back(block);
+    EXPECT_EQ(block[0], 0);
+    EXPECT_EQ(block[kBytes - 1], 0);
+    block[0] = block[kBytes - 1] = static_cast<unsigned char>(i);
+    // Every third one goes, and its place is taken by later ones.
+    if (i % 3 == 0) {
+      heap.Deallocate(block);
+      blocks.pop_back();
+    }
+  }
+  for (unsigned char* const block : blocks) {
+    EXPECT_EQ(block[0], block[kBytes - 1]);
+    heap.Deallocate(block);
   }
 }
 

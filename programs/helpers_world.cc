@@ -166,6 +166,7 @@ uint64_t SkbSetTunnelKey(HelperCall& call) {
   if ((!is_ipv6 && key.label != 0) || extension != 0) {
     return Minus(Errno::kInval);
   }
+  key.label &= 0xfffff;
   key.is_set = true;
   key.is_ipv6 = is_ipv6;
   key.tos = bytes[20];

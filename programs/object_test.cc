@@ -276,6 +276,14 @@ TEST_F(ObjectTest, RecordOfOtherSizeIsRefused) {
                           "has 24 bytes, and the type given has 4");
 }
 
+TEST_F(ObjectTest, RecordsOfAnySizeAreTakenAsBytes) {
+  Load();
+  Run("report");
+  const auto records = object_.ring<std::string>("ring").Take();
+  ASSERT_THAT(records, SizeIs(1));
+  EXPECT_EQ(records[0].size(), sizeof(sample));
+}
+
 TEST_F(ObjectTest, FullMapRefusesWithSentence) {
   object_.SetMaxEntries("counts", 1);
   Load();

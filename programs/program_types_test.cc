@@ -175,6 +175,12 @@ TEST_F(ProgramTypesTest, Others) {
   EXPECT_THAT(object_.program("on_infrared").RunOn(sample), Returns(9));
 }
 
+TEST_F(ProgramTypesTest, PlaceOfMemberIsKnown) {
+  const auto task = object_.New("task_struct");
+  EXPECT_EQ(task.AddressOf("tgid"), task.address() + 4);
+  EXPECT_NONFATAL_FAILURE(task.AddressOf("f_path"), "no member \"f_path\"");
+}
+
 TEST_F(ProgramTypesTest, NameThatContextDoesNotHaveIsSaid) {
   EXPECT_NONFATAL_FAILURE(Run("on_exec", Context().Set("pad", 7)),
                           "has no member \"pad\"; it has: unused");

@@ -195,8 +195,11 @@ long Btf::FindSpinLock(uint32_t type, uint32_t* offset) const {
   return FindField(type, "bpf_spin_lock", kSpinLockSize, offset);
 }
 
-long Btf::FindTimer(uint32_t type, uint32_t* offset) const {
-  return FindField(type, "bpf_timer", kTimerSize, offset);
+uint32_t Btf::FindTimer(uint32_t type) const {
+  uint32_t offset = kNoTimer;
+  const long error = FindField(type, "bpf_timer", kTimerSize, &offset);
+  constexpr uint32_t kAlignment = 8;
+  return error != 0 || offset % kAlignment != 0 ? kNoTimer : offset;
 }
 
 long Btf::FindField(uint32_t type, const char* name, uint32_t size,

@@ -100,8 +100,7 @@ long FindTypes(const Attributes& attributes, MapDef* def,
   // A lock that the type does not take comes before types that it does not.
   error = types->btf->FindSpinLock(types->value, &def->spin_lock_offset);
   if (error != 0) return error;
-  error = types->btf->FindTimer(types->value, &def->timer_offset);
-  if (error != 0) return error;
+  def->timer_offset = types->btf->FindTimer(types->value);
   if (def->spin_lock_offset != kNoSpinLock || def->timer_offset != kNoTimer) {
     const DefError check = CheckDef<Cloud>(*def);
     if (check.failed()) return Result(check.error);

@@ -212,6 +212,11 @@ static __noinline long ask_text(struct wish *wish) {
 
 enum { kSkbHelpers = 33, kTailCall = 16 };
 
+// The packet's, loopback, or one that no machine has.
+static __always_inline __u32 device_of(__u32 number) {
+  return number & 1 ? 0 : number & 2 ? 1 : 99999;
+}
+
 static __noinline long set_tunnel(struct __sk_buff *ctx, struct wish *wish) {
   struct bpf_tunnel_key key = {.tunnel_id = wish->b,
                                .tunnel_tos = wish->c,
@@ -335,8 +340,8 @@ static __noinline long ask_skb(struct __sk_buff *ctx, struct wish *wish) {
       return get_tunnel(ctx, wish);
     case 30:
       size = (wish->b & 3) * 400;
-      result = bpf_check_mtu(ctx, wish->a & 3, &size, wish->c * 300 - 2000,
-                             wish->b >> 6);
+      result = bpf_check_mtu(ctx, device_of(wish->a), &size,
+                             wish->c * 300 - 2000, wish->b >> 6);
       return result * 100000 + size;
     default:
       return ask_maps(wish);
@@ -506,7 +511,7 @@ int xdp_helper(struct xdp_md *ctx) {
       break;
     case 9:
       size = (wish.b & 3) * 400;
-      result = bpf_check_mtu(ctx, wish.a & 3, &size, wish.c * 300 - 2000,
+      result = bpf_check_mtu(ctx, device_of(wish.a), &size, wish.c * 300 - 2000,
                              wish.b == 7);
       result = result * 100000 + size;
       break;

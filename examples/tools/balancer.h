@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What balancer.bpf.c is told, and what it counts.
+ * The types that balancer.bpf.c shares with its users.
  */
 
 #ifndef EXAMPLES_TOOLS_BALANCER_H_

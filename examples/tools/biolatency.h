@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What biolatency.bpf.c measures, for its user.
+ * The types that biolatency.bpf.c shares with its users.
  */
 
 #ifndef EXAMPLES_TOOLS_BIOLATENCY_H_

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What connect.bpf.c is told, and what it keeps.
+ * The types that connect.bpf.c shares with its users.
  */
 
 #ifndef EXAMPLES_TOOLS_CONNECT_H_

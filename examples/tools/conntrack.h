@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What conntrack.bpf.c keeps of connections, and what it tells its user.
+ * The types that conntrack.bpf.c shares with its users.
  */
 
 #ifndef EXAMPLES_TOOLS_CONNTRACK_H_

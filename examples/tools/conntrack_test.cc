@@ -82,7 +82,7 @@ class Tracker {
   std::optional<connection> Find(uint8_t protocol) {
     return object_.map<flow, connection>("connections").Find(Flow(protocol));
   }
-  // What is left of a connection that was refused or forgotten is no state.
+  // -1: there is no connection.
   int State(uint8_t protocol = kTcp) {
     const auto found = Find(protocol);
     return found ? static_cast<int>(found->state) : -1;
@@ -184,7 +184,7 @@ TEST_P(ConntrackTest, ErrorsAboutConnectionsComeIn) {
   EXPECT_THAT(tracker_->Receive(Error(UdpOut())), Returns(TC_ACT_SHOT));
   EXPECT_THAT(tracker_->Receive(Error(Out("S"), kEcho)), Returns(TC_ACT_SHOT));
   EXPECT_THAT(tracker_->Find(kTcp)->packets, ElementsAre(1, 0));
-  // What an open port is for starts no connection of its own.
+  // Nor does an open port let an error begin a connection.
   tracker_->object()
       .map<open_port, uint32_t>("open_ports")
       .Set({.port = htons(443), .protocol = kUdp, .unused = 0}, 1);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What execsnoop.bpf.c tells its user.
+ * The types that execsnoop.bpf.c shares with its users.
  */
 
 #ifndef EXAMPLES_TOOLS_EXECSNOOP_H_

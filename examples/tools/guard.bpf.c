@@ -94,7 +94,7 @@ static __always_inline int deny(const char *path, __u32 access) {
   return is_permissive ? 0 : -EPERM;
 }
 
-// What the rules say of a path, of which `length` bytes are known.
+// The result of the rules for a path, of which `length` bytes are known.
 static __always_inline int judge(struct path_prefix *path, long length,
                                  __u32 access) {
   struct path_rule *rule;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The rules of guard.bpf.c, and what it reports.
+ * The types that guard.bpf.c shares with its users.
  */
 
 #ifndef EXAMPLES_TOOLS_GUARD_H_

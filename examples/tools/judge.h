@@ -7,21 +7,20 @@
 //   TEST_P(FirewallTest, Drops) { Object object = Open("firewall.bpf.o"); ... }
 //   INSTANTIATE_TEST_SUITE_P(, FirewallTest, kJudges, NameOfJudge);
 //
-// Where the kernel cannot be asked its tests are skipped; with REQUIRE_KERNEL=1
-// they fail.
+// The kernel's tests are skipped where it cannot be asked; with
+// REQUIRE_KERNEL=1 they fail then.
 
 #ifndef EXAMPLES_TOOLS_JUDGE_H_
 #define EXAMPLES_TOOLS_JUDGE_H_
 
-#include <cstdlib>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
 
 #include "bpfmap/programs/kernel_backend.h"
 #include "bpfmap/programs/object.h"
 #include "gtest/gtest.h"
+#include "tests/support/kernel_support.h"
 
 namespace bpfmap::examples {
 
@@ -33,20 +32,10 @@ inline std::string NameOfJudge(const testing::TestParamInfo<Judge>& info) {
   return info.param == Judge::kHere ? "here" : "kernel";
 }
 
-// In SetUp().
-inline void RequireKernel() {
-  if (KernelBackend::IsAvailable()) return;
-  const char* const required = std::getenv("REQUIRE_KERNEL");
-  if (required != nullptr && std::string_view(required) == "1") {
-    FAIL() << "the kernel loads no programs: no rights?";
-  }
-  GTEST_SKIP() << "the kernel loads no programs: no rights?";
-}
-
 class JudgedTest : public testing::TestWithParam<Judge> {
  protected:
   void SetUp() override {
-    if (is_kernel()) RequireKernel();
+    if (is_kernel()) SKIP_WITHOUT_KERNEL();
   }
   static bool is_kernel() { return GetParam() == Judge::kKernel; }
 

@@ -74,7 +74,7 @@ static __noinline int enter(const char *name, __u32 flags, __u32 mode) {
 
   if (!is_wanted(id)) return 0;
   start.at = bpf_ktime_get_ns();
-  // Whatever else stands there is left from the stack of the caller.
+  // Calls that make no file leave the argument undefined.
   if (flags & CREATES) start.mode = mode;
   if (bpf_map_update_elem(&starts, &thread, &start, BPF_ANY)) {
     __sync_fetch_and_add(&lost, 1);

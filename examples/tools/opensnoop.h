@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What opensnoop.bpf.c tells its user.
+ * The types that opensnoop.bpf.c shares with its users.
  */
 
 #ifndef EXAMPLES_TOOLS_OPENSNOOP_H_

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What redirector.bpf.c is told, and what it counts.
+ * The types that redirector.bpf.c shares with its users.
  */
 
 #ifndef EXAMPLES_TOOLS_REDIRECTOR_H_

@@ -199,7 +199,7 @@ TEST_P(RedirectorTest, OtherProtocolsGoToTheStack) {
 INSTANTIATE_TEST_SUITE_P(, RedirectorTest, examples::kJudges,
                          examples::NameOfJudge);
 
-// What is sent elsewhere only a World shows.
+// Only a World shows the packets that are sent elsewhere.
 TEST(Redirector, MirrorGetsAllAsTheyCame) {
   World world;
   world.OnHelper(BPF_FUNC_clone_redirect, [&](HelperCall& call) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What runqlat.bpf.c measures, for its user.
+ * The types that runqlat.bpf.c shares with its users.
  */
 
 #ifndef EXAMPLES_TOOLS_RUNQLAT_H_

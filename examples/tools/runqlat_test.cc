@@ -8,6 +8,7 @@
 #include <cstdint>
 
 #include "bpfmap/programs/testing.h"
+#include "examples/tools/judge.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -151,5 +152,28 @@ TEST_F(RunqlatTest, OlderKernelNamesTheStateOtherwise) {
   EXPECT_EQ((old.map<uint32_t, run_histogram>("histograms").Get(0).slots[0]),
             1u);
 }
+
+// Of raw tracepoints the kernel can be asked; it has no task of a test, though.
+class RunqlatJudgedTest : public bpfmap::examples::JudgedTest {};
+
+TEST_P(RunqlatJudgedTest, TaskThatCannotBeReadIsTheIdleOne) {
+  Object object = Open("examples/tools/runqlat.bpf.o");
+  if (is_kernel()) {
+    ASSERT_OK(object.SetKernelTypes("/sys/kernel/btf/vmlinux"));
+  }
+  ASSERT_OK(object.Load());
+  for (const uint64_t address : {0, 16}) {
+    const auto wake = Context().Arg(0, address);
+    EXPECT_THAT(object.program("on_wakeup").Run(wake), Returns(0));
+    EXPECT_THAT(object.program("on_wakeup_new").Run(wake), Returns(0));
+    EXPECT_THAT(object.program("on_switch")
+                    .Run(Context().Arg(0, 0).Arg(1, address).Arg(2, address)),
+                Returns(0));
+  }
+  EXPECT_EQ((object.map<uint32_t, uint64_t>("starts").size()), 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(, RunqlatJudgedTest, bpfmap::examples::kJudges,
+                         bpfmap::examples::NameOfJudge);
 
 }  // namespace

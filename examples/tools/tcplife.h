@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What tcplife.bpf.c tells its user.
+ * The types that tcplife.bpf.c shares with its users.
  */
 
 #ifndef EXAMPLES_TOOLS_TCPLIFE_H_

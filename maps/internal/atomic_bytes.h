@@ -65,13 +65,30 @@ bool ForEachWord(std::size_t start, std::size_t size, Visitor visit) {
   return true;
 }
 
+// LoadBytes and StoreBytes, a word at a time.
+inline void LoadEachWord(std::byte* own, const std::byte* shared,
+                         std::size_t size, std::size_t start) {
+  ForEachWord(start, size, [&](auto word, std::size_t at) {
+    word = LoadWord<decltype(word)>(shared + at);
+    std::memcpy(own + at, &word, sizeof word);
+    return true;
+  });
+}
+inline void StoreEachWord(std::byte* shared, const std::byte* own,
+                          std::size_t size, std::size_t start) {
+  ForEachWord(start, size, [&](auto word, std::size_t at) {
+    StoreWord(shared + at, platform::LoadUnaligned<decltype(word)>(own + at));
+    return true;
+  });
+}
+
 // LoadBytes and StoreBytes, for all cases. Four words at a time, as far as they
 // go: half of the instructions for values of a cache line.
 ABSL_ATTRIBUTE_NOINLINE inline void LoadManyBytes(std::byte* own,
                                                   const std::byte* shared,
                                                   std::size_t size,
                                                   std::size_t start) {
-  if (kHasAtomic8 && start == 0) {
+  if (start == 0) {
     constexpr std::size_t kWord = sizeof(uint64_t);
     for (; size - start >= 4 * kWord; start += 4 * kWord) {
       const std::byte* const from = shared + start;
@@ -86,17 +103,13 @@ ABSL_ATTRIBUTE_NOINLINE inline void LoadManyBytes(std::byte* own,
     }
     if (start == size) return;
   }
-  ForEachWord(start, size, [&](auto word, std::size_t at) {
-    word = LoadWord<decltype(word)>(shared + at);
-    std::memcpy(own + at, &word, sizeof word);
-    return true;
-  });
+  LoadEachWord(own, shared, size, start);
 }
 ABSL_ATTRIBUTE_NOINLINE inline void StoreManyBytes(std::byte* shared,
                                                    const std::byte* own,
                                                    std::size_t size,
                                                    std::size_t start) {
-  if (kHasAtomic8 && start == 0) {
+  if (start == 0) {
     constexpr std::size_t kWord = sizeof(uint64_t);
     for (; size - start >= 4 * kWord; start += 4 * kWord) {
       std::byte* const to = shared + start;
@@ -112,35 +125,38 @@ ABSL_ATTRIBUTE_NOINLINE inline void StoreManyBytes(std::byte* shared,
     }
     if (start == size) return;
   }
-  ForEachWord(start, size, [&](auto word, std::size_t at) {
-    StoreWord(shared + at, platform::LoadUnaligned<decltype(word)>(own + at));
-    return true;
-  });
+  StoreEachWord(shared, own, size, start);
 }
 
 // Copies bytes [start, size) of `shared` to the same place in `own`.
-ABSL_ATTRIBUTE_ALWAYS_INLINE inline void LoadBytes(void* own,
-                                                   const std::byte* shared,
-                                                   std::size_t size,
-                                                   std::size_t start = 0) {
+inline void LoadBytes(void* own, const std::byte* shared, std::size_t size,
+                      std::size_t start = 0) {
   if (kHasAtomic8 && start == 0 && size == 8) {  // most values
     const uint64_t word = LoadWord<uint64_t>(shared);
     std::memcpy(own, &word, sizeof word);
     return;
   }
-  LoadManyBytes(static_cast<std::byte*>(own), shared, size, start);
+  std::byte* const to = static_cast<std::byte*>(own);
+  if constexpr (kHasAtomic8) {
+    LoadManyBytes(to, shared, size, start);
+  } else {
+    LoadEachWord(to, shared, size, start);
+  }
 }
 
 // Copies bytes [start, size) of `own` to the same place in `shared`.
-ABSL_ATTRIBUTE_ALWAYS_INLINE inline void StoreBytes(std::byte* shared,
-                                                    const void* own,
-                                                    std::size_t size,
-                                                    std::size_t start = 0) {
+inline void StoreBytes(std::byte* shared, const void* own, std::size_t size,
+                       std::size_t start = 0) {
   if (kHasAtomic8 && start == 0 && size == 8) {  // most values
     StoreWord(shared, platform::LoadUnaligned<uint64_t>(own));
     return;
   }
-  StoreManyBytes(shared, static_cast<const std::byte*>(own), size, start);
+  const std::byte* const from = static_cast<const std::byte*>(own);
+  if constexpr (kHasAtomic8) {
+    StoreManyBytes(shared, from, size, start);
+  } else {
+    StoreEachWord(shared, from, size, start);
+  }
 }
 
 // Makes bytes [start, size) of `shared` zero.

@@ -25,7 +25,7 @@ uint64_t RandomBits() {
 }
 
 void* MapPages(std::size_t) { return nullptr; }
-void UnmapPages(void*, std::size_t) {}
+bool UnmapPages(void*) { return false; }
 
 void PreferHugePages(void*, std::size_t) {}
 

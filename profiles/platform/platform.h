@@ -44,9 +44,10 @@ uint64_t RandomBits();
 
 // Pages with `bytes` bytes of zeros, none of which is touched before the caller
 // touches it; null if there is no memory, or nothing but calloc() to have it
-// from. And gives them back.
+// from. UnmapPages() gives them back; it returns false, and does nothing, if
+// `pages` are none that MapPages() gave.
 void* MapPages(std::size_t bytes);
-void UnmapPages(void* pages, std::size_t bytes);
+bool UnmapPages(void* pages);
 
 // Advice that [memory, memory + bytes) had better lie in huge pages, for a
 // table that is accessed at random. May do nothing; touches no memory.

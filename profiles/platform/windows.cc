@@ -66,8 +66,11 @@ void* MapPages(std::size_t bytes) {
   return VirtualAlloc(nullptr, bytes, MEM_RESERVE | MEM_COMMIT, PAGE_READWRITE);
 }
 
-void UnmapPages(void* pages, std::size_t) {
-  VirtualFree(pages, 0, MEM_RELEASE);
+bool UnmapPages(void* pages) {
+  MEMORY_BASIC_INFORMATION block;
+  return VirtualQuery(pages, &block, sizeof block) != 0 &&
+         block.AllocationBase == pages &&
+         VirtualFree(pages, 0, MEM_RELEASE) != 0;
 }
 
 // Large pages need a privilege that few programs have.

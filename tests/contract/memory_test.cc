@@ -144,11 +144,9 @@ TEST(MemoryTest, HeapTouchesNoPageOfLargeBlockThoughOthersWereFull) {
   for (int i = 0; i < 4; ++i) {
     auto* const block = static_cast<std::byte*>(heap.Allocate(kBytes, kLine));
     ASSERT_NE(block, nullptr);
-    // The first page has what the heap keeps about the block.
-    std::byte* const second =
-        block + (page - reinterpret_cast<uintptr_t>(block) % page);
-    std::vector<unsigned char> touched((kBytes - page) / page);
-    ASSERT_EQ(mincore(second, touched.size() * page, touched.data()), 0);
+    ASSERT_EQ(reinterpret_cast<uintptr_t>(block) % page, 0u);
+    std::vector<unsigned char> touched((kBytes + page - 1) / page);
+    ASSERT_EQ(mincore(block, kBytes, touched.data()), 0);
     EXPECT_EQ(std::count(touched.begin(), touched.end(), 1), 0);
     std::memset(block, 0xff, kBytes);
     heap.Deallocate(block);

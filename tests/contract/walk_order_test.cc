@@ -183,5 +183,41 @@ TYPED_TEST(WalkOrderTest, BatchOfMapThatGrewTakesWholeBuckets) {
                                   taken.end()));
 }
 
+// Buckets that do not fit come with the next batch.
+TYPED_TEST(WalkOrderTest, BatchesOfAnySizeShowEachKeyOnce) {
+  constexpr uint32_t kElements = 1000;
+  TypeParam map(this->Def(kElements));
+  ASSERT_EQ(map.Init(), Errno::kOk);
+  this->Insert(map, FirstNumbers(kElements));
+  Keys keys(kElements);
+  std::vector<uint64_t> values(kElements);
+  for (const uint32_t size : {1u, 2u, 3u, 7u, 33u, kElements}) {
+    Keys shown;
+    uint32_t position = 0;
+    const void* in = nullptr;
+    uint32_t room = size;
+    for (Errno error = Errno::kOk; error != Errno::kNoEnt;) {
+      uint32_t count = room;
+      error =
+          map.LookupBatch(in, &position, keys.data(), values.data(), &count);
+      if (error == Errno::kNoSpc) {
+        room *= 2;
+        ASSERT_LE(room, kElements);
+        continue;
+      }
+      ASSERT_TRUE(error == Errno::kOk || error == Errno::kNoEnt);
+      ASSERT_LE(count, room);
+      for (uint32_t i = 0; i < count; ++i) EXPECT_EQ(values[i], keys[i]);
+      shown.insert(shown.end(), keys.begin(), keys.begin() + count);
+      in = &position;
+      room = size;
+    }
+    std::sort(shown.begin(), shown.end());
+    Keys all = FirstNumbers(kElements);
+    std::sort(all.begin(), all.end());
+    EXPECT_EQ(shown, all) << "batches of " << size;
+  }
+}
+
 }  // namespace
 }  // namespace bpfmap

@@ -12,17 +12,33 @@ run_windows_program() {
   # wine's idea of a disk and a registry, made at the first call. What the third
   # variable leaves out would ask to download things; the debugger would make a
   # success of a crash.
-  WINEPREFIX="${TMPDIR:-/tmp}/bpfmap-wine-$(id -u)"
-  export WINEPREFIX
+  made="${TMPDIR:-/tmp}/bpfmap-wine-$(id -u)"
+  export WINEPREFIX="$made"
   without='mscoree=;mshtml=;winemenubuilder.exe=;winedbg.exe='
   export WINEDEBUG=-all WINEDLLOVERRIDES="$without"
   wine=/usr/lib/wine/wine64
-  if [ ! -e "$WINEPREFIX/made" ]; then
+  if [ ! -e "$made/made" ]; then
     (
       flock 9
-      [ -e "$WINEPREFIX/made" ] || "$wine" wineboot --init >/dev/null 2>&1 9>&-
-      : >"$WINEPREFIX/made"
-    ) 9>"$WINEPREFIX.lock"
+      if [ ! -e "$made/made" ]; then
+        "$wine" wineboot --init >/dev/null 2>&1 9>&-
+        # The registry is written as the server ends.
+        /usr/lib/wine/wineserver64 --wait 9>&-
+      fi
+      : >"$made/made"
+    ) 9>"$made.lock"
+  fi
+  # Each test has a server of its own, and so a copy of the disk. Bazel kills
+  # all that a test has started when the test is over. If that were the server
+  # of another test too, threads of that one would vanish, or all of it, with
+  # the exit code 0.
+  if [ -n "${TEST_TMPDIR-}" ]; then
+    WINEPREFIX="$TEST_TMPDIR/wine"
+    rm -rf "$WINEPREFIX"
+    # Links will do: wine replaces the files that it changes. One that is
+    # replaced right now may be gone.
+    cp -al "$made" "$WINEPREFIX" 2>/dev/null || :
+    [ -e "$WINEPREFIX/system.reg" ] || cp -a "$made/." "$WINEPREFIX"
   fi
   # To a program for Windows, a path is absolute from the disk on.
   [ -z "${XML_OUTPUT_FILE-}" ] || export XML_OUTPUT_FILE="Z:$XML_OUTPUT_FILE"

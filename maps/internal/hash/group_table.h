@@ -200,8 +200,9 @@ class GroupTable {
   // is absent.
   template <typename Key>
   bool Read(Key key, void* value, bool value_lock) const {
-    // A copy may be found to be a mixture, and the key to be gone by then, so
-    // it cannot go to the caller at once. One word need not go to memory.
+    // A copy may be found to be a mixture, and the key to be gone by then,
+    // where Linux leaves the caller's memory alone: so it cannot go there at
+    // once. One word need not go to memory at all.
     if (value_.IsOneWord()) [[likely]] {
       uint64_t word = 0;
       const std::byte* const found = FindAndUse(
