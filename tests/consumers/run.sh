@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Uses bpfmap as others do, from folders outside this tree: with Bazel, with
-# CMake, and with g++ and pkg-config. Each builds the unit test of README.md, a
-# program of libbpf, and the unit test of a BPF program that docs/programs.md
-# begins with, and runs them. The files are those that docs/install.md and
-# docs/programs.md show, to the letter.
+# CMake, and with g++ and pkg-config. Each builds the unit test that
+# docs/unit_tests.md begins with, the one of a BPF program that docs/programs.md
+# does, and a program of libbpf, and runs them. The files are those that these
+# pages and docs/install.md show, to the letter.
 #
 # Prints a line for each like Bazel's, "//tests/consumers:cmake  PASSED in 30s",
 # and fails if one failed.
@@ -187,7 +187,7 @@ step() {
     $((SECONDS - start))
 }
 
-block README.md 'TEST(MayOpenTest' >"$all/may_open_test.cc" || exit
+block docs/unit_tests.md 'TEST(MayOpenTest' >"$all/may_open_test.cc" || exit
 blocks "$root/docs/install.md" "$all/install"
 step cmake use_cmake
 step pkg_config use_pkg_config
