@@ -105,9 +105,7 @@ long FindTypes(const Attributes& attributes, MapDef* def,
     const DefError check = CheckDef<Cloud>(*def);
     if (check.failed()) return Result(check.error);
   }
-  error = CheckTypes(*def, *types);
-  if (error != 0) return error;
-  return types->btf->FindTimer(types->value, &def->timer_offset);
+  return CheckTypes(*def, *types);
 }
 
 }  // namespace
