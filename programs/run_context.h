@@ -72,18 +72,9 @@ class Context {
     ContextValue value;
   };
 
-  Context& Set(std::string name, ContextValue value) {
-    fields_.push_back({std::move(name), std::move(value)});
-    return *this;
-  }
-  Context& Arg(int index, ContextValue value) {
-    arguments_.emplace_back(index, std::move(value));
-    return *this;
-  }
-  Context& Return(ContextValue value) {
-    result_ = {std::move(value)};
-    return *this;
-  }
+  Context& Set(std::string name, ContextValue value);
+  Context& Arg(int index, ContextValue value);
+  Context& Return(ContextValue value);
 
   bool empty() const {
     return fields_.empty() && arguments_.empty() && result_.empty();
