@@ -105,7 +105,8 @@ uint64_t PerfEventReadValue(HelperCall& call) {
 
 constexpr uint64_t kIpv6Key = 1;  // BPF_F_TUNINFO_IPV6
 constexpr uint64_t kZeroChecksum = 2, kDontFragment = 4, kSequence = 8;
-constexpr uint64_t kWantsFlags = 16, kNoKey = 32;  // the first only of a get
+constexpr uint64_t kWantsFlags = 16;  // of a get
+constexpr uint64_t kNoKey = 16;       // of a set
 constexpr uint32_t kKeySize = 44;
 // The sizes of struct bpf_tunnel_key in older kernels.
 bool IsKeySize(uint32_t size, bool is_ipv6) {

@@ -5,10 +5,10 @@
 //
 //   Object::Open(path, nullptr, std::make_unique<KernelBackend>())
 //
-// A program is loaded as it is, so its verifier is asked, too; Load() says what
-// it said. Programs run through BPF_PROG_TEST_RUN: the types that it does not
-// take are ENOTSUPP. The World is the kernel's own: the clock runs, and nothing
-// fails on demand.
+// A program is loaded as it is, for the hook that its section names, so its
+// verifier is asked, too; Load() says what it said. Programs run through
+// BPF_PROG_TEST_RUN: the types that it does not take are ENOTSUPP. The World is
+// the kernel's own: the clock runs, and nothing fails on demand.
 //
 // Not here: buffers of perf events.
 //

@@ -77,7 +77,7 @@ class Context {
     return *this;
   }
   Context& Arg(int index, ContextValue value) {
-    arguments_.push_back({index, std::move(value)});
+    arguments_.emplace_back(index, std::move(value));
     return *this;
   }
   Context& Return(ContextValue value) {

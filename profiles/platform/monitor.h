@@ -4,8 +4,8 @@
 //
 // On Windows it is the system's own lock and condition variable, and elsewhere
 // those of the C++ library. That of mingw makes condition variables of
-// semaphores (winpthreads): under wine a thread that waits for one is not
-// always woken.
+// semaphores (winpthreads), and tests that waited for one hung now and then
+// under wine.
 //
 // Thread-safe. Needs an operating system.
 

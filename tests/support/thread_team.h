@@ -21,12 +21,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <vector>
 
 #include "gtest/gtest.h"
-#include "tests/support/team_threads.h"
 #include "tests/support/yielding_latch.h"
 
 namespace bpfmap {
@@ -47,13 +47,12 @@ class ThreadTeam {
     YieldingLatch start(
         static_cast<std::ptrdiff_t>(workers_.size() + watchers_.size()));
     working_.store(workers_.size(), std::memory_order_relaxed);
-    TeamThreads threads;
+    std::vector<std::thread> threads;
     std::vector<testing::AssertionResult> results(
         workers_.size() + watchers_.size(), testing::AssertionSuccess());
-    std::size_t next_result = 0;
     for (const Task& work : workers_) {
-      testing::AssertionResult& result = results[next_result++];
-      threads.Start([this, &start, &work, &result] {
+      testing::AssertionResult& result = results[threads.size()];
+      threads.emplace_back([this, &start, &work, &result] {
         start.ArriveAndWait();
         result = work();
         if (!result) failed_.store(true, std::memory_order_relaxed);
@@ -62,14 +61,14 @@ class ThreadTeam {
       });
     }
     for (const Task& look : watchers_) {
-      testing::AssertionResult& result = results[next_result++];
-      threads.Start([this, &start, &look, &result] {
+      testing::AssertionResult& result = results[threads.size()];
+      threads.emplace_back([this, &start, &look, &result] {
         start.ArriveAndWait();
         result = Watch(look);
         if (!result) failed_.store(true, std::memory_order_relaxed);
       });
     }
-    threads.WaitForAll();
+    for (std::thread& thread : threads) thread.join();
     for (const testing::AssertionResult& result : results) {
       EXPECT_TRUE(result);
     }

@@ -2,9 +2,8 @@
 
 // YieldingLatch: a std::latch whose waiting threads yield until it opens.
 //
-// It needs no wake-up. That of std::latch is lost now and then with mingw under
-// wine, where it comes from a condition variable of winpthreads; see
-// profiles/platform/monitor.h.
+// It needs no wake-up, which std::latch gets from a condition variable on
+// Windows; see profiles/platform/monitor.h.
 
 #ifndef BPFMAP_TESTS_SUPPORT_YIELDING_LATCH_H_
 #define BPFMAP_TESTS_SUPPORT_YIELDING_LATCH_H_

@@ -12,7 +12,7 @@ run_windows_program() {
   # wine's idea of a disk and a registry, made at the first call. What the third
   # variable leaves out would ask to download things; the debugger would make a
   # success of a crash.
-  made="${TMPDIR:-/tmp}/bpfmap-wine-$(id -u)"
+  made="${TMPDIR:-/tmp}/bpfmap-wine-disk-$(id -u)"
   export WINEPREFIX="$made"
   without='mscoree=;mshtml=;winemenubuilder.exe=;winedbg.exe='
   export WINEDEBUG=-all WINEDLLOVERRIDES="$without"
@@ -35,10 +35,13 @@ run_windows_program() {
   if [ -n "${TEST_TMPDIR-}" ]; then
     WINEPREFIX="$TEST_TMPDIR/wine"
     rm -rf "$WINEPREFIX"
-    # Links will do: wine replaces the files that it changes. One that is
-    # replaced right now may be gone.
-    cp -al "$made" "$WINEPREFIX" 2>/dev/null || :
-    [ -e "$WINEPREFIX/system.reg" ] || cp -a "$made/." "$WINEPREFIX"
+    mkdir "$WINEPREFIX"
+    # Of what wine only reads, links will do, if it is the same file system.
+    for part in drive_c dosdevices; do
+      cp -al "$made/$part" "$WINEPREFIX" 2>/dev/null ||
+        cp -a "$made/$part" "$WINEPREFIX"
+    done
+    cp -a "$made"/*.reg "$made/.update-timestamp" "$WINEPREFIX"
   fi
   # To a program for Windows, a path is absolute from the disk on.
   [ -z "${XML_OUTPUT_FILE-}" ] || export XML_OUTPUT_FILE="Z:$XML_OUTPUT_FILE"
