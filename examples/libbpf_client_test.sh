@@ -19,19 +19,19 @@ same() {
     echo "ok: $1"
   else
     echo "FAILED: $1"
-    failed=1
+    return 1
   fi
 }
 
 export LC_ALL=C
-"$linked" 2>&1 | same "linked with //syscall:override"
-preload "$library" "$client" 2>&1 | same "preloaded, as an ordinary user"
+"$linked" 2>&1 | same "linked with //syscall:override" || failed=1
+preload "$library" "$client" 2>&1 | same "preloaded, as an ordinary user" || failed=1
 
 # On the kernel, with a bpffs of its own.
 pins=$(mktemp -d)
 trap 'umount "$pins" 2>/dev/null; rmdir "$pins"' EXIT
 if mount -t bpf bpf "$pins" 2>/dev/null; then
-  "$client" "$pins" 2>&1 | same "on the kernel, as root"
+  "$client" "$pins" 2>&1 | same "on the kernel, as root" || failed=1
 elif [ "${REQUIRE_KERNEL:-}" = 1 ]; then
   echo "FAILED: no bpffs can be mounted here, and REQUIRE_KERNEL=1"
   failed=1

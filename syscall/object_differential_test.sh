@@ -31,7 +31,7 @@ same() {
   else
     echo "FAILED: $1; SEED=$seed. -: the kernel, +: here"
     head -50 "$place/difference"
-    failed=1
+    return 1
   fi
 }
 
@@ -53,9 +53,9 @@ for object in "$@"; do
     continue
   fi
   "$linked" "${arguments[@]}" 2>"$place/why" |
-    same "$(basename "$copy") linked with //syscall:override"
+    same "$(basename "$copy") linked with //syscall:override" || failed=1
   head -5 "$place/why"
   preload "$library" "$runner" "${arguments[@]}" 2>/dev/null |
-    same "$(basename "$copy") preloaded, as an ordinary user"
+    same "$(basename "$copy") preloaded, as an ordinary user" || failed=1
 done
 exit $failed

@@ -204,6 +204,8 @@ long TestCall::CopyResults() const {
 
 void FireTimers() {
   if (!SystemTimers().any()) return;
+  // Those of maps that were closed do not fire.
+  BpfFdTable::Global().ReleaseClosed();
   RunWorld world;
   world.get()->FireTimers();
 }

@@ -30,17 +30,17 @@ same() {
     echo "ok: $1"
   else
     echo "FAILED: $1"
-    failed=1
+    return 1
   fi
 }
 
 export LC_ALL=C
-"$linked" ${copy:+"$copy"} 2>&1 | same "linked with //syscall:override"
-preload "$library" "$user" ${copy:+"$copy"} 2>&1 | same "preloaded, as an ordinary user"
+"$linked" ${copy:+"$copy"} 2>&1 | same "linked with //syscall:override" || failed=1
+preload "$library" "$user" ${copy:+"$copy"} 2>&1 | same "preloaded, as an ordinary user" || failed=1
 
 # Whether the kernel loads programs for this user.
 if [ "$(id -u)" = 0 ] && "$user" ${copy:+"$copy"} >/dev/null 2>&1; then
-  "$user" ${copy:+"$copy"} 2>&1 | same "on the kernel, as root"
+  "$user" ${copy:+"$copy"} 2>&1 | same "on the kernel, as root" || failed=1
 elif [ "${REQUIRE_KERNEL:-}" = 1 ]; then
   echo "FAILED: the kernel loads no programs here, and REQUIRE_KERNEL=1"
   "$user" ${copy:+"$copy"} 2>&1

@@ -68,14 +68,14 @@ same() {
     echo "ok: $1"
   else
     echo "FAILED: $1"
-    failed=1
+    return 1
   fi
 }
 
 preload "$library" "$bpftool" batch file - <"$place/commands" 2>&1 |
-  same "preloaded, as an ordinary user"
+  same "preloaded, as an ordinary user" || failed=1
 if [ "$(id -u)" = 0 ] && "$bpftool" prog show >/dev/null 2>&1; then
-  "$bpftool" batch file "$place/commands" 2>&1 | same "on the kernel, as root"
+  "$bpftool" batch file "$place/commands" 2>&1 | same "on the kernel, as root" || failed=1
 elif [ "${REQUIRE_KERNEL:-}" = 1 ]; then
   echo "FAILED: the kernel loads no programs here, and REQUIRE_KERNEL=1"
   failed=1
