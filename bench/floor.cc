@@ -55,7 +55,7 @@ class FloorKeyedView {
     return found;
   }
   Errno Update(const void* key, const void* value) {
-    return map_.Update(key, value, freed_) ? Errno::kOk : Errno::k2Big;
+    return Put(key, value) ? Errno::kOk : Errno::k2Big;
   }
   Errno Delete(const void* key) requires
       requires(M& map, typename M::Freed& freed) {
@@ -64,6 +64,15 @@ class FloorKeyedView {
   { return map_.Delete(key, freed_) ? Errno::kOk : Errno::kNoEnt; }
 
  private:
+  bool Put(const void* key, const void* value) {
+    if constexpr (kView == FloorView::kUser &&
+                  requires { map_.UpdateAll(key, value, freed_); }) {
+      return map_.UpdateAll(key, value, freed_);
+    } else {
+      return map_.Update(key, value, freed_);
+    }
+  }
+
   Map& map_;
   typename Map::Freed freed_;
   std::vector<std::byte> value_;

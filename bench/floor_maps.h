@@ -7,8 +7,8 @@
 //   void* Lookup(key)            the value as a program sees it, or null
 //   bool Update(key, value, Freed&)
 //   bool Delete(key, Freed&)     where there is such an operation
-//   size_t Copy(found, out)      what Lookup() found, as user space sees it:
-//                                returns the bytes
+//   void Copy(found, out)        what Lookup() found, as user space sees it
+//   bool UpdateAll(key, value, Freed&)   per-CPU maps: `value` for each CPU
 //
 // Thread-safe as FloorTable is.
 
@@ -124,11 +124,15 @@ class FloorPerCpuHash {
     const Key bytes = Key::Load(key);
     if (const auto* const element = table_.Find(bytes)) [[likely]] {
       slices_.Write(table_.NumberOf(element), value);
-    } else {
-      table_.Put(bytes, freed, [&](auto& added) {
-        slices_.WriteAll(table_.NumberOf(&added), value);
-      });
+      return true;
     }
+    return UpdateAll(key, value, freed);
+  }
+  // Locks: so two of them are not mixed.
+  bool UpdateAll(const void* key, const void* value, Freed& freed) {
+    table_.Put(Key::Load(key), freed, [&](auto& element) {
+      slices_.WriteAll(table_.NumberOf(&element), value);
+    });
     return true;
   }
   void Copy(void* found, void* out) { slices_.CopyAll(found, out); }
@@ -210,6 +214,12 @@ class FloorPerCpuIndexed {
     const uint32_t index = FloorIndex(key);
     if (index >= size_) return false;
     slices_.Write(index, value);
+    return true;
+  }
+  bool UpdateAll(const void* key, const void* value, Freed&) {
+    const uint32_t index = FloorIndex(key);
+    if (index >= size_) return false;
+    slices_.WriteAll(index, value);
     return true;
   }
   void Copy(void* found, void* out) { slices_.CopyAll(found, out); }

@@ -3,7 +3,8 @@
 // ProgramView: a map of this library as a BPF program uses it.
 // PushPopProgramView, BloomProgramView, RingProgramView: the same for a queue
 // or a stack, for a bloom filter and for a ring buffer. Where M is a class of a
-// map, and not the interface, calls of it can be inlined.
+// map, and not the interface, calls of it can be inlined. The views' own
+// methods are always: a row is about the map.
 
 #ifndef BPFMAP_BENCH_PROGRAM_VIEW_H_
 #define BPFMAP_BENCH_PROGRAM_VIEW_H_
@@ -12,6 +13,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "absl/base/attributes.h"
 #include "bench/workload.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/flags.h"
@@ -28,11 +30,16 @@ class ProgramView {
 
   ProgramView(Map& map, const MapDef&) : map_(map) {}
 
-  const void* Lookup(const void* key) { return map_.LookupElem(key); }
-  Errno Update(const void* key, const void* value) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE const void* Lookup(const void* key) {
+    return map_.LookupElem(key);
+  }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Errno Update(const void* key,
+                                            const void* value) {
     return map_.UpdateElem(key, value, kAny);
   }
-  Errno Delete(const void* key) { return map_.DeleteElem(key); }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Errno Delete(const void* key) {
+    return map_.DeleteElem(key);
+  }
 
  private:
   Map& map_;
@@ -47,8 +54,10 @@ class PushPopProgramView {
   PushPopProgramView(Map& map, const MapDef& def)
       : map_(map), value_(def.value_size) {}
 
-  Errno Push(const void* value) { return map_.Push(value, kAny); }
-  const void* Pop() {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Errno Push(const void* value) {
+    return map_.Push(value, kAny);
+  }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE const void* Pop() {
     return map_.Pop(value_.data()) == Errno::kOk ? value_.data() : nullptr;
   }
 
@@ -66,12 +75,14 @@ class BloomProgramView {
 
   BloomProgramView(Map& map, const MapDef&) : map_(map) {}
 
-  const void* Lookup(const void* key) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE const void* Lookup(const void* key) {
     // A bloom filter only reads what other maps without keys write.
     const Errno error = map_.Peek(const_cast<void*>(key));
     return error == Errno::kOk ? key : nullptr;
   }
-  Errno Update(const void* key, const void*) { return map_.Push(key, kAny); }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Errno Update(const void* key, const void*) {
+    return map_.Push(key, kAny);
+  }
 
  private:
   Map& map_;
@@ -84,8 +95,12 @@ class RingProgramView {
 
   RingProgramView(Map& map, const MapDef&) : map_(map) {}
 
-  void* Reserve() { return map_.Reserve(sizeof(last_)); }
-  void Submit(void* record) { map_.Submit(record, kRbNoWakeup); }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void* Reserve() {
+    return map_.Reserve(sizeof(last_));
+  }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Submit(void* record) {
+    map_.Submit(record, kRbNoWakeup);
+  }
   uint64_t Consume() {
     return static_cast<uint64_t>(map_.Consume([this](void* data, uint32_t) {
       last_ = *static_cast<const uint64_t*>(data);

@@ -13,6 +13,7 @@
 #include <cstring>
 #include <vector>
 
+#include "absl/base/attributes.h"
 #include "bench/kernel/fits.h"
 #include "bench/workload.h"
 #include "bpfmap/maps/bpf_map.h"
@@ -39,17 +40,20 @@ class UserView {
     }
   }
 
-  const void* Lookup(const void* key) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE const void* Lookup(const void* key) {
     return map_.Lookup(key, value_.data()) == Errno::kOk ? own_ : nullptr;
   }
-  Errno Update(const void* key, const void* value) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Errno Update(const void* key,
+                                            const void* value) {
     if (slice_ == 0) return map_.Update(key, value);
     for (size_t at = 0; at < value_.size(); at += slice_) {
       std::memcpy(&value_[at], value, size_);
     }
     return map_.Update(key, value_.data());
   }
-  Errno Delete(const void* key) { return map_.Delete(key); }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Errno Delete(const void* key) {
+    return map_.Delete(key);
+  }
 
  private:
   Map& map_;
@@ -66,8 +70,10 @@ class PushPopUserView {
   PushPopUserView(Map& map, const MapDef& def)
       : map_(map), value_(def.value_size) {}
 
-  Errno Push(const void* value) { return map_.Update(nullptr, value); }
-  const void* Pop() {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Errno Push(const void* value) {
+    return map_.Update(nullptr, value);
+  }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE const void* Pop() {
     const Errno error = map_.LookupAndDelete(nullptr, value_.data());
     return error == Errno::kOk ? value_.data() : nullptr;
   }
@@ -85,12 +91,12 @@ class BloomUserView {
   BloomUserView(Map& map, const MapDef& def)
       : map_(map), value_(def.value_size) {}
 
-  const void* Lookup(const void* key) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE const void* Lookup(const void* key) {
     std::memcpy(value_.data(), key, value_.size());
     const Errno error = map_.Lookup(nullptr, value_.data());
     return error == Errno::kOk ? value_.data() : nullptr;
   }
-  Errno Update(const void* key, const void*) {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Errno Update(const void* key, const void*) {
     return map_.Update(nullptr, key);
   }
 
