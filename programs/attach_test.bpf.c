@@ -2,11 +2,10 @@
 //
 // Programs that attach_test.cc attaches: each appends its letter to `order`.
 
-#include <linux/bpf.h>
-#include <linux/ptrace.h>
-
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_tracing.h>
+#include <linux/bpf.h>
+#include <linux/ptrace.h>
 
 struct trace_event_raw_sys_enter {
   unsigned long long unused;

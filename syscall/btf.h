@@ -49,8 +49,8 @@ class Btf {
   //   E2BIG  there is more than one
   long FindSpinLock(uint32_t type, uint32_t* offset) const;
   // Where a `struct bpf_timer` is; kNoTimer if there is none. Two timers, and
-  // one that is not aligned, are none: Linux makes the map, and refuses programs
-  // that use them.
+  // one that is not aligned, are none: Linux makes the map, and refuses
+  // programs that use them.
   uint32_t FindTimer(uint32_t type) const;
 
   // Whether the type is an integer of 4 bytes, as the key of an array is.

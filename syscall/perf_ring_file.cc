@@ -46,9 +46,8 @@ long PerfRingFile::Map(int fd, uint64_t pages, bool overwrites, Wakeup wakeup) {
   // A process that has a descriptor of it cannot take the pages away.
   if (fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0) return -errno;
   // Past the C library, whose mmap() may be what this is called by.
-  const long start =
-      RawSyscall(SYS_mmap, 0, static_cast<long>(bytes), PROT_READ | PROT_WRITE,
-                 MAP_SHARED, fd, 0);
+  const long start = RawSyscall(SYS_mmap, 0, static_cast<long>(bytes),
+                                PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (start < 0 && start > -4096) return start;
   start_ = reinterpret_cast<std::byte*>(start);
   size_ = bytes - page;

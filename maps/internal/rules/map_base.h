@@ -25,9 +25,9 @@
 //
 // A type may also say, instead of a default: kRefuses (nothing), kTraits
 // (map_traits.h), kImpliedFlags that all maps of the type have without being
-// asked for them (none), Create() where Init() does more than Check() and Allocate(),
-// CurrentMaxEntries() if it can be resized, UserValueSize() if values have a
-// part for each CPU.
+// asked for them (none), Create() where Init() does more than Check() and
+// Allocate(), CurrentMaxEntries() if it can be resized, UserValueSize() if
+// values have a part for each CPU.
 //
 // The public methods of BpfMap are here once more. A call on a class, such as
 // HashMap<Cloud>, is then no virtual call and can be inlined; a call on a
