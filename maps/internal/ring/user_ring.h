@@ -64,12 +64,13 @@ class UserRing {
     reinterpret_cast<RingHeader*>(record)->page = 0;
     memory_.producer().store(start + static_cast<RingPosition>(length),
                              std::memory_order_release);
-    return record + sizeof(RingHeader);
+    return DataAt(start);
   }
 
   // Hands over what Reserve() gave, or drops it.
   void Commit(std::byte* data, bool discard) {
-    CommitRingRecord(data - sizeof(RingHeader), discard);
+    const auto offset = static_cast<RingPosition>(data - memory_.data());
+    CommitRingRecord(memory_.At(offset - sizeof(RingHeader)), discard);
   }
 
   // For the consumer.
@@ -90,7 +91,7 @@ class UserRing {
     if (!IsBefore(at, end)) return Next::kNone;
     std::byte* const record = memory_.At(at);
     const uint32_t length = LoadRingLength(record, __ATOMIC_ACQUIRE);
-    *data = record + sizeof(RingHeader);
+    *data = DataAt(at);
     *size = RingRecordSize(length);
     const uint64_t record_length = RingRecordLength(*size);
     if (record_length > end - at) return Next::kBadLength;
@@ -110,6 +111,13 @@ class UserRing {
   }
 
  private:
+  // The bytes of the record at a position. Those of one whose header ends the
+  // ring are at its start, where libbpf writes them: the memory after the ring
+  // is another here, for the parts of records that go past the end.
+  std::byte* DataAt(RingPosition position) const {
+    return memory_.At(position + sizeof(RingHeader));
+  }
+
   RingMemory<P> memory_;
 };
 

@@ -81,5 +81,29 @@ TEST(UserRingTest, RecordsGoThroughWherePositionsOf32BitsWrap) {
   }
 }
 
+TEST(UserRingTest, RecordWhoseHeaderEndsTheRingIsAtItsStart) {
+  constexpr uint64_t kSize = 4096;
+  OpenHeap heap;
+  UserRing<OpenProfile> ring(heap);
+  ASSERT_TRUE(ring.Init(kSize));
+  MoveTo(kSize - 16, heap);
+  std::byte* const last = ring.Reserve(0);
+  ASSERT_NE(last, nullptr);
+  ring.Commit(last, /*discard=*/false);
+  std::byte* const record = ring.Reserve(8);
+  ASSERT_NE(record, nullptr);
+  // One with a header at the end of the ring, and no bytes, ends there.
+  EXPECT_EQ(record, last - (kSize - 8));
+  ring.Commit(record, /*discard=*/false);
+  std::byte* data = nullptr;
+  uint32_t size = 0;
+  ASSERT_EQ(ring.Peek(&data, &size), UserRing<OpenProfile>::Next::kRecord);
+  EXPECT_EQ(data, last);
+  ring.Release(size);
+  ASSERT_EQ(ring.Peek(&data, &size), UserRing<OpenProfile>::Next::kRecord);
+  EXPECT_EQ(data, record);
+  EXPECT_EQ(size, 8u);
+}
+
 }  // namespace
 }  // namespace bpfmap::internal
