@@ -44,8 +44,8 @@
 #include "bpfmap/syscall/map_object.h"
 #include "bpfmap/syscall/opening_probe.h"
 #include "bpfmap/syscall/program_object.h"
-#include "bpfmap/syscall/striped_lock.h"
 #include "bpfmap/syscall/run_counting.h"
+#include "bpfmap/syscall/striped_lock.h"
 
 namespace bpfmap {
 
