@@ -16,9 +16,9 @@
 
 #include "bpfmap/maps/per_cpu.h"
 #include "bpfmap/programs/testing.h"
-#include "examples/tools/judge.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/judged_test.h"
 
 namespace bpfmap {
 namespace {

@@ -8,9 +8,9 @@
 #include <cstdint>
 
 #include "bpfmap/programs/testing.h"
-#include "examples/tools/judge.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/judged_test.h"
 
 namespace {
 

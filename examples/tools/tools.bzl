@@ -44,7 +44,7 @@ def tool(name, hdrs = [], user = False, options = [], kernel = False, data = [],
             ":line_coverage",
             "//programs:testing",
             "@com_google_googletest//:gtest_main",
-        ] + ([":judge"] if kernel else []),
+        ] + (["//tests/support:judged_test"] if kernel else []),
     )
     if user:
         bpf_skeleton(name = name)

@@ -6,46 +6,24 @@
 #include <linux/bpf.h>
 
 #include <cstdint>
-#include <cstdlib>
-#include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "bpfmap/maps/per_cpu.h"
-#include "bpfmap/programs/kernel_backend.h"
 #include "bpfmap/programs/testing.h"
 #include "examples/firewall.h"
 #include "examples/packet_counter.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/judged_test.h"
 
 namespace bpfmap {
 namespace {
 
 using testing::IsEmpty, testing::SizeIs;
 
-enum class Judge { kHere, kKernel };
-
-class JudgesTest : public testing::TestWithParam<Judge> {
+class JudgesTest : public JudgedTest {
  protected:
-  void SetUp() override {
-    if (GetParam() == Judge::kHere || KernelBackend::IsAvailable()) return;
-    const char* const required = std::getenv("REQUIRE_KERNEL");
-    if (required != nullptr && std::string(required) == "1") {
-      FAIL() << "the kernel loads no programs: no rights?";
-    }
-    GTEST_SKIP() << "the kernel loads no programs: no rights?";
-  }
-
-  static Object Open(const char* path) {
-    std::unique_ptr<ObjectBackend> backend;
-    if (GetParam() == Judge::kKernel) {
-      backend = std::make_unique<KernelBackend>();
-    }
-    return Object::Open(path, nullptr, std::move(backend)).value();
-  }
-
   World world_;
   const Packet packet_ =
       Packet::Ethernet().Ipv4("10.0.0.7", "10.0.0.1").Udp(53, 1024);
@@ -161,14 +139,8 @@ TEST_P(JudgesProgramsTest, PacketIsCut) {
   EXPECT_THAT(result.data, IsPacket(packet_.Cut(packet_.size() - 4)));
 }
 
-const auto kJudges = testing::Values(Judge::kHere, Judge::kKernel);
-
-std::string NameOf(const testing::TestParamInfo<Judge>& info) {
-  return info.param == Judge::kHere ? "here" : "kernel";
-}
-
-INSTANTIATE_TEST_SUITE_P(, JudgesTest, kJudges, NameOf);
-INSTANTIATE_TEST_SUITE_P(, JudgesProgramsTest, kJudges, NameOf);
+INSTANTIATE_TEST_SUITE_P(, JudgesTest, kJudges, NameOfJudge);
+INSTANTIATE_TEST_SUITE_P(, JudgesProgramsTest, kJudges, NameOfJudge);
 
 }  // namespace
 }  // namespace bpfmap

@@ -10,8 +10,8 @@
 // The kernel's tests are skipped where it cannot be asked; with
 // REQUIRE_KERNEL=1 they fail then.
 
-#ifndef EXAMPLES_TOOLS_JUDGE_H_
-#define EXAMPLES_TOOLS_JUDGE_H_
+#ifndef TESTS_SUPPORT_JUDGED_TEST_H_
+#define TESTS_SUPPORT_JUDGED_TEST_H_
 
 #include <memory>
 #include <string>
@@ -22,7 +22,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/kernel_support.h"
 
-namespace bpfmap::examples {
+namespace bpfmap {
 
 enum class Judge { kHere, kKernel };
 
@@ -46,6 +46,6 @@ class JudgedTest : public testing::TestWithParam<Judge> {
   }
 };
 
-}  // namespace bpfmap::examples
+}  // namespace bpfmap
 
-#endif  // EXAMPLES_TOOLS_JUDGE_H_
+#endif  // TESTS_SUPPORT_JUDGED_TEST_H_
