@@ -43,9 +43,20 @@ run_windows_program() {
     done
     cp -a "$made"/*.reg "$made/.update-timestamp" "$WINEPREFIX"
   fi
-  # To a program for Windows, a path is absolute from the disk on.
-  [ -z "${XML_OUTPUT_FILE-}" ] || export XML_OUTPUT_FILE="Z:$XML_OUTPUT_FILE"
-  exec "$wine" "$@"
+  if [ -z "${XML_OUTPUT_FILE-}" ]; then
+    exec "$wine" "$@"
+  fi
+  # To a program for Windows, a path is absolute from the disk on. GoogleTest
+  # writes the file last: without it, the program did not come to its end,
+  # whatever its exit code says.
+  report="$XML_OUTPUT_FILE"
+  export XML_OUTPUT_FILE="Z:$report"
+  "$wine" "$@" || exit
+  if [ ! -s "$report" ]; then
+    echo "emulate.sh: wine ended $1 early" >&2
+    exit 1
+  fi
+  exit 0
 }
 
 # On qemu's board BARE_MACHINE.
