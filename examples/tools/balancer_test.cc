@@ -70,7 +70,7 @@ std::vector<uint32_t> Maglev(const std::vector<uint32_t>& backends) {
   return ring;
 }
 
-class BalancerTest : public examples::JudgedTest {
+class BalancerTest : public JudgedTest {
  protected:
   void SetUp() override {
     JudgedTest::SetUp();
@@ -234,8 +234,7 @@ TEST_P(BalancerTest, PingOfServiceIsAnswered) {
                                         .Payload("abc")));
 }
 
-INSTANTIATE_TEST_SUITE_P(, BalancerTest, examples::kJudges,
-                         examples::NameOfJudge);
+INSTANTIATE_TEST_SUITE_P(, BalancerTest, kJudges, NameOfJudge);
 
 }  // namespace
 }  // namespace bpfmap

@@ -97,7 +97,7 @@ class Tracker {
   Object object_;
 };
 
-class ConntrackTest : public examples::JudgedTest {
+class ConntrackTest : public JudgedTest {
  protected:
   void SetUp() override {
     JudgedTest::SetUp();
@@ -206,8 +206,7 @@ TEST_P(ConntrackTest, OthersGoOutButNotIn) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(, ConntrackTest, examples::kJudges,
-                         examples::NameOfJudge);
+INSTANTIATE_TEST_SUITE_P(, ConntrackTest, kJudges, NameOfJudge);
 
 class ConntrackInTimeTest : public testing::Test {
  protected:

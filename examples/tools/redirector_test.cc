@@ -37,7 +37,7 @@ Packet To(const char* address) {
   return Packet::Ethernet().Ipv4("10.0.0.7", address).Udp(4000, 53);
 }
 
-class RedirectorTest : public examples::JudgedTest {
+class RedirectorTest : public JudgedTest {
  protected:
   void SetUp() override {
     JudgedTest::SetUp();
@@ -196,8 +196,7 @@ TEST_P(RedirectorTest, OtherProtocolsGoToTheStack) {
       Returns(TC_ACT_OK));
 }
 
-INSTANTIATE_TEST_SUITE_P(, RedirectorTest, examples::kJudges,
-                         examples::NameOfJudge);
+INSTANTIATE_TEST_SUITE_P(, RedirectorTest, kJudges, NameOfJudge);
 
 // Only a World shows the packets that are sent elsewhere.
 TEST(Redirector, MirrorGetsAllAsTheyCame) {

@@ -154,7 +154,7 @@ TEST_F(RunqlatTest, OlderKernelNamesTheStateOtherwise) {
 }
 
 // Of raw tracepoints the kernel can be asked; it has no task of a test, though.
-class RunqlatJudgedTest : public bpfmap::examples::JudgedTest {};
+class RunqlatJudgedTest : public bpfmap::JudgedTest {};
 
 TEST_P(RunqlatJudgedTest, TaskThatCannotBeReadIsTheIdleOne) {
   Object object = Open("examples/tools/runqlat.bpf.o");
@@ -173,7 +173,7 @@ TEST_P(RunqlatJudgedTest, TaskThatCannotBeReadIsTheIdleOne) {
   EXPECT_EQ((object.map<uint32_t, uint64_t>("starts").size()), 0u);
 }
 
-INSTANTIATE_TEST_SUITE_P(, RunqlatJudgedTest, bpfmap::examples::kJudges,
-                         bpfmap::examples::NameOfJudge);
+INSTANTIATE_TEST_SUITE_P(, RunqlatJudgedTest, bpfmap::kJudges,
+                         bpfmap::NameOfJudge);
 
 }  // namespace
