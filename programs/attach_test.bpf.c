@@ -2,10 +2,11 @@
 //
 // Programs that attach_test.cc attaches: each appends its letter to `order`.
 
-#include <bpf/bpf_helpers.h>
-#include <bpf/bpf_tracing.h>
 #include <linux/bpf.h>
 #include <linux/ptrace.h>
+// The next headers need the types of bpf.h.
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
 
 struct trace_event_raw_sys_enter {
   unsigned long long unused;
