@@ -68,7 +68,8 @@ class XskMap final : public SocketArray<XskMap<P>, P> {
   //   EEXIST  kNoExist, and there is another one
 
   void* LookupElem(const void* key) override {
-    static constinit uint32_t some_socket = 0;
+    // An address is all that a program gets: nothing of the socket is here.
+    static constinit uint64_t some_socket = 0;
     return key != nullptr && this->SocketAt(IndexOf(key)) != 0 ? &some_socket
                                                                : nullptr;
   }
