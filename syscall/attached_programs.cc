@@ -68,7 +68,7 @@ bool AttachedPrograms::AddOwned(AttachedProgram program, AttachPlace place) {
 }
 
 void AttachedPrograms::Replace(const void* owner,
-                               std::shared_ptr<ProgramObject> program) {
+                               const std::shared_ptr<ProgramObject>& program) {
   std::vector<AttachedProgram> old;  // ends after the lock
   WriterLock lock(lock_);
   for (AttachedProgram& attached : programs_) {

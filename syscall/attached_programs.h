@@ -59,7 +59,8 @@ class AttachedPrograms {
   // The same of one that stays until it is removed: its owner is new.
   bool AddOwned(AttachedProgram program, AttachPlace place = {});
   // Another program of the same owner, in the place of its old one.
-  void Replace(const void* owner, std::shared_ptr<ProgramObject> program);
+  void Replace(const void* owner,
+               const std::shared_ptr<ProgramObject>& program);
   void Remove(const void* owner);
 
   // Those of this hook and this target, in their order.

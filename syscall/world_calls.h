@@ -6,6 +6,7 @@
 
 #include <linux/types.h>
 
+/* NOLINTNEXTLINE(readability-identifier-naming) */
 struct seen {
   __u64 now;
   __u64 pid_tgid;
