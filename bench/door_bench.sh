@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# What commands of bpf(2) cost through libbpf: on the kernel's maps, and on this
+# The cost of commands of bpf(2) through libbpf: on the kernel's maps, and on this
 # library's, preloaded and by `bpfmap run`.
 #
 #   door_bench.sh COMMANDS LIBRARY BPFMAP [ROUNDS [MILLISECONDS]]

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What commands of bpf(2) cost through libbpf, of whoever answers them.
+// The cost of commands of bpf(2) through libbpf, of whoever answers them.
 //
 // Prints a line for each: nanoseconds, a tab, and the command. door_bench.sh
 // runs it on the kernel's maps and on this library's.
@@ -135,7 +135,7 @@ void TimeBatches(const Timer& timer, int fd) {
   uint32_t position = 0;
   bool starts = true;
   uint32_t found = 0;
-  // What all elements cost in batches: a batch may have fewer than asked for.
+  // The cost of all elements in batches: a batch may have fewer than asked for.
   timer.Time("lookup_batch of 256, each", kElements, [&] {
     starts = true;
     found = 0;

@@ -2,7 +2,7 @@
 
 // FloorLru: the LRU hash map of the floor (floor.h).
 //
-// What FloorTable does, and one step of a list: an update makes its element the
+// FloorTable, and one step of a list: an update makes its element the
 // first of the list, an insert into a full map takes the last one. A lookup
 // writes a reference bit if it is not set yet, and no list.
 //

@@ -51,7 +51,7 @@ BPFMAP_COVERAGE=$place/fork "$forking" "$object" 2>/dev/null ||
 grep -qx "FNDA:4,packet_counter" "$place/fork" ||
   fail "not four runs: $(grep packet_counter "$place/fork")"
 
-# What `bazel coverage` merges.
+# The files that `bazel coverage` merges.
 mkdir "$place/tests"
 cp "$expected" "$place/tests/one.dat"
 cp "$expected" "$place/tests/other.dat"

@@ -12,7 +12,7 @@
    less, too, and the last one what took longer. */
 #define LATENCY_SLOTS 27
 
-/* What became of the calls. */
+/* The fate of the calls. */
 struct totals {
   __u64 calls; /* that gave bytes, or the end of the file */
   __u64 bytes; /* that they gave */

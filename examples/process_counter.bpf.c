@@ -12,7 +12,7 @@
 
 #define COMM_LENGTH 16
 
-// What is read of the kernel's structs, wherever it lies in them.
+// The members that are read of the kernel's structs, wherever it lies in them.
 struct trace_event_raw_sys_enter {
   unsigned long args[6];
 } __attribute__((preserve_access_index));

@@ -38,7 +38,7 @@ void ReplayRecording(const Fire& fire) {
   EXPECT_EQ(ReplayStrace(file.get(), fire).not_parsed, 0u);
 }
 
-// What the programs in C++ print.
+// The output of the programs in C++.
 std::string CountInCpp(uint32_t max_entries) {
   const auto counts = CreateMap(CountsDef(max_entries)).value();
   const auto dropped = CreateMap(DroppedDef()).value();

@@ -20,7 +20,7 @@
 
 namespace bpfmap::examples {
 
-// What a program is attached to.
+// The place that a program is attached to.
 enum class StraceHook {
   kOpenat,      // tracepoint/syscalls/sys_enter_openat
   kTaskRename,  // tracepoint/task/task_rename: `comm` is the new name

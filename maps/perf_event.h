@@ -48,8 +48,8 @@ namespace bpfmap {
 // be put into an array, but nobody can write to them.
 inline constexpr uint64_t kPerfSwBpfOutput = 10;
 
-// What takes the samples of an event in the place of its own buffer: a buffer
-// that is laid out as Linux's, for a reader in another process.
+// PerfSink takes the samples of an event in the place of its buffer: another
+// one that is laid out as Linux's, for a reader in another process.
 class PerfSink {
  public:
   // Of both pieces.

@@ -59,7 +59,7 @@ bool HookRunsLastFirst(std::string_view hook);
 // Whether no program runs after one that returned this.
 bool HookEndsAfter(std::string_view hook, const ProgramResult& result);
 
-// What happens at a hook.
+// An event at a hook.
 struct HookEvent {
   Context context;
   std::optional<std::span<const uint8_t>> packet;

@@ -59,7 +59,7 @@ std::vector<std::byte> KeyOf(LocalMap& map, const std::byte* value) {
   return {at, at + def.key_size};
 }
 
-// What a timer does when it fires: it calls a function for its element, if that
+// The work of a timer that fires: it calls a function for its element, if that
 // is still there.
 class ElementFunction {
  public:

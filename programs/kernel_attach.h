@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// What a kernel must be told at the load of a program about where it will be
-// attached, since its verifier judges by it: which hook, and for the types that
-// follow pointers which function or tracepoint of the kernel.
+// KernelAttach tells a kernel, at the load of a program, where it will be
+// attached, since its verifier judges by it: at which hook, and for the types
+// that follow pointers at which function or tracepoint of the kernel.
 //
 // Source: docs/libbpf/program_types.rst of the kernel, <linux/bpf.h>.
 

@@ -128,7 +128,7 @@ class ObjectState {
   bool keeps_paths_ = true;
   std::vector<std::shared_ptr<BpfMap>> maps_;
   std::vector<int> loaded_;  // the backend's number of each program, or -1
-  // What is attached: the program's index, the world, its number there.
+  // An attachment: the program's index, the world, its number there.
   struct Attached {
     int program;
     World* world;  // for as long as the program is attached there

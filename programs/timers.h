@@ -36,7 +36,7 @@ class World;
 
 class Timers {
  public:
-  // What a timer does when it fires in a World.
+  // The work of a timer that fires in a World.
   using Function = std::function<void(World& world)>;
 
   Timers() = default;

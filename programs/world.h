@@ -74,7 +74,7 @@ class World;
 // what the helper would.
 using HelperFunction = std::function<uint64_t(HelperCall& call)>;
 
-// What a perf event counted: struct bpf_perf_event_value.
+// The count of a perf event: struct bpf_perf_event_value.
 struct PerfCounter {
   uint64_t counter = 0;
   uint64_t enabled = 0;  // nanoseconds
@@ -202,7 +202,7 @@ class World {
   // bpf_setsockopt() and bpf_getsockopt(), by level and name.
   std::map<std::pair<uint32_t, uint32_t>, std::vector<uint8_t>> socket_options;
 
-  // What functions of timers did wrong, a sentence each.
+  // The faults of functions of timers, a sentence each.
   std::vector<std::string> timer_faults;
 
   // Calls `function` in place of helper `number` (BPF_FUNC_*), or of one that

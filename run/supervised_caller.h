@@ -82,7 +82,7 @@ class SupervisedCaller final : public Caller {
   bool has_read_ = false;
   // Whether the call was seen to be valid after the attribute was read.
   mutable bool is_known_valid_ = false;
-  // What was read ahead.
+  // Bytes that were read ahead.
   uint64_t ahead_from_ = 0;
   std::size_t ahead_size_ = 0;
   char ahead_[1024];

@@ -119,7 +119,7 @@ long AttachToCgroup(const Hook& hook, std::shared_ptr<ProgramObject> program,
     }
   }
   if (gives_way != nullptr) {
-    all.Replace(gives_way->owner, std::move(program));
+    all.Replace(gives_way->owner, program);
     return 0;
   }
   AttachedProgram attached;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // AttachedPrograms: the programs that are attached to hooks, by links, by perf
-// events and by BPF_PROG_ATTACH. What runs them when something happens is
-// fire.h.
+// events and by BPF_PROG_ATTACH. The code that runs them when something happens
+// is fire.h.
 //
 // Thread-safe.
 

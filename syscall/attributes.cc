@@ -22,7 +22,7 @@ long Attributes::CopyFrom(UserAddress attributes, unsigned size) {
 }
 
 bool Attributes::TailIsZero(std::size_t used) const {
-  // What the caller did not give is 0.
+  // All that the caller did not give is 0.
   const std::size_t end = std::min(size_, kAttributesSize);
   return used >= end ||
          std::all_of(bytes_ + used, bytes_ + end,

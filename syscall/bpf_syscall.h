@@ -18,8 +18,8 @@
 // BPF_BTF_LOAD, _GET_NEXT_ID, _GET_FD_BY_ID; BPF_PROG_LOAD, _TEST_RUN,
 // _BIND_MAP, _GET_NEXT_ID, _GET_FD_BY_ID; BPF_LINK_CREATE, _UPDATE, _DETACH,
 // _GET_NEXT_ID, _GET_FD_BY_ID; BPF_RAW_TRACEPOINT_OPEN. Any other command is
-// EINVAL, as in a kernel that does not know it. What is attached runs when it
-// is told to (fire.h).
+// EINVAL, as in a kernel that does not know it. A program that is attached runs
+// when it is told to (fire.h).
 //
 // Memory of the caller is touched by the kernel (user_memory.h), if it is not
 // certain to be there (certain_memory.h): a bad address is EFAULT.

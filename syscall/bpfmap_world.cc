@@ -24,7 +24,7 @@
 namespace bpfmap {
 namespace {
 
-// What Linux lets a program do.
+// The commands that Linux lets a program give.
 bool MayProgramDo(int command) {
   switch (command) {
     case BPF_MAP_CREATE:

@@ -39,7 +39,7 @@ class Events {
     return events;
   }
 
-  // What happens may wait itself, in this thread: that is no next one.
+  // An event may wait itself, in this thread: that is no next one.
   bool FireNext() {
     if (is_over_.load(std::memory_order_relaxed)) return false;
     const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);

@@ -34,7 +34,7 @@ class EventWorld final : public CallingWorld {
 
   uint64_t Now(Clock clock) override;
   Task CurrentTask() override;
-  // What the event brings is in this process, whoever called.
+  // Memory of the event is in this process, whoever called.
   Errno ReadKernel(uint64_t address, void* to, std::size_t size) override;
   Errno ReadUser(uint64_t address, void* to, std::size_t size) override;
 

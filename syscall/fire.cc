@@ -139,7 +139,7 @@ std::string FireAt(const EventLine& event,
   static constinit std::mutex mutex;
   const std::lock_guard<std::mutex> lock(mutex);
   if (event.hook == "object") return KernelMemory::Named().Make(event);
-  // What was closed is attached no more.
+  // Programs whose links were closed are attached no more.
   PerfEventTable::Global().ReleaseClosed();
   BpfFdTable::Global().ReleaseClosed();
   const std::string hook = HookName(event.hook);

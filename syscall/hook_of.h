@@ -39,8 +39,8 @@ enum AttachType : uint32_t {
 // its programs.
 std::string CgroupHook(uint32_t attach_type, ProgramType* type);
 
-// What a program that traces was loaded for: "fentry/vfs_open", "lsm/...". ""
-// if it cannot be told, as the kernel tells no types.
+// The hook that a program that traces was loaded for: "fentry/vfs_open",
+// "lsm/...". "" if it cannot be told, as the kernel tells no types.
 std::string TracingHook(const ProgramObject& program);
 
 // The part of the name of a uprobe after its kind: "/bin/sh:0x1234".

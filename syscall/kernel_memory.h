@@ -40,7 +40,8 @@ class KernelMemory final : public World {
   std::string Set(uint32_t type, uint64_t address, std::string_view path,
                   const ContextValue& value);
 
-  // What Named() does at a line "object NAME STRUCT member=value ...".
+  // Makes, at Named(), the object of a line "object NAME STRUCT member=value
+  // ...".
   std::string Make(const EventLine& line);
 
  private:

@@ -38,7 +38,7 @@ constexpr long kEpollPwait2 = 441;
 
 void* Mmap(void* address, std::size_t length, int protection, int flags, int fd,
            off_t offset) {
-  // What was there is there no more.
+  // The memory that was there is there no more.
   if ((flags & MAP_FIXED) != 0) {
     CertainMemory::Forget(reinterpret_cast<uintptr_t>(address), length);
   }

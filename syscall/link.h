@@ -37,7 +37,7 @@ enum class LinkType : uint32_t {
 
 class LinkObject {
  public:
-  // What does not change.
+  // Facts that do not change.
   struct Facts {
     LinkType type{};
     uint32_t attach_type = 0;

@@ -290,7 +290,7 @@ long RawTracepointOpen(const Attributes& attributes) {
   facts.cookie = attributes.LongAt(16);
   const ProgramType type = program->program().type();
   if (type == ProgramType::kTracing || type == ProgramType::kLsm) {
-    // What it is for was said as it was loaded.
+    // Its hook was said as it was loaded.
     if (open.name != 0) return -EINVAL;
     facts.type = LinkType::kTracing;
     facts.attach_type = program->facts().expected_attach_type;

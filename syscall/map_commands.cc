@@ -68,7 +68,7 @@ class Key {
     if (owner_error_ != 0) number = 0;
     std::memcpy(bytes_.bytes(), &number, sizeof number);
   }
-  // What the caller gets for the answer of the map.
+  // The answer to the caller for that of the map.
   long ResultOf(Errno result) const {
     return result == Errno::kBadF && owner_error_ != 0 ? owner_error_
                                                        : Result(result);

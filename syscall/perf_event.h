@@ -60,7 +60,7 @@ class PerfEventObject final : private PerfSink {
 
   const Facts& facts() const { return facts_; }
   uint64_t id() const { return event_.id(); }
-  // What a PERF_EVENT_ARRAY is given for it.
+  // The number that a PERF_EVENT_ARRAY is given for it.
   uint32_t number() const { return event_.fd(); }
 
   // mmap(2) of the descriptor: makes the buffer, if it is the first.

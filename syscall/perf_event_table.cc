@@ -106,7 +106,7 @@ long NameProbe(const perf_event_attr& attr, bool is_user, std::string* hook) {
   return 0;
 }
 
-// What kind of event it is; errors are those of the kernel's part for it.
+// Finds the kind of the event; errors are those of the kernel's part for it.
 long FindKind(const perf_event_attr& attr, Facts* facts) {
   switch (attr.type) {
     case PERF_TYPE_SOFTWARE:

@@ -77,7 +77,7 @@ class PerfEventTest : public testing::Test {
     close(array_);
   }
 
-  // What bpf_perf_event_output() does.
+  // The work of bpf_perf_event_output().
   Errno Output(const std::string& data) {
     const auto map = MapOfFd(array_);
     const ScopedCpu cpu(0);

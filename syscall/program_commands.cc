@@ -153,8 +153,8 @@ void TestCall::FillInput() {
   input_.may_read_unwritten_stack = true;
 }
 
-// What a run costs does not depend on whether it is counted: only then is asked
-// which descriptors were closed.
+// The cost of a run does not depend on whether it is counted: only then is
+// asked which descriptors were closed.
 void TestCall::CountRuns() {
   if (result_.runs == 0 || !RunCounting::is_on()) return;
   BpfFdTable::Global().ReleaseClosed();

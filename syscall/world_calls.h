@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What world_calls.bpf.c saw, for its test in C. */
+/* The view of world_calls.bpf.c, for its test in C. */
 
 #ifndef SYSCALL_WORLD_CALLS_H_
 #define SYSCALL_WORLD_CALLS_H_

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# What must travel between no CPUs, however many there are: lookups, where they
+# No lines may travel between CPUs, however many there are: lookups, where they
 # set no reference bit, and what a program writes to a value of its CPU.
 #
 #   coherence_test.sh PROGRAM

@@ -75,7 +75,7 @@ void Expect(Errno error, const char* what) {
   std::exit(EXIT_FAILURE);
 }
 
-// What one CPU works with.
+// The things that one CPU works with.
 template <typename View>
 struct Worker {
   View view;

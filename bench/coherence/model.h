@@ -14,7 +14,7 @@
 //
 // So a line that is only read never travels, and one that a single CPU uses
 // neither. A line that nobody has written comes from memory, which is no
-// transfer. What a transfer costs is some 50 ns between cores of one socket,
+// transfer. A transfer costs some 50 ns between cores of one socket,
 // and more between sockets; and transfers of one line come one after the other.
 //
 // Operations run one at a time here, each as a whole. On a machine they also

@@ -11,7 +11,7 @@ using Access = CoherenceModel::Access;
 
 class CoherenceModelTest : public testing::Test {
  protected:
-  // What an access costs: 0 or 1 transfers, where it stays in a line.
+  // The cost of an access: 0 or 1 transfers, where it stays in a line.
   uint64_t Cost(int cpu, size_t at, Access access, size_t size = 8) {
     const uint64_t before = model_.transfers();
     model_.BeginOperation(cpu);

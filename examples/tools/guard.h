@@ -19,7 +19,7 @@ struct path_prefix {
 
 enum access { ACCESS_READ = 1, ACCESS_WRITE = 2, ACCESS_EXECUTE = 4 };
 
-/* What is allowed with paths under a prefix. */
+/* The rule for paths under a prefix. */
 struct path_rule {
   __u32 denied;  /* of enum access */
   __u32 audited; /* the same: reported, and allowed */

@@ -12,7 +12,7 @@
 
 #define COMM_LENGTH 16
 
-/* What a histogram is for. */
+/* The subject of a histogram. */
 enum run_group {
   GROUP_NONE = 0, /* one for all */
   GROUP_PROCESS,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// What programs see of maps of devices and of CPUs. Every flag and error of the
+// Programs' view of maps of devices and of CPUs. Every flag and error of the
 // user view stands in golden/kernel_errno.tsv, and
 // tests/objects/redirect_maps.cc asks the kernel what bpf_redirect_map()
 // answers.

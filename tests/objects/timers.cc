@@ -204,7 +204,7 @@ void Modes(Timer* timer, bool deletes) {
   timer->SayElement("deleted");
 }
 
-// What happens to elements happens to their timers.
+// Timers share the fate of their elements.
 void Elements(Timer* timer, bool deletes) {
   const auto start = [timer] {
     timer->Put();

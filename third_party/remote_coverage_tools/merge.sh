@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# What `bazel coverage` calls to merge LCOV files, in place of the tool that
+# `bazel coverage` calls this to merge LCOV files, in place of the tool that
 # Debian does not package: in a test, and for the report of all tests. It merges
 # what is LCOV already, as that of BPF programs is; of the counts of gcov, which
 # are of C++, it knows nothing.

@@ -39,7 +39,7 @@ constexpr bool IsRedirectFlags(ElemFlags flags) {
   return flags == kAny || flags == kNoExist || flags == kExist;
 }
 
-// What stands for the caller's value, of `size` bytes, 4 or 8.
+// The stand-in for the caller's value, of `size` bytes, 4 or 8.
 inline RedirectTarget RedirectTargetOf(const void* value, uint32_t size) {
   RedirectTarget target;
   std::memcpy(&target, value, size);
