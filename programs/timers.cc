@@ -25,16 +25,23 @@ thread_local const uint64_t* firing = nullptr;
 
 int64_t Minus(Errno error) { return -static_cast<int64_t>(error); }
 
-}  // namespace
-
-const Timers::Timer* Timers::Find(const uint64_t* place) const {
-  const auto found = timers_.find(place);
-  if (found == timers_.end()) return nullptr;
+// The timer at `place`, or null.
+template <typename TimersByPlace>
+auto FindIn(TimersByPlace& timers, const uint64_t* place)
+    -> decltype(&timers.begin()->second) {
+  const auto found = timers.find(place);
+  if (found == timers.end()) return nullptr;
   return found->second.number == NumberAt(place) ? &found->second : nullptr;
 }
 
+}  // namespace
+
+const Timers::Timer* Timers::Find(const uint64_t* place) const {
+  return FindIn(timers_, place);
+}
+
 Timers::Timer* Timers::Find(const uint64_t* place) {
-  return const_cast<Timer*>(std::as_const(*this).Find(place));
+  return FindIn(timers_, place);
 }
 
 bool Timers::Stop(const uint64_t* place, Timer* timer) {

@@ -35,6 +35,7 @@ fi
 
 file=$(mktemp)
 echo "$list" >"$file"
+chmod 444 "$file"  # for tests that run programs as another user
 # The mount holds the file after its name is gone.
 # shellcheck disable=SC2016
 exec unshare --mount "${user_namespace[@]}" bash -c '
