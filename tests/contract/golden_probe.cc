@@ -24,6 +24,12 @@ constexpr uint32_t kMaxEntries = 4;
 struct AnyValue {
   explicit AnyValue(uint64_t number) { slices.fill(number); }
   uint64_t number() const { return slices[0]; }
+  // In any order of bytes, of a value that says where packets go.
+  uint32_t target() const {
+    uint32_t number;
+    std::memcpy(&number, slices.data(), sizeof number);
+    return number;
+  }
 
   std::array<uint64_t, kMaxCpus> slices;
 };
@@ -333,7 +339,7 @@ void GoldenProbe::Elements() {
       Errno error = map->Lookup(&key, &value, ElemFlags{flags});
       Row("lookup", condition, error,
           error == Errno::kOk && (!has_descriptors() || has_targets())
-              ? absl::StrCat(value.number())
+              ? absl::StrCat(has_targets() ? value.target() : value.number())
               : "");
       error = map->LookupAndDelete(&key, &value, ElemFlags{flags});
       Row("lookup_and_delete", condition, error,
