@@ -25,6 +25,7 @@ class Heap {
  public:
   // Returns `bytes` of zeroed memory, or null. `alignment` is a power of two.
   void* Allocate(std::size_t bytes, std::size_t alignment) {
+    if (bytes > PTRDIFF_MAX) return nullptr;  // as of the C library
     if (bytes >= kFirstPages && alignment <= kPage) {
       if (void* const pages = platform::MapPages(bytes)) {
         platform::PreferHugePages(pages, bytes);
