@@ -174,6 +174,15 @@ std::string FireAt(const EventLine& event,
   return "";
 }
 
+// Returns "", or why it did not fire.
+std::string FireLineAt(std::string_view line,
+                       std::vector<ProgramResult>* results) {
+  EventLine event;
+  const std::string reason = event.Parse(line);
+  if (!reason.empty() || event.hook.empty()) return reason;
+  return FireAt(event, results);
+}
+
 void Say(const std::string& reason) {
   std::fprintf(stderr, "bpfmap: event: %s\n", reason.c_str());
 }
@@ -188,22 +197,15 @@ std::vector<ProgramResult> Fire(const EventLine& event) {
 }
 
 std::string FireLine(std::string_view line) {
-  EventLine event;
-  std::string reason = event.Parse(line);
   std::vector<ProgramResult> results;
-  if (reason.empty() && !event.hook.empty()) reason = FireAt(event, &results);
-  return reason;
+  return FireLineAt(line, &results);
 }
 
 }  // namespace bpfmap
 
 __attribute__((visibility("default"))) int bpfmap_fire(const char* line) {
-  bpfmap::EventLine event;
-  std::string reason = event.Parse(line);
   std::vector<bpfmap::ProgramResult> results;
-  if (reason.empty() && !event.hook.empty()) {
-    reason = bpfmap::FireAt(event, &results);
-  }
+  const std::string reason = bpfmap::FireLineAt(line, &results);
   if (reason.empty()) return static_cast<int>(results.size());
   bpfmap::Say(reason);
   return -1;
