@@ -18,7 +18,7 @@
 // hash_map.h.
 //
 // Source: Documentation/bpf/map_cgrp_storage.rst and map_sk_storage.rst;
-// answers of Linux 6.18 in syscall/local_storage_probe.out. Thread-safe, see
+// answers of Linux 6.18 in tests/objects/local_storage.out. Thread-safe, see
 // bpf_map.h and local_map.h. Writers of the user view take turns.
 
 #ifndef BPFMAP_MAPS_LOCAL_STORAGE_H_

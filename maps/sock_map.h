@@ -44,8 +44,7 @@ class SockMap final : public SocketArray<SockMap<P>, P> {
   // What Linux would say to `def`.
   //   EINVAL      max_entries of 0; a key that is not 4 bytes, a value that is
   //               not 4 or 8; a flag other than the rights of user space and
-  //               the NUMA node; what
-  //               CheckCommon() lists
+  //               the NUMA node; what CheckCommon() lists
   //   EOPNOTSUPP  a lock in the value
   ABSL_ATTRIBUTE_ALWAYS_INLINE static constexpr DefError Check(
       const MapDef& def) {

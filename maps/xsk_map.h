@@ -7,8 +7,8 @@
 // back.
 //
 // Program view: LookupElem(index) says whether there is a socket, for
-// bpf_redirect_map(): null where the slot is empty. What it points to is not
-// the program's.
+// bpf_redirect_map(): null where the slot is empty. A program neither
+// reads nor writes there.
 //
 // Source: answers of Linux 6.18 in tests/objects/socket_maps.out. Thread-safe,
 // see bpf_map.h and local_map.h.
@@ -44,9 +44,8 @@ class XskMap final : public SocketArray<XskMap<P>, P> {
 
   // What Linux would say to `def`.
   //   EINVAL      max_entries of 0; a key that is not 4 bytes, a value that is
-  //               not 4; a flag other than the rights of user space and
-  //               the NUMA node; what
-  //               CheckCommon() lists
+  //               not 4; a flag other than the rights of user space and the
+  //               NUMA node; what CheckCommon() lists
   //   EOPNOTSUPP  a lock in the value
   ABSL_ATTRIBUTE_ALWAYS_INLINE static constexpr DefError Check(
       const MapDef& def) {

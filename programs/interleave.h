@@ -32,7 +32,7 @@
 //
 // Runs must do the same when they are scheduled the same: the clock of a World
 // must stand. They share what their functions share, and `maps` and `reset`
-// must bring all of that back to where it was. What a run does besides running
+// must bring all of that back to where it was. Work of a run besides running
 // programs is done in one piece with what its programs do around it, unless it
 // says where it may be stopped: SchedulePoint().
 //

@@ -392,8 +392,8 @@ long Loader::CheckMaps() {
 }
 
 // Calls that the verifier comes to are of helpers that there are, and that
-// programs of this type may call: so libraries ask which there are. What libbpf
-// leaves where a relocation failed is a call of a helper that does not exist,
+// programs of this type may call: so libraries ask which there are. Where a
+// relocation failed, libbpf leaves a call of a helper that does not exist,
 // after a branch that a constant decides.
 long Loader::CheckCalls() {
   for (const uint32_t at : ReachedCalls(instructions_)) {

@@ -79,8 +79,9 @@ class ProgramObject {
   // BPF_PROG_BIND_MAP. Does nothing for a map that is there already.
   void Bind(std::shared_ptr<MapObject> map);
 
-  // Runs that were counted, see run_counting.h, and their nanoseconds. What a
-  // tail call leads to counts as a run of the program that was started.
+  // Runs that were counted, see run_counting.h, and their nanoseconds. A
+  // program that a tail call leads to counts as a run of the one that was
+  // started.
   void CountRuns(uint64_t runs, uint64_t nanoseconds) {
     runs_.fetch_add(runs, std::memory_order_relaxed);
     run_time_.fetch_add(nanoseconds, std::memory_order_relaxed);

@@ -13,7 +13,7 @@
 
 namespace bpfmap::bench {
 
-// Starts and ends telling `model`. What is on the stack, up to the caller's
+// Starts and ends telling `model`. Memory on the stack, up to the caller's
 // caller, or thread_local is left out: each CPU has its own.
 void StartTracing(CoherenceModel& model);
 void StopTracing();
