@@ -178,7 +178,7 @@ std::string FireAt(const EventLine& event,
 std::string FireLineAt(std::string_view line,
                        std::vector<ProgramResult>* results) {
   EventLine event;
-  const std::string reason = event.Parse(line);
+  std::string reason = event.Parse(line);
   if (!reason.empty() || event.hook.empty()) return reason;
   return FireAt(event, results);
 }
@@ -191,7 +191,7 @@ void Say(const std::string& reason) {
 
 std::vector<ProgramResult> Fire(const EventLine& event) {
   std::vector<ProgramResult> results;
-  const std::string reason = FireAt(event, &results);
+  std::string reason = FireAt(event, &results);
   if (!reason.empty()) Say(reason);
   return results;
 }
@@ -205,7 +205,7 @@ std::string FireLine(std::string_view line) {
 
 __attribute__((visibility("default"))) int bpfmap_fire(const char* line) {
   std::vector<bpfmap::ProgramResult> results;
-  const std::string reason = bpfmap::FireLineAt(line, &results);
+  std::string reason = bpfmap::FireLineAt(line, &results);
   if (reason.empty()) return static_cast<int>(results.size());
   bpfmap::Say(reason);
   return -1;
