@@ -36,7 +36,7 @@
 #include "tests/support/random_seed.h"
 #include "tests/support/sanitizer.h"
 
-ABSL_FLAG(int, seconds, bpfmap::kThreadSanitized ? 60 : 4,
+ABSL_FLAG(int, seconds, bpfmap::kThreadSanitized ? 15 : 4,
           "How long the threads run.");
 
 // Threads close and open descriptors here that others use. ThreadSanitizer
