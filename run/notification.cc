@@ -92,10 +92,4 @@ long Listener::GiveFile(const Notification& call, int fd) const {
   return result >= 0 ? result : -errno;
 }
 
-void Listener::WaitForEnd() const {
-  pollfd ended = {fd_, 0, 0};
-  while (poll(&ended, 1, -1) < 0 && errno == EINTR) {
-  }
-}
-
 }  // namespace bpfmap

@@ -51,9 +51,6 @@ class Listener {
   // Returns it, or -errno. The call goes on.
   long GiveFile(const Notification& call, int fd) const;
 
-  // Waits until no process is left.
-  void WaitForEnd() const;
-
  private:
   const int fd_;
 };

@@ -13,7 +13,7 @@
 
 #include "run/raw_bpf.h"
 
-enum { kWords = 64, kKeys = 4, kOwnMaps = 20 };
+enum { kWords = 64, kKeys = 4, kMapsOfKilled = 20, kOwnMaps = 100 };
 
 static void CheckWhole(int map) {
   for (uint32_t key = 0; key < kKeys; ++key) {
@@ -28,7 +28,7 @@ static void CheckWhole(int map) {
 
 // Never returns.
 static void Write(int hash, int array, uint64_t seed, int ready) {
-  for (int i = 0; i < kOwnMaps; ++i) {
+  for (int i = 0; i < kMapsOfKilled; ++i) {
     CHECK(Create(BPF_MAP_TYPE_HASH, 8, 1, 0) >= 0);
   }
   uint64_t value[kWords];

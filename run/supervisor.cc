@@ -12,18 +12,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <memory>
-#include <new>
 #include <string>
-#include <system_error>
-#include <thread>
-#include <utility>
 
 #include "bpfmap/profiles/cpu.h"
+#include "bpfmap/run/call_threads.h"
 #include "bpfmap/syscall/bpf_syscall.h"
 #include "bpfmap/syscall/event_file.h"
 #include "bpfmap/syscall/map_object.h"
@@ -137,81 +133,13 @@ long HandleStatfs(const Notification& call, dev_t pins,
 
 }  // namespace
 
-// The threads of one listener. Each has a reference to it.
-//
-// Thread-safe.
-class Supervisor::Workers : public std::enable_shared_from_this<Workers> {
- public:
-  Workers(Supervisor* supervisor, std::shared_ptr<Listener> listener)
-      : supervisor_(supervisor), listener_(std::move(listener)) {}
-
-  // Starts a thread. False: there can be none now, as the system or the user
-  // has too many.
-  bool Add() {
-    ++idle_;
-    ++all_;
-    try {
-      std::thread([self = shared_from_this()] { self->Work(); }).detach();
-      return true;
-    } catch (const std::system_error&) {
-      --idle_;
-      --all_;
-      return false;
-    }
-  }
-
-  // The calling thread answers as well, until there are enough others.
-  void Join() {
-    ++idle_;
-    ++all_;
-    Work();
-  }
-
- private:
-  static constexpr int kMost = 512;
-  static constexpr int kMostIdle = 4;
-
-  void Work() {
-    Notification call;
-    while (listener_->Receive(&call)) {
-      // If there can be no other, the next call waits for this one, and tries
-      // again.
-      if (--idle_ == 0 && all_ < kMost) Add();
-      try {
-        supervisor_->Handle(*listener_, call);
-      } catch (const std::bad_alloc&) {
-        // A caller may ask for more than there is.
-        listener_->Answer(call, -ENOMEM);
-      }
-      if (!BecomeIdle()) break;
-    }
-    --all_;
-  }
-
-  // False: enough threads wait already, and this one is to end. It is never
-  // counted as one that waits then: others would rely on it.
-  bool BecomeIdle() {
-    int idle = idle_;
-    do {
-      if (idle >= kMostIdle) return false;
-    } while (!idle_.compare_exchange_weak(idle, idle + 1));
-    return true;
-  }
-
-  Supervisor* const supervisor_;
-  const std::shared_ptr<Listener> listener_;
-  // Counts, which guard nothing else. Threads that wait for a call, or are
-  // about to: one that finds itself to be the last starts another.
-  std::atomic<int> idle_{0};
-  std::atomic<int> all_{0};
-};
-
 void Supervisor::Supervise(const std::shared_ptr<Listener>& listener) {
   // A map that would be larger than files may be: an error, and not the end.
   std::signal(SIGXFSZ, SIG_IGN);
-  const auto workers = std::make_shared<Workers>(this, listener);
-  if (!workers->Add()) workers->Join();
-  listener->WaitForEnd();
+  CallThreads::Run(listener,
+                   [this](const Listener& from, const Notification& call) {
+                     Handle(from, call);
+                   });
 }
 
 void Supervisor::Handle(const Listener& listener, const Notification& call) {

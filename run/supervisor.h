@@ -3,9 +3,8 @@
 // Supervisor: answers the system calls of other processes that concern BPF, by
 // the maps and programs of this one.
 //
-// Each tree of processes has a listener, with threads of its own: always one
-// more than there are calls at work, up to a limit, so that a call that takes
-// long holds up no other.
+// Each tree of processes has a listener, with threads of its own
+// (call_threads.h): a call that takes long holds up no other.
 //
 // Thread-safe.
 
@@ -36,8 +35,6 @@ class Supervisor {
   void Supervise(const std::shared_ptr<Listener>& listener);
 
  private:
-  class Workers;
-
   void Handle(const Listener& listener, const Notification& call);
   void HandleBpf(const Listener& listener, const Notification& call,
                  SupervisedCaller* caller);
