@@ -13,7 +13,8 @@
 // in Linux. On a profile that can be resized a map takes memory for up to a
 // million prefixes or so at first, touches none of it before it is needed, and
 // asks for more as it grows; on others it takes in Init() all that it can ever
-// need: up to two nodes and one value for each prefix. There is no Resize().
+// need: a node of 12 bytes and an element for each prefix. There is no
+// Resize().
 //
 // Program view: a pointer shows the element that it was given for until that
 // prefix is replaced or deleted. An update of a present prefix puts a new value
@@ -175,7 +176,7 @@ class LpmTrieMap final : public MapBase<LpmTrieMap<P>, P> {
     WriterLock lock(trie_.seq_lock());
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
     const auto position = trie_.FindLocked(prefix);
-    const bool present = trie_.HasValue(position, prefix);
+    const bool present = position.element != 0;
     if (present && flags == kNoExist) return Errno::kExist;
     if (!present && flags == kExist) return Errno::kNoEnt;
     if (!present && trie_.IsFullLocked()) return Errno::kNoSpc;
@@ -187,7 +188,7 @@ class LpmTrieMap final : public MapBase<LpmTrieMap<P>, P> {
     WriterLock lock(trie_.seq_lock());
     if (view == View::kUser && rights_.frozen()) return Errno::kPerm;
     const auto position = trie_.FindLocked(prefix);
-    if (!trie_.HasValue(position, prefix)) return Errno::kNoEnt;
+    if (position.element == 0) return Errno::kNoEnt;
     trie_.EraseLocked(position);
     return Errno::kOk;
   }
@@ -196,11 +197,11 @@ class LpmTrieMap final : public MapBase<LpmTrieMap<P>, P> {
   // same memory, and `value`. ENOENT at the end.
   Errno CopyNext(const void* key, void* next_key, void* value) const {
     ReaderLock lock(trie_.seq_lock());
-    const uint32_t node = trie_.NextNodeLocked(key);
-    if (node == 0) return Errno::kNoEnt;
+    const uint32_t element = trie_.NextLocked(key);
+    if (element == 0) return Errno::kNoEnt;
     if (value == nullptr) return Errno::kFault;
-    trie_.CopyKeyOut(next_key, node);
-    trie_.CopyValueOutLocked(value, node);
+    trie_.CopyKeyOut(next_key, element);
+    trie_.CopyValueOutLocked(value, element);
     return Errno::kOk;
   }
 

@@ -63,7 +63,7 @@ class SegmentedSlots {
     return slot_size * slots;
   }
 
-  // Makes `slots` slots of `slot_size` bytes, a multiple of 8, in `block`,
+  // Makes `slots` slots of `slot_size` bytes, a multiple of 4, in `block`,
   // which must outlive the slab.
   void Init(std::byte* block, uint64_t slot_size, uint64_t slots) {
     slot_size_ = static_cast<std::size_t>(slot_size);

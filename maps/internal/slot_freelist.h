@@ -33,7 +33,7 @@ class SlotFreelist {
  public:
   explicit SlotFreelist(typename P::Memory& memory) : slots_(memory) {}
 
-  // Makes `count` slots of `slot_size` bytes, a multiple of 8, in `block`,
+  // Makes `count` slots of `slot_size` bytes, a multiple of 4, in `block`,
   // which has SegmentedSlots<P>::MemoryNeeded(slot_size, count) bytes and
   // outlives the pool.
   void Init(std::byte* block, uint64_t slot_size, uint64_t count) {
