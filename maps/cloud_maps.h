@@ -21,6 +21,7 @@
 #include "bpfmap/maps/array_of_maps.h"
 #include "bpfmap/maps/bloom_filter_map.h"
 #include "bpfmap/maps/cgroup_array.h"
+#include "bpfmap/maps/cgroup_storage.h"
 #include "bpfmap/maps/cpu_map.h"
 #include "bpfmap/maps/custom_map.h"
 #include "bpfmap/maps/dev_map.h"
@@ -55,6 +56,10 @@ extern template class MapBase<ArrayMap<Cloud>, Cloud>;
 extern template class MapBase<ArrayOfMaps<Cloud>, Cloud>;
 extern template class MapBase<BloomFilterMap<Cloud>, Cloud>;
 extern template class MapBase<CgroupArray<Cloud>, Cloud>;
+extern template class MapBase<CgroupStorage<Cloud, MapType::kCgroupStorage>,
+                              Cloud>;
+extern template class MapBase<
+    CgroupStorage<Cloud, MapType::kPerCpuCgroupStorage>, Cloud>;
 extern template class MapBase<CpuMap<Cloud>, Cloud>;
 extern template class MapBase<CustomMap<Cloud>, Cloud>;
 extern template class MapBase<DevMap<Cloud>, Cloud>;
@@ -89,6 +94,8 @@ extern template class ArrayMap<Cloud>;
 extern template class ArrayOfMaps<Cloud>;
 extern template class BloomFilterMap<Cloud>;
 extern template class CgroupArray<Cloud>;
+extern template class CgroupStorage<Cloud, MapType::kCgroupStorage>;
+extern template class CgroupStorage<Cloud, MapType::kPerCpuCgroupStorage>;
 extern template class CpuMap<Cloud>;
 extern template class CustomMap<Cloud>;
 extern template class DevMap<Cloud>;

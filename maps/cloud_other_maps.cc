@@ -17,5 +17,10 @@ template class MapBase<QueueStackMap<Cloud, MapType::kStack>, Cloud>;
 template class QueueStackMap<Cloud, MapType::kStack>;
 template class MapBase<StackTraceMap<Cloud>, Cloud>;
 template class StackTraceMap<Cloud>;
+template class MapBase<CgroupStorage<Cloud, MapType::kCgroupStorage>, Cloud>;
+template class CgroupStorage<Cloud, MapType::kCgroupStorage>;
+template class MapBase<CgroupStorage<Cloud, MapType::kPerCpuCgroupStorage>,
+                       Cloud>;
+template class CgroupStorage<Cloud, MapType::kPerCpuCgroupStorage>;
 
 }  // namespace bpfmap

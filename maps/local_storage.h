@@ -46,18 +46,11 @@ template <Profile P>
 inline constexpr bool kHasLocalStorage = P::kResizable;
 
 constexpr MapTraits::Owners OwnersOf(MapType type) {
-  switch (type) {
-    case MapType::kSkStorage:
-      return MapTraits::Owners::kSockets;
-    case MapType::kInodeStorage:
-      return MapTraits::Owners::kInodes;
-    case MapType::kTaskStorage:
-      return MapTraits::Owners::kTasks;
-    case MapType::kCgrpStorage:
-      return MapTraits::Owners::kCgroups;
-    default:
-      return MapTraits::Owners::kNone;
-  }
+  return type == MapType::kSkStorage      ? MapTraits::Owners::kSockets
+         : type == MapType::kInodeStorage ? MapTraits::Owners::kInodes
+         : type == MapType::kTaskStorage  ? MapTraits::Owners::kTasks
+         : type == MapType::kCgrpStorage  ? MapTraits::Owners::kCgroups
+                                          : MapTraits::Owners::kNone;
 }
 
 template <Profile P, MapType kType>

@@ -36,7 +36,9 @@ enum class MapType : uint32_t {
   kCpuMap = 16,
   kXskMap = 17,
   kSockHash = 18,
+  kCgroupStorage = 19,
   kReuseportSockArray = 20,
+  kPerCpuCgroupStorage = 21,
   kQueue = 22,
   kStack = 23,
   kSkStorage = 24,
@@ -91,6 +93,10 @@ constexpr const char* MapTypeName(MapType type) {
       return "XSKMAP";
     case MapType::kSockHash:
       return "SOCKHASH";
+    case MapType::kCgroupStorage:
+      return "CGROUP_STORAGE";
+    case MapType::kPerCpuCgroupStorage:
+      return "PERCPU_CGROUP_STORAGE";
     case MapType::kReuseportSockArray:
       return "REUSEPORT_SOCKARRAY";
     case MapType::kCpuMap:
@@ -123,7 +129,8 @@ constexpr const char* MapTypeName(MapType type) {
 // round_up(value_size, 8) * possible CPUs bytes, the parts in order.
 constexpr bool IsPerCpu(MapType type) {
   return type == MapType::kPerCpuHash || type == MapType::kPerCpuArray ||
-         type == MapType::kLruPerCpuHash;
+         type == MapType::kLruPerCpuHash ||
+         type == MapType::kPerCpuCgroupStorage;
 }
 
 // Flags of one element command, in both views.

@@ -53,6 +53,8 @@ ElemHelpers HelpersOf(MapType type) {
     case MapType::kPerfEventArray:
     case MapType::kCgroupArray:
     case MapType::kCpuMap:
+    case MapType::kCgroupStorage:
+    case MapType::kPerCpuCgroupStorage:
     case MapType::kSockMap:
     case MapType::kXskMap:
     case MapType::kSockHash:

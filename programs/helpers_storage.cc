@@ -6,7 +6,9 @@
 #include <cstdint>
 
 #include "bpfmap/maps/errno.h"
+#include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/profiles/cpu.h"
 #include "bpfmap/programs/helper.h"
 #include "bpfmap/programs/machine.h"
 #include "bpfmap/programs/map_calls.h"
@@ -17,16 +19,10 @@ namespace bpfmap {
 namespace {
 
 constexpr const char* NameOfGet(MapType type) {
-  switch (type) {
-    case MapType::kSkStorage:
-      return "sk_storage_get";
-    case MapType::kInodeStorage:
-      return "inode_storage_get";
-    case MapType::kTaskStorage:
-      return "task_storage_get";
-    default:
-      return "cgrp_storage_get";
-  }
+  return type == MapType::kSkStorage      ? "sk_storage_get"
+         : type == MapType::kInodeStorage ? "inode_storage_get"
+         : type == MapType::kTaskStorage  ? "task_storage_get"
+                                          : "cgrp_storage_get";
 }
 
 template <MapType kType>
@@ -54,6 +50,32 @@ uint64_t Delete(HelperCall& call) {
   return Minus(DropStorage(&call.map(1), call.world().StorageOwner(object)));
 }
 
+uint64_t GetLocalStorage(HelperCall& call) {
+  Machine& machine = call.machine();
+  LocalMap& map = call.map(1);
+  const MapDef def = map.def();
+  if (def.type != MapType::kPerCpuCgroupStorage &&
+      !NeedsMap(call, 1, MapType::kCgroupStorage, "get_local_storage")) {
+    return 0;
+  }
+  if (call.number(2) != 0 && machine.checked()) {
+    machine.Fault("calls bpf_get_local_storage() with flags that are not 0");
+    return 0;
+  }
+  const int cpu = IsPerCpu(def.type) ? CurrentCpu() : -1;
+  void* const value = call.world().RunStorage(&map, cpu, def.value_size);
+  if (!machine.checked()) return call.Return(value, nullptr);
+  Region* const region = machine.NewRegion(RegionKind::kMapValue);
+  if (region == nullptr) return 0;
+  FillValueRegion(call.region(1)->map, value, region);
+  return call.Return(value, region);
+}
+
+constexpr ProgramTypes kOfCgroups{
+    ProgramType::kCgroupSkb,      ProgramType::kCgroupSock,
+    ProgramType::kSockOps,        ProgramType::kCgroupDevice,
+    ProgramType::kCgroupSockAddr, ProgramType::kCgroupSysctl,
+    ProgramType::kCgroupSockopt};
 constexpr ProgramTypes kOfInodes{ProgramType::kTracing, ProgramType::kStructOps,
                                  ProgramType::kLsm};
 constexpr ProgramTypes kDeletesOfSockets =
@@ -80,6 +102,12 @@ constexpr Helper DeleteRow(uint32_t number, ProgramTypes types) {
 }
 
 constexpr Helper kHelpers[] = {
+    {81,
+     HelperKind::kSimulated,
+     false,
+     {Arg::kMap, Arg::kNumber},
+     GetLocalStorage,
+     kOfCgroups},
     GetRow<MapType::kSkStorage>(107, kOfSockets),
     DeleteRow<MapType::kSkStorage>(108, kDeletesOfSockets),
     GetRow<MapType::kInodeStorage>(145, kOfInodes),

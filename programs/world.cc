@@ -128,6 +128,14 @@ Errno World::Path(uint64_t address, std::string* path) {
   return Errno::kOk;
 }
 
+void* World::RunStorage(const void* map, int cpu, uint32_t size) {
+  std::vector<uint64_t>& words = storage_[{map, cpu}];
+  const std::size_t needed = (std::size_t{size} + 7) / 8;
+  // Another map may have had the address.
+  if (words.size() != needed) words.assign(needed, 0);
+  return words.data();
+}
+
 void World::Redirected(uint32_t index, uint64_t flags,
                        std::span<const uint8_t> packet) {
   redirected.push_back({index, flags, {packet.begin(), packet.end()}});

@@ -270,6 +270,10 @@ class World {
     return object == TaskAddress(current) ? current.pid : object;
   }
 
+  // The value that a program has of a map of cgroup storage in this World:
+  // `size` bytes, zeros at first. `cpu`: of which CPU, or -1 for all.
+  void* RunStorage(const void* map, int cpu, uint32_t size);
+
   // Programs of type syscall call these: bpf(2), with `size` bytes of
   // attributes in memory of the program, and close(2). The result of the call,
   // or minus an errno: EPERM, unless a subclass can call.
@@ -366,6 +370,8 @@ class World {
   std::vector<Range> memory_;
   std::list<std::vector<uint8_t>> copies_;
   std::map<uint64_t, std::string> paths_;
+  // By map and CPU; in words, so that values are aligned.
+  std::map<std::pair<const void*, int>, std::vector<uint64_t>> storage_;
   bool has_own_helpers_ = false;
   std::map<uint32_t, HelperFunction> functions_;
   std::map<std::string, HelperFunction> kernel_functions_;

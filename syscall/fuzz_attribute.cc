@@ -99,6 +99,11 @@ void FuzzAttribute::SetSizes() {
     case MapType::kCpuMap:
       Set(4, uint32_t{4});
       return Set(8, 4 + At<uint32_t>(8) % 2 * 4);
+    case MapType::kCgroupStorage:
+    case MapType::kPerCpuCgroupStorage:
+      Set(4, 8 + At<uint32_t>(4) % 2 * 8);
+      Set(8, uint32_t{8});
+      return Set(12, uint32_t{0});
     case MapType::kSkStorage:
     case MapType::kInodeStorage:
     case MapType::kTaskStorage:
@@ -130,8 +135,8 @@ void FuzzAttribute::SetSizes() {
 void FuzzAttribute::MakeSenseOfCreate() {
   // All that there are, those with most in them again, and some more.
   constexpr uint32_t kTypes[] = {
-      1,  2, 3, 4, 5, 6,  7,  9,  10, 11, 12, 13, 22, 23, 27, 30, 31, 27,
-      31, 2, 2, 1, 8, 14, 15, 16, 17, 18, 20, 25, 24, 28, 29, 32, 0,  34};
+      1, 2, 3, 4, 5,  6,  7,  9,  10, 11, 12, 13, 22, 23, 27, 30, 31, 27, 31,
+      2, 2, 1, 8, 14, 15, 16, 17, 18, 19, 21, 20, 25, 24, 28, 29, 32, 0,  34};
   constexpr MapFlags kFlags[] = {MapFlags{}, kNoPrealloc, kNoCommonLru,
                                  kRdOnly,    kWrOnly,     kStackBuildId,
                                  kZeroSeed,  kRdOnlyProg, kWrOnlyProg,

@@ -14,6 +14,7 @@
 #include "bpfmap/maps/array_of_maps.h"
 #include "bpfmap/maps/bloom_filter_map.h"
 #include "bpfmap/maps/cgroup_array.h"
+#include "bpfmap/maps/cgroup_storage.h"
 #include "bpfmap/maps/cpu_map.h"
 #include "bpfmap/maps/custom_map.h"
 #include "bpfmap/maps/dev_map.h"
@@ -108,6 +109,13 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
       return true;
     case MapType::kCpuMap:
       visitor(std::type_identity<CpuMap<P>>{});
+      return true;
+    case MapType::kCgroupStorage:
+      visitor(std::type_identity<CgroupStorage<P, MapType::kCgroupStorage>>{});
+      return true;
+    case MapType::kPerCpuCgroupStorage:
+      visitor(std::type_identity<
+              CgroupStorage<P, MapType::kPerCpuCgroupStorage>>{});
       return true;
     case MapType::kSockMap:
       visitor(std::type_identity<SockMap<P>>{});
