@@ -7,6 +7,7 @@
 
 #include "bpfmap/programs/dynptr.h"
 #include "bpfmap/programs/helper_names.h"
+#include "bpfmap/programs/iterator.h"
 #include "bpfmap/programs/machine.h"
 
 namespace bpfmap {
@@ -124,6 +125,14 @@ class ArgumentCheck {
       case Arg::kNewDynptr:
         return region.kind == RegionKind::kStack ? Memory(i, kDynptrSize, true)
                                                  : Wrong(i, "stack");
+      case Arg::kIterator:
+        return m_.IteratorAt(region_[i], reg_[i]) != nullptr ||
+               Wrong(i, "iterator that was made");
+      case Arg::kNewIterator:
+        return region.kind == RegionKind::kStack &&
+                       (reg_[i] - region.base) % kIteratorSize == 0
+                   ? Memory(i, kIteratorSize, true)
+                   : Wrong(i, "8 bytes of stack");
     }
     return true;
   }

@@ -578,6 +578,7 @@ bool Engine::Loop(Machine* machine, int first, const Operation* op) {
     if (++may_goto > kMayGotoTurns) {
       TAKE_JUMP();
     }
+    m.AllowTurn();
     NEXT();
   }
 

@@ -12,6 +12,7 @@ namespace bpfmap {
 namespace {
 
 using Table = std::array<const Helper*, kHelperCount>;
+using FunctionTable = std::array<const Helper*, kKernelFunctionCount>;
 
 Table MakeTable() {
   Table table = {};
@@ -27,11 +28,25 @@ Table MakeTable() {
   return table;
 }
 
+FunctionTable MakeFunctionTable() {
+  FunctionTable table = {};
+  for (const Helper& function : internal::KernelFunctions()) {
+    table[function.number - kFirstKernelFunction] = &function;
+  }
+  return table;
+}
+
+const Helper* FindKernelFunction(uint32_t number) {
+  static const FunctionTable table = MakeFunctionTable();
+  const uint32_t index = number - kFirstKernelFunction;
+  return index < table.size() ? table[index] : nullptr;
+}
+
 }  // namespace
 
 const Helper* FindHelper(uint32_t number) {
   static const Table table = MakeTable();
-  return number < table.size() ? table[number] : nullptr;
+  return number < table.size() ? table[number] : FindKernelFunction(number);
 }
 
 bool NeedsMap(HelperCall& call, int i, MapType type, const char* helper) {

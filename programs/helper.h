@@ -7,6 +7,9 @@
 // it, and the function. Helpers without a row are absent: a program that calls
 // one ends with a fault that says so. A row also says how true the helper is:
 // real, or simulated by the World.
+//
+// Functions of the kernel (kfuncs) that are here are rows, too: see
+// helper_names.h for their numbers.
 
 #ifndef BPFMAP_PROGRAMS_HELPER_H_
 #define BPFMAP_PROGRAMS_HELPER_H_
@@ -47,6 +50,8 @@ enum class Arg : uint8_t {
   kFunction,      // a function of the program
   kDynptr,        // a dynptr that was set
   kNewDynptr,     // 16 bytes of stack for one
+  kIterator,      // an iterator that was made
+  kNewIterator,   // 8 bytes of stack for one
 };
 
 enum class HelperKind : uint8_t { kReal, kSimulated };
@@ -125,6 +130,7 @@ std::span<const Helper> FlowHelpers();
 std::span<const Helper> TunnelHelpers();
 std::span<const Helper> SyscallHelpers();
 std::span<const Helper> WorldHelpers();
+std::span<const Helper> KernelFunctions();
 }  // namespace internal
 
 }  // namespace bpfmap

@@ -3,13 +3,15 @@
 // HelperName: the name of a helper by its number, without "bpf_".
 //
 // The list is Linux 6.18's (bpf-helpers(7)). It ended with number 211; what was
-// added later are functions of the kernel.
+// added later are functions of the kernel (kfuncs), which programs call by
+// name. Those that are here have numbers of this library's own.
 
 #ifndef BPFMAP_PROGRAMS_HELPER_NAMES_H_
 #define BPFMAP_PROGRAMS_HELPER_NAMES_H_
 
 #include <cstdint>
 #include <iterator>
+#include <string_view>
 
 namespace bpfmap {
 
@@ -79,8 +81,34 @@ inline constexpr const char* kHelperNames[] = {
 
 inline constexpr uint32_t kHelperCount = std::size(kHelperNames);
 
+inline constexpr const char* kKernelFunctionNames[] = {
+    // clang-format off
+    "iter_num_new", "iter_num_next", "iter_num_destroy", "rcu_read_lock",
+    "rcu_read_unlock", "preempt_disable", "preempt_enable", "throw",
+    // clang-format on
+};
+inline constexpr uint32_t kFirstKernelFunction = 1U << 16;
+inline constexpr uint32_t kKernelFunctionCount =
+    std::size(kKernelFunctionNames);
+
+// The number of a function of the kernel, by its name with "bpf_"; 0: it is not
+// here.
+constexpr uint32_t KernelFunctionNumber(std::string_view name) {
+  constexpr std::string_view kPrefix = "bpf_";
+  if (name.substr(0, kPrefix.size()) != kPrefix) return 0;
+  name.remove_prefix(kPrefix.size());
+  for (uint32_t i = 0; i < kKernelFunctionCount; ++i) {
+    if (name == kKernelFunctionNames[i]) return kFirstKernelFunction + i;
+  }
+  return 0;
+}
+
 // Null for a number that no helper has; helper 0 does not exist.
 constexpr const char* HelperName(uint32_t number) {
+  if (number >= kFirstKernelFunction) {
+    const uint32_t index = number - kFirstKernelFunction;
+    return index < kKernelFunctionCount ? kKernelFunctionNames[index] : nullptr;
+  }
   return number == 0 || number >= kHelperCount ? nullptr : kHelperNames[number];
 }
 

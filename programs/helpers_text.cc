@@ -99,20 +99,25 @@ uint64_t ProbeWriteUser(HelperCall& call) {
 }
 
 ReadString StringReader(HelperCall& call) {
-  return [&call](uint64_t address, std::size_t most) {
-    std::string text;
-    for (char c = 0; text.size() < most; text += c) {
-      if (Read(call, nullptr, Space::kKernel, address + text.size(), &c, 1) !=
-              Errno::kOk &&
-          Read(call, nullptr, Space::kUser, address + text.size(), &c, 1) !=
-              Errno::kOk) {
-        break;
-      }
+  return [&call](uint64_t address, std::size_t most, StringSpace space,
+                 std::string* text) {
+    const auto read = [&](Space from, char* to) {
+      return Read(call, nullptr, from, address + text->size(), to, 1) ==
+             Errno::kOk;
+    };
+    text->clear();
+    for (char c = 0; text->size() < most; *text += c) {
+      const bool is_read =
+          (space != StringSpace::kUser && read(Space::kKernel, &c)) ||
+          (space != StringSpace::kKernel && read(Space::kUser, &c));
+      if (!is_read) return false;
       if (c == 0 && most != 1) break;
     }
-    return text;
+    return true;
   };
 }
+
+constexpr std::size_t kPrintRoom = 1024;  // of a line
 
 // The format of a bpf_trace_printk(): `size` bytes, of which the last is 0.
 uint64_t Print(HelperCall& call, const char* format, std::size_t size,
@@ -121,10 +126,12 @@ uint64_t Print(HelperCall& call, const char* format, std::size_t size,
     return Minus(Errno::kInval);
   }
   std::string line;
-  const Errno error = FormatText(format, arguments, StringReader(call), &line);
+  std::size_t length;
+  const Errno error = FormatText(format, arguments, StringReader(call),
+                                 kPrintRoom, &line, &length);
   if (error != Errno::kOk) return Minus(error);
   call.world().Print(line);
-  return line.size();
+  return length;
 }
 
 uint64_t TracePrintk(HelperCall& call) {
@@ -165,17 +172,14 @@ uint64_t Snprintf(HelperCall& call) {
   if (!ReadArguments(call, 4, call.word(5), &arguments)) {
     return Minus(Errno::kInval);
   }
-  std::string text;
-  const Errno error = FormatText(call.pointer<const char>(3), arguments,
-                                 StringReader(call), &text);
-  if (error != Errno::kOk) return Minus(error);
   const std::size_t size = call.word(2);
-  if (size != 0) {
-    const std::size_t length = std::min(text.size(), size - 1);
-    std::memcpy(call.pointer(1), text.data(), length);
-    call.pointer<char>(1)[length] = 0;
-  }
-  return text.size() + 1;
+  std::string text;
+  std::size_t length;
+  const Errno error = FormatText(call.pointer<const char>(3), arguments,
+                                 StringReader(call), size, &text, &length);
+  if (error != Errno::kOk) return Minus(error);
+  if (size != 0) std::memcpy(call.pointer(1), text.c_str(), text.size() + 1);
+  return length + 1;
 }
 
 // bpf_strtol() and bpf_strtoul(): the number at the start of the text, and how

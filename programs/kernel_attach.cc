@@ -79,6 +79,10 @@ const BtfTypes& KernelTypes() {
 
 }  // namespace
 
+uint32_t FindKernelFunction(const std::string& name) {
+  return KernelTypes().Find(name, BtfKind::kFunction);
+}
+
 std::string FindKernelAttach(const SectionName& section, KernelAttach* attach) {
   *attach = {};
   for (const Row& row : kRows) {

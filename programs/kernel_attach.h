@@ -25,6 +25,11 @@ struct KernelAttach {
 // Thread-safe.
 std::string FindKernelAttach(const SectionName& section, KernelAttach* attach);
 
+// The number of a function of the kernel (kfunc) that programs call by name; 0:
+// it has none.
+// Thread-safe.
+uint32_t FindKernelFunction(const std::string& name);
+
 }  // namespace bpfmap
 
 #endif  // BPFMAP_PROGRAMS_KERNEL_ATTACH_H_

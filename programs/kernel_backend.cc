@@ -126,6 +126,9 @@ absl::Status KernelBackend::LoadProgram(const ProgramSpec& spec,
     }
     ++i;
   }
+  for (const auto& [at, name] : spec.kernel_calls) {
+    instructions[at].imm = static_cast<int32_t>(FindKernelFunction(name));
+  }
   bpf_attr attr = ZeroedAttr();
   attr.prog_type = static_cast<uint32_t>(spec.parsed.type);
   attr.insns = Address(instructions.data());

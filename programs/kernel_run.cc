@@ -22,6 +22,7 @@ constexpr int kMapGetNextKey = 4;
 constexpr int kProgLoad = 5;
 constexpr int kProgTestRun = 10;
 constexpr int kBtfLoad = 18;
+constexpr int kMapFreeze = 22;
 
 uint64_t Address(const void* pointer) {
   return reinterpret_cast<uintptr_t>(pointer);
@@ -163,6 +164,10 @@ int KernelPlainMap::Update(const void* key, const void* value) const {
 
 int KernelPlainMap::Delete(const void* key) const {
   return Command(kMapDelete, key, nullptr);
+}
+
+int KernelPlainMap::Freeze() const {
+  return Command(kMapFreeze, nullptr, nullptr);
 }
 
 std::map<std::vector<uint8_t>, std::vector<uint8_t>> KernelPlainMap::Read()

@@ -70,6 +70,7 @@ class KernelPlainMap {
   // These return 0, or an errno.
   int Update(const void* key, const void* value) const;
   int Delete(const void* key) const;
+  int Freeze() const;
   std::map<std::vector<uint8_t>, std::vector<uint8_t>> Read() const;
 
  private:

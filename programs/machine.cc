@@ -58,6 +58,7 @@ RunResult Machine::Finish(const Program& program, const Operation* start) {
     result_.r0 = frames_[0].reg[0];
     if (checked()) CheckEnd();
   }
+  if (thrown_) faulted_ = false;
   if (faulted_ || kept_ != 0) GiveBack();
   result_.instructions = executed_;
   if (leases_ != 0) GiveCountsBack();
@@ -78,10 +79,12 @@ void Machine::StartRun(const Program& program, const RunInput& input) {
   executed_ = 0;
   limit_ = input.max_instructions;
   tail_calls_ = 0;
-  faulted_ = false;
+  faulted_ = thrown_ = false;
   result_ = {};
   held_lock = 0;
   held_records = 0;
+  held_iterators = 0;
+  rcu_sections = preempt_sections = 0;
   kept_ = 0;
   redirected = false;
   used_regions_ = 0;
@@ -137,7 +140,20 @@ void Machine::CheckEnd() {
     Fault(
         "ends the program while it holds a ring record that was neither "
         "submitted nor discarded");
+  } else if (held_iterators != 0) {
+    Fault("ends the program while it holds an iterator that was not destroyed");
+  } else if (rcu_sections != 0) {
+    Fault("ends the program between bpf_rcu_read_lock() and its unlock");
+  } else if (preempt_sections != 0) {
+    Fault("ends the program after bpf_preempt_disable() without its enable");
   }
+}
+
+void Machine::Throw(uint64_t cookie) {
+  if (checked()) CheckEnd();
+  if (faulted_) return;
+  faulted_ = thrown_ = true;
+  result_.r0 = cookie;
 }
 
 void Machine::GiveBack() {
@@ -399,8 +415,10 @@ const Program* Machine::FindTailCall(Frame* frame) {
       Fault("passes r2, which is no map of type PROG_ARRAY");
       return nullptr;
     }
-    if (held_lock != 0 || held_records != 0) {
-      Fault("leaves the program while it holds a lock or a ring record");
+    if (held_lock != 0 || held_records != 0 || held_iterators != 0) {
+      Fault(
+          "leaves the program while it holds a lock, a ring record or an "
+          "iterator");
       return nullptr;
     }
   }

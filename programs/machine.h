@@ -34,6 +34,7 @@
 #ifndef BPFMAP_PROGRAMS_MACHINE_H_
 #define BPFMAP_PROGRAMS_MACHINE_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -174,6 +175,21 @@ class Machine {
   // Makes 16 bytes of stack the dynptr `dynptr`; null: no dynptr any more.
   void SetDynptr(const Region* region, uint64_t address, const Region* dynptr);
 
+  // The same for an iterator, in 8 bytes.
+  const Region* IteratorAt(const Region* region, uint64_t address);
+  void SetIterator(const Region* region, uint64_t address,
+                   const Region* iterator);
+
+  // An iterator or a conditional jump bounds a loop, however long it is: it
+  // gets the full number of instructions once more.
+  void AllowTurn() {
+    limit_ = std::min(executed_ + input_->max_instructions,
+                      input_->max_instructions_with_callbacks);
+  }
+
+  // Ends the run with the result `cookie`, from any depth of calls: bpf_throw().
+  void Throw(uint64_t cookie);
+
   // A region of this machine's own, or null after a fault. It is kept while a
   // register or the stack refers to it, or while it is held.
   Region* NewRegion(RegionKind kind);
@@ -206,6 +222,10 @@ class Machine {
   // Locks and records that the program holds.
   uint64_t held_lock = 0;  // the address of the lock; 0: none
   int held_records = 0;
+  int held_iterators = 0;
+  // Sections that the program is in: of RCU, and without preemption.
+  int rcu_sections = 0;
+  int preempt_sections = 0;
 
   // The arguments of bpf_redirect().
   uint32_t redirect_index = 0;
@@ -309,6 +329,7 @@ class Machine {
   Lease leased_[kMaxTailCalls + 1];
 
   bool faulted_ = false;
+  bool thrown_ = false;  // faulted_ is set, but it was bpf_throw()
   RunResult result_;
 
   PacketView no_packet_;

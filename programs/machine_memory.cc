@@ -12,6 +12,7 @@
 
 #include "bpfmap/programs/dynptr.h"
 #include "bpfmap/programs/helper_names.h"
+#include "bpfmap/programs/iterator.h"
 #include "bpfmap/programs/machine.h"
 
 namespace bpfmap {
@@ -104,6 +105,8 @@ std::string Described(const Region& region) {
       return "the key of " + MapName(region.map) + size;
     case RegionKind::kRecord:
       return "the ring record" + size;
+    case RegionKind::kIterator:
+      return "the number of an iterator" + size;
     default:
       return "the memory" + size;
   }
@@ -303,6 +306,27 @@ void Machine::SetDynptr(const Region* region, uint64_t address,
   const uint64_t offset = address - region->base;
   if (dynptr == nullptr) dynptr = Region::Number();
   frame.slot[offset / 8] = frame.slot[offset / 8 + 1] = dynptr;
+}
+
+const Region* Machine::IteratorAt(const Region* region, uint64_t address) {
+  const uint64_t offset = address - region->base;
+  if (region->kind != RegionKind::kStack || region->frame > depth_ ||
+      offset % kIteratorSize != 0 ||
+      !Within(kStackSize, offset, kIteratorSize)) {
+    return nullptr;
+  }
+  const Frame& frame = frames_[region->frame];
+  const uint64_t written = frame.written[offset / 64] >> (offset % 64) & 0xff;
+  const Region* const iterator = frame.slot[offset / 8];
+  return written == 0xff && iterator->kind == RegionKind::kIterator ? iterator
+                                                                    : nullptr;
+}
+
+void Machine::SetIterator(const Region* region, uint64_t address,
+                          const Region* iterator) {
+  if (!checked() || region->kind != RegionKind::kStack) return;
+  frames_[region->frame].slot[(address - region->base) / 8] =
+      iterator != nullptr ? iterator : Region::Number();
 }
 
 // Linux answers a bad address with 0 here.

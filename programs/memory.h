@@ -36,6 +36,7 @@ enum class RegionKind : uint8_t {
   kBuffer,      // memory that the test gave, or a global of the program
   kKernel,      // an object of the kernel; a load that fails reads 0
   kDynptr,      // a dynptr: base and size are what it points to
+  kIterator,    // an iterator on the stack, and what it points to
   kFunction,    // a function of the program, for helpers that call it
   kGone,        // no memory any more: `reason` says why
 };

@@ -38,6 +38,10 @@ bool HasName(const LocalMap& map, const std::string& name) {
 
 bool World::CallOwn(uint32_t number, HelperCall& call, uint64_t* result) {
   if (Fails(number, call, result)) return true;
+  if (number >= kFirstKernelFunction) {
+    return CallOwnFunction(std::string("bpf_") + HelperName(number), call,
+                           result);
+  }
   const auto own = functions_.find(number);
   if (own == functions_.end()) return false;
   *result = own->second(call);

@@ -54,6 +54,9 @@ LoadError Program::Load(const ProgramDef& def,
 LoadError Program::Resolve(const ProgramDef& def) {
   for (uint32_t at = 0; at < instructions_.size(); ++at) {
     Operation& op = operations_[at];
+    if (op.code == OpCode::kCallHelper || op.code == OpCode::kUnknownCall) {
+      ResolveCall(at);
+    }
     if (op.code != OpCode::kLoadRegion) continue;
     switch (instructions_[at].src()) {
       case kPseudoFunc: {
@@ -84,6 +87,20 @@ LoadError Program::Resolve(const ProgramDef& def) {
     ++at;
   }
   return {};
+}
+
+// Functions of the kernel that are here are called as helpers, by numbers that
+// no helper has.
+void Program::ResolveCall(uint32_t at) {
+  Operation& op = operations_[at];
+  if (op.code == OpCode::kUnknownCall) {
+    const uint32_t number = KernelFunctionNumber(KernelFunctionAt(at));
+    if (number == 0) return;
+    op.code = OpCode::kCallHelper;
+    op.imm = number;
+  } else if (static_cast<uint32_t>(op.imm) >= kFirstKernelFunction) {
+    op.code = OpCode::kUnknownCall;
+  }
 }
 
 LoadError Program::ResolveMap(const ProgramDef& def, uint32_t at) {
@@ -134,7 +151,7 @@ LoadError Program::CheckHelpers() {
   helpers_.assign(kHelperCount, false);
   for (uint32_t at = 0; at < instructions_.size(); ++at) {
     if (operations_[at].code != OpCode::kCallHelper) continue;
-    const uint32_t number = static_cast<uint32_t>(instructions_[at].imm);
+    const uint32_t number = static_cast<uint32_t>(operations_[at].imm);
     if (number < kHelperCount) helpers_[number] = true;
     const Helper* const helper = FindHelper(number);
     if (gpl_compatible_ || helper == nullptr || !helper->gpl_only) continue;

@@ -138,6 +138,7 @@ class Program : public std::enable_shared_from_this<Program> {
 
   LoadError Resolve(const ProgramDef& def);
   LoadError ResolveMap(const ProgramDef& def, uint32_t at);
+  void ResolveCall(uint32_t at);
   LoadError CheckHelpers();
 
   ProgramType type_{};

@@ -215,7 +215,8 @@ class World {
   void Fail(uint32_t number, int nth, Errno error, std::string map = "");
 
   // The same for a function of the kernel that programs call by name (kfunc),
-  // in an Object. Its arguments are not checked.
+  // in an Object. Its arguments are checked only where the function is one of
+  // those that are here (docs/helpers.md).
   void OnKernelFunction(std::string name, HelperFunction function);
 
   // Whether one of these three was called.

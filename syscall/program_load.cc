@@ -34,6 +34,7 @@
 #include "bpfmap/syscall/bpf_fd_table.h"
 #include "bpfmap/syscall/caller.h"
 #include "bpfmap/syscall/commands.h"
+#include "bpfmap/syscall/kernel_types.h"
 #include "bpfmap/syscall/load_log.h"
 #include "bpfmap/syscall/program_attach.h"
 #include "bpfmap/syscall/program_object.h"
@@ -108,6 +109,7 @@ class Loader {
   // As much as there is here of what Linux calls so.
   long Verify();
   long CopyFdArray();
+  void NameKernelCalls();
   long CheckMaps();
   long CheckCalls();
   long CheckTarget();
@@ -215,6 +217,7 @@ long Loader::Verify() {
     }
     return UseMap(fd);
   };
+  NameKernelCalls();
   def_.coverage = nullptr;  // it may be refused below
   std::shared_ptr<const Program> program;
   const LoadError refusal = Program::Load(def_, &program);
@@ -375,6 +378,24 @@ long Loader::CopyFunctions() {
   def_.functions =
       FunctionNames(BytesOf(*facts_.btf), functions.bytes, functions.size);
   return 0;
+}
+
+// Functions of the kernel are called by the numbers of its own types. Those of
+// modules are not known here.
+void Loader::NameKernelCalls() {
+  for (uint32_t at = 0; at < instructions_.size(); ++at) {
+    const Instruction& i = instructions_[at];
+    const bool is_kernel_call =
+        i.code == (kClassJmp | kCall) && i.src() == kCallKernel;
+    if (!is_kernel_call || i.offset != 0 || i.imm <= 0) continue;
+    const BtfTypes* const types = KernelTypes();
+    const auto type = static_cast<uint32_t>(i.imm);
+    if (types == nullptr || type >= types->count() ||
+        types->KindOf(type) != BtfKind::kFunction) {
+      continue;
+    }
+    def_.kernel_calls.push_back({at, std::string(types->NameOf(type))});
+  }
 }
 
 // Programs that trace may be where a timer cannot be started.
