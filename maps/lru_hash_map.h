@@ -417,8 +417,8 @@ Errno LruMap<P, kType>::PutStrict(View view, Key key, const void* value,
   const uint32_t node = strict_.Take();
   uint32_t replaced = 0;
   {
-    WriterLock lock(shard);
-    const auto found = table_.FindLocked(shard, hash, key);
+    const auto found = table_.LockAndFind(shard, hash, key);
+    WriterLock lock(shard, AdoptLock());
     if (found) replaced = table_.NodeOf(found.ref.element);
     strict_.SetSlot(
         node, found ? table_.ReplaceLocked(shard, found, hash, key, value, node)

@@ -26,7 +26,7 @@ struct Cloud {
   static constexpr uint32_t kLockStripes = 64;
   static constexpr std::size_t kCacheLineSize = 64;
   using Lock = RwLock;
-  using Mutex = BasicMutex<SpinThenYield>;
+  using Mutex = BasicMutex<SpinLongThenYield>;
   using BitLock = BasicBitLock<SpinThenYield>;
   using Memory = Heap;
   using Event = bpfmap::Event;

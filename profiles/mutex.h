@@ -6,8 +6,8 @@
 // it taken only reads it until it is free, so that the holder mostly keeps the
 // cache line. Where sections are as short as a push to a queue, this is worth
 // more than order: a thread takes the lock several times in a row instead of
-// sending the line to another core and back each time. So no order is promised
-// among waiting threads.
+// sending the line to another core and back each time, the more often the more
+// rarely others look. So no order is promised among waiting threads.
 //
 // `Backoff` is what a thread does between two spins, as for BasicRwLock.
 //

@@ -13,15 +13,39 @@
 
 namespace bpfmap {
 
-// Spins for a few microseconds, with looks at the lock that become rare; then
-// lets another thread run.
-class SpinThenYield {
+// Spins for some 5 microseconds in all, with looks at the lock in between; then
+// lets another thread run at each look.
+class Spins {
  public:
-  void Pause();
+  // Spins twice as many turns as the last time, from `first` to `most`. A turn
+  // is about a cycle.
+  void Pause(int first, int most);
 
  private:
-  int spins_ = 0;
+  int turns_ = 0;  // of the last pause
+  int spent_ = 0;  // turns of all pauses
 };
+
+// Looks that become rare, for locks that are mostly free for long.
+class SpinThenYield {
+ public:
+  void Pause() { spins_.Pause(/*first=*/1, /*most=*/256); }
+
+ private:
+  Spins spins_;
+};
+
+// Rare looks from the start, for locks whose holder mostly takes them again at
+// once, as a thread does that fills a queue: each look takes the lock's cache
+// line, and the data that lie in it, from a holder that would have gone on.
+class SpinLongThenYield {
+ public:
+  void Pause() { spins_.Pause(/*first=*/512, /*most=*/512); }
+
+ private:
+  Spins spins_;
+};
+
 using RwLock = BasicRwLock<SpinThenYield>;
 
 }  // namespace bpfmap

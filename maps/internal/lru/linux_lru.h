@@ -174,7 +174,7 @@ class LinuxLru {
   struct alignas(P::kCacheLineSize) OwnLists {
     OwnLists(LruNodes<P>& nodes, uint32_t scans) : lists(nodes, scans) {}
 
-    typename P::Lock lock;
+    typename P::Mutex lock;
     LruLists<P> lists ABSL_GUARDED_BY(lock);
   };
 
@@ -188,8 +188,8 @@ class LinuxLru {
     }
 
     // Held while a thread gets a batch for this CPU.
-    typename P::Lock batch_lock;
-    typename P::Lock lock;
+    typename P::Mutex batch_lock;
+    typename P::Mutex lock;
     const uint32_t number;
     uint32_t free_count ABSL_GUARDED_BY(lock) = 0;
     // Nodes that have left the table and are still on the common lists. The

@@ -69,15 +69,40 @@ class LruList {
     }
   }
 
-  // Adds `node` as the newest, or nothing if it is 0.
-  // REQUIRES: there is room, see Reserve().
+  // Adds nodes as the newest of a list, whose other methods do not see them
+  // before Finish(). What changes with each node stays in registers so long.
+  class Appender {
+   public:
+    explicit Appender(LruList& list)
+        : list_(list), ring_(list.ring_), mask_(list.mask_), end_(list.end_) {}
+
+    // Adds `node`, or nothing if it is 0. REQUIRES: there is room, see
+    // Reserve().
+    ABSL_ATTRIBUTE_ALWAYS_INLINE void Add(uint32_t node) {
+      // No branch: a walk over gaps cannot guess where they are.
+      list_.nodes_.SetPosition(node, end_);
+      list_.nodes_.SetList(node, list_.name_);
+      ring_[end_ & mask_] = node;
+      end_ += node != 0;
+    }
+
+    void Finish() {
+      list_.size_ += end_ - list_.end_;
+      list_.end_ = end_;
+    }
+
+   private:
+    LruList& list_;
+    uint32_t* const ring_;
+    const uint32_t mask_;
+    uint32_t end_;
+  };
+
+  // Adds one node.
   void Add(uint32_t node) {
-    // No branch: whoever walks over gaps cannot guess where they are.
-    nodes_.SetPosition(node, end_);
-    nodes_.SetList(node, name_);
-    ring_[end_ & mask_] = node;
-    end_ += node != 0;
-    size_ += node != 0;
+    Appender appender(*this);
+    appender.Add(node);
+    appender.Finish();
   }
 
   void Remove(uint32_t node) {
@@ -106,11 +131,11 @@ class LruList {
     return node;
   }
 
-  // Removes the `count` oldest nodes, or all, and calls taken(node) with each;
-  // with 0 for each gap. REQUIRES: taken() puts them into another list or adds
-  // them to this one again; there is no cursor.
-  template <typename Taken>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void TakeOldest(uint32_t count, Taken taken) {
+  // Removes the `count` oldest nodes, or all, and calls taker.Add(node) with
+  // each, with 0 for each gap, and at last taker.Finish(). REQUIRES: Add() puts
+  // them into another list or adds them to this one again; there is no cursor.
+  template <typename Taker>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void TakeOldest(uint32_t count, Taker taker) {
     uint32_t left = count < size_ ? count : size_;
     size_ -= left;
     uint32_t position = begin_;
@@ -121,8 +146,9 @@ class LruList {
       ring[position & mask] = 0;
       ++position;
       left -= node != 0;
-      taken(node);
+      taker.Add(node);
     }
+    taker.Finish();
     begin_ = NotBefore(position);
   }
 

@@ -75,8 +75,7 @@ class LruLists {
 
   // Puts a node that is on no list where it belongs now; nothing if it is 0.
   ABSL_ATTRIBUTE_ALWAYS_INLINE void Add(uint32_t node) {
-    if (nodes_.IsReferenced(node)) {
-      nodes_.SetReferenced(node, false);
+    if (nodes_.TakeReferenced(node)) {
       active_.Add(node);
     } else {
       inactive_.Add(node);
@@ -84,9 +83,7 @@ class LruLists {
   }
 
   // Takes all from another list.
-  void AddAll(LruList<P>& from) {
-    from.TakeOldest(from.size(), [this](uint32_t node) { Add(node); });
-  }
+  void AddAll(LruList<P>& from) { from.TakeOldest(from.size(), Adder(*this)); }
 
   // Makes a node free that is in the active or inactive list, or in none.
   void Release(uint32_t node) {
@@ -112,13 +109,38 @@ class LruLists {
   }
 
  private:
+  // Add(), of many nodes: see LruList::Appender.
+  class Adder {
+   public:
+    explicit Adder(LruLists& lists)
+        : nodes_(lists.nodes_),
+          active_(lists.active_),
+          inactive_(lists.inactive_) {}
+    ABSL_ATTRIBUTE_ALWAYS_INLINE void Add(uint32_t node) {
+      if (nodes_.TakeReferenced(node)) {
+        active_.Add(node);
+      } else {
+        inactive_.Add(node);
+      }
+    }
+    void Finish() {
+      active_.Finish();
+      inactive_.Finish();
+    }
+
+   private:
+    LruNodes<P>& nodes_;
+    typename LruList<P>::Appender active_;
+    typename LruList<P>::Appender inactive_;
+  };
+
   LruList<P>& ListWith(uint32_t node) {
     return nodes_.ListOf(node) == ListName::kActive ? active_ : inactive_;
   }
 
   void RotateActive() {
     // Those that come back are at the new end, and not looked at again.
-    active_.TakeOldest(scans_, [this](uint32_t node) { Add(node); });
+    active_.TakeOldest(scans_, Adder(*this));
   }
 
   // Goes on where it stopped the last time, from the oldest to the newest and

@@ -79,6 +79,15 @@ class LruNodes {
     }
   }
 
+  // Clears the bit, and returns what it was.
+  bool TakeReferenced(uint32_t node) {
+    const bool used = IsReferenced(node);
+    if (used) {
+      __atomic_store_n(&referenced_[node], uint8_t{0}, __ATOMIC_RELAXED);
+    }
+    return used;
+  }
+
   // Any thread may ask for the list; one without its lock learns what it was
   // a moment ago.
   ListName ListOf(uint32_t node) const {

@@ -217,11 +217,12 @@ class LruTable {
   FindLocked([[maybe_unused]] Shard& shard, uint64_t hash, Key key) const
       ABSL_SHARED_LOCKS_REQUIRED(shard) {
     const uint32_t group = GroupOf(hash);
-    FindResult found = {{}, group, groups_[group].Load()};
-    if (!MatchFast(found, hash, key)) [[unlikely]] {
-      found.ref = Match(group, found.snapshot, hash, key);
+    const GroupSnapshot snapshot = groups_[group].Load();
+    SlotRef ref;
+    if (!MatchFast(ref, group, snapshot, hash, key)) [[unlikely]] {
+      ref = MatchLocked(group, hash, key);
     }
-    return found;
+    return {ref, group, snapshot};
   }
 
   // Locks the shard of `hash`, and looks for `key` before that: mostly it is
@@ -231,12 +232,16 @@ class LruTable {
                                                       uint64_t hash,
                                                       Key key) const
       ABSL_EXCLUSIVE_LOCK_FUNCTION(shard) {
-    FindResult found = {{}, GroupOf(hash), shard.Load()};
-    const bool matched = MatchFast(found, hash, key);
-    if (!LockAndCompare(shard, found.snapshot) || !matched) [[unlikely]] {
-      return FindLockedSlow(shard, hash, key);
+    // Not by the parts of a FindResult: gcc then keeps its snapshot in memory,
+    // and a load of both words waits for the stores of each.
+    const uint32_t group = GroupOf(hash);
+    GroupSnapshot snapshot = shard.Load();
+    SlotRef ref;
+    const bool matched = MatchFast(ref, group, snapshot, hash, key);
+    if (!LockAndCompare(shard, snapshot) || !matched) [[unlikely]] {
+      ref = MatchLocked(group, hash, key);
     }
-    return found;
+    return {ref, group, snapshot};
   }
 
   // Inserts a key that is absent, for `node`. Returns its slot.
@@ -462,11 +467,11 @@ class LruTable {
     if (snapshot.changing()) [[unlikely]] {
       return false;
     }
-    FindResult found = {{}, index, snapshot};
-    if (!MatchFast(found, hash, key)) [[unlikely]] {
-      found.ref = Match(index, snapshot, hash, key);
+    SlotRef ref;
+    if (!MatchFast(ref, index, snapshot, hash, key)) [[unlikely]] {
+      ref = Match(index, snapshot, hash, key);
     }
-    *element = found.ref.element;
+    *element = ref.element;
     if (*element != nullptr) use(*element);
     return group.Validate(snapshot);
   }
@@ -485,19 +490,21 @@ class LruTable {
     return FindLocked(shard, hash, key).ref.element;
   }
 
-  // Looks for `key` in its group, as far as one slot decides. Returns false if
-  // it does not: another key has the same tag, or there is a chain.
+  // Looks for `key` in its group, as far as one slot decides, and sets `found`,
+  // which was nowhere. Returns false if it does not: another key has the same
+  // tag, or there is a chain.
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE bool MatchFast(FindResult& found, uint64_t hash,
-                                              Key key) const {
-    SlotSet slots = found.snapshot.WithTag(GroupSnapshot::TagOf(hash));
-    if (slots.empty()) return !found.snapshot.has_overflow();
-    const uint32_t slot = found.group * GroupSnapshot::kSlots + slots.Take();
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool MatchFast(SlotRef& found, uint32_t group,
+                                              const GroupSnapshot& snapshot,
+                                              uint64_t hash, Key key) const {
+    SlotSet slots = snapshot.WithTag(GroupSnapshot::TagOf(hash));
+    if (slots.empty()) return !snapshot.has_overflow();
+    const uint32_t slot = group * GroupSnapshot::kSlots + slots.Take();
     std::byte* const element = slots_ + uint64_t{slot} * slot_size_;
     if (!key.Equals(KeyOf(element))) [[unlikely]] {
       return false;
     }
-    found.ref = {element, slot};
+    found = {element, slot};
     return true;
   }
 
@@ -517,6 +524,13 @@ class LruTable {
     }
     return snapshot.has_overflow() ? MatchChain(group, snapshot, key)
                                    : SlotRef{};
+  }
+
+  // The same, in the group as it is now. REQUIRES: it is locked.
+  template <typename Key>
+  ABSL_ATTRIBUTE_NOINLINE SlotRef MatchLocked(uint32_t group, uint64_t hash,
+                                              Key key) const {
+    return Match(group, groups_[group].Load(), hash, key);
   }
 
   template <typename Key>
@@ -549,13 +563,6 @@ class LruTable {
     shard.Lock();
     snapshot = shard.Load();
     return false;
-  }
-
-  template <typename Key>
-  ABSL_ATTRIBUTE_NOINLINE FindResult FindLockedSlow(Shard& shard, uint64_t hash,
-                                                    Key key) const
-      ABSL_SHARED_LOCKS_REQUIRED(shard) {
-    return FindLocked(shard, hash, key);
   }
 
   // Puts an element into an empty slot of the group, or into its chain, and
@@ -599,7 +606,7 @@ class LruTable {
       DropFromChain(group, slot - first_overflow_slot());
       snapshot.set_overflow(LoadLink(&chains_[group]) != 0);
     } else {
-      snapshot.Toggle(slot % GroupSnapshot::kSlots, tag);
+      snapshot.Toggle(slot - group * GroupSnapshot::kSlots, tag);
     }
   }
 
