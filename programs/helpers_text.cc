@@ -182,6 +182,29 @@ uint64_t Snprintf(HelperCall& call) {
   return length + 1;
 }
 
+uint64_t SeqResult(int result) {
+  return static_cast<uint64_t>(static_cast<int64_t>(result));
+}
+
+uint64_t SeqPrintf(HelperCall& call) {
+  const char* const format = call.pointer<const char>(2);
+  const std::size_t size = call.word(3);
+  std::vector<uint64_t> arguments;
+  if (!ReadArguments(call, 4, call.word(5), &arguments) || size == 0 ||
+      std::memchr(format, 0, size) == nullptr) {
+    return Minus(Errno::kInval);
+  }
+  std::string text;
+  const Errno error = FormatText(format, arguments, StringReader(call), &text);
+  if (error != Errno::kOk) return Minus(error);
+  return SeqResult(call.world().SeqWrite(text));
+}
+
+uint64_t SeqWrite(HelperCall& call) {
+  return SeqResult(
+      call.world().SeqWrite({call.pointer<const char>(2), call.word(3)}));
+}
+
 // bpf_strtol() and bpf_strtoul(): the number at the start of the text, and how
 // many bytes it takes.
 struct Parsed {
@@ -329,6 +352,18 @@ constexpr Helper kHelpers[] = {
      {Arg::kOutMemory, Arg::kSize, Arg::kNumber},
      CopyFromUser},
     {6, HelperKind::kSimulated, true, {Arg::kMemory, Arg::kSize}, TracePrintk},
+    {126,
+     HelperKind::kSimulated,
+     true,
+     {Arg::kNumber, Arg::kMemory, Arg::kSize, Arg::kMemoryOrNull, Arg::kSize},
+     SeqPrintf,
+     ProgramTypes{ProgramType::kTracing}},
+    {127,
+     HelperKind::kSimulated,
+     true,
+     {Arg::kNumber, Arg::kMemoryOrNull, Arg::kSize},
+     SeqWrite,
+     ProgramTypes{ProgramType::kTracing}},
     {177,
      HelperKind::kSimulated,
      true,

@@ -64,6 +64,9 @@ struct RunInput {
   uint32_t context_size = 0;  // bytes
   // The program may write the whole context, whatever its type.
   bool context_is_buffer = false;
+  // Of types whose context holds pointers: those into memory of the World are
+  // to memory that the program may touch.
+  bool context_points_to_memory = false;
   uint64_t r2 = 0;
   bool has_r2 = false;
   // What `data` and `data_end` of the context are; null: there is no packet.

@@ -434,6 +434,11 @@ bool Machine::LoadContext(const Region* region, uint64_t offset, int size,
   if (layout.fields.empty()) {
     *value = ReadBytes(region->base + offset, size);
     if (size == 8 && layout.holds_pointers) *loaded = &kernel_;
+    if (size == 8 && input_->context_points_to_memory) {
+      const Region* const memory = WorldMemory(*value);
+      const bool is_memory = memory->kind == RegionKind::kBuffer;
+      if (is_memory || *value == 0) *loaded = memory;
+    }
     // The option's value, which the test has put somewhere.
     if (size == 8 && type_ == ProgramType::kCgroupSockopt) {
       *loaded = WorldMemory(*value);

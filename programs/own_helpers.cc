@@ -37,6 +37,9 @@ bool HasName(const LocalMap& map, const std::string& name) {
 }  // namespace
 
 bool World::CallOwn(uint32_t number, HelperCall& call, uint64_t* result) {
+  if (helpers_of_ != nullptr) {
+    return helpers_of_->CallOwn(number, call, result);
+  }
   if (Fails(number, call, result)) return true;
   if (number >= kFirstKernelFunction) {
     return CallOwnFunction(std::string("bpf_") + HelperName(number), call,

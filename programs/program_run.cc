@@ -80,6 +80,7 @@ ProgramResult RunOnContext(const Program& program, const RunRequest& request,
   RunInput input;
   input.context = bytes;
   input.context_size = static_cast<uint32_t>(size);
+  input.context_points_to_memory = request.context_points_to_memory;
   if (request.packet) {
     input.packet = packet.view();
     if (kSkbTypes.Has(program.type())) {

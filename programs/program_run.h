@@ -25,6 +25,8 @@ struct RunRequest {
   World* world = nullptr;  // never null for a run
   std::optional<std::span<const uint8_t>> packet;
   std::optional<std::span<const uint8_t>> context;
+  // Words of the context point to memory of the World, or of the kernel.
+  bool context_points_to_memory = false;
   // A context that starts with so many arguments of 8 bytes, for the helpers
   // that count them.
   uint32_t arguments = 0;

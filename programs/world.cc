@@ -88,6 +88,9 @@ void World::OnKernelFunction(std::string name, HelperFunction function) {
 
 bool World::CallOwnFunction(const std::string& name, HelperCall& call,
                             uint64_t* result) {
+  if (helpers_of_ != nullptr) {
+    return helpers_of_->CallOwnFunction(name, call, result);
+  }
   const auto own = kernel_functions_.find(name);
   if (own == kernel_functions_.end()) return false;
   *result = own->second(call);

@@ -186,6 +186,7 @@ class World {
   uint64_t overridden_return = 0;      // bpf_override_return()
   std::vector<uint32_t> signals;       // bpf_send_signal()
   std::vector<std::string> printed;    // bpf_trace_printk(), a line each
+  std::string seq_output;              // bpf_seq_write(), bpf_seq_printf()
   std::vector<SentPacket> redirected;  // bpf_redirect() and its like
   std::vector<SentPacket> cloned;      // bpf_clone_redirect()
 
@@ -220,7 +221,10 @@ class World {
   void OnKernelFunction(std::string name, HelperFunction function);
 
   // Whether one of these three was called.
-  bool has_own_helpers() const { return has_own_helpers_; }
+  bool has_own_helpers() const {
+    return helpers_of_ != nullptr ? helpers_of_->has_own_helpers()
+                                  : has_own_helpers_;
+  }
   // For machines: sets *result to what such a call returns, if it is not the
   // helper that answers.
   bool CallOwn(uint32_t number, HelperCall& call, uint64_t* result);
@@ -233,6 +237,13 @@ class World {
   virtual uint32_t Random();
   // A line of bpf_trace_printk() or bpf_trace_vprintk().
   virtual void Print(std::string_view line) { printed.emplace_back(line); }
+
+  // What a program of an iterator adds to what is read from it: bpf_seq_write()
+  // and bpf_seq_printf(). Returns 0, or minus an errno.
+  virtual int SeqWrite(std::string_view text) {
+    seq_output += text;
+    return 0;
+  }
 
   // The timers that bpf_timer_*() start.
   virtual Timers& timers() { return timers_; }
@@ -352,6 +363,10 @@ class World {
   struct NotCurrent {};
   explicit World(NotCurrent) {}
 
+  // From now on the functions and the faults of `other` count in the place of
+  // its own; null: its own again.
+  void TakeHelpersOf(World* other) { helpers_of_ = other; }
+
  private:
   struct Range {
     uint64_t address;
@@ -373,6 +388,7 @@ class World {
   std::map<uint64_t, std::string> paths_;
   // By map and CPU; in words, so that values are aligned.
   std::map<std::pair<const void*, int>, std::vector<uint64_t>> storage_;
+  World* helpers_of_ = nullptr;
   bool has_own_helpers_ = false;
   std::map<uint32_t, HelperFunction> functions_;
   std::map<std::string, HelperFunction> kernel_functions_;

@@ -85,6 +85,7 @@ inline constexpr std::size_t kBindMapAttrSize = 12;
 inline constexpr std::size_t kLinkCreateAttrSize = 64;
 inline constexpr std::size_t kProgAttachAttrSize = 32;  // expected_revision
 inline constexpr std::size_t kProgQueryAttrSize = 64;   // revision
+inline constexpr std::size_t kIterCreateAttrSize = 8;
 inline constexpr std::size_t kLinkUpdateAttrSize = 16;
 inline constexpr std::size_t kLinkDetachAttrSize = 4;
 inline constexpr std::size_t kRawTracepointAttrSize = 24;

@@ -15,6 +15,7 @@
 #include "bpfmap/syscall/caller.h"
 #include "bpfmap/syscall/commands.h"
 #include "bpfmap/syscall/fork_gate.h"
+#include "bpfmap/syscall/iterator.h"
 #include "bpfmap/syscall/pins.h"
 
 namespace bpfmap {
@@ -74,6 +75,8 @@ long Run(int command, const Attributes& attributes) {
       return ProgQuery(attributes);
     case BPF_LINK_UPDATE:
       return LinkUpdate(attributes);
+    case BPF_ITER_CREATE:
+      return IterCreate(attributes);
     case BPF_LINK_DETACH:
       return LinkDetach(attributes);
     case BPF_PROG_GET_NEXT_ID:

@@ -109,9 +109,9 @@ BPFMAP_WORLD_CALL int bpfmap_world_on_helper(uint32_t helper,
      bpfmap_fire("pid=7 comm=cc1 tracepoint/syscalls/sys_enter_openat "
                  "args[1]=\"/etc/passwd\"");
 
-   The line is as programs/event_line.h says. Its programs see the clock and the
-   task of the line, or those of the system, and no world of the test. Returns
-   how many programs ran; -1: the line is wrong, which is said on standard
+   The line is as programs/event_line.h says. Its programs see the clock, the
+   task and the CPU of the line, and what it does not say as in the world of the
+   test, if there is one, or else the system. Returns how many programs ran; -1: the line is wrong, which is said on standard
    error. */
 BPFMAP_WORLD_CALL int bpfmap_fire(const char *line);
 

@@ -158,6 +158,33 @@ static void helper_is_replaced(void) {
   CHECK((long long)seen.cgroup == -7);
 }
 
+static void event_happens_in_the_world(void) {
+  const unsigned update = BPF_FUNC_map_update_elem;
+  struct bpf_link *link;
+  struct seen seen;
+  bpfmap_world_begin();
+  bpfmap_world_set_clock(5);
+  CHECK(bpfmap_world_fail(update, 1, E2BIG, "counts") == 0);
+  bpfmap_world_set_return(BPF_FUNC_get_current_cgroup_id, 9);
+  link = bpf_program__attach(skeleton->progs.look);
+  CHECK(link != NULL);
+  CHECK(bpfmap_fire("raw_tp/sys_enter arg0=\"text\"") == 1);
+  seen = skeleton->bss->seen;
+  CHECK(seen.now == 5 && seen.pid_tgid == (1ULL << 32 | 1));
+  CHECK(seen.cpu == 0 && seen.cgroup == 9 && seen.update == -E2BIG);
+  CHECK(strcmp(seen.comm, "bpfmap") == 0);
+  CHECK(strcmp(bpfmap_world_take_printed(), "run on 0") == 0);
+  CHECK(bpfmap_fire("time=7 pid=3 raw_tp/sys_enter arg0=\"text\"") == 1);
+  seen = skeleton->bss->seen;
+  CHECK(seen.now == 7000000000 && seen.pid_tgid == (3ULL << 32 | 3));
+  CHECK(seen.update == 0 && strcmp(seen.comm, "bpfmap") == 0);
+  bpfmap_world_end();
+  CHECK(bpfmap_fire("raw_tp/sys_enter arg0=\"text\"") == 1);
+  seen = skeleton->bss->seen;
+  CHECK(seen.pid_tgid >> 32 == (unsigned long long)getpid());
+  CHECK(bpf_link__destroy(link) == 0);
+}
+
 int main(void) {
 #ifdef BPFMAP_WORLD_OPTIONAL
   if (bpfmap_world_begin == NULL) {
@@ -176,6 +203,7 @@ int main(void) {
   printed_lines_are_taken_in_order();
   nth_call_fails();
   helper_is_replaced();
+  event_happens_in_the_world();
   bpfmap_world_end();
   without_a_world_it_is_the_system();
   world_calls__destroy(skeleton);

@@ -8,11 +8,11 @@
 namespace bpfmap {
 
 uint64_t EventWorld::Now(Clock clock) {
-  return event_.time_ns ? *event_.time_ns : SystemWorld::Now(clock);
+  return event_.time_ns ? *event_.time_ns : below_->Now(clock);
 }
 
 Task EventWorld::CurrentTask() {
-  Task current = SystemWorld::CurrentTask();
+  Task current = below_->CurrentTask();
   if (event_.pid) current.tgid = current.pid = *event_.pid;
   if (event_.tid) current.pid = *event_.tid;
   if (event_.uid) current.uid = *event_.uid;
@@ -24,6 +24,10 @@ Task EventWorld::CurrentTask() {
   }
   current.address = task.address;
   return current;
+}
+
+bool EventWorld::UnderCgroup(uint32_t cgroup) {
+  return below_->UnderCgroup(cgroup);
 }
 
 bool EventWorld::ReadOwn(uint64_t address, void* to, std::size_t size) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// EventWorld: what programs see that an event makes run (fire.h): the system,
-// and in its place what the event says.
+// EventWorld: what programs see that an event makes run (fire.h): what the
+// event says, and for all else the world below it, which is the system or that
+// of the test (run_world.h).
 //
 // Not thread-safe.
 
@@ -11,6 +12,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 #include "bpfmap/programs/event_line.h"
 #include "bpfmap/programs/run_context.h"
@@ -20,9 +22,29 @@
 
 namespace bpfmap {
 
-class EventWorld final : public CallingWorld {
+class EventWorld : public CallingWorld {
  public:
   explicit EventWorld(const EventLine& event) : event_(event) {}
+
+  // Its programs run in `below`, as long as this lives.
+  class Within {
+   public:
+    Within(EventWorld* world, World* below) : world_(*world) {
+      world_.below_ = below;
+      world_.TakeHelpersOf(below);
+    }
+    ~Within() {
+      world_.below_ = nullptr;
+      world_.TakeHelpersOf(nullptr);
+    }
+    Within(const Within&) = delete;
+    Within& operator=(const Within&) = delete;
+
+   private:
+    EventWorld& world_;
+  };
+
+  // The rest is for one that is within another.
 
   // Both return "", or a sentence.
 
@@ -34,6 +56,9 @@ class EventWorld final : public CallingWorld {
 
   uint64_t Now(Clock clock) override;
   Task CurrentTask() override;
+  uint32_t Random() override { return below_->Random(); }
+  void Print(std::string_view line) override { below_->Print(line); }
+  bool UnderCgroup(uint32_t cgroup) override;
   // Memory of the event is in this process, whoever called.
   Errno ReadKernel(uint64_t address, void* to, std::size_t size) override;
   Errno ReadUser(uint64_t address, void* to, std::size_t size) override;
@@ -42,6 +67,7 @@ class EventWorld final : public CallingWorld {
   bool ReadOwn(uint64_t address, void* to, std::size_t size);
 
   const EventLine event_;
+  World* below_ = nullptr;
   KernelMemory memory_;
 };
 

@@ -28,6 +28,7 @@
 #include "bpfmap/syscall/kernel_types.h"
 #include "bpfmap/syscall/perf_event.h"
 #include "bpfmap/syscall/program_object.h"
+#include "bpfmap/syscall/run_world.h"
 
 namespace bpfmap {
 namespace {
@@ -135,7 +136,9 @@ bool IsHeard(const AttachedProgram& attached, int cpu) {
 std::string FireAt(const EventLine& event,
                    std::vector<ProgramResult>* results) {
   const ForkGate::Inside inside;
-  // One after the other.
+  // One after the other. The world of a test comes before the lock, as a
+  // function that it gave in the place of a helper may hold it.
+  RunWorld below;
   static constinit std::mutex mutex;
   const std::lock_guard<std::mutex> lock(mutex);
   if (event.hook == "object") return KernelMemory::Named().Make(event);
@@ -151,11 +154,12 @@ std::string FireAt(const EventLine& event,
   kept.push_back(std::make_unique<EventWorld>(event));
   if (kept.size() > kKept) kept.pop_front();
   EventWorld& world = *kept.back();
+  const EventWorld::Within within(&world, below.get());
   Context context;
   std::string reason = world.MakeTask();
   if (reason.empty()) reason = world.MakeContext(&context);
   if (!reason.empty()) return reason;
-  const int cpu = event.cpu.value_or(CurrentCpu());
+  const int cpu = event.cpu.value_or(below.cpu());
   if (cpu < 0 || cpu >= PossibleCpus()) {
     return "there is no CPU " + std::to_string(cpu);
   }

@@ -10,8 +10,9 @@
 // otherwise as that of the program. So is the task_struct of `task.` words.
 //
 // Programs see the clock, the task and the CPU that the event says, and what it
-// does not say as the system is. A program that does wrong says so on standard
-// error.
+// does not say as the world of the test has it that was begun in C
+// (bpfmap_world.h), or else the system. A program that does wrong says so on
+// standard error.
 //
 // Thread-safe.
 

@@ -53,13 +53,20 @@ long LinkObject::Update(std::shared_ptr<ProgramObject> program,
   const LinkType type = facts_.type;
   if (type == LinkType::kNetfilter) return -EOPNOTSUPP;
   if (type != LinkType::kXdp && type != LinkType::kTcx &&
-      type != LinkType::kCgroup) {
+      type != LinkType::kCgroup && type != LinkType::kIter) {
     return -EINVAL;
   }
   WriterLock lock(lock_);
   if (!attached_) return -ENOLINK;
   if (old != nullptr && program_.get() != old) return -EPERM;
   if (program->program().type() != program_->program().type()) return -EINVAL;
+  const ProgramObject::Facts& now = program_->facts();
+  const ProgramObject::Facts& then = program->facts();
+  if (type == LinkType::kIter &&
+      (then.expected_attach_type != now.expected_attach_type ||
+       then.attach_btf_id != now.attach_btf_id)) {
+    return -EINVAL;
+  }
   if (program == program_) return 0;
   AttachedPrograms& all = AttachedPrograms::Global();
   if (type == LinkType::kTcx) {

@@ -20,6 +20,7 @@
 
 namespace bpfmap {
 
+class MapObject;
 class PerfEventObject;
 
 // BPF_LINK_TYPE_*.
@@ -27,6 +28,7 @@ enum class LinkType : uint32_t {
   kRawTracepoint = 1,
   kTracing = 2,
   kCgroup = 3,
+  kIter = 4,
   kXdp = 6,
   kPerfEvent = 7,
   kKprobeMulti = 8,
@@ -49,6 +51,7 @@ class LinkObject {
     uint32_t flags = 0;
     uint32_t mode = 0;  // AttachedProgram::flags
     uint64_t cookie = 0;
+    std::shared_ptr<MapObject> map;          // of an iterator: for user space
     std::shared_ptr<PerfEventObject> event;  // of perf: it stays open
   };
 
@@ -71,7 +74,8 @@ class LinkObject {
   long Attach(AttachPlace place = {});
 
   // BPF_LINK_UPDATE; `old`: only in the place of this program, if it is given.
-  //   EINVAL      the program of such a link stays; one of another type
+  //   EINVAL      the program of such a link stays; one of another type, or of
+  //               another target of iterators
   //   EOPNOTSUPP  it stays (netfilter)
   //   ENOLINK     the link was detached
   //   EPERM       its program is not `old`

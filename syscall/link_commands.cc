@@ -20,8 +20,10 @@
 #include "bpfmap/syscall/cgroup.h"
 #include "bpfmap/syscall/commands.h"
 #include "bpfmap/syscall/hook_of.h"
+#include "bpfmap/syscall/iterator.h"
 #include "bpfmap/syscall/kernel_types.h"
 #include "bpfmap/syscall/link.h"
+#include "bpfmap/syscall/map_object.h"
 #include "bpfmap/syscall/network_device.h"
 #include "bpfmap/syscall/perf_event.h"
 #include "bpfmap/syscall/program_object.h"
@@ -57,6 +59,7 @@ class Creation {
   long Event();
   long Cgroup();
   long Tracing();
+  long Iterator();
   long Xdp();
   long Tcx();
   long Netfilter();
@@ -104,6 +107,11 @@ long Creation::FindTarget() {
     case ProgramType::kSockOps:
       return Cgroup();
     case ProgramType::kTracing:
+      if (attach_type_ == kTraceIter &&
+          program_->facts().expected_attach_type == kTraceIter) {
+        return Iterator();
+      }
+      [[fallthrough]];
     case ProgramType::kLsm:
       return attach_type_ == program_->facts().expected_attach_type ? Tracing()
                                                                     : -EINVAL;
@@ -160,6 +168,36 @@ long Creation::Tracing() {
   facts_.type = LinkType::kTracing;
   facts_.hooks = {hook};
   facts_.cookie = attributes_.LongAt(24);
+  return 0;
+}
+
+// union bpf_iter_link_info, of which the first word is a map's descriptor.
+long Creation::Iterator() {
+  constexpr std::size_t kInfoSize = 16, kPage = 4096;
+  if (target_ != 0 || flags_ != 0) return -EINVAL;
+  const uint64_t info = attributes_.LongAt(16);
+  const uint32_t length = attributes_.WordAt(24);
+  if ((info == 0) != (length == 0)) return -EINVAL;
+  uint32_t map_fd = 0;
+  if (info != 0) {
+    if (length > kPage) return -E2BIG;
+    if (length > kInfoSize) {
+      const long error = CheckZeroInUser(info + kInfoSize, length - kInfoSize);
+      if (error != 0) return error;
+    }
+    const std::size_t size = std::min<std::size_t>(length, sizeof map_fd);
+    if (!CopyFromUser(&map_fd, info, size)) return -EFAULT;
+  }
+  const std::string hook = TracingHook(*program_);
+  // Iterators over other objects of the kernel there are none.
+  if (hook != "iter/" + std::string(kMapElementTarget)) return -ENOENT;
+  if (map_fd == 0) return -EBADF;
+  OpenFile file;
+  const long error = BpfFdTable::Global().FindMap(map_fd, &file);
+  if (error != 0) return error;
+  if (!HasIterator(file.map->def().type)) return -EINVAL;
+  facts_.type = LinkType::kIter;
+  facts_.map = MapObject::AsUser(*file.map);
   return 0;
 }
 

@@ -12,7 +12,9 @@
 
 #include "bpfmap/syscall/commands.h"
 #include "bpfmap/syscall/info_copy.h"
+#include "bpfmap/syscall/iterator.h"
 #include "bpfmap/syscall/link.h"
+#include "bpfmap/syscall/map_object.h"
 #include "bpfmap/syscall/perf_event.h"
 #include "bpfmap/syscall/user_memory.h"
 
@@ -130,6 +132,9 @@ long Fill(const LinkObject& link, LinkInfoBytes* info) {
       info->words[2] = static_cast<uint32_t>(facts.priority);
       info->words[3] = facts.flags;
       return 0;
+    case LinkType::kIter:
+      info->words[3] = facts.map->id();
+      return PutText(kMapElementTarget, 0, info);
     case LinkType::kKprobeMulti:
     case LinkType::kUprobeMulti:
       return 0;
@@ -147,6 +152,7 @@ long LinkInfo(const Attributes& attributes, const LinkObject& link) {
   LinkInfoBytes info = {};
   // Of what user space gives only the buffers matter.
   const bool has_buffer = link.facts().type == LinkType::kRawTracepoint ||
+                          link.facts().type == LinkType::kIter ||
                           link.facts().type == LinkType::kPerfEvent;
   if (has_buffer) std::memcpy(info.words, asked.words, sizeof info.words);
   info.type = static_cast<uint32_t>(link.facts().type);
