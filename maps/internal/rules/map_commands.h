@@ -26,6 +26,7 @@
 
 #include <cstdint>
 
+#include "absl/base/attributes.h"
 #include "bpfmap/maps/bpf_map.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/rules/generic_batch.h"
@@ -42,7 +43,8 @@ enum class BatchCommand { kLookup, kLookupAndDelete, kUpdate, kDelete };
 // has no tables of the classes in between.
 class MapState {
  protected:
-  explicit MapState(const MapDef& def) : def_(def), rights_(def) {}
+  ABSL_ATTRIBUTE_NOINLINE explicit MapState(const MapDef& def)
+      : def_(def), rights_(def) {}
   ~MapState() = default;
 
   const MapDef def_;
@@ -56,7 +58,8 @@ class MapCommands : protected MapState, public LocalMap {
   bool frozen() const final { return rights_.frozen(); }
 
  protected:
-  using MapState::MapState;
+  ABSL_ATTRIBUTE_ALWAYS_INLINE explicit MapCommands(const MapDef& def)
+      : MapState(def) {}
   ~MapCommands() = default;
 
   Errno DoLookup(const void* key, void* value, ElemFlags flags) final {
@@ -148,7 +151,8 @@ class MapCommands : protected MapState, public LocalMap {
 // A map of any type, on a small machine.
 class SmallMap : public MapCommands<SmallMap> {
  protected:
-  using MapCommands<SmallMap>::MapCommands;
+  ABSL_ATTRIBUTE_ALWAYS_INLINE explicit SmallMap(const MapDef& def)
+      : MapCommands<SmallMap>(def) {}
   ~SmallMap() = default;
 
  private:
@@ -187,7 +191,8 @@ class SmallMap : public MapCommands<SmallMap> {
 template <typename Type>
 class SmallMapOf : public SmallMap {
  protected:
-  using SmallMap::SmallMap;
+  ABSL_ATTRIBUTE_ALWAYS_INLINE explicit SmallMapOf(const MapDef& def)
+      : SmallMap(def) {}
   ~SmallMapOf() = default;
 
  private:
