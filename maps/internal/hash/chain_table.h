@@ -164,7 +164,11 @@ class ChainTable {
   // A pointer to the value of `key`, or null.
   template <typename Key>
   std::byte* Find(Key key) const {
-    return FindAndUse(key, [](const std::byte*) {});
+    if constexpr (kIsSmall<P> && std::is_same_v<Key, AnyKey>) {
+      return FindAndCopy(key, /*copy=*/nullptr, /*value_lock=*/false);
+    } else {
+      return FindAndUse(key, [](const std::byte*) {});
+    }
   }
 
   // The same, and calls use(value) on the way, maybe more than once: the last
@@ -177,9 +181,7 @@ class ChainTable {
     std::byte* value = nullptr;
     const bool sound =
         shard.TryRead([&](uint32_t version) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-          const SlotRef ref = kIsSmall<P> && std::is_same_v<Key, AnyKey>
-                                  ? Look(shard, version, hash, key.Any())
-                                  : Walk(shard, version, hash, key);
+          const SlotRef ref = Walk(shard, version, hash, key);
           value = ref ? ValueOf(ref) : nullptr;
           if (ref) use(value);
         });
@@ -191,6 +193,9 @@ class ChainTable {
   // is absent.
   template <typename Key>
   bool Read(Key key, void* value, bool value_lock) const {
+    if constexpr (kIsSmall<P>) {
+      return FindAndCopy(key.Any(), value, value_lock) != nullptr;
+    }
     const uint32_t hash = Hash(key);
     Shard& shard = ShardOf(hash);
     // A copy may be found to be a mixture, and the key to be gone by then, so
@@ -200,8 +205,7 @@ class ChainTable {
       uint32_t slot = 0;
       const bool sound =
           shard.TryRead([&](uint32_t version) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-            slot = kIsSmall<P> ? Look(shard, version, hash, key.Any()).slot
-                               : Walk(shard, version, hash, key).slot;
+            slot = Walk(shard, version, hash, key).slot;
             if (slot != 0) value_.CopyOut(copy, ValueOf(slot));
           });
       if (sound) {
@@ -338,6 +342,30 @@ class ChainTable {
   // is none.
   bool NextKey(const void* key, void* next) const;
 
+  // Elements of one hash, in their order. (More than kRoom keys of one hash
+  // would stay apart.)
+  struct EqualHashes {
+    static constexpr uint32_t kRoom = 16;
+
+    uint32_t hash;
+    uint32_t count;
+    uint32_t slots[kRoom];
+
+    // The next element of a chain. Returns false if no later one is wanted.
+    bool Add(uint32_t slot, uint32_t slot_hash, uint32_t from) {
+      if (slot_hash < from) return true;
+      if (count == 0) hash = slot_hash;
+      if (slot_hash != hash || count == kRoom) return false;
+      slots[count++] = slot;
+      return true;
+    }
+  };
+
+  // Finds the elements of the smallest hash that is not below `from`, and
+  // copies the key of the first one to `key` if that is not null. Returns false
+  // if there are none.
+  bool FindFrom(uint32_t from, void* key, EqualHashes* found) const;
+
   // Parts of an element.
 
   std::byte* KeyOf(const SlotRef& ref) const {
@@ -418,6 +446,11 @@ class ChainTable {
     }
     uint64_t FirstHash(uint64_t chain) const {
       return chain << (kHashBits - bits);
+    }
+    // The same without numbers of 64 bits.
+    bool IsLast(uint32_t chain) const { return (chain + 1) >> bits != 0; }
+    uint32_t FirstHashAfter(uint32_t chain) const {
+      return (chain + 1) << (kHashBits - bits);
     }
   };
 
@@ -559,6 +592,32 @@ class ChainTable {
       ABSL_SHARED_LOCKS_REQUIRED(shard) {
     return Look(shard, shard.version(), hash, key);
   }
+  // Find and Read as one, for a small machine: to `copy`, if that is not null.
+  ABSL_ATTRIBUTE_NOINLINE std::byte* FindAndCopy(AnyKey key, void* copy,
+                                                 bool value_lock) const {
+    const uint32_t hash = Hash(key);
+    Shard& shard = ShardOf(hash);
+    alignas(8) std::byte own[kCopySize];
+    const bool is_large = value_.size() > kCopySize || value_lock;
+    if (copy == nullptr || !is_large) {
+      SlotRef ref;
+      const bool sound =
+          shard.TryRead([&](uint32_t version) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+            ref = Look(shard, version, hash, key);
+            if (ref && copy != nullptr) value_.CopyOut(own, ValueOf(ref));
+          });
+      if (sound) {
+        if (!ref) return nullptr;
+        if (copy != nullptr) std::memcpy(copy, own, value_.size());
+        return ValueOf(ref);
+      }
+    }
+    ReaderLock lock(shard);
+    const SlotRef ref = LookLocked(shard, hash, key);
+    if (!ref) return nullptr;
+    if (copy != nullptr) CopyValueOut(copy, ref, value_lock);
+    return ValueOf(ref);
+  }
   template <typename Use>
   ABSL_ATTRIBUTE_NOINLINE std::byte* FindSlow(Shard& shard, uint32_t hash,
                                               AnyKey key, Use use) const {
@@ -646,11 +705,7 @@ class ChainTable {
 
 template <Profile P>
 bool ChainTable<P>::NextKey(const void* key, void* next) const {
-  const auto show = [&](const SlotRef& ref) {
-    if (next != nullptr) CopyKeyOut(next, ref);
-    return true;
-  };
-  uint64_t from = 0;  // the hash where a chain begins
+  uint32_t from = 0;  // the hash where a chain begins
   if (key != nullptr) {
     const AnyKey any_key(key, key_size_);
     const uint32_t hash = Hash(any_key);
@@ -658,24 +713,43 @@ bool ChainTable<P>::NextKey(const void* key, void* next) const {
     ReaderLock lock(shard);
     if (const SlotRef ref = LookLocked(shard, hash, any_key)) {
       const SlotRef after = RefAfter(NextOf(ref.slot));
-      if (after) return show(after);
+      if (after) {
+        if (next != nullptr) CopyKeyOut(next, after);
+        return true;
+      }
       const Chains& chains = CurrentChains();
-      from = chains.FirstHash(uint64_t{chains.Of(hash)} + 1);
+      const uint32_t chain = chains.Of(hash);
+      if (chains.IsLast(chain)) return false;
+      from = chains.FirstHashAfter(chain);
     }
   }
-  while (from < uint64_t{1} << kHashBits) {
-    const uint32_t hash = static_cast<uint32_t>(from);
+  EqualHashes found;
+  return FindFrom(from, next, &found);
+}
+
+template <Profile P>
+bool ChainTable<P>::FindFrom(uint32_t from, void* key,
+                             EqualHashes* found) const {
+  found->count = 0;
+  while (true) {
     const Chains& chains = CurrentChains();
-    uint32_t* const head = HeadOf(chains, hash);
+    const uint32_t chain = chains.Of(from);
+    uint32_t* const head = &chains.heads[chain];
     if (LoadLink(head) != 0) {
-      ReaderLock lock(ShardOf(hash));
+      ReaderLock lock(ShardOf(from));
       if (&CurrentChains() != &chains) continue;  // this one was cut
-      const SlotRef first = RefAfter(head);
-      if (first) return show(first);
+      for (SlotRef ref = RefAfter(head); ref;
+           ref = RefAfter(NextOf(ref.slot))) {
+        if (!found->Add(ref.slot, HashIn(ref.slot), from)) break;
+      }
+      if (found->count != 0) {
+        if (key != nullptr) CopyKeyOut(key, {nullptr, found->slots[0]});
+        return true;
+      }
     }
-    from = chains.FirstHash(uint64_t{chains.Of(hash)} + 1);
+    if (chains.IsLast(chain)) return false;
+    from = chains.FirstHashAfter(chain);
   }
-  return false;
 }
 
 }  // namespace bpfmap::internal

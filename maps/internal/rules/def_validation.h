@@ -32,12 +32,15 @@
 namespace bpfmap {
 
 // The first check that failed.
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError FirstError(
+    const DefError& check) {
+  return check;
+}
 template <typename... Checks>
 ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError FirstError(
-    const Checks&... checks) {
-  DefError first;
-  // One after the other, until one failed.
-  static_cast<void>(((first = checks, first.failed()) || ...));
+    const DefError& check, const Checks&... later_checks) {
+  DefError first = FirstError(later_checks...);
+  if (check.failed()) first = check;
   return first;
 }
 
@@ -174,15 +177,20 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckNameAndReadOnlyValue(
               Errno::kAcces));
 }
 
+ABSL_ATTRIBUTE_NOINLINE constexpr bool HasFlagsBut(MapFlags flags,
+                                                   MapFlags allowed) {
+  return HasAny(flags, ~allowed) || HasAll(flags, kRdOnlyProg | kWrOnlyProg);
+}
+
 // The flags of a type, which are named in `reason`, and rights of programs that
 // exclude each other.
 ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckFlags(const MapDef& def,
                                                            MapFlags flags,
                                                            const char* reason) {
-  return FirstError(
-      Require(!HasAny(def.map_flags, ~flags), reason),
-      Require(!HasAll(def.map_flags, kRdOnlyProg | kWrOnlyProg),
-              "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other"));
+  if (!HasFlagsBut(def.map_flags, flags)) return {};
+  if (HasAny(def.map_flags, ~flags)) return {Errno::kInval, reason};
+  return {Errno::kInval,
+          "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other"};
 }
 
 ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckMaxEntries(
