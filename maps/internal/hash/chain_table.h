@@ -223,6 +223,7 @@ class ChainTable {
   ABSL_ATTRIBUTE_ALWAYS_INLINE SlotRef FindLocked(Shard& shard, uint32_t hash,
                                                   Key key) const
       ABSL_SHARED_LOCKS_REQUIRED(shard) {
+    if constexpr (kIsSmall<P>) return LookLocked(shard, hash, key.Any());
     return Walk(shard, shard.version(), hash, key);
   }
 
@@ -560,7 +561,10 @@ class ChainTable {
     if (fresh == Freelist::kNone) return 0;
     const void* const value = make_value();
     WriteSection<P> write(shard);
-    Fill(fresh, hash, key, value, LoadLink(ref ? NextOf(ref.slot) : ref.link));
+    std::byte* const bytes = At(fresh);
+    Fill(bytes, hash, key, value);
+    // Nothing leads to it yet.
+    StoreWord(bytes, LoadLink(ref ? NextOf(ref.slot) : ref.link));
     uint32_t* link = ref.link;
     if (ref) {
       shard.spare = ref.slot;
@@ -583,14 +587,21 @@ class ChainTable {
     return next.link;
   }
 
-  // Walk and FindLocked, where a call costs little beside the rest.
-  ABSL_ATTRIBUTE_NOINLINE SlotRef Look(const Shard& shard, uint32_t version,
-                                       uint32_t hash, AnyKey key) const {
-    return Walk(shard, version, hash, key);
+  // Walk, where a call costs little beside the rest: the slot of `key`, or 0,
+  // and the link to it. All that it takes and returns is in registers. It gives
+  // up where it comes upon a writer, of which a caller with the lock sees none.
+  ABSL_ATTRIBUTE_NOINLINE uint32_t Look(uint32_t hash, const void* key,
+                                        uint32_t** link) const {
+    const Shard& shard = ShardOf(hash);
+    const SlotRef ref =
+        Walk(shard, shard.EvenVersion(), hash, AnyKey(key, key_size_));
+    *link = ref.link;
+    return ref.slot;
   }
-  SlotRef LookLocked(Shard& shard, uint32_t hash, AnyKey key) const
-      ABSL_SHARED_LOCKS_REQUIRED(shard) {
-    return Look(shard, shard.version(), hash, key);
+  SlotRef LookLocked(Shard&, uint32_t hash, AnyKey key) const {
+    SlotRef ref;
+    ref.slot = Look(hash, key.data(), &ref.link);
+    return ref;
   }
   // Find and Read as one, for a small machine: to `copy`, if that is not null.
   ABSL_ATTRIBUTE_NOINLINE std::byte* FindAndCopy(AnyKey key, void* copy,
@@ -600,16 +611,19 @@ class ChainTable {
     alignas(8) std::byte own[kCopySize];
     const bool is_large = value_.size() > kCopySize || value_lock;
     if (copy == nullptr || !is_large) {
-      SlotRef ref;
+      uint32_t slot = 0;
       const bool sound =
-          shard.TryRead([&](uint32_t version) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-            ref = Look(shard, version, hash, key);
-            if (ref && copy != nullptr) value_.CopyOut(own, ValueOf(ref));
+          shard.TryRead([&](uint32_t) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+            uint32_t* link;
+            slot = Look(hash, key.data(), &link);
+            if (slot != 0 && copy != nullptr) {
+              value_.CopyOut(own, ValueOf(slot));
+            }
           });
       if (sound) {
-        if (!ref) return nullptr;
+        if (slot == 0) return nullptr;
         if (copy != nullptr) std::memcpy(copy, own, value_.size());
-        return ValueOf(ref);
+        return ValueOf(slot);
       }
     }
     ReaderLock lock(shard);
@@ -652,13 +666,11 @@ class ChainTable {
   }
 
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void Fill(uint32_t slot, uint32_t hash, Key key,
-                                         const void* value, uint32_t next) {
-    std::byte* const bytes = At(slot);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Fill(std::byte* bytes, uint32_t hash,
+                                         Key key, const void* value) {
     StoreWord(bytes + kHashOffset, hash);
     key.CopyTo(bytes + kKeyOffset);
     value_.CopyIn(bytes + value_offset_, value);
-    StoreLink(NextOf(slot), next);
   }
 
   const Chains* AllocateChains(int bits) {
