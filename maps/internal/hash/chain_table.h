@@ -147,7 +147,9 @@ class ChainTable {
 
   template <typename Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t Hash(Key key) const {
-    if constexpr (kIsSmall<P>) {
+    if constexpr (kIsSmall<P> && std::is_same_v<Key, AnyKey>) {
+      return HashAny(key.data());
+    } else if constexpr (kIsSmall<P>) {
       return key.Hash(hash_);
     } else {
       return static_cast<uint32_t>(key.Hash(hash_) >> 32);
@@ -587,6 +589,9 @@ class ChainTable {
     return next.link;
   }
 
+  ABSL_ATTRIBUTE_NOINLINE uint32_t HashAny(const void* key) const {
+    return static_cast<uint32_t>(hash_(key, key_size_));
+  }
   // Walk, where a call costs little beside the rest: the slot of `key`, or 0,
   // and the link to it. All that it takes and returns is in registers. It gives
   // up where it comes upon a writer, of which a caller with the lock sees none.
