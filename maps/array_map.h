@@ -105,6 +105,9 @@ class ArrayMap final : public MapBase<ArrayMap<P>, P> {
   }
   Errno UpdateElem(const void* key, const void* value,
                    ElemFlags flags) override {
+    if constexpr (kIsSmall<P>) {
+      return MapBase<ArrayMap, P>::UpdateElem(key, value, flags);
+    }
     if (stores_ && flags == kAny && key != nullptr && value != nullptr)
         [[likely]] {
       const uint32_t index = IndexOf(key);
@@ -154,7 +157,21 @@ class ArrayMap final : public MapBase<ArrayMap<P>, P> {
     return Errno::kOk;
   }
   template <View view>
-  Errno Put(const void* key, const void* value, ElemFlags flags);
+  Errno Put(const void* key, const void* value, ElemFlags flags) {
+    if constexpr (kIsSmall<P>) {
+      return PutSmall(view, key, value, flags);
+    } else {
+      return PutByRules(view, key, value, flags);
+    }
+  }
+  ABSL_ATTRIBUTE_ALWAYS_INLINE Errno PutByRules(View view, const void* key,
+                                                const void* value,
+                                                ElemFlags flags);
+  // The one copy for both views.
+  ABSL_ATTRIBUTE_NOINLINE Errno PutSmall(View view, const void* key,
+                                         const void* value, ElemFlags flags) {
+    return PutByRules(view, key, value, flags);
+  }
   Errno NextKey(const void* key, void* next_key) const {
     return CopyNextIndex(key, slots_.size(), next_key);
   }
@@ -167,8 +184,12 @@ class ArrayMap final : public MapBase<ArrayMap<P>, P> {
   }
   template <typename Change>
   void WithWritersStopped(Change change) {
-    WriterLock lock(resize_lock_);
-    slots_.WithAllLocked(change);
+    if constexpr (P::kResizable) {
+      WriterLock lock(resize_lock_);
+      slots_.WithAllLocked(change);
+    } else {
+      slots_.WithAllLocked(change);
+    }
   }
 
   int64_t VisitElems(ElemVisitor visitor, uint64_t flags) override {
@@ -204,8 +225,8 @@ constexpr DefError ArrayMap<P>::Check(const MapDef& def) {
 }
 
 template <Profile P>
-template <View view>
-Errno ArrayMap<P>::Put(const void* key, const void* value, ElemFlags flags) {
+inline Errno ArrayMap<P>::PutByRules(View view, const void* key,
+                                     const void* value, ElemFlags flags) {
   const uint32_t index = IndexOf(key);
   if ((flags & ~kLock) > kExist) return Errno::kInval;
   if (index >= slots_.size()) return Errno::k2Big;

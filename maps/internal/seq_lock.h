@@ -52,7 +52,11 @@ class ABSL_LOCKABLE alignas(P::kCacheLineSize) SeqLock {
   SeqLock& operator=(const SeqLock&) = delete;
 
   ABSL_ATTRIBUTE_ALWAYS_INLINE void Lock() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
-    lock_.Lock();
+    if constexpr (kIsSmall<P>) {
+      LockByCall();
+    } else {
+      lock_.Lock();
+    }
   }
   ABSL_ATTRIBUTE_ALWAYS_INLINE void Unlock() ABSL_UNLOCK_FUNCTION() {
     lock_.Unlock();
@@ -87,6 +91,11 @@ class ABSL_LOCKABLE alignas(P::kCacheLineSize) SeqLock {
     return version_.load(std::memory_order_relaxed);
   }
 
+  // A version that Validate() refuses while a writer is inside.
+  uint32_t EvenVersion() const {
+    return version_.load(std::memory_order_acquire) & ~uint32_t{1};
+  }
+
   ABSL_ATTRIBUTE_ALWAYS_INLINE void BeginWrite()
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(this) {
     version_.store(version_.load(std::memory_order_relaxed) + 1,
@@ -101,6 +110,11 @@ class ABSL_LOCKABLE alignas(P::kCacheLineSize) SeqLock {
 
  private:
   static constexpr int kTries = 8;
+
+  // The one copy of a small machine.
+  ABSL_ATTRIBUTE_NOINLINE void LockByCall() ABSL_EXCLUSIVE_LOCK_FUNCTION() {
+    lock_.Lock();
+  }
 
   typename P::Lock lock_;
   std::atomic<uint32_t> version_{0};  // odd while a writer changes something

@@ -147,7 +147,9 @@ class ChainTable {
 
   template <typename Key>
   ABSL_ATTRIBUTE_ALWAYS_INLINE uint32_t Hash(Key key) const {
-    if constexpr (kIsSmall<P>) {
+    if constexpr (kIsSmall<P> && std::is_same_v<Key, AnyKey>) {
+      return HashAny(key.data());
+    } else if constexpr (kIsSmall<P>) {
       return key.Hash(hash_);
     } else {
       return static_cast<uint32_t>(key.Hash(hash_) >> 32);
@@ -164,7 +166,11 @@ class ChainTable {
   // A pointer to the value of `key`, or null.
   template <typename Key>
   std::byte* Find(Key key) const {
-    return FindAndUse(key, [](const std::byte*) {});
+    if constexpr (kIsSmall<P> && std::is_same_v<Key, AnyKey>) {
+      return FindAndCopy(key, /*copy=*/nullptr, /*value_lock=*/false);
+    } else {
+      return FindAndUse(key, [](const std::byte*) {});
+    }
   }
 
   // The same, and calls use(value) on the way, maybe more than once: the last
@@ -177,9 +183,7 @@ class ChainTable {
     std::byte* value = nullptr;
     const bool sound =
         shard.TryRead([&](uint32_t version) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-          const SlotRef ref = kIsSmall<P> && std::is_same_v<Key, AnyKey>
-                                  ? Look(shard, version, hash, key.Any())
-                                  : Walk(shard, version, hash, key);
+          const SlotRef ref = Walk(shard, version, hash, key);
           value = ref ? ValueOf(ref) : nullptr;
           if (ref) use(value);
         });
@@ -191,6 +195,9 @@ class ChainTable {
   // is absent.
   template <typename Key>
   bool Read(Key key, void* value, bool value_lock) const {
+    if constexpr (kIsSmall<P>) {
+      return FindAndCopy(key.Any(), value, value_lock) != nullptr;
+    }
     const uint32_t hash = Hash(key);
     Shard& shard = ShardOf(hash);
     // A copy may be found to be a mixture, and the key to be gone by then, so
@@ -200,8 +207,7 @@ class ChainTable {
       uint32_t slot = 0;
       const bool sound =
           shard.TryRead([&](uint32_t version) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-            slot = kIsSmall<P> ? Look(shard, version, hash, key.Any()).slot
-                               : Walk(shard, version, hash, key).slot;
+            slot = Walk(shard, version, hash, key).slot;
             if (slot != 0) value_.CopyOut(copy, ValueOf(slot));
           });
       if (sound) {
@@ -219,6 +225,7 @@ class ChainTable {
   ABSL_ATTRIBUTE_ALWAYS_INLINE SlotRef FindLocked(Shard& shard, uint32_t hash,
                                                   Key key) const
       ABSL_SHARED_LOCKS_REQUIRED(shard) {
+    if constexpr (kIsSmall<P>) return LookLocked(shard, hash, key.Any());
     return Walk(shard, shard.version(), hash, key);
   }
 
@@ -338,6 +345,30 @@ class ChainTable {
   // is none.
   bool NextKey(const void* key, void* next) const;
 
+  // Elements of one hash, in their order. (More than kRoom keys of one hash
+  // would stay apart.)
+  struct EqualHashes {
+    static constexpr uint32_t kRoom = 16;
+
+    uint32_t hash;
+    uint32_t count;
+    uint32_t slots[kRoom];
+
+    // The next element of a chain. Returns false if no later one is wanted.
+    bool Add(uint32_t slot, uint32_t slot_hash, uint32_t from) {
+      if (slot_hash < from) return true;
+      if (count == 0) hash = slot_hash;
+      if (slot_hash != hash || count == kRoom) return false;
+      slots[count++] = slot;
+      return true;
+    }
+  };
+
+  // Finds the elements of the smallest hash that is not below `from`, and
+  // copies the key of the first one to `key` if that is not null. Returns false
+  // if there are none.
+  bool FindFrom(uint32_t from, void* key, EqualHashes* found) const;
+
   // Parts of an element.
 
   std::byte* KeyOf(const SlotRef& ref) const {
@@ -418,6 +449,11 @@ class ChainTable {
     }
     uint64_t FirstHash(uint64_t chain) const {
       return chain << (kHashBits - bits);
+    }
+    // The same without numbers of 64 bits.
+    bool IsLast(uint32_t chain) const { return (chain + 1) >> bits != 0; }
+    uint32_t FirstHashAfter(uint32_t chain) const {
+      return (chain + 1) << (kHashBits - bits);
     }
   };
 
@@ -527,7 +563,10 @@ class ChainTable {
     if (fresh == Freelist::kNone) return 0;
     const void* const value = make_value();
     WriteSection<P> write(shard);
-    Fill(fresh, hash, key, value, LoadLink(ref ? NextOf(ref.slot) : ref.link));
+    std::byte* const bytes = At(fresh);
+    Fill(bytes, hash, key, value);
+    // Nothing leads to it yet.
+    StoreWord(bytes, LoadLink(ref ? NextOf(ref.slot) : ref.link));
     uint32_t* link = ref.link;
     if (ref) {
       shard.spare = ref.slot;
@@ -550,14 +589,53 @@ class ChainTable {
     return next.link;
   }
 
-  // Walk and FindLocked, where a call costs little beside the rest.
-  ABSL_ATTRIBUTE_NOINLINE SlotRef Look(const Shard& shard, uint32_t version,
-                                       uint32_t hash, AnyKey key) const {
-    return Walk(shard, version, hash, key);
+  ABSL_ATTRIBUTE_NOINLINE uint32_t HashAny(const void* key) const {
+    return static_cast<uint32_t>(hash_(key, key_size_));
   }
-  SlotRef LookLocked(Shard& shard, uint32_t hash, AnyKey key) const
-      ABSL_SHARED_LOCKS_REQUIRED(shard) {
-    return Look(shard, shard.version(), hash, key);
+  // Walk, where a call costs little beside the rest: the slot of `key`, or 0,
+  // and the link to it. All that it takes and returns is in registers. It gives
+  // up where it comes upon a writer, of which a caller with the lock sees none.
+  ABSL_ATTRIBUTE_NOINLINE uint32_t Look(uint32_t hash, const void* key,
+                                        uint32_t** link) const {
+    const Shard& shard = ShardOf(hash);
+    const SlotRef ref =
+        Walk(shard, shard.EvenVersion(), hash, AnyKey(key, key_size_));
+    *link = ref.link;
+    return ref.slot;
+  }
+  SlotRef LookLocked(Shard&, uint32_t hash, AnyKey key) const {
+    SlotRef ref;
+    ref.slot = Look(hash, key.data(), &ref.link);
+    return ref;
+  }
+  // Find and Read as one, for a small machine: to `copy`, if that is not null.
+  ABSL_ATTRIBUTE_NOINLINE std::byte* FindAndCopy(AnyKey key, void* copy,
+                                                 bool value_lock) const {
+    const uint32_t hash = Hash(key);
+    Shard& shard = ShardOf(hash);
+    alignas(8) std::byte own[kCopySize];
+    const bool is_large = value_.size() > kCopySize || value_lock;
+    if (copy == nullptr || !is_large) {
+      uint32_t slot = 0;
+      const bool sound =
+          shard.TryRead([&](uint32_t) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+            uint32_t* link;
+            slot = Look(hash, key.data(), &link);
+            if (slot != 0 && copy != nullptr) {
+              value_.CopyOut(own, ValueOf(slot));
+            }
+          });
+      if (sound) {
+        if (slot == 0) return nullptr;
+        if (copy != nullptr) std::memcpy(copy, own, value_.size());
+        return ValueOf(slot);
+      }
+    }
+    ReaderLock lock(shard);
+    const SlotRef ref = LookLocked(shard, hash, key);
+    if (!ref) return nullptr;
+    if (copy != nullptr) CopyValueOut(copy, ref, value_lock);
+    return ValueOf(ref);
   }
   template <typename Use>
   ABSL_ATTRIBUTE_NOINLINE std::byte* FindSlow(Shard& shard, uint32_t hash,
@@ -593,13 +671,11 @@ class ChainTable {
   }
 
   template <typename Key>
-  ABSL_ATTRIBUTE_ALWAYS_INLINE void Fill(uint32_t slot, uint32_t hash, Key key,
-                                         const void* value, uint32_t next) {
-    std::byte* const bytes = At(slot);
+  ABSL_ATTRIBUTE_ALWAYS_INLINE void Fill(std::byte* bytes, uint32_t hash,
+                                         Key key, const void* value) {
     StoreWord(bytes + kHashOffset, hash);
     key.CopyTo(bytes + kKeyOffset);
     value_.CopyIn(bytes + value_offset_, value);
-    StoreLink(NextOf(slot), next);
   }
 
   const Chains* AllocateChains(int bits) {
@@ -646,11 +722,7 @@ class ChainTable {
 
 template <Profile P>
 bool ChainTable<P>::NextKey(const void* key, void* next) const {
-  const auto show = [&](const SlotRef& ref) {
-    if (next != nullptr) CopyKeyOut(next, ref);
-    return true;
-  };
-  uint64_t from = 0;  // the hash where a chain begins
+  uint32_t from = 0;  // the hash where a chain begins
   if (key != nullptr) {
     const AnyKey any_key(key, key_size_);
     const uint32_t hash = Hash(any_key);
@@ -658,24 +730,43 @@ bool ChainTable<P>::NextKey(const void* key, void* next) const {
     ReaderLock lock(shard);
     if (const SlotRef ref = LookLocked(shard, hash, any_key)) {
       const SlotRef after = RefAfter(NextOf(ref.slot));
-      if (after) return show(after);
+      if (after) {
+        if (next != nullptr) CopyKeyOut(next, after);
+        return true;
+      }
       const Chains& chains = CurrentChains();
-      from = chains.FirstHash(uint64_t{chains.Of(hash)} + 1);
+      const uint32_t chain = chains.Of(hash);
+      if (chains.IsLast(chain)) return false;
+      from = chains.FirstHashAfter(chain);
     }
   }
-  while (from < uint64_t{1} << kHashBits) {
-    const uint32_t hash = static_cast<uint32_t>(from);
+  EqualHashes found;
+  return FindFrom(from, next, &found);
+}
+
+template <Profile P>
+bool ChainTable<P>::FindFrom(uint32_t from, void* key,
+                             EqualHashes* found) const {
+  found->count = 0;
+  while (true) {
     const Chains& chains = CurrentChains();
-    uint32_t* const head = HeadOf(chains, hash);
+    const uint32_t chain = chains.Of(from);
+    uint32_t* const head = &chains.heads[chain];
     if (LoadLink(head) != 0) {
-      ReaderLock lock(ShardOf(hash));
+      ReaderLock lock(ShardOf(from));
       if (&CurrentChains() != &chains) continue;  // this one was cut
-      const SlotRef first = RefAfter(head);
-      if (first) return show(first);
+      for (SlotRef ref = RefAfter(head); ref;
+           ref = RefAfter(NextOf(ref.slot))) {
+        if (!found->Add(ref.slot, HashIn(ref.slot), from)) break;
+      }
+      if (found->count != 0) {
+        if (key != nullptr) CopyKeyOut(key, {nullptr, found->slots[0]});
+        return true;
+      }
     }
-    from = chains.FirstHash(uint64_t{chains.Of(hash)} + 1);
+    if (chains.IsLast(chain)) return false;
+    from = chains.FirstHashAfter(chain);
   }
-  return false;
 }
 
 }  // namespace bpfmap::internal

@@ -107,7 +107,8 @@ class SmallHashFunction {
   constexpr uint32_t Start(std::size_t size) const {
     return state_ ^ static_cast<uint32_t>(size);
   }
-  constexpr uint32_t Mix(uint32_t state, uint32_t word) const {
+  ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr uint32_t Mix(uint32_t state,
+                                                      uint32_t word) const {
     state = (state ^ word) * multiplier1_;
     state = (state ^ (state >> 15)) * multiplier2_;
     return state ^ (state >> 16);

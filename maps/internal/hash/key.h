@@ -45,6 +45,7 @@ class AnyKey {
   }
   // The same key of the general kind, which must not outlive this one.
   AnyKey Any() const { return *this; }
+  const void* data() const { return key_; }
 
  private:
   const void* key_;

@@ -13,8 +13,8 @@
 // (Linux allocates the map between steps 4 and 5. Here nothing is taken before
 // everything was checked; the difference shows only for a map that is both too
 // large for memory and badly named.)
-// The checks are inlined: where only the errno of a Check() is looked at, as in
-// Init(), the sentences are no part of the program.
+// Where only the errno of a Check() is looked at, as in Init(), the sentences
+// are no part of the program: the checks are inlined, or are SharedCheck()s.
 //
 // Source: bpf(2) and the answers of Linux 6.18, see tests/contract/golden/.
 
@@ -32,12 +32,15 @@
 namespace bpfmap {
 
 // The first check that failed.
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError FirstError(
+    const DefError& check) {
+  return check;
+}
 template <typename... Checks>
 ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError FirstError(
-    const Checks&... checks) {
-  DefError first;
-  // One after the other, until one failed.
-  static_cast<void>(((first = checks, first.failed()) || ...));
+    const DefError& check, const Checks&... later_checks) {
+  DefError first = FirstError(later_checks...);
+  if (check.failed()) first = check;
   return first;
 }
 
@@ -48,7 +51,21 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError Require(
   return {error, reason};
 }
 
-ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckCommon(const MapDef& def) {
+// A check whose code for the error all types share. The reason is a second look
+// for those who read it.
+template <DefError (*kCheck)(const MapDef&)>
+ABSL_ATTRIBUTE_NOINLINE constexpr Errno ErrorOf(const MapDef& def) {
+  return kCheck(def).error;
+}
+template <DefError (*kCheck)(const MapDef&)>
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError SharedCheck(const MapDef& def) {
+  const Errno error = ErrorOf<kCheck>(def);
+  if (error == Errno::kOk) return {};
+  return {error, kCheck(def).reason};
+}
+
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError FindCommonError(
+    const MapDef& def) {
   if (def.spin_lock_offset != kNoSpinLock) {
     if (def.spin_lock_offset > def.value_size ||
         def.value_size - def.spin_lock_offset < kSpinLockSize) {
@@ -86,6 +103,9 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckCommon(const MapDef& def) {
   }
   return {};
 }
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckCommon(const MapDef& def) {
+  return SharedCheck<FindCommonError>(def);
+}
 
 // Whether a name may hold `c`. Linux counts the letters of Latin-1 as letters:
 // 0xc0 to 0xff, without the signs for "times" and "divided by".
@@ -103,7 +123,7 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckToken(const MapDef& def) {
   return {};
 }
 
-ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckNameAndLock(
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError FindNameOrLockError(
     const MapDef& def) {
   int length = 0;
   while (length < kNameLength && def.name[length] != 0) {
@@ -129,6 +149,10 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckNameAndLock(
   }
   return {};
 }
+ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckNameAndLock(
+    const MapDef& def) {
+  return SharedCheck<FindNameOrLockError>(def);
+}
 
 // The same for types whose values cannot hold a lock; a timer, if
 // `may_have_timer`.
@@ -153,15 +177,20 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckNameAndReadOnlyValue(
               Errno::kAcces));
 }
 
+ABSL_ATTRIBUTE_NOINLINE constexpr bool HasFlagsBut(MapFlags flags,
+                                                   MapFlags allowed) {
+  return HasAny(flags, ~allowed) || HasAll(flags, kRdOnlyProg | kWrOnlyProg);
+}
+
 // The flags of a type, which are named in `reason`, and rights of programs that
 // exclude each other.
 ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckFlags(const MapDef& def,
                                                            MapFlags flags,
                                                            const char* reason) {
-  return FirstError(
-      Require(!HasAny(def.map_flags, ~flags), reason),
-      Require(!HasAll(def.map_flags, kRdOnlyProg | kWrOnlyProg),
-              "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other"));
+  if (!HasFlagsBut(def.map_flags, flags)) return {};
+  if (HasAny(def.map_flags, ~flags)) return {Errno::kInval, reason};
+  return {Errno::kInval,
+          "BPF_F_RDONLY_PROG and BPF_F_WRONLY_PROG exclude each other"};
 }
 
 ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError CheckMaxEntries(

@@ -2,7 +2,8 @@
 
 // ForEachHashElem: the walk of bpf_for_each_map_elem() through a hash map.
 //
-// It goes from bucket to bucket. The callback runs with no lock held, so it may
+// It goes from hash to hash or, where elements are in no order, from bucket to
+// bucket. The callback runs with no lock held, so it may
 // do anything to the map: if an element of the same bucket is removed during
 // the walk, its memory may still be shown, as in Linux. No element that stays
 // is missed or shown twice.
@@ -76,10 +77,29 @@ class BucketSnapshot {
   Hash left_out_ = 0;  // if not: the smallest hash that did not fit
 };
 
-// `value_of(ref)` is what a program sees as the value.
+// Through a table in the order of its hashes, ChainTable: one after the other.
 template <typename Table, typename ValueOf>
-int64_t ForEachHashElem(Table& table, ElemVisitor visitor, uint64_t flags,
-                        ValueOf value_of) {
+int64_t ForEachInHashOrder(Table& table, ElemVisitor visitor, uint64_t flags,
+                           ValueOf value_of) {
+  if (flags != 0) return -static_cast<int64_t>(Errno::kInval);
+  uint32_t calls = 0;
+  typename Table::EqualHashes found;
+  found.hash = 0xffffffff;  // the next one is the first
+  while (table.FindFrom(found.hash + 1, /*key=*/nullptr, &found)) {
+    for (uint32_t i = 0; i < found.count; ++i) {
+      const typename Table::SlotRef ref{nullptr, found.slots[i]};
+      ++calls;
+      if (visitor(table.KeyOf(ref), value_of(ref)) != 0) return calls;
+    }
+    if (found.hash == 0xffffffff) break;
+  }
+  return calls;
+}
+
+// Through a table whose elements have no order: bucket by bucket.
+template <typename Table, typename ValueOf>
+int64_t ForEachInBuckets(Table& table, ElemVisitor visitor, uint64_t flags,
+                         ValueOf value_of) {
   if (flags != 0) return -static_cast<int64_t>(Errno::kInval);
   using Hash = typename Table::HashValue;
   int64_t calls = 0;
@@ -107,6 +127,17 @@ int64_t ForEachHashElem(Table& table, ElemVisitor visitor, uint64_t flags,
     }
   }
   return calls;
+}
+
+// `value_of(ref)` is what a program sees as the value.
+template <typename Table, typename ValueOf>
+int64_t ForEachHashElem(Table& table, ElemVisitor visitor, uint64_t flags,
+                        ValueOf value_of) {
+  if constexpr (requires { typename Table::EqualHashes; }) {
+    return ForEachInHashOrder(table, visitor, flags, value_of);
+  } else {
+    return ForEachInBuckets(table, visitor, flags, value_of);
+  }
 }
 
 }  // namespace bpfmap

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-//
-// MapBase: what all map types do alike, once. The checks of each command in
-// Linux's order, rights and null pointers among them; batches made of single
-// commands; freezing; the life cycle.
+
+// MapBase: what all map types do alike, once: the commands of the user view,
+// which map_commands.h has, those of the program view, and the life cycle.
 //
 // A type derives as `class HashMap final : public MapBase<HashMap<P>, P>` and
 // makes MapBase its friend. It says what it refuses in a row, kRefuses, which
@@ -37,12 +36,14 @@
 #define BPFMAP_MAPS_INTERNAL_RULES_MAP_BASE_H_
 
 #include <cstdint>
+#include <type_traits>
 
 #include "bpfmap/maps/bpf_map.h"
 #include "bpfmap/maps/def_error.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/dcheck.h"
 #include "bpfmap/maps/internal/rules/generic_batch.h"
+#include "bpfmap/maps/internal/rules/map_commands.h"
 #include "bpfmap/maps/internal/rules/user_rights.h"
 #include "bpfmap/maps/local_map.h"
 #include "bpfmap/maps/map_def.h"
@@ -79,7 +80,16 @@ inline constexpr Refusals kNoElements{.lookup = Errno::kNotSupp,
                                       .programs = Errno::kAcces};
 
 template <typename Map, Profile P>
-class MapBase : public LocalMap {
+class MapBase;
+
+// Where the commands come from: see map_commands.h.
+template <typename Map, Profile P>
+using MapCommandsOf =
+    std::conditional_t<kIsSmall<P>, SmallMapOf<MapBase<Map, P>>,
+                       MapCommands<MapBase<Map, P>>>;
+
+template <typename Map, Profile P>
+class MapBase : public MapCommandsOf<Map, P> {
  public:
   using Memory = typename P::Memory;
 
@@ -107,8 +117,6 @@ class MapBase : public LocalMap {
     traits.user_value_size = self().UserValueSize();
     return traits;
   }
-  bool frozen() const final { return rights_.frozen(); }
-
   // The user view: see bpf_map.h.
   MapDef def() const { return MapBase::DoDef(); }
   Errno Lookup(const void* key, void* value, ElemFlags flags = kAny) {
@@ -172,8 +180,12 @@ class MapBase : public LocalMap {
   }
 
  protected:
-  explicit MapBase(const MapDef& def) : def_(def), rights_(def) {}
+  explicit MapBase(const MapDef& def) : MapCommandsOf<Map, P>(def) {}
   ~MapBase() = default;
+
+  using MapCommandsOf<Map, P>::def_;
+  using MapCommandsOf<Map, P>::rights_;
+  using MapCommandsOf<Map, P>::is_ready_;
 
   // Defaults, which types may replace.
   Errno Create() {
@@ -200,10 +212,10 @@ class MapBase : public LocalMap {
     return !HasAny(def_.map_flags, kRdOnlyProg);
   }
 
-  const MapDef def_;
-  UserRights rights_;
-
  private:
+  friend MapCommands<MapBase>;
+  friend SmallMapOf<MapBase>;
+
   Map& self() { return static_cast<Map&>(*this); }
   const Map& self() const { return static_cast<const Map&>(*this); }
 
@@ -217,130 +229,73 @@ class MapBase : public LocalMap {
     def.map_flags |= Map::kImpliedFlags;
     return def;
   }
-  Errno DoLookup(const void* key, void* value, ElemFlags flags) final {
+
+  // For MapCommands.
+  Errno CallRead(const void* key, void* value, ElemFlags flags) {
     BPFMAP_DCHECK(P, is_ready_);
-    const Errno error = rights_.CheckLookup(key, flags);
-    if (error != Errno::kOk) return error;
     if constexpr (Map::kRefuses.lookup != Errno::kOk) {
       return Map::kRefuses.lookup;
     } else {
       return self().Read(key, value, flags);
     }
   }
-  Errno DoUpdate(const void* key, const void* value, ElemFlags flags) final {
+  Errno CallPut(const void* key, const void* value, ElemFlags flags) {
     BPFMAP_DCHECK(P, is_ready_);
-    const Errno error = rights_.CheckUpdate(key, value, flags);
-    if (error != Errno::kOk) return error;
     if constexpr (Map::kRefuses.update != Errno::kOk) {
       return Map::kRefuses.update;
     } else {
       return self().template Put<View::kUser>(key, value, flags);
     }
   }
-  Errno DoDelete(const void* key) final {
+  Errno CallRemove(const void* key) {
     BPFMAP_DCHECK(P, is_ready_);
-    const Errno error = rights_.CheckDelete(key);
-    if (error != Errno::kOk) return error;
     if constexpr (Map::kRefuses.delete_key != Errno::kOk) {
       return Map::kRefuses.delete_key;
     } else {
       return self().template Remove<View::kUser>(key);
     }
   }
-  Errno DoGetNextKey(const void* key, void* next_key) final {
+  Errno CallNextKey(const void* key, void* next_key) {
     BPFMAP_DCHECK(P, is_ready_);
-    const Errno error = rights_.CheckGetNextKey(key);
-    if (error != Errno::kOk) return error;
     if constexpr (Map::kRefuses.get_next_key != Errno::kOk) {
       return Map::kRefuses.get_next_key;
     } else {
       return self().NextKey(key, next_key);
     }
   }
-  Errno DoLookupAndDelete(const void* key, void* value, ElemFlags flags) final {
+  Errno CallTake(const void* key, void* value, ElemFlags flags) {
     BPFMAP_DCHECK(P, is_ready_);
-    const Errno error = rights_.CheckLookupAndDelete(key, flags);
-    if (error != Errno::kOk) return error;
     if constexpr (Map::kRefuses.lookup_and_delete != Errno::kOk) {
       return Map::kRefuses.lookup_and_delete;
     } else {
       return self().Take(key, value, flags);
     }
   }
-  Errno DoLookupBatch(const void* in_batch, void* out_batch, void* keys,
-                      void* values, uint32_t* count, BatchFlags flags) final {
-    return RunLookupBatch<Map::kRefuses.batches>(
-        {/*deletes=*/false, in_batch, out_batch, keys, values, count, flags});
-  }
-  Errno DoLookupAndDeleteBatch(const void* in_batch, void* out_batch,
-                               void* keys, void* values, uint32_t* count,
-                               BatchFlags flags) final {
-    return RunLookupBatch<Either(Map::kRefuses.batches,
-                                 Map::kRefuses.lookup_and_delete_batch)>(
-        {/*deletes=*/true, in_batch, out_batch, keys, values, count, flags});
-  }
-  Errno DoUpdateBatch(const void* keys, const void* values, uint32_t* count,
-                      BatchFlags flags) final {
+  Errno CallRunBatch(const LookupBatchCall& batch) {
     BPFMAP_DCHECK(P, is_ready_);
-    Errno error = rights_.CheckBatchRights(count, /*reads=*/false,
-                                           /*writes=*/true);
-    if (error != Errno::kOk) return error;
     if constexpr (Map::kRefuses.batches != Errno::kOk) {
       return Map::kRefuses.batches;
     } else {
-      error = rights_.CheckElemFlags(flags.elem_flags);
-      if (error != Errno::kOk) return error;
-      const uint64_t value_size = self().UserValueSize();
-      return ForEachInBatch(count, [&](uint32_t i) {
-        if (keys == nullptr || values == nullptr) return Errno::kFault;
-        return self().template Put<View::kUser>(
-            ElementAt(keys, i, def_.key_size), ElementAt(values, i, value_size),
-            flags.elem_flags);
-      });
+      return self().RunBatch(batch);
     }
   }
-  Errno DoDeleteBatch(const void* keys, uint32_t* count,
-                      BatchFlags flags) final {
-    BPFMAP_DCHECK(P, is_ready_);
-    constexpr Errno kRefusal =
-        Either(Map::kRefuses.batches, Map::kRefuses.delete_batch);
-    Errno error = rights_.CheckBatchRights(count, /*reads=*/false,
-                                           /*writes=*/true);
-    if (error != Errno::kOk) return error;
-    if constexpr (kRefusal != Errno::kOk) {
-      return kRefusal;
-    } else {
-      error = rights_.CheckElemFlags(flags.elem_flags);
-      if (error != Errno::kOk) return error;
-      return ForEachInBatch(count, [&](uint32_t i) {
-        if (keys == nullptr) return Errno::kFault;
-        return self().template Remove<View::kUser>(
-            ElementAt(keys, i, def_.key_size));
-      });
+  static Errno BatchRefusal(BatchCommand command) {
+    constexpr Refusals kRefuses = Map::kRefuses;
+    if (command == BatchCommand::kLookupAndDelete) {
+      return Either(kRefuses.batches, kRefuses.lookup_and_delete_batch);
     }
-  }
-  Errno DoFreeze() final {
-    BPFMAP_DCHECK(P, is_ready_);
-    return rights_.Freeze(
-        [&](auto change) { self().WithWritersStopped(change); });
-  }
-
-  template <Errno kRefusal>
-  Errno RunLookupBatch(const LookupBatchCall& call) {
-    BPFMAP_DCHECK(P, is_ready_);
-    Errno error =
-        rights_.CheckBatchRights(call.count, /*reads=*/true, call.deletes);
-    if (error != Errno::kOk) return error;
-    if constexpr (kRefusal != Errno::kOk) {
-      return kRefusal;
-    } else {
-      error = rights_.CheckElemFlags(call.flags.elem_flags);
-      if (error != Errno::kOk) return error;
-      return self().RunBatch(call);
+    if (command == BatchCommand::kDelete) {
+      return Either(kRefuses.batches, kRefuses.delete_batch);
     }
+    return kRefuses.batches;
   }
-
-  bool is_ready_ = false;  // Init() has succeeded
+  bool CallSetFrozen() {
+    BPFMAP_DCHECK(P, is_ready_);
+    bool is_first = false;
+    self().WithWritersStopped([&] { is_first = rights_.SetFrozen(); });
+    return is_first;
+  }
+  uint64_t ValueStride() const { return self().UserValueSize(); }
 };
 
 }  // namespace bpfmap

@@ -96,16 +96,13 @@ class UserRights {
     return Errno::kOk;
   }
 
-  // `with_all_locked(change)` runs `change` while no writer is at work.
-  template <typename WithAllLocked>
-  Errno Freeze(WithAllLocked with_all_locked) {
+  Errno CheckFreeze() const {
     if (has_lock_ || has_timer_) return Errno::kNotSupp;
-    bool was_frozen = false;
-    if (!writes_) return Errno::kPerm;
-    with_all_locked([&] {
-      was_frozen = frozen_.exchange(true, std::memory_order_relaxed);
-    });
-    return was_frozen ? Errno::kPerm : Errno::kOk;
+    return writes_ ? Errno::kOk : Errno::kPerm;
+  }
+  // Returns false if the map was frozen. REQUIRES: no writer is at work.
+  bool SetFrozen() {
+    return !frozen_.exchange(true, std::memory_order_relaxed);
   }
 
  private:
