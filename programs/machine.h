@@ -190,7 +190,8 @@ class Machine {
                       input_->max_instructions_with_callbacks);
   }
 
-  // Ends the run with the result `cookie`, from any depth of calls: bpf_throw().
+  // Ends the run with the result `cookie`, from any depth of calls:
+  // bpf_throw().
   void Throw(uint64_t cookie);
 
   // A region of this machine's own, or null after a fault. It is kept while a

@@ -111,8 +111,8 @@ BPFMAP_WORLD_CALL int bpfmap_world_on_helper(uint32_t helper,
 
    The line is as programs/event_line.h says. Its programs see the clock, the
    task and the CPU of the line, and what it does not say as in the world of the
-   test, if there is one, or else the system. Returns how many programs ran; -1: the line is wrong, which is said on standard
-   error. */
+   test, if there is one, or else the system. Returns how many programs ran; -1:
+   the line is wrong, which is said on standard error. */
 BPFMAP_WORLD_CALL int bpfmap_fire(const char *line);
 
 #ifdef __cplusplus
