@@ -126,7 +126,7 @@ void CallEverySingleCommand(Map& map, Surprises& surprise) {
   surprise.Unless(map.Lookup(&key, nullptr, kAny) == Errno::kFault);
 
   uint32_t walked = 0;
-  EveryMethodKey next;
+  EveryMethodKey next = 0;
   for (Errno error = map.GetNextKey(nullptr, &next); error == Errno::kOk;
        error = map.GetNextKey(&next, &next)) {
     ++walked;
