@@ -135,7 +135,8 @@ class PrefixRoots {
   // A root for each prefix that there can be, or fewer; two at least.
   static constexpr uint32_t MostBits(uint32_t data_size, uint32_t max_entries) {
     const uint32_t width = std::bit_width(max_entries);
-    return std::min({kMostBits, data_size * 8, std::max(width, 2U) - 1});
+    return std::min<uint32_t>(
+        {kMostBits, data_size * 8, std::max<uint32_t>(width, 2) - 1});
   }
 
   // The state: how many roots are not split yet, by how many bits.
