@@ -91,7 +91,7 @@ long PinFiles::Pin(const SupervisedCaller& caller, int start,
     error = file >= 0 ? 0 : -errno;
   }
   if (error == 0 && fstat(file, &status) == 0) {
-    const int watch = watch_.Add(file);
+    const int watch = watch_.Add(file, /*hears_of_opening=*/false);
     if (watch > 0) watched_[watch] = status.st_ino;
     pins_[status.st_ino] = {std::move(object), watch};
   }

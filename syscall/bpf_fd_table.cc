@@ -26,6 +26,8 @@
 namespace bpfmap {
 namespace {
 
+constexpr char kMapFileName[] = "bpf-map";
+
 int OpenFlags(MapFlags rights) {
   if (HasAny(rights, kRdOnly)) return O_RDONLY | O_CLOEXEC;
   if (HasAny(rights, kWrOnly)) return O_WRONLY | O_CLOEXEC;
@@ -103,6 +105,15 @@ uint32_t BpfFdTable::Ids<Object>::Next(uint32_t id) {
   return 0;
 }
 
+BpfFdTable::BpfFdTable() {
+  // A child would keep files of maps that all others have closed.
+  ForkGate::RunInChild([] {
+    BpfFdTable& files = Global();
+    WriterLock lock(files.lock_);
+    files.UseAllOnce();
+  });
+}
+
 BpfFdTable& BpfFdTable::Global() {
   static auto& files = *new BpfFdTable;
   return files;
@@ -111,7 +122,7 @@ BpfFdTable& BpfFdTable::Global() {
 long BpfFdTable::Open(const std::shared_ptr<MapObject>& map, MapFlags rights) {
   File file;
   file.map = MapObject::AsUser(*map);
-  return OpenNext(std::move(file), "bpf-map", rights);
+  return OpenNext(std::move(file), kMapFileName, rights);
 }
 
 long BpfFdTable::Open(std::shared_ptr<Btf> btf) {
@@ -140,15 +151,25 @@ long BpfFdTable::Open(std::shared_ptr<LinkObject> link) {
 
 long BpfFdTable::OpenNext(File file, const char* name, MapFlags rights) {
   std::vector<File> gone;  // destroyed after the lock
-  long fd;
+  std::vector<File> gone_later;
+  long fd = -1;
   {
     WriterLock lock(lock_);
-    gone = ReapClosed(/*look_at_all=*/false);
+    const bool may_reuse = MayReuse(file, rights);
+    // What is heard of after the opening, once, is that, and what was closed.
+    const bool reaps_later =
+        may_reuse && (!spares_.empty() || spares_.CanKeep());
+    if (!reaps_later) gone = ReapClosed(/*look_at_all=*/false);
     if (file.map != nullptr) map_ids_.Give(file.map->shared_from_this());
     if (file.btf != nullptr) btf_ids_.Give(file.btf);
     if (file.program != nullptr) program_ids_.Give(file.program);
     if (file.link != nullptr) link_ids_.Give(file.link);
-    fd = OpenLocked(std::move(file), name, rights);
+    if (may_reuse) fd = OpenSpare(&file);
+    const bool is_reused = fd >= 0;
+    if (!is_reused) fd = OpenLocked(std::move(file), name, rights);
+    if (reaps_later || is_reused) {
+      gone_later = ReapClosed(/*look_at_all=*/false);
+    }
   }
   return GiveFile(fd);
 }
@@ -206,10 +227,10 @@ long BpfFdTable::OpenLocked(File file, const char* name, MapFlags rights) {
 }
 
 void BpfFdTable::Watch(int fd, ino_t inode, File* file) {
-  file->watch = watch_.Add(fd);
+  file->watch = watch_.Add(fd, /*hears_of_opening=*/false);
   if (file->watch == -EBADF || file->watch == -EINVAL) {
     WatchAgain();
-    file->watch = watch_.Add(fd);
+    file->watch = watch_.Add(fd, /*hears_of_opening=*/false);
   }
   if (file->watch > 0) {
     watched_[file->watch] = inode;
@@ -221,6 +242,70 @@ void BpfFdTable::Watch(int fd, ino_t inode, File* file) {
   const bool is_memory = file->map != nullptr && file->map->memory() != nullptr;
   if (!is_memory) file->probe = OpeningProbe(fd);
   unwatched_.insert(inode);
+}
+
+bool BpfFdTable::MayReuse(const File& file, MapFlags rights) const {
+  return Caller::Other() == nullptr && file.map != nullptr &&
+         file.map->memory() == nullptr && rights == MapFlags{};
+}
+
+// FileWatch does not tell when the first opening of a memfd is closed. So that
+// is done here, and files that are used again are always opened by a path.
+void BpfFdTable::MakeSpare() {
+  struct stat status;
+  int kept = -1;
+  {
+    const ScopedFd file(OpenNew(kMapFileName, OpenFlags({})));
+    if (file.get() < 0 || fstat(file.get(), &status) != 0) return;
+    kept = spares_.Keep(file.get());
+  }
+  if (kept < 0) return;
+  const int watch = watch_.Add(kept, /*hears_of_opening=*/true);
+  if (watch < 0) return spares_.Drop(kept, status.st_ino);
+  device_ = status.st_dev;
+  watched_[watch] = status.st_ino;
+  spares_.Put({.inode = status.st_ino, .watch = watch, .kept = kept});
+}
+
+long BpfFdTable::OpenSpare(File* file) {
+  if (forks_begun_ != ForkGate::begun() || !watch_.IsOpen()) UseAllOnce();
+  if (spares_.empty() && spares_.CanKeep()) MakeSpare();
+  SpareFiles::Spare spare;
+  while (spares_.Take(&spare)) {
+    ScopedFd opened(spares_.Open(spare));
+    if (opened.get() < 0) {
+      spares_.Drop(spare.kept, spare.inode);
+      watched_.erase(spare.watch);
+      watch_.Remove(spare.watch);
+      continue;
+    }
+    file->watch = spare.watch;
+    file->spare = spare.kept;
+    file->number = opened.get();
+    file->awaits_opening = true;
+    const FileMark mark = {
+        .inode = spare.inode, .may_read = true, .may_write = true};
+    mark.Put(opened.get());
+    files_.emplace(spare.inode, std::move(*file));
+    return opened.release();
+  }
+  return -1;
+}
+
+void BpfFdTable::UseOnce(ino_t inode, File* file) {
+  if (file->spare >= 0) spares_.Drop(file->spare, inode);
+  file->spare = -1;
+}
+
+void BpfFdTable::UseAllOnce() {
+  forks_begun_ = ForkGate::begun();
+  for (auto& [inode, file] : files_) UseOnce(inode, &file);
+  SpareFiles::Spare spare;
+  while (spares_.Take(&spare)) {
+    spares_.Drop(spare.kept, spare.inode);
+    watched_.erase(spare.watch);
+  }
+  spares_.StartAgain();
 }
 
 long BpfFdTable::Find(int fd, OpenFile* found) const {
@@ -295,6 +380,7 @@ Errno BpfFdTable::Find(uint32_t fd, MapWithId* found) const {
 
 std::vector<BpfFdTable::File> BpfFdTable::ReapClosed(bool look_at_all) {
   if (forks_ != ForkGate::forks()) WatchAgain();
+  if (forks_begun_ != ForkGate::begun()) UseAllOnce();
   std::vector<File> gone;
   // Set until all that was heard is dealt with: memory may run out.
   bool dropped = std::exchange(must_sweep_, true);
@@ -302,13 +388,16 @@ std::vector<BpfFdTable::File> BpfFdTable::ReapClosed(bool look_at_all) {
     CollectFile(event, &gone);
   }
   must_sweep_ = dropped;
+  // That a file was deleted is not forgotten; that it was closed, is.
+  if (must_sweep_) UseAllOnce();
   // In this order: what happens from here on is heard of.
   std::unordered_set<int> left;
   if (must_sweep_ && watch_.FindWatches(&left)) {
     std::vector<FileWatch::Event> events;
     for (const auto& [watch, inode] : watched_) {
-      events.push_back(
-          {watch, /*deleted=*/left.count(watch) == 0, /*closed=*/true});
+      events.push_back({watch, /*deleted=*/left.count(watch) == 0,
+                        /*closed=*/true,
+                        /*opened=*/false});
     }
     for (const FileWatch::Event& event : events) CollectFile(event, &gone);
     must_sweep_ = false;
@@ -343,16 +432,50 @@ void BpfFdTable::CollectFile(const FileWatch::Event& event,
                              std::vector<File>* gone) {
   const auto watched = watched_.find(event.watch);
   if (watched == watched_.end()) return;
-  const auto file = files_.find(watched->second);
+  const ino_t inode = watched->second;
+  const auto file = files_.find(inode);
+  if (file == files_.end()) return CollectSpare(event, inode);
   const MapObject* const map = file->second.map.get();
   const bool is_memory = map != nullptr && map->memory() != nullptr;
+  if (BecomesSpare(event, inode, &file->second)) {
+    const SpareFiles::Spare spare = {
+        .inode = inode, .watch = event.watch, .kept = file->second.spare};
+    gone->push_back(std::move(file->second));
+    files_.erase(file);
+    spares_.Put(spare);
+    return;
+  }
   const bool is_gone =
       is_memory ? event.closed && NoOpeningOf(*map->memory()) : event.deleted;
   if (!is_gone) return;
+  UseOnce(inode, &file->second);
   gone->push_back(std::move(file->second));
   if (!event.deleted) watch_.Remove(event.watch);
   watched_.erase(watched);
   files_.erase(file);
+}
+
+bool BpfFdTable::BecomesSpare(const FileWatch::Event& event, ino_t inode,
+                              File* file) {
+  if (file->spare < 0) return false;
+  if (event.opened && std::exchange(file->awaits_opening, false)) return false;
+  if (!event.opened && !event.closed) return false;
+  // The descriptor that was given out is not open any more, or is another's.
+  FileMark mark;
+  const bool is_closed = event.closed && !file->awaits_opening &&
+                         !(mark.Read(file->number) && mark.inode == inode);
+  if (!is_closed) {  // another opening was
+    UseOnce(inode, file);
+    return false;
+  }
+  return true;
+}
+
+void BpfFdTable::CollectSpare(const FileWatch::Event& event, ino_t inode) {
+  SpareFiles::Spare spare;
+  if (spares_.Remove(inode, &spare)) spares_.Drop(spare.kept, inode);
+  watched_.erase(event.watch);
+  if (!event.deleted) watch_.Remove(event.watch);
 }
 
 void BpfFdTable::ReleaseClosed() {
@@ -382,6 +505,7 @@ void BpfFdTable::ReleaseAllClosed() {
 void BpfFdTable::WatchAgain() {
   forks_ = ForkGate::forks();
   must_sweep_ = false;
+  UseAllOnce();
   watch_.StartAgain();
   watched_.clear();
   // Files without a descriptor, which only a mapping may still show, are kept,
@@ -399,7 +523,7 @@ void BpfFdTable::WatchAgain() {
     if (fstat(fd, &status) != 0 || status.st_dev != device_) continue;
     const auto file = files_.find(status.st_ino);
     if (file == files_.end() || file->second.watch > 0) continue;
-    const int watch = watch_.Add(fd);
+    const int watch = watch_.Add(fd, /*hears_of_opening=*/false);
     if (watch < 0) continue;
     file->second.watch = watch;
     watched_[watch] = status.st_ino;

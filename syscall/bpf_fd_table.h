@@ -17,6 +17,11 @@
 //
 // When objects are let go: at the next call that opens one, or asks for ids.
 //
+// A few files of maps are used again after their maps (spare_files.h). Such a
+// file has one opening, so that its map is closed with it; where FileWatch
+// tells of any other opening, the file is used for the last time. It is so at a
+// fork(), too: the child knows the file as that of its copy of the map.
+//
 // After a fork() the child has a BpfFdTable of its own, with the same files.
 //
 // Thread-safe.
@@ -45,6 +50,7 @@
 #include "bpfmap/syscall/opening_probe.h"
 #include "bpfmap/syscall/program_object.h"
 #include "bpfmap/syscall/run_counting.h"
+#include "bpfmap/syscall/spare_files.h"
 #include "bpfmap/syscall/striped_lock.h"
 
 namespace bpfmap {
@@ -135,6 +141,11 @@ class BpfFdTable final : public FdResolver, public ProgramSource {
     bool may_read = true;
     bool may_write = true;
     bool is_kept = false;  // it cannot be told when nothing refers to it
+
+    // Of a file that is to be used again:
+    int spare = -1;               // what keeps it (SpareFiles)
+    int number = -1;              // the descriptor that was given out
+    bool awaits_opening = false;  // FileWatch has not told of it yet
   };
   template <typename Object>
   struct Ids {
@@ -148,7 +159,7 @@ class BpfFdTable final : public FdResolver, public ProgramSource {
     uint32_t Next(uint32_t id);
   };
 
-  BpfFdTable() = default;
+  BpfFdTable();
 
   // Finds the map of a descriptor that this table opened, in one system call.
   // False says nothing.
@@ -175,6 +186,24 @@ class BpfFdTable final : public FdResolver, public ProgramSource {
   long OpenNext(File file, const char* name, MapFlags rights);
   long OpenLocked(File file, const char* name, MapFlags rights)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  // Makes a file for OpenSpare(), unless enough are kept, or it cannot be had.
+  void MakeSpare() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  // Opens a file of a map that was closed, as OpenLocked() does a new one. -1
+  // if there is none; then `file` is as it was.
+  long OpenSpare(File* file) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  // Whether a file with these rights could be used again.
+  bool MayReuse(const File& file, MapFlags rights) const
+      ABSL_SHARED_LOCKS_REQUIRED(lock_);
+  // No file that there is now is used again: that of `inode`, or all.
+  void UseOnce(ino_t inode, File* file) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  void UseAllOnce() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  // An event of a file that no map has.
+  void CollectSpare(const FileWatch::Event& event, ino_t inode)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
+  // Whether `event` says that the map of a file that is to be used again is
+  // closed. If it says more than that, the file is used for the last time.
+  bool BecomesSpare(const FileWatch::Event& event, ino_t inode, File* file)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
   // Where watch_ is not this process's, or was closed: watches all files that
   // have a descriptor.
   void WatchAgain() ABSL_EXCLUSIVE_LOCKS_REQUIRED(lock_);
@@ -188,8 +217,10 @@ class BpfFdTable final : public FdResolver, public ProgramSource {
   dev_t device_ ABSL_GUARDED_BY(lock_) = 0;  // of all memfds
   // Events were dropped: any file may be gone.
   bool must_sweep_ ABSL_GUARDED_BY(lock_) = false;
-  // Of ForkGate, when watch_ was this process's.
+  // Of ForkGate, when watch_ was this process's, and spares_ its alone.
   uint64_t forks_ ABSL_GUARDED_BY(lock_) = 0;
+  uint64_t forks_begun_ ABSL_GUARDED_BY(lock_) = 0;
+  SpareFiles spares_ ABSL_GUARDED_BY(lock_);
   Ids<MapObject> map_ids_ ABSL_GUARDED_BY(lock_);
   Ids<Btf> btf_ids_ ABSL_GUARDED_BY(lock_);
   Ids<ProgramObject> program_ids_ ABSL_GUARDED_BY(lock_);

@@ -8,9 +8,11 @@
 
 #include <fcntl.h>
 #include <linux/bpf.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +22,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -463,6 +466,118 @@ TEST(BpfSyscallTest, ProgramMayCloseAllDescriptors) {
     }
     _exit(good ? 0 : 1);
   }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+bool HasKey(int fd, uint32_t key) {
+  uint64_t value;
+  return Lookup(fd, &key, &value) == 0;
+}
+
+ino_t InodeOf(int fd) {
+  struct stat status;
+  EXPECT_EQ(fstat(fd, &status), 0);
+  return status.st_ino;
+}
+
+int OpenAgain(int fd, int flags) {
+  const std::string path = "/proc/self/fd/" + std::to_string(fd);
+  return open(path.c_str(), flags | O_CLOEXEC);
+}
+
+// Creates maps and closes them, so that files of maps are used again.
+void CreateAndCloseMany() {
+  for (int i = 0; i < 20; ++i) {
+    const int fd = CreateFd(kHash);
+    EXPECT_FALSE(HasKey(fd, 1));
+    EXPECT_EQ(Put(fd, 1, 99), 0);
+    close(fd);
+  }
+}
+
+TEST(BpfSyscallTest, FilesOfClosedMapsAreUsedAgain) {
+  std::set<ino_t> inodes;
+  for (int i = 0; i < 50; ++i) {
+    const int fd = CreateFd(kHash);
+    const uint32_t id = IdOf(fd);
+    inodes.insert(InodeOf(fd));
+    EXPECT_FALSE(HasKey(fd, 1));
+    EXPECT_EQ(Put(fd, 1, 99), 0);
+    close(fd);
+    EXPECT_TRUE(IsLetGo(id));
+  }
+  EXPECT_LT(inodes.size(), 10u);
+}
+
+TEST(BpfSyscallTest, OpeningThatIsClosedLeavesOthersTheirMap) {
+  for (const int flags : {O_RDONLY, O_RDWR}) {
+    const int fd = CreateFd(kHash);
+    ASSERT_EQ(Put(fd, 1, 10), 0);
+    const int copy = dup(fd);
+    close(fd);
+    close(OpenAgain(copy, flags));
+    CreateAndCloseMany();
+    EXPECT_EQ(ValueOf(copy, 1), 10u);
+    const uint32_t id = IdOf(copy);
+    close(copy);
+    EXPECT_TRUE(IsLetGo(id));
+  }
+}
+
+TEST(BpfSyscallTest, OpeningMadeByProgramKeepsMap) {
+  for (const int flags : {O_RDONLY, O_RDWR}) {
+    const int fd = CreateFd(kHash);
+    ASSERT_EQ(Put(fd, 1, 10), 0);
+    const int again = OpenAgain(fd, flags);
+    ASSERT_GE(again, 0);
+    close(fd);
+    CreateAndCloseMany();
+    EXPECT_EQ(ValueOf(again, 1), 10u);
+    const uint32_t id = IdOf(again);
+    close(again);
+    EXPECT_TRUE(IsLetGo(id));
+  }
+}
+
+// It would take a descriptor that the parent sends it for its own copy's.
+TEST(BpfSyscallTest, FileThatChildKnowsIsNotUsedAgain) {
+  CreateAndCloseMany();
+  const int fd = CreateFd(kHash);
+  const uint32_t id = IdOf(fd);
+  const ino_t inode = InodeOf(fd);
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  close(fd);
+  EXPECT_TRUE(IsLetGo(id));
+  for (int i = 0; i < 20; ++i) {
+    const int later = CreateFd(kHash);
+    EXPECT_NE(InodeOf(later), inode);
+    close(later);
+  }
+}
+
+TEST(BpfSyscallTest, ChildKeepsNoFileThatParentMayUseAgain) {
+  const int fd = CreateFd(kHash);
+  const uint32_t id = IdOf(fd);
+  int done[2];
+  ASSERT_EQ(pipe(done), 0);
+  const pid_t child = fork();
+  if (child == 0) {
+    close(fd);
+    close(done[1]);
+    char byte;
+    _exit(static_cast<int>(read(done[0], &byte, 1)));
+  }
+  close(done[0]);
+  close(fd);
+  // The child closes its copy of the descriptor at any time.
+  for (int i = 0; i < 10'000 && !IsLetGo(id); ++i) sched_yield();
+  EXPECT_TRUE(IsLetGo(id));
+  close(done[1]);
   int status = -1;
   ASSERT_EQ(waitpid(child, &status, 0), child);
   EXPECT_EQ(status, 0);

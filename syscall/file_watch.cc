@@ -28,7 +28,7 @@ constexpr int kMark = 61;
 
 }  // namespace
 
-int FileWatch::Add(int fd) {
+int FileWatch::Add(int fd, bool hears_of_opening) {
   if (fd_ < 0) {
     fd_ = MoveToHighFd(inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
     if (fd_ < 0) return -errno;
@@ -36,7 +36,10 @@ int FileWatch::Add(int fd) {
   }
   char path[32];
   std::snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-  const int watch = inotify_add_watch(fd_, path, IN_DELETE_SELF | IN_CLOSE);
+  const int watch =
+      inotify_add_watch(fd_, path,
+                        IN_DELETE_SELF | IN_CLOSE |
+                            (hears_of_opening ? static_cast<int>(IN_OPEN) : 0));
   return watch < 0 ? -errno : watch;
 }
 
@@ -61,7 +64,8 @@ std::vector<FileWatch::Event> FileWatch::Read(bool* dropped) {
       at += static_cast<ssize_t>(sizeof event) + event.len;
       if ((event.mask & IN_Q_OVERFLOW) != 0) *dropped = true;
       events.push_back({event.wd, (event.mask & IN_IGNORED) != 0,
-                        (event.mask & IN_CLOSE) != 0});
+                        (event.mask & IN_CLOSE) != 0,
+                        (event.mask & IN_OPEN) != 0});
     }
   }
   return events;

@@ -29,6 +29,7 @@ class FileWatch {
     int watch;
     bool deleted;  // the watch is gone, too
     bool closed;   // what was opened once; others may have opened it, too
+    bool opened;   // if that is heard of
   };
 
   FileWatch() = default;
@@ -38,7 +39,7 @@ class FileWatch {
   // Watches the file of descriptor `fd`. Returns the number of the watch, which
   // is above 0, or -errno: EBADF and EINVAL if the program has closed this
   // object's descriptor.
-  int Add(int fd);
+  int Add(int fd, bool hears_of_opening);
   void Remove(int watch);
 
   // The changes since the last call; *dropped is set if some are unknown.
@@ -52,11 +53,11 @@ class FileWatch {
   // without a watch.
   void StartAgain();
 
- private:
-  // Whether fd_ is still what it was: the program may have closed it, and have
-  // another file with its number.
+  // Whether the program has left this object's descriptor alone, which it may
+  // have closed, and have another file with its number.
   bool IsOpen() const;
 
+ private:
   int fd_ = -1;
 };
 

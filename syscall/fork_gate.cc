@@ -21,6 +21,7 @@ namespace {
 constinit StripedLock gate;
 constinit uint64_t forks_so_far ABSL_GUARDED_BY(gate) = 0;
 constinit std::atomic<bool> has_forked{false};
+constinit std::atomic<uint64_t> forks_begun{0};
 constinit std::atomic<void (*)()> in_child[4] = {};
 constinit thread_local int times_inside = 0;
 
@@ -46,6 +47,7 @@ void MarkProcess() {
 bool IsInHandler() { return times_inside != 0; }
 
 void Close() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+  forks_begun.fetch_add(1, std::memory_order_relaxed);
   has_forked.store(true, std::memory_order_relaxed);
   if (!IsInHandler()) gate.Lock();
 }
@@ -109,6 +111,10 @@ void ForkGate::RunInChild(void (*function)()) {
 
 bool ForkGate::is_shared() {
   return has_forked.load(std::memory_order_relaxed);
+}
+
+uint64_t ForkGate::begun() {
+  return forks_begun.load(std::memory_order_relaxed);
 }
 
 pid_t ForkGate::process() {

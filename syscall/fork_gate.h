@@ -56,6 +56,10 @@ class ForkGate {
   // Whether this process has forked, or was forked itself: files may be shared.
   static bool is_shared();
 
+  // How many fork(2) this process began, and those that lead to it: what was
+  // there at an earlier number, a child may have as well.
+  static uint64_t begun();
+
   // How many forks lead to this process from the one that the program started
   // as. A child tells by it that it is one: also one of clone(2) or _Fork(3),
   // for which no fork waited. REQUIRES: the caller is inside.
