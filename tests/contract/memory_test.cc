@@ -130,7 +130,7 @@ TEST(MemoryTest, CreationOfTrieTouchesNoPage) {
   const uint32_t key[] = {32, 7};  // length, address
   const uint64_t value = 1;
   ASSERT_EQ(trie.Update(&key, &value), Errno::kOk);
-  // A page each of entrances, nodes and values.
+  // A page each of roots, elements and nodes.
   EXPECT_LE(arena.TouchedPages(), 3u);
   EXPECT_GT(arena.TouchedPages(), 0u);
 }

@@ -100,29 +100,57 @@ void AddChurn(const TestMap& map, ThreadTeam* team) {
   }
 }
 
+// Each length of the address finds the stable prefix of it, or a longer one.
+AssertionResult LookUpEveryLength(const TestMap& map) {
+  for (uint32_t length = 0; length <= 32; ++length) {
+    const PrefixKey key = Ip(kAddress, length);
+    std::vector<std::byte> value(kValueSize);
+    const Errno error = map->Lookup(&key, value.data());
+    if (error != Errno::kOk) return Unexpected("lookup", error);
+    const auto found = WordOf(value.data(), kValueSize);
+    if (!found) return AssertionFailure() << "a torn value";
+    if (*found > length || *found < length / 8 * 8) {
+      return AssertionFailure() << "/" << *found << " for /" << length;
+    }
+    if (map.local()->LookupElem(&key) == nullptr) {
+      return AssertionFailure() << "no pointer for /" << length;
+    }
+  }
+  return AssertionSuccess();
+}
+
 TEST_P(LpmTrieConcurrencyTest, LookupFindsPrefixThatIsLongEnough) {
   const TestMap map = NewTrie(kMaxEntries);
   InsertStable(map);
   ThreadTeam team;
   AddChurn(map, &team);
-  team.AddWatcher([&]() -> AssertionResult {
-    for (uint32_t length = 0; length <= 32; ++length) {
-      const PrefixKey key = Ip(kAddress, length);
-      std::vector<std::byte> value(kValueSize);
-      const Errno error = map->Lookup(&key, value.data());
-      if (error != Errno::kOk) return Unexpected("lookup", error);
-      const auto found = WordOf(value.data(), kValueSize);
-      if (!found) return AssertionFailure() << "a torn value";
-      if (*found > length || *found < length / 8 * 8) {
-        return AssertionFailure() << "/" << *found << " for /" << length;
-      }
-      if (map.local()->LookupElem(&key) == nullptr) {
-        return AssertionFailure() << "no pointer for /" << length;
-      }
-    }
-    return AssertionSuccess();
-  });
+  team.AddWatcher([&] { return LookUpEveryLength(map); });
   team.Run();
+}
+
+TEST_P(LpmTrieConcurrencyTest, TrieThatGrowsLosesNoPrefix) {
+  constexpr uint32_t kMany = 512;  // the table of roots doubles three times
+  for (int round = 0; round < 20; ++round) {
+    const TestMap map = NewTrie(kMany);
+    InsertStable(map);
+    ThreadTeam team;
+    team.AddWorker([&] {
+      for (uint32_t i = 1; i < kMany - 8; ++i) {
+        const Errno error = Put(map, Ip(i * 2654435761U, 32));
+        if (error != Errno::kOk) return Unexpected("update", error);
+      }
+      return AssertionSuccess();
+    });
+    team.AddWatcher([&] { return LookUpEveryLength(map); });
+    team.AddWatcher([&] {
+      // The prefix of no bits stays, and is the last.
+      PrefixKey key = Ip(0, 0);
+      const Errno error = map->GetNextKey(&key, &key);
+      if (error != Errno::kNoEnt) return Unexpected("after the last", error);
+      return AssertionSuccess();
+    });
+    team.Run();
+  }
 }
 
 TEST_P(LpmTrieConcurrencyTest, WalkShowsStablePrefixesInOrder) {
