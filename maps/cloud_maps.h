@@ -17,6 +17,7 @@
 #ifndef BPFMAP_MAPS_CLOUD_MAPS_H_
 #define BPFMAP_MAPS_CLOUD_MAPS_H_
 
+#include "bpfmap/maps/arena_map.h"
 #include "bpfmap/maps/array_map.h"
 #include "bpfmap/maps/array_of_maps.h"
 #include "bpfmap/maps/bloom_filter_map.h"
@@ -45,6 +46,7 @@
 #include "bpfmap/maps/sock_hash.h"
 #include "bpfmap/maps/sock_map.h"
 #include "bpfmap/maps/stack_trace_map.h"
+#include "bpfmap/maps/struct_ops_map.h"
 #include "bpfmap/maps/user_ring_buffer.h"
 #include "bpfmap/maps/xsk_map.h"
 #include "bpfmap/profiles/cloud.h"
@@ -52,6 +54,7 @@
 namespace bpfmap {
 
 // Their common base, which has the vtable and the commands.
+extern template class MapBase<ArenaMap<Cloud>, Cloud>;
 extern template class MapBase<ArrayMap<Cloud>, Cloud>;
 extern template class MapBase<ArrayOfMaps<Cloud>, Cloud>;
 extern template class MapBase<BloomFilterMap<Cloud>, Cloud>;
@@ -87,9 +90,11 @@ extern template class MapBase<RingBuffer<Cloud>, Cloud>;
 extern template class MapBase<SockHash<Cloud>, Cloud>;
 extern template class MapBase<SockMap<Cloud>, Cloud>;
 extern template class MapBase<StackTraceMap<Cloud>, Cloud>;
+extern template class MapBase<StructOpsMap<Cloud>, Cloud>;
 extern template class MapBase<UserRingBuffer<Cloud>, Cloud>;
 extern template class MapBase<XskMap<Cloud>, Cloud>;
 
+extern template class ArenaMap<Cloud>;
 extern template class ArrayMap<Cloud>;
 extern template class ArrayOfMaps<Cloud>;
 extern template class BloomFilterMap<Cloud>;
@@ -121,6 +126,7 @@ extern template class RingBuffer<Cloud>;
 extern template class SockHash<Cloud>;
 extern template class SockMap<Cloud>;
 extern template class StackTraceMap<Cloud>;
+extern template class StructOpsMap<Cloud>;
 extern template class UserRingBuffer<Cloud>;
 extern template class XskMap<Cloud>;
 

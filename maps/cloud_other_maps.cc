@@ -22,5 +22,9 @@ template class CgroupStorage<Cloud, MapType::kCgroupStorage>;
 template class MapBase<CgroupStorage<Cloud, MapType::kPerCpuCgroupStorage>,
                        Cloud>;
 template class CgroupStorage<Cloud, MapType::kPerCpuCgroupStorage>;
+template class MapBase<ArenaMap<Cloud>, Cloud>;
+template class ArenaMap<Cloud>;
+template class MapBase<StructOpsMap<Cloud>, Cloud>;
+template class StructOpsMap<Cloud>;
 
 }  // namespace bpfmap

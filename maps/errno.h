@@ -27,9 +27,11 @@ enum class [[nodiscard]] Errno : int{
     kInval = 22,      // EINVAL: an argument no map of this type takes
     kNoSpc = 28,      // ENOSPC: the caller's buffer is too small for the next
                       // step; an LPM trie is full
+    kRange = 34,      // ERANGE: addresses that an arena may not have
     kOverflow = 75,   // EOVERFLOW: a queue that is too long
     kOpNotSupp = 95,  // EOPNOTSUPP: as ENOTSUPP; which of them is the type's
-    kNotSupp = 524,   // ENOTSUPP: this type has no such operation
+    kInProgress = 115,  // EINPROGRESS: a struct that was taken back before
+    kNotSupp = 524,     // ENOTSUPP: this type has no such operation
 };
 
 // The name as Linux spells it ("ENOENT"), or "E?" for a number that is not
@@ -64,10 +66,14 @@ constexpr const char* ErrnoName(Errno error) {
       return "EINVAL";
     case Errno::kNoSpc:
       return "ENOSPC";
+    case Errno::kRange:
+      return "ERANGE";
     case Errno::kOverflow:
       return "EOVERFLOW";
     case Errno::kOpNotSupp:
       return "EOPNOTSUPP";
+    case Errno::kInProgress:
+      return "EINPROGRESS";
     case Errno::kNotSupp:
       return "ENOTSUPP";
   }

@@ -52,6 +52,7 @@ struct RecordVisitor {
   }
 };
 
+class ArenaPages;
 class RingProducer;
 enum class RingFlags : uint64_t;
 
@@ -85,6 +86,10 @@ class LocalMap : public BpfMap {
   // The program's side of a ring, for AsRingProducer() (ring_producer.h); null
   // for other types.
   virtual RingProducer* ring_producer() { return nullptr; }
+
+  // The pages of an arena, for AsArenaPages() (arena_pages.h); null for other
+  // types.
+  virtual ArenaPages* arena_pages() { return nullptr; }
 
   // bpf_user_ringbuf_drain(), whatever profile the ring is of:
   // UserRingBuffer::Drain(), which says more.

@@ -43,12 +43,14 @@ enum class MapType : uint32_t {
   kStack = 23,
   kSkStorage = 24,
   kDevMapHash = 25,
+  kStructOps = 26,
   kRingBuf = 27,
   kInodeStorage = 28,
   kTaskStorage = 29,
   kBloomFilter = 30,
   kUserRingBuf = 31,
   kCgrpStorage = 32,
+  kArena = 33,
 };
 
 inline constexpr MapType kFirstCustomType{4096};
@@ -115,12 +117,16 @@ constexpr const char* MapTypeName(MapType type) {
       return "CGRP_STORAGE";
     case MapType::kDevMapHash:
       return "DEVMAP_HASH";
+    case MapType::kStructOps:
+      return "STRUCT_OPS";
     case MapType::kRingBuf:
       return "RINGBUF";
     case MapType::kBloomFilter:
       return "BLOOM_FILTER";
     case MapType::kUserRingBuf:
       return "USER_RINGBUF";
+    case MapType::kArena:
+      return "ARENA";
   }
   return IsCustom(type) ? "CUSTOM" : "?";
 }
@@ -163,6 +169,8 @@ inline constexpr MapFlags kPreserveElems{1U << 11};
 inline constexpr MapFlags kInnerMap{1U << 12};
 // Refused: a MapDef has no token.
 inline constexpr MapFlags kTokenFd{1U << 16};
+inline constexpr MapFlags kSegvOnFault{1U << 17};  // of an arena
+inline constexpr MapFlags kNoUserConv{1U << 18};   // of an arena
 
 // Bytes in a map's name, the closing 0 included (BPF_OBJ_NAME_LEN).
 inline constexpr int kNameLength = 16;
@@ -190,7 +198,8 @@ struct MapDef {
   uint32_t numa_node = 0;
 
   // The number of hash functions of a bloom filter, up to 15; 0 stands for 5.
-  // 0 for every other type.
+  // The address at which user space maps an arena; 0: anywhere. 0 for every
+  // other type.
   uint64_t map_extra = 0;
 
   // Where the value keeps its `struct bpf_spin_lock` (4 bytes, aligned to 4),

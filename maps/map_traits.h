@@ -67,6 +67,9 @@ struct MapTraits {
   // program's id.
   bool value_is_program = false;
 
+  // The value is a struct of the kernel, of which functions are programs.
+  bool value_is_struct_ops = false;
+
   // User space updates with the descriptor of a cgroup's directory, and the map
   // keeps a number that stands for the cgroup.
   bool value_is_cgroup = false;

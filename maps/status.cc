@@ -32,12 +32,14 @@ constexpr Row kTable[] = {
     {Errno::kNoSpc, absl::StatusCode::kResourceExhausted},
     {Errno::kNoDev, absl::StatusCode::kNotFound},
     {Errno::kOverflow, absl::StatusCode::kOutOfRange},
+    {Errno::kRange, absl::StatusCode::kOutOfRange},
     {Errno::kInval, absl::StatusCode::kInvalidArgument},
     {Errno::kFault, absl::StatusCode::kInvalidArgument},
     {Errno::kNotSupp, absl::StatusCode::kUnimplemented},
     {Errno::kOpNotSupp, absl::StatusCode::kUnimplemented},
     {Errno::kExist, absl::StatusCode::kAlreadyExists},
     {Errno::kBusy, absl::StatusCode::kFailedPrecondition},
+    {Errno::kInProgress, absl::StatusCode::kFailedPrecondition},
     {Errno::kBadF, absl::StatusCode::kFailedPrecondition},
     {Errno::kAgain, absl::StatusCode::kUnavailable},
 };
@@ -116,11 +118,14 @@ std::string Explain(Errno error, const MapDef& def, const void* key) {
       return "there is no such CPU";
     case Errno::kOverflow:
       return "the queue is longer than Linux has one";
+    case Errno::kInProgress:
+      return "the struct was taken back before";
     case Errno::kOk:
     case Errno::kAgain:
     case Errno::kNoMem:
     case Errno::kAcces:
     case Errno::kBusy:
+    case Errno::kRange:
       break;
   }
   return "failed";

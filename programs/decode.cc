@@ -150,7 +150,20 @@ class Decoder {
     return true;
   }
 
+  // addr_space_cast, whose operand is a pair of address spaces.
+  bool Cast(const Instruction& i) {
+    if (i.imm == kCastToKernel) {
+      op_->code = OpCode::kCastToKernel;
+    } else if (i.imm == kCastToUser) {
+      op_->code = OpCode::kCastToUser;
+    } else {
+      return Refuse("casts between other address spaces than 1 and 0");
+    }
+    return true;
+  }
+
   bool MovSigned(const Instruction& i, bool wide) {
+    if (wide && i.offset == kAddressSpaceCast) return Cast(i);
     if (i.imm != 0) return RefuseReserved();
     switch (i.offset) {
       case 8:

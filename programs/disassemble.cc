@@ -113,6 +113,10 @@ std::string Arithmetic(const Instruction& i) {
     case kNeg:
       return dst + " = -" + dst;
     case kMov:
+      if (from_register && bank == 'r' && i.offset == kAddressSpaceCast) {
+        return Format("%s = addr_space_cast(%s, %d, %d)", dst.c_str(),
+                      src.c_str(), i.imm >> 16, i.imm & 0xffff);
+      }
       if (from_register && i.offset != 0) {
         return Format("%s = (s%d)%s", dst.c_str(), i.offset, src.c_str());
       }

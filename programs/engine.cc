@@ -11,6 +11,7 @@
 #include <cstring>
 #include <string>
 
+#include "bpfmap/maps/arena_pages.h"
 #include "bpfmap/programs/coverage.h"
 #include "bpfmap/programs/helper.h"
 #include "bpfmap/programs/instruction.h"
@@ -561,6 +562,21 @@ bool Engine::Loop(Machine* machine, int first, const Operation* op) {
   OF_DESTINATION(Swap16, Swap(static_cast<uint16_t>(a)))
   OF_DESTINATION(Swap32, Swap(static_cast<uint32_t>(a)))
   OF_DESTINATION(Swap64, Swap(a))
+  OPERATION(CastToKernel) {
+    NEED(op->src);
+    const Program& program = *frame->program;
+    reg[op->dst] = program.arena()->ToLocal(reg[op->src]);
+    if constexpr (kChecked) {
+      region[op->dst] = program.ArenaRegion(reg[op->dst]);
+    }
+    NEXT();
+  }
+  OPERATION(CastToUser) {
+    NEED(op->src);
+    reg[op->dst] = frame->program->arena()->ToUser(reg[op->src]);
+    SET_NUMBER(op->dst);
+    NEXT();
+  }
 
   COMPARISON(Jeq, uint64_t, uint32_t, ==)
   COMPARISON(Jgt, uint64_t, uint32_t, >)
@@ -668,18 +684,17 @@ bool Engine::Loop(Machine* machine, int first, const Operation* op) {
   OPERATION(UnknownCall) {
     m.at_ = op;
     m.depth_ = static_cast<int>(frame - m.frames_);
-    if (m.has_own_helpers_) {
-      HelperCall call(&m, reg, kChecked ? region : nullptr);
-      uint64_t result;
-      if (m.CallOwnFunction(call, &result)) {
-        if (m.faulted_) goto fault;
-        reg[0] = result;
-        if constexpr (kChecked) {
-          region[0] = call.result();
-          for (int r = 1; r <= 5; ++r) region[r] = nullptr;
-        }
-        NEXT();
+    HelperCall call(&m, reg, kChecked ? region : nullptr);
+    uint64_t result;
+    if ((m.has_own_helpers_ && m.CallOwnFunction(call, &result)) ||
+        m.CallArenaFunction(call, &result)) {
+      if (m.faulted_) goto fault;
+      reg[0] = result;
+      if constexpr (kChecked) {
+        region[0] = call.result();
+        for (int r = 1; r <= 5; ++r) region[r] = nullptr;
       }
+      NEXT();
     }
     m.FaultUnknownCall();
     goto fault;

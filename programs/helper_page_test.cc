@@ -37,8 +37,9 @@ names are those of bpf-helpers(7).
 
 A helper that a type of program may not call ends the run, too; bpf(2) refuses
 to load such a program, as Linux does, where its verifier would come to the
-call. Functions of the kernel (kfuncs) are absent. A test can supply what is
-absent: `OnHelper()` and `OnKernelFunction()` of the `World`.
+call. Functions of the kernel (kfuncs) are absent, but for those of an arena,
+`bpf_arena_alloc_pages()` and `bpf_arena_free_pages()`. A test can supply what
+is absent: `OnHelper()` and `OnKernelFunction()` of the `World`.
 
 | number | helper | here | types of programs |
 |---:|---|---|---|

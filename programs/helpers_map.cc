@@ -66,6 +66,8 @@ ElemHelpers HelpersOf(MapType type) {
     case MapType::kStackTrace:
     case MapType::kRingBuf:
     case MapType::kUserRingBuf:
+    case MapType::kStructOps:
+    case MapType::kArena:
       return ElemHelpers::kNone;
   }
   return IsCustom(type) ? ElemHelpers::kByKey : ElemHelpers::kNone;

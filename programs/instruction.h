@@ -127,6 +127,13 @@ inline constexpr uint8_t kCallHelper = 0;
 inline constexpr uint8_t kCallLocal = 1;
 inline constexpr uint8_t kCallKernel = 2;
 
+// addr_space_cast: kMov of 64 bits between registers with this offset. The
+// operand has the address space of the destination in its upper half, and that
+// of the source: 1 is that of an arena's pointers, as user space has them.
+inline constexpr int16_t kAddressSpaceCast = 1;
+inline constexpr int32_t kCastToKernel = 1;
+inline constexpr int32_t kCastToUser = 1 << 16;
+
 // Limits of Linux.
 inline constexpr uint32_t kMaxInstructions = 1'000'000;  // of a program
 inline constexpr int kRegisters = 11;                    // r10: the frame

@@ -267,6 +267,8 @@ class Machine {
   // Calls the World's stand-in for the function of the kernel that is called.
   // Returns false if it has none.
   bool CallOwnFunction(HelperCall& call, uint64_t* result);
+  // The same for functions of the kernel on an arena (arena_calls.cc).
+  bool CallArenaFunction(HelperCall& call, uint64_t* result);
   // Memory of the World that a field of the context points to.
   const Region* WorldMemory(uint64_t address);
   void TellObserver();
@@ -287,6 +289,9 @@ class Machine {
   bool LoadContext(const Region* region, uint64_t offset, int size,
                    uint64_t* value, const Region** loaded);
   void LoadKernel(uint64_t address, std::size_t size, void* to);
+  // Whether the bytes are of an arena. Ends the run if not.
+  bool IsInArena(const Region* region, uint64_t address, uint64_t size,
+                 const char* verb);
   bool LoadField(const Region* region, const ContextField& field,
                  uint64_t offset, int size, uint64_t* value,
                  const Region** loaded);

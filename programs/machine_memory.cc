@@ -10,6 +10,7 @@
 #include <cstring>
 #include <string>
 
+#include "bpfmap/maps/arena_pages.h"
 #include "bpfmap/programs/dynptr.h"
 #include "bpfmap/programs/helper_names.h"
 #include "bpfmap/programs/iterator.h"
@@ -107,6 +108,8 @@ std::string Described(const Region& region) {
       return "the ring record" + size;
     case RegionKind::kIterator:
       return "the number of an iterator" + size;
+    case RegionKind::kArena:
+      return "the arena" + size;
     default:
       return "the memory" + size;
   }
@@ -117,6 +120,13 @@ std::string End(const Region& region) {
   if (region.kind == RegionKind::kPacket) return "data_end";
   if (region.kind == RegionKind::kPacketMeta) return "data";
   return "the end of " + Described(region);
+}
+
+// Whether these bytes of an arena are there.
+bool IsThere(const Region& region, uint64_t address, uint64_t size) {
+  ArenaPages& arena = *region.map.map->arena_pages();
+  const uint64_t offset = address - arena.start();
+  return Within(arena.size(), offset, size) && arena.AreThere(offset, size);
 }
 
 }  // namespace
@@ -169,6 +179,12 @@ bool Machine::Deny(const Region* region, uint64_t address, uint64_t size,
           " past " + End(*region));
     return false;
   }
+  if (region->kind == RegionKind::kArena) {
+    Fault(what + (by.helper != 0
+                      ? " of the arena, which helpers do not take"
+                      : " of a page of the arena that is not there"));
+    return false;
+  }
   if (region->kind == RegionKind::kMapValue) {
     const MapFacts& map = region->map;
     if (map.OwnsAny(offset, size)) {
@@ -190,12 +206,23 @@ bool Machine::Deny(const Region* region, uint64_t address, uint64_t size,
   return false;
 }
 
+bool Machine::IsInArena(const Region* region, uint64_t address, uint64_t size,
+                        const char* verb) {
+  const ArenaPages& arena = *region->map.map->arena_pages();
+  return Within(arena.size(), address - arena.start(), size) ||
+         Deny(region, address, size, verb, {});
+}
+
 bool Machine::MayRead(const Region* region, uint64_t address, uint64_t size,
                       Accessor by) {
   if (!checked() || size == 0) return true;
   if (region == nullptr) return Deny(region, address, size, "reads", by);
   const uint64_t offset = address - region->base;
   if (Within(region->readable, offset, size)) return true;
+  if (region->kind == RegionKind::kArena && by.helper == 0 &&
+      IsThere(*region, address, size)) {
+    return true;
+  }
   if (region->kind == RegionKind::kContext && by.helper != 0 &&
       ContextOf(type_).fields.empty() && Within(region->size, offset, size)) {
     return true;
@@ -228,6 +255,10 @@ bool Machine::MayWrite(const Region* region, uint64_t address, uint64_t size,
   if (region == nullptr) return Deny(region, address, size, "writes", by);
   const uint64_t offset = address - region->base;
   if (Within(region->writable, offset, size)) return true;
+  if (region->kind == RegionKind::kArena && by.helper == 0 &&
+      IsThere(*region, address, size)) {
+    return true;
+  }
   if (region->kind == RegionKind::kStack && region->frame <= depth_ &&
       Within(kStackSize, offset, size)) {
     return true;
@@ -347,6 +378,12 @@ bool Machine::Load(const Region* region, uint64_t address, int size,
   if (region->kind == RegionKind::kContext) {
     return LoadContext(region, offset, size, value, loaded);
   }
+  if (region->kind == RegionKind::kArena) {
+    const uint64_t bytes = static_cast<uint64_t>(size);
+    if (!IsInArena(region, address, bytes, "reads")) return false;
+    *value = IsThere(*region, address, bytes) ? ReadBytes(address, size) : 0;
+    return true;
+  }
   if (region->kind == RegionKind::kKernel) {
     uint8_t bytes[8] = {};
     LoadKernel(address, static_cast<std::size_t>(size), bytes);
@@ -380,6 +417,12 @@ bool Machine::Store(const Region* region, uint64_t address, int size,
   const uint64_t offset = address - region->base;
   if (region->kind == RegionKind::kContext) {
     return StoreContext(region, offset, size, value);
+  }
+  if (region->kind == RegionKind::kArena) {
+    const uint64_t bytes = static_cast<uint64_t>(size);
+    if (!IsInArena(region, address, bytes, "writes")) return false;
+    if (IsThere(*region, address, bytes)) WriteBytes(address, size, value);
+    return true;
   }
   if (region->kind == RegionKind::kStack &&
       offset % static_cast<unsigned>(size) != 0 &&

@@ -34,6 +34,7 @@ enum class RegionKind : uint8_t {
   kMapKey,      // a key that a callback is given
   kRecord,      // a record of a ring, held by the program or lent to it
   kBuffer,      // memory that the test gave, or a global of the program
+  kArena,       // an arena: pages that are not there read as zeros
   kKernel,      // an object of the kernel; a load that fails reads 0
   kDynptr,      // a dynptr: base and size are what it points to
   kIterator,    // an iterator on the stack, and what it points to

@@ -50,7 +50,7 @@ namespace bpfmap {
 #define BPFMAP_ONE_OPERAND(X)                                          \
   X(Neg64) X(Neg32) X(Mov64From8) X(Mov64From16) X(Mov64From32)        \
   X(Mov32From8) X(Mov32From16) X(Le16) X(Le32) X(Le64) X(Be16) X(Be32) \
-  X(Be64) X(Swap16) X(Swap32) X(Swap64)
+  X(Be64) X(Swap16) X(Swap32) X(Swap64) X(CastToKernel) X(CastToUser)
 
 #define BPFMAP_MEMORY(X)                                                 \
   X(Load8) X(Load16) X(Load32) X(Load64) X(LoadS8) X(LoadS16) X(LoadS32) \

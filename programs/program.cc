@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "bpfmap/maps/arena_pages.h"
 #include "bpfmap/programs/coverage.h"
 #include "bpfmap/programs/disassemble.h"
 #include "bpfmap/programs/helper.h"
@@ -40,6 +41,8 @@ LoadError Program::Load(const ProgramDef& def,
   loaded->functions_ = def.functions;
   loaded->kernel_calls_ = def.kernel_calls;
   error = loaded->Resolve(def);
+  if (error.failed()) return error;
+  error = loaded->CheckCasts();
   if (error.failed()) return error;
   error = loaded->CheckHelpers();
   if (error.failed()) return error;
@@ -117,12 +120,24 @@ LoadError Program::ResolveMap(const ProgramDef& def, uint32_t at) {
   }
   Region region;
   region.map = FactsOf(map.get());
+  ArenaPages* const arena = AsArenaPages(map);
+  if (arena != nullptr) {
+    LoadError error = ResolveArena(at, region.map);
+    if (error.failed()) return error;
+  }
   if (i.src() == kPseudoMapFd || i.src() == kPseudoMapIdx) {
     if (instructions_[at + 1].imm != 0) {
       return {Errno::kInval, at, "loads a map, but has upper 32 bits"};
     }
     region.kind = RegionKind::kMap;
     op.imm = static_cast<int64_t>(reinterpret_cast<uintptr_t>(map.get()));
+  } else if (arena != nullptr) {
+    const uint32_t offset = static_cast<uint32_t>(instructions_[at + 1].imm);
+    if (offset > arena->size()) {
+      return {Errno::kRange, at, "loads an address that is not in the arena"};
+    }
+    op.code = OpCode::kLoadImm;
+    op.imm = static_cast<int64_t>(arena->user_start() + offset);
   } else {
     const uint32_t offset = static_cast<uint32_t>(instructions_[at + 1].imm);
     void* const value = DirectValue(region.map);
@@ -145,6 +160,49 @@ LoadError Program::ResolveMap(const ProgramDef& def, uint32_t at) {
     maps_.push_back(std::move(map));
   }
   return {};
+}
+
+LoadError Program::ResolveArena(uint32_t at, const MapFacts& map) {
+  ArenaPages* const arena = map.map->arena_pages();
+  if (arena_ != nullptr && arena_ != arena) {
+    return {Errno::kBusy, at, "uses a second arena, and a program has one"};
+  }
+  if (arena->user_start() == 0) {
+    return {Errno::kInval, at,
+            "uses an arena of which user space has no address: neither "
+            "map_extra nor mmap() has said it"};
+  }
+  arena_ = arena;
+  arena_region_.kind = RegionKind::kArena;
+  arena_region_.base = arena->start();
+  arena_region_.size =
+      static_cast<uint32_t>(std::min<uint64_t>(arena->size(), 0xffffffff));
+  arena_region_.map = map;
+  return {};
+}
+
+LoadError Program::CheckCasts() {
+  for (uint32_t at = 0; at < instructions_.size(); ++at) {
+    Operation& op = operations_[at];
+    if (op.code != OpCode::kCastToKernel && op.code != OpCode::kCastToUser) {
+      continue;
+    }
+    if (arena_ == nullptr) {
+      return {Errno::kInval, at,
+              "casts to another address space, in a program without an arena"};
+    }
+    if (op.code == OpCode::kCastToUser &&
+        HasAny(arena_region_.map.flags, kNoUserConv)) {
+      op.code = OpCode::kMov64R;
+    }
+  }
+  return {};
+}
+
+const Region* Program::ArenaRegion(uint64_t address) const {
+  // One past the end still points into it.
+  return address - arena_->start() <= arena_->size() ? &arena_region_
+                                                     : Region::Number();
 }
 
 LoadError Program::CheckHelpers() {

@@ -43,6 +43,7 @@
 
 namespace bpfmap {
 
+class ArenaPages;
 class Coverage;
 class ProgramCoverage;
 
@@ -91,7 +92,11 @@ class Program : public std::enable_shared_from_this<Program> {
   //   E2BIG, EINVAL  see Decode()
   //   EBADF          there is no such map
   //   EINVAL         an offset outside of the value, or a map that has no such
-  //                  address; a GPL helper in a program of another licence
+  //                  address; a GPL helper in a program of another licence; an
+  //                  arena that user space has not mapped; a cast without an
+  //                  arena
+  //   EBUSY          a second arena
+  //   ERANGE         an offset outside of the arena
   static LoadError Load(const ProgramDef& def,
                         std::shared_ptr<const Program>* program);
 
@@ -104,6 +109,11 @@ class Program : public std::enable_shared_from_this<Program> {
   const Region* region(int32_t index) const {
     return &regions_[static_cast<std::size_t>(index)];
   }
+  // The arena that it uses, the only one; null: none.
+  ArenaPages* arena() const { return arena_; }
+  // What a pointer of this process into the arena points to: the arena, or
+  // nothing.
+  const Region* ArenaRegion(uint64_t address) const;
   // Whether the bytes are in a value that the program has the address of.
   bool HasDirectValue(uint64_t address, uint64_t size) const;
   // Every map once, in the order in which instructions mention them.
@@ -139,6 +149,8 @@ class Program : public std::enable_shared_from_this<Program> {
   LoadError Resolve(const ProgramDef& def);
   LoadError ResolveMap(const ProgramDef& def, uint32_t at);
   void ResolveCall(uint32_t at);
+  LoadError ResolveArena(uint32_t at, const MapFacts& map);
+  LoadError CheckCasts();
   LoadError CheckHelpers();
 
   ProgramType type_{};
@@ -148,6 +160,8 @@ class Program : public std::enable_shared_from_this<Program> {
   std::vector<Operation> operations_;
   std::vector<Region> regions_;
   std::vector<std::shared_ptr<LocalMap>> maps_;
+  ArenaPages* arena_ = nullptr;
+  Region arena_region_;
   std::vector<bool> helpers_;  // that are called, by their numbers
   std::vector<SourceLine> lines_;
   std::vector<FunctionName> functions_;

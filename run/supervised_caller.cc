@@ -267,6 +267,12 @@ bool SupervisedCaller::IsMappedForWriting(dev_t device, ino_t inode) {
   return false;
 }
 
+bool SupervisedCaller::FindMapping(dev_t device, ino_t inode,
+                                   MappedFile* found) {
+  const Stream maps = OpenProc(call_.thread, "maps");
+  return FindMappingIn(maps.get(), device, inode, 0, found);
+}
+
 std::string SupervisedCaller::DirectoryPath(int directory) const {
   int borrowed = -1;
   std::string link = ProcPath(call_.thread, "cwd");

@@ -25,6 +25,7 @@
 #include "bpfmap/run/notification.h"
 #include "bpfmap/run/pin_files.h"
 #include "bpfmap/syscall/caller.h"
+#include "bpfmap/syscall/mapped_file.h"
 #include "bpfmap/syscall/pins.h"
 
 namespace bpfmap {
@@ -48,6 +49,7 @@ class SupervisedCaller final : public Caller {
   Task CurrentTask() override;
   bool Interrupted() override;
   bool IsMappedForWriting(dev_t device, ino_t inode) override;
+  bool FindMapping(dev_t device, ino_t inode, MappedFile* found) override;
   PinTable& Pins() override { return pins_; }
 
   // A descriptor of this process for the file of the caller's, for the caller

@@ -61,7 +61,8 @@ long HandleMmap(const Notification& call) {
   const uint64_t* const a = call.arguments;
   const long error =
       CheckMmap(a[1], static_cast<int>(a[2]), static_cast<int>(a[3]),
-                static_cast<int>(a[4]), static_cast<off_t>(a[5]));
+                static_cast<int>(a[4]), static_cast<off_t>(a[5]),
+                reinterpret_cast<const void*>(a[0]));
   return error == 0 ? kContinue : error;
 }
 

@@ -84,13 +84,15 @@ long BpfSyscall(int command, bpf_attr* attributes, unsigned size);
 // while others update the outer map.
 std::shared_ptr<LocalMap> MapOfFd(int fd);
 
-// Whether Linux would let `fd` be mapped so; 0 for what is no map.
+// Whether Linux would let `fd` be mapped so; 0 for what is no map. `address` is
+// the one that was asked for: an arena has one address.
 //   EACCES    a right of the descriptor, or of programs, is missing
 //   EPERM     a writable part that may not be; code
 //   EINVAL    a private mapping; more than there is; no BPF_F_MMAPABLE
+//   E2BIG     more than 4 GiB of an arena
 //   ENOTSUPP  a type that cannot be mapped
 long CheckMmap(std::size_t length, int protection, int flags, int fd,
-               off_t offset);
+               off_t offset, const void* address = nullptr);
 
 // The descriptor to give to mmap(2) for `fd`, where CheckMmap() says 0: a new
 // one for a mapping of a map that cannot be written, so that mprotect(2) cannot

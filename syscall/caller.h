@@ -27,6 +27,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "bpfmap/syscall/mapped_file.h"
+
 namespace bpfmap {
 
 class PinTable;
@@ -77,6 +79,9 @@ class Caller {
   // Whether any process that may have a descriptor of the caller's has mapped
   // the file for writing.
   virtual bool IsMappedForWriting(dev_t device, ino_t inode) = 0;
+
+  // Finds where the process of that thread has mapped the file.
+  virtual bool FindMapping(dev_t device, ino_t inode, MappedFile* found) = 0;
 
   // Where the caller's paths lead to.
   virtual PinTable& Pins() = 0;

@@ -20,6 +20,7 @@
 #include "bpfmap/syscall/commands.h"
 #include "bpfmap/syscall/map_object.h"
 #include "bpfmap/syscall/mappable.h"
+#include "bpfmap/syscall/struct_ops.h"
 #include "bpfmap/syscall/user_memory.h"
 
 namespace bpfmap {
@@ -76,7 +77,10 @@ long CheckTypes(const MapDef& def, const MapObject::Types& types) {
 //   EINVAL  it is no BTF; there are no such types; they have other sizes
 long FindTypes(const Attributes& attributes, MapDef* def,
                MapObject::Types* types) {
-  if (attributes->btf_value_type_id == 0) return 0;
+  if (attributes->btf_value_type_id == 0 &&
+      attributes->btf_vmlinux_value_type_id == 0) {
+    return 0;
+  }
   OpenFile file;
   long error =
       BpfFdTable::Global().Find(static_cast<int>(attributes->btf_fd), &file);
@@ -84,7 +88,9 @@ long FindTypes(const Attributes& attributes, MapDef* def,
   if (file.btf == nullptr) return -EINVAL;
   *types = {.btf = file.btf,
             .key = attributes->btf_key_type_id,
-            .value = attributes->btf_value_type_id};
+            .value = attributes->btf_value_type_id,
+            .kernel_value = attributes->btf_vmlinux_value_type_id};
+  if (types->kernel_value != 0) return 0;
   uint64_t size;
   if (types->key != 0 &&
       (!types->btf->SizeOf(types->key, &size) || size != def->key_size)) {
@@ -112,7 +118,12 @@ long FindTypes(const Attributes& attributes, MapDef* def,
 
 long MapCreate(const Attributes& attributes) {
   if (!attributes.TailIsZero(kCreateAttrSize)) return -EINVAL;
-  if (attributes->btf_vmlinux_value_type_id != 0) return -EINVAL;
+  const uint32_t kernel_type = attributes->btf_vmlinux_value_type_id;
+  if (kernel_type != 0 && (attributes->map_type != BPF_MAP_TYPE_STRUCT_OPS ||
+                           attributes->btf_key_type_id != 0 ||
+                           attributes->btf_value_type_id != 0)) {
+    return -EINVAL;
+  }
   if (attributes->btf_key_type_id != 0 && attributes->btf_value_type_id == 0) {
     return -EINVAL;
   }
@@ -124,6 +135,11 @@ long MapCreate(const Attributes& attributes) {
       (attributes->btf_key_type_id == 0 || attributes->btf_value_type_id == 0);
   if (check.failed()) return lacks_types ? -EINVAL : Result(check.error);
   if (lacks_types) return -EINVAL;
+  if (TraitsOf<Cloud>(def.type).value_is_struct_ops) {
+    if (kernel_type == 0) return -EINVAL;
+    const long error = CheckStructOps(kernel_type, def.value_size);
+    if (error != 0) return error;
+  }
   // CheckDef() asks for whole pages of 4 KiB: these may be larger.
   const bool is_ring =
       def.type == MapType::kRingBuf || def.type == MapType::kUserRingBuf;

@@ -120,6 +120,9 @@ void FuzzAttribute::SetSizes() {
     case MapType::kStack:
     case MapType::kBloomFilter:
       return Set(4, uint32_t{0});
+    case MapType::kArena:
+      Set(4, uint32_t{0});
+      return Set(8, uint32_t{0});
     case MapType::kRingBuf:
     case MapType::kUserRingBuf:
       Set(4, uint32_t{0});
@@ -134,9 +137,10 @@ void FuzzAttribute::SetSizes() {
 // choose what else happens.
 void FuzzAttribute::MakeSenseOfCreate() {
   // All that there are, those with most in them again, and some more.
-  constexpr uint32_t kTypes[] = {
-      1, 2, 3, 4, 5,  6,  7,  9,  10, 11, 12, 13, 22, 23, 27, 30, 31, 27, 31,
-      2, 2, 1, 8, 14, 15, 16, 17, 18, 19, 21, 20, 25, 24, 28, 29, 32, 0,  34};
+  constexpr uint32_t kTypes[] = {1,  2,  3,  4,  5,  6,  7,  9,  10, 11,
+                                 12, 13, 22, 23, 27, 30, 31, 27, 31, 2,
+                                 2,  1,  8,  14, 15, 16, 17, 18, 19, 21,
+                                 20, 25, 24, 28, 29, 32, 33, 26, 0,  34};
   constexpr MapFlags kFlags[] = {MapFlags{}, kNoPrealloc, kNoCommonLru,
                                  kRdOnly,    kWrOnly,     kStackBuildId,
                                  kZeroSeed,  kRdOnlyProg, kWrOnlyProg,
@@ -157,7 +161,8 @@ void FuzzAttribute::MakeSenseOfCreate() {
         type == MapType::kCgrpStorage;
     Set(16, ToNumber(kFlags[bytes_[16] % std::size(kFlags)] |
                      kFlags[bytes_[18] % 2 * bytes_[19] % std::size(kFlags)] |
-                     (always ? kNoPrealloc : MapFlags{})));
+                     (always ? kNoPrealloc : MapFlags{}) |
+                     (type == MapType::kArena ? kMmapable : MapFlags{})));
   }
   SetFd(20);
   if (bytes_[25] % 4 != 0) return ZeroFrom(24);

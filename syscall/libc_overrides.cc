@@ -44,7 +44,8 @@ void* Mmap(void* address, std::size_t length, int protection, int flags, int fd,
   }
   int mapped = fd;
   if ((flags & MAP_ANONYMOUS) == 0) {
-    const long error = CheckMmap(length, protection, flags, fd, offset);
+    const long error =
+        CheckMmap(length, protection, flags, fd, offset, address);
     if (error != 0) {
       WithErrno(error);
       return MAP_FAILED;

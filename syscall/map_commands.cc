@@ -25,6 +25,7 @@
 #include "bpfmap/syscall/scratch.h"
 #include "bpfmap/syscall/socket_value.h"
 #include "bpfmap/syscall/storage_owner.h"
+#include "bpfmap/syscall/struct_ops.h"
 #include "bpfmap/syscall/user_memory.h"
 
 namespace bpfmap {
@@ -55,6 +56,12 @@ class Key {
 
   bool has_memory() const { return has_memory_; }
   const void* get() const { return key_; }
+  // A key of 4 bytes. REQUIRES: get() is not null.
+  uint32_t Index() const {
+    uint32_t index;
+    std::memcpy(&index, key_, sizeof index);
+    return index;
+  }
 
   // If values belong to objects, puts the number of the object in the place of
   // the descriptor. No object is 0, which the map refuses when it is due.
@@ -204,6 +211,10 @@ long MapUpdate(const Attributes& attributes) {
       object.traits().sockets != MapTraits::Sockets::kNone) {
     return UpdateSocket(object, key.get(), value.bytes(), FlagsOf(attributes));
   }
+  if (copied && key.get() != nullptr && object.traits().value_is_struct_ops) {
+    return UpdateStructOps(&object, key.Index(), value.bytes(),
+                           FlagsOf(attributes));
+  }
   if (copied && key.get() != nullptr && object.traits().value_is_program) {
     return Result(
         UpdateProgram(&object, key.get(), value.bytes(), FlagsOf(attributes)));
@@ -242,6 +253,9 @@ long MapDelete(const Attributes& attributes) {
   MapObject& object = *file.map;
   Key key(object.def(), attributes->key);
   if (!key.has_memory()) return -ENOMEM;
+  if (key.get() != nullptr && object.traits().value_is_struct_ops) {
+    return DeleteStructOps(&object, key.Index());
+  }
   key.FindOwner(object);
   const Errno result = key.get() != nullptr && HoldsObjects(object)
                            ? object.DeleteProgram(key.get())
@@ -295,7 +309,8 @@ long MapFreeze(const Attributes& attributes) {
   const long error = BpfFdTable::Global().FindMap(attributes->map_fd, &file);
   if (error != 0) return error;
   const MapDef& def = file.map->def();
-  if (def.spin_lock_offset != kNoSpinLock || def.timer_offset != kNoTimer) {
+  if (file.map->traits().value_is_struct_ops ||
+      def.spin_lock_offset != kNoSpinLock || def.timer_offset != kNoTimer) {
     return Result(Errno::kNotSupp);
   }
   if (!file.may_write) return -EPERM;

@@ -15,6 +15,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "bpfmap/maps/arena_pages.h"
 #include "bpfmap/maps/cloud_maps.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/internal/rules/map_types.h"
@@ -25,6 +26,7 @@
 #include "bpfmap/profiles/cloud.h"
 #include "bpfmap/profiles/reader_writer_lock.h"
 #include "bpfmap/syscall/caller.h"
+#include "bpfmap/syscall/mapped_file.h"
 #include "bpfmap/syscall/system_timers.h"
 
 namespace bpfmap {
@@ -172,6 +174,34 @@ void MapObject::Retire(std::shared_ptr<const void> held) {
   retired_.push_back(std::move(held));
 }
 
+void MapObject::Hold(std::vector<std::shared_ptr<const void>> held) {
+  WriterLock lock(slots_lock_);
+  for (auto& one : held) {
+    slots_[static_cast<uint32_t>(slots_.size())] = std::move(one);
+  }
+}
+
+uint64_t MapObject::FindArena() {
+  ArenaPages* const arena = map_->arena_pages();
+  if (arena->user_start() == 0) {
+    struct stat file;
+    MappedFile found;
+    Caller* const caller = Caller::Other();
+    const bool is_mapped =
+        fstat(memory_->fd(), &file) == 0 &&
+        (caller != nullptr
+             ? caller->FindMapping(file.st_dev, file.st_ino, &found)
+             : FindOwnMapping(file.st_dev, file.st_ino, arena->start(),
+                              &found));
+    if (!is_mapped) return 0;
+    uint64_t unknown = 0;
+    arena_length_.compare_exchange_strong(unknown, found.size);
+    arena->SetUserStart(found.start);
+  }
+  const uint64_t length = arena_length_.load();
+  return length != 0 ? length : arena->size();  // map_extra says where
+}
+
 bool MapObject::MayHold(uint64_t kind) {
   if (!traits_.value_is_program) return true;
   uint64_t first = 0;
@@ -194,7 +224,9 @@ Errno MapObject::DeleteProgram(const void* key) {
 }
 
 long MapObject::Freeze() {
-  if (!frozen() && IsMappedForWriting()) return -EBUSY;
+  if (!frozen() && (arena_is_writable_.load() || IsMappedForWriting())) {
+    return -EBUSY;
+  }
   const Errno error = map_->Freeze();
   // Later mappings cannot write, nor be made to.
   if (error == Errno::kOk && memory_ != nullptr) {

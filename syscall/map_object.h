@@ -46,6 +46,7 @@ class MapObject : public std::enable_shared_from_this<MapObject> {
     std::shared_ptr<const Btf> btf;
     uint32_t key = 0;
     uint32_t value = 0;
+    uint32_t kernel_value = 0;  // of the kernel's types; 0: none
   };
 
   // A map from `def`, which says what descriptors may do, too: kRdOnly and
@@ -90,6 +91,14 @@ class MapObject : public std::enable_shared_from_this<MapObject> {
   Errno UpdateProgram(const void* key, const void* value, ElemFlags flags,
                       std::shared_ptr<const void> held);
   Errno DeleteProgram(const void* key);
+  // Refers to what a value holds, for as long as the map lives.
+  void Hold(std::vector<std::shared_ptr<const void>> held);
+  // Finds where user space has mapped an arena, if that is not known, and how
+  // many bytes; 0: nowhere yet.
+  uint64_t FindArena();
+  // User space maps an arena for writing: from now on it cannot be frozen, not
+  // even once it is unmapped.
+  void SetArenaWritable() { arena_is_writable_.store(true); }
   // Whether a program of this kind may use the map, or be put into it: an array
   // of programs is for the kind that came first. True for any other map.
   bool MayHold(uint64_t kind);
@@ -126,6 +135,8 @@ class MapObject : public std::enable_shared_from_this<MapObject> {
   std::unique_ptr<MappableMemory> memory_;
   std::shared_ptr<LocalMap> map_;
 
+  std::atomic<uint64_t> arena_length_{0};  // bytes that user space has mapped
+  std::atomic<bool> arena_is_writable_{false};
   std::atomic<int> users_{0};
   std::atomic<uint64_t> kind_{0};  // 0: no program came yet
   Cloud::Lock slots_lock_;

@@ -15,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 
 #include "bpfmap/syscall/high_fd.h"
 #include "bpfmap/syscall/memfd.h"
@@ -106,7 +107,7 @@ void* MappableMemory::Allocate(std::size_t bytes, std::size_t alignment) {
   was_made.store(true, std::memory_order_relaxed);
   size_ = RoundUpToPage(bytes);
   void* const start = mmap(nullptr, size_, PROT_READ | PROT_WRITE,
-                           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (start == MAP_FAILED) return nullptr;
   start_ = static_cast<std::byte*>(start);
   if (mmap(start, file_size_, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
@@ -119,6 +120,18 @@ void* MappableMemory::Allocate(std::size_t bytes, std::size_t alignment) {
 MappableMemory::~MappableMemory() {
   if (start_ != nullptr) munmap(start_, size_);
   if (fd_ >= 0) fd() >= 0 ? CloseHighFd(fd_) : ForgetHighFd(fd_);
+}
+
+uint64_t MappableMemory::NextTouched(uint64_t offset) const {
+  const int file = fd();
+  if (file < 0) return file_size_;
+  const off_t at = lseek(file, static_cast<off_t>(offset), SEEK_DATA);
+  return at < 0 ? file_size_ : static_cast<uint64_t>(at);
+}
+
+void MappableMemory::Drop(uint64_t offset, uint64_t size) {
+  if (madvise(start_ + offset, size, MADV_REMOVE) == 0) return;
+  std::memset(start_ + offset, 0, size);  // it is sealed
 }
 
 int MappableMemory::fd() const {

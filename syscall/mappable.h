@@ -52,6 +52,12 @@ class MappableMemory {
   // Whether this process has had one.
   static bool some_was_made();
 
+  // For arenas: the first byte of the file from `offset` on that some mapping
+  // has touched; file_size() if there is none.
+  uint64_t NextTouched(uint64_t offset) const;
+  // Takes bytes away, from all mappings: they read as zeros. Whole pages.
+  void Drop(uint64_t offset, uint64_t size);
+
   uint64_t file_size() const { return file_size_; }
   bool out_of_descriptors() const { return out_of_descriptors_; }
 

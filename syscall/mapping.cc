@@ -6,8 +6,10 @@
 #include <sys/mman.h>
 
 #include <cerrno>
+#include <cstdint>
 #include <memory>
 
+#include "bpfmap/maps/arena_pages.h"
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/maps/map_traits.h"
 #include "bpfmap/syscall/bpf_fd_table.h"
@@ -37,8 +39,29 @@ bool MayWrite(WritablePages pages, uint64_t offset, uint64_t length) {
   return false;
 }
 
+// An arena has one address in user space, and one length.
+long CheckArena(MapObject* object, uint64_t length, uint64_t offset,
+                const void* address) {
+  constexpr uint64_t kMostBytes = uint64_t{1} << 32;
+  if (offset != 0) return -EINVAL;
+  if (length > kMostBytes) return -E2BIG;
+  const uint64_t mapped = object->FindArena();
+  if (mapped == 0) return 0;
+  const uint64_t start = AsArenaPages(object->map())->user_start();
+  if (RoundUpToPage(length) > mapped) return -E2BIG;
+  return RoundUpToPage(length) == mapped &&
+                 reinterpret_cast<uintptr_t>(address) == start
+             ? 0
+             : -EINVAL;
+}
+
 long CheckMapping(const OpenFile& file, uint64_t length, int protection,
-                  int flags, uint64_t offset) {
+                  int flags, uint64_t offset, const void* address) {
+  const bool is_arena = AsArenaPages(file.map->map()) != nullptr;
+  if (is_arena) {
+    const long error = CheckArena(file.map.get(), length, offset, address);
+    if (error != 0) return error;
+  }
   const bool writes = (protection & PROT_WRITE) != 0;
   const int type = flags & MAP_TYPE;
   const bool shared = type == MAP_SHARED || type == MAP_SHARED_VALIDATE;
@@ -57,8 +80,12 @@ long CheckMapping(const OpenFile& file, uint64_t length, int protection,
   if (object.memory() == nullptr) return -EINVAL;
   if (writes && !MayWrite(pages, offset, length)) return -EPERM;
   const uint64_t size = object.memory()->file_size();
-  if (offset > size || RoundUpToPage(length) > size - offset) return -EINVAL;
-  return (protection & PROT_EXEC) != 0 ? -EPERM : 0;
+  if (!is_arena && (offset > size || RoundUpToPage(length) > size - offset)) {
+    return -EINVAL;
+  }
+  if ((protection & PROT_EXEC) != 0) return -EPERM;
+  if (is_arena && writes) file.map->SetArenaWritable();
+  return 0;
 }
 
 // The buffer of a perf event is made as it is mapped.
@@ -72,7 +99,7 @@ long MapEvent(std::size_t length, int protection, int flags, int fd,
 }  // namespace
 
 long CheckMmap(std::size_t length, int protection, int flags, int fd,
-               off_t offset) {
+               off_t offset, const void* address) {
   const ForkGate::Inside inside;
   OpenFile file;
   if (BpfFdTable::Global().Find(fd, &file) != 0 || file.map == nullptr) {
@@ -81,7 +108,7 @@ long CheckMmap(std::size_t length, int protection, int flags, int fd,
                : 0;
   }
   return CheckMapping(file, length, protection, flags,
-                      static_cast<uint64_t>(offset));
+                      static_cast<uint64_t>(offset), address);
 }
 
 int MmapDescriptor(int fd, int protection) {

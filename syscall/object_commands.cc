@@ -102,6 +102,7 @@ long InfoOfMap(const Attributes& attributes, const MapObject& map) {
   info.map_extra = def.map_extra;
   info.btf_key_type_id = map.types().key;
   info.btf_value_type_id = map.types().value;
+  info.btf_vmlinux_value_type_id = map.types().kernel_value;
   std::memcpy(info.name, def.name, sizeof info.name);
   if (map.types().btf != nullptr) info.btf_id = map.types().btf->id();
   return CopyInfoToUser(attributes, info, length);

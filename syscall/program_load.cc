@@ -21,11 +21,13 @@
 #include <vector>
 
 #include "bpfmap/maps/map_def.h"
+#include "bpfmap/programs/btf_types.h"
 #include "bpfmap/programs/coverage.h"
 #include "bpfmap/programs/decode.h"
 #include "bpfmap/programs/disassemble.h"
 #include "bpfmap/programs/helper_names.h"
 #include "bpfmap/programs/helper_types.h"
+#include "bpfmap/programs/instruction.h"
 #include "bpfmap/programs/line_info.h"
 #include "bpfmap/programs/program.h"
 #include "bpfmap/programs/program_type.h"
@@ -267,6 +269,7 @@ std::shared_ptr<LocalMap> Loader::UseMap(int32_t fd) {
   map_error_ = BpfFdTable::Global().FindMap(static_cast<uint32_t>(fd), &file);
   if (map_error_ != 0) return nullptr;
   std::shared_ptr<MapObject> object = file.map->shared_from_this();
+  if (object->map().arena_pages() != nullptr) object->FindArena();
   LocalMap* const map = &object->map();
   std::vector<std::shared_ptr<MapObject>>& maps = facts_.maps;
   if (std::find(maps.begin(), maps.end(), object) == maps.end()) {

@@ -90,7 +90,8 @@ ABSL_ATTRIBUTE_ALWAYS_INLINE constexpr DefError FindCommonError(
       return {Errno::kFault, "timer_offset must be a multiple of 8"};
     }
   }
-  if (def.map_extra != 0 && def.type != MapType::kBloomFilter) {
+  if (def.map_extra != 0 && def.type != MapType::kBloomFilter &&
+      def.type != MapType::kArena) {
     return {Errno::kInval, "map_extra must be 0 for this type"};
   }
   if (HasAll(def.map_flags, kRdOnly | kWrOnly)) {

@@ -10,6 +10,7 @@
 
 #include <type_traits>
 
+#include "bpfmap/maps/arena_map.h"
 #include "bpfmap/maps/array_map.h"
 #include "bpfmap/maps/array_of_maps.h"
 #include "bpfmap/maps/bloom_filter_map.h"
@@ -39,6 +40,7 @@
 #include "bpfmap/maps/sock_hash.h"
 #include "bpfmap/maps/sock_map.h"
 #include "bpfmap/maps/stack_trace_map.h"
+#include "bpfmap/maps/struct_ops_map.h"
 #include "bpfmap/maps/user_ring_buffer.h"
 #include "bpfmap/maps/xsk_map.h"
 #include "bpfmap/profiles/profile.h"
@@ -159,6 +161,15 @@ constexpr bool VisitMapType(MapType type, Visitor visitor) {
     case MapType::kCgrpStorage:
       if constexpr (kHasLocalStorage<P>) {
         visitor(std::type_identity<CgrpStorage<P>>{});
+        return true;
+      }
+      return false;
+    case MapType::kStructOps:
+      visitor(std::type_identity<StructOpsMap<P>>{});
+      return true;
+    case MapType::kArena:
+      if constexpr (kHasArena<P>) {
+        visitor(std::type_identity<ArenaMap<P>>{});
         return true;
       }
       return false;

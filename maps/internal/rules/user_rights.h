@@ -34,7 +34,8 @@ class UserRights {
         has_keys_(def.key_size != 0),
         has_values_(def.value_size != 0),
         has_lock_(def.spin_lock_offset != kNoSpinLock),
-        has_timer_(def.timer_offset != kNoTimer) {}
+        has_timer_(def.timer_offset != kNoTimer),
+        freezes_(def.type != MapType::kStructOps) {}
 
   bool may_read() const { return reads_; }
   bool may_write() const { return writes_ && !frozen(); }
@@ -97,7 +98,7 @@ class UserRights {
   }
 
   Errno CheckFreeze() const {
-    if (has_lock_ || has_timer_) return Errno::kNotSupp;
+    if (has_lock_ || has_timer_ || !freezes_) return Errno::kNotSupp;
     return writes_ ? Errno::kOk : Errno::kPerm;
   }
   // Returns false if the map was frozen. REQUIRES: no writer is at work.
@@ -122,6 +123,7 @@ class UserRights {
   const bool has_values_;
   const bool has_lock_;
   const bool has_timer_;
+  const bool freezes_;  // not where the kernel keeps the value
   std::atomic<bool> frozen_{false};
 };
 

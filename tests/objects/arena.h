@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// What arena.bpf.c and arena.cc share.
+
+#ifndef TESTS_OBJECTS_ARENA_H_
+#define TESTS_OBJECTS_ARENA_H_
+
+#include <linux/types.h>
+
+enum { kPages = 8, kNodes = 16 };
+
+struct node {
+  struct node *next;
+  __u64 value;
+};
+
+struct request {
+  __u64 address;
+  __u64 value;
+  __u64 flags;
+  __u32 pages;
+  int node;
+};
+
+#endif  // TESTS_OBJECTS_ARENA_H_
