@@ -199,7 +199,7 @@ class RandomCalls {
         break;
       case 4:
         // Linux prints a hash for other addresses.
-        call->format += Pick({"p", "pK"});
+        call->format += 'p';
         call->arguments.push_back({false, 0 - uint64_t{Below(4096)}});
         break;
       case 5:

@@ -30,8 +30,11 @@ Table MakeTable() {
 
 FunctionTable MakeFunctionTable() {
   FunctionTable table = {};
-  for (const Helper& function : internal::KernelFunctions()) {
-    table[function.number - kFirstKernelFunction] = &function;
+  for (std::span<const Helper> part :
+       {internal::KernelFunctions(), internal::WorkFunctions()}) {
+    for (const Helper& function : part) {
+      table[function.number - kFirstKernelFunction] = &function;
+    }
   }
   return table;
 }

@@ -131,6 +131,7 @@ std::span<const Helper> TunnelHelpers();
 std::span<const Helper> SyscallHelpers();
 std::span<const Helper> WorldHelpers();
 std::span<const Helper> KernelFunctions();
+std::span<const Helper> WorkFunctions();
 }  // namespace internal
 
 }  // namespace bpfmap

@@ -85,6 +85,7 @@ inline constexpr const char* kKernelFunctionNames[] = {
     // clang-format off
     "iter_num_new", "iter_num_next", "iter_num_destroy", "rcu_read_lock",
     "rcu_read_unlock", "preempt_disable", "preempt_enable", "throw",
+    "wq_init", "wq_set_callback_impl", "wq_start",
     // clang-format on
 };
 inline constexpr uint32_t kFirstKernelFunction = 1U << 16;

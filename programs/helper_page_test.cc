@@ -37,12 +37,27 @@ names are those of bpf-helpers(7).
 
 A helper that a type of program may not call ends the run, too; bpf(2) refuses
 to load such a program, as Linux does, where its verifier would come to the
-call. Functions of the kernel (kfuncs) are absent, but for those of an arena,
-`bpf_arena_alloc_pages()` and `bpf_arena_free_pages()`. A test can supply what
-is absent: `OnHelper()` and `OnKernelFunction()` of the `World`.
+call. A test can supply what is absent: `OnHelper()` and `OnKernelFunction()` of
+the `World`.
 
 | number | helper | here | types of programs |
 |---:|---|---|---|
+)";
+
+constexpr std::string_view kOfFunctions = R"(
+## Functions of the kernel (kfuncs)
+
+These are here, for programs of all types. Others are absent, and end a run
+that calls them: objects of a program's own (`bpf_obj_new()`, lists and trees),
+dynptrs of packets, iterators over tasks and the like, functions of modules.
+
+A loop of an iterator, or one with `may_goto`, may run as many instructions as
+it likes: it is bounded. On x86 Linux bounds the latter by a quarter of a
+second, here it is 8,388,608 turns. A throw ends the program; an exception
+callback is not called.
+
+| function | here |
+|---|---|
 )";
 
 std::string TypesOf(ProgramTypes types) {
@@ -80,7 +95,18 @@ std::string Page() {
   }
   page << "\n"
        << counts[0] << " are real, " << counts[1] << " simulated, " << counts[2]
-       << " absent.\n";
+       << " absent.\n"
+       << kOfFunctions;
+  for (uint32_t i = 0; i < kKernelFunctionCount; ++i) {
+    const Helper* const function = FindHelper(kFirstKernelFunction + i);
+    const bool is_real =
+        function != nullptr && function->kind == HelperKind::kReal;
+    page << "| bpf_" << kKernelFunctionNames[i] << " | "
+         << (function == nullptr ? "absent"
+             : is_real           ? "real"
+                                 : "simulated")
+         << " |\n";
+  }
   return page.str();
 }
 

@@ -194,8 +194,12 @@ uint64_t SeqPrintf(HelperCall& call) {
       std::memchr(format, 0, size) == nullptr) {
     return Minus(Errno::kInval);
   }
+  // Where the file is full is for the World to say.
+  constexpr std::size_t kRoom = std::numeric_limits<std::size_t>::max();
   std::string text;
-  const Errno error = FormatText(format, arguments, StringReader(call), &text);
+  std::size_t length;
+  const Errno error =
+      FormatText(format, arguments, StringReader(call), kRoom, &text, &length);
   if (error != Errno::kOk) return Minus(error);
   return SeqResult(call.world().SeqWrite(text));
 }

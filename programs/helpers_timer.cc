@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Helpers for the timers in values of maps. They fire on the World's clock: see
-// timers.h.
+// Helpers for the timers and the work queues in values of maps. Timers fire on
+// the World's clock, see timers.h, and work is done as if it were a timer that
+// is due.
 
 #include <algorithm>
 #include <cstddef>
@@ -15,6 +16,7 @@
 #include "bpfmap/maps/map_def.h"
 #include "bpfmap/profiles/cpu.h"
 #include "bpfmap/programs/helper.h"
+#include "bpfmap/programs/helper_names.h"
 #include "bpfmap/programs/machine.h"
 #include "bpfmap/programs/program.h"
 #include "bpfmap/programs/timers.h"
@@ -115,13 +117,21 @@ World::Clock WorldClockOf(int clock) {
   }
 }
 
-uint64_t TimerInit(HelperCall& call) {
+// Ends the run where argument 1 is not in the map of argument 2.
+bool IsInMap(HelperCall& call, const char* reason) {
   Machine& machine = call.machine();
+  if (!machine.checked() || call.region(1)->map.map == &call.map(2)) {
+    return true;
+  }
+  machine.Fault(reason);
+  return false;
+}
+
+uint64_t TimerInit(HelperCall& call) {
   LocalMap* const map = &call.map(2);
-  if (machine.checked() && call.region(1)->map.map != map) {
-    machine.Fault(
-        "calls bpf_timer_init() with argument 2, which is not the map that the "
-        "timer is in");
+  if (!IsInMap(call,
+               "calls bpf_timer_init() with argument 2, which is not the "
+               "map that the timer is in")) {
     return 0;
   }
   const uint64_t clock = call.number(3);
@@ -173,6 +183,31 @@ uint64_t TimerCancel(HelperCall& call) {
       call.world().timers().Cancel(call.pointer<uint64_t>(1)));
 }
 
+uint64_t WorkInit(HelperCall& call) {
+  LocalMap* const map = &call.map(2);
+  if (!IsInMap(call,
+               "calls bpf_wq_init() with argument 2, which is not the "
+               "map that the work queue is in")) {
+    return 0;
+  }
+  if (call.word(3) != 0) return Minus(Errno::kInval);
+  if (!call.world().HasUser(*map)) return Minus(Errno::kPerm);
+  return Minus(
+      call.world().timers().Init(call.pointer<uint64_t>(1), map, kMonotonic));
+}
+
+uint64_t WorkSetCallback(HelperCall& call) {
+  if (call.word(3) != 0) return Minus(Errno::kInval);
+  return TimerSetCallback(call);
+}
+
+uint64_t WorkStart(HelperCall& call) {
+  if (call.word(2) != 0) return Minus(Errno::kInval);
+  World& world = call.world();
+  return Minus(world.timers().Start(call.pointer<uint64_t>(1),
+                                    world.Now(World::Clock::kMonotonic)));
+}
+
 constexpr Helper kHelpers[] = {
     {169,
      HelperKind::kSimulated,
@@ -192,8 +227,27 @@ constexpr Helper kHelpers[] = {
     {172, HelperKind::kSimulated, true, {Arg::kTimer}, TimerCancel},
 };
 
+constexpr Helper kWorkFunctions[] = {
+    {KernelFunctionNumber("bpf_wq_init"),
+     HelperKind::kSimulated,
+     true,
+     {Arg::kTimer, Arg::kMap, Arg::kNumber},
+     WorkInit},
+    {KernelFunctionNumber("bpf_wq_set_callback_impl"),
+     HelperKind::kSimulated,
+     true,
+     {Arg::kTimer, Arg::kFunction, Arg::kNumber},
+     WorkSetCallback},
+    {KernelFunctionNumber("bpf_wq_start"),
+     HelperKind::kSimulated,
+     true,
+     {Arg::kTimer, Arg::kNumber},
+     WorkStart},
+};
+
 }  // namespace
 
 std::span<const Helper> internal::TimerHelpers() { return kHelpers; }
+std::span<const Helper> internal::WorkFunctions() { return kWorkFunctions; }
 
 }  // namespace bpfmap

@@ -7,7 +7,6 @@
 // Source: Documentation/bpf/kfuncs.rst and bpf_iterators.rst of the kernel.
 
 #include <cstdint>
-#include <iterator>
 
 #include "bpfmap/programs/helper.h"
 #include "bpfmap/programs/helper_names.h"
@@ -133,7 +132,6 @@ constexpr Helper kFunctions[] = {
     BPFMAP_FUNCTION("bpf_preempt_enable", PreemptEnable),
     BPFMAP_FUNCTION("bpf_throw", Throw, Arg::kNumber),
 };
-static_assert(std::size(kFunctions) == kKernelFunctionCount);
 
 }  // namespace
 

@@ -58,8 +58,8 @@ RunResult Machine::Finish(const Program& program, const Operation* start) {
     result_.r0 = frames_[0].reg[0];
     if (checked()) CheckEnd();
   }
-  if (thrown_) faulted_ = false;
   if (faulted_ || kept_ != 0) GiveBack();
+  if (thrown_) faulted_ = false;
   result_.instructions = executed_;
   if (leases_ != 0) GiveCountsBack();
   if (observer_ != nullptr) observer_->Ended(program, result_);

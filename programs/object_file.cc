@@ -280,6 +280,10 @@ absl::Status ObjectFile::ReadMapDef(uint32_t type, MapSpec* spec) const {
       FindField(types_, spec->value_type, "bpf_spin_lock", kSpinLockSize);
   def.timer_offset =
       FindField(types_, spec->value_type, "bpf_timer", kTimerSize);
+  if (def.timer_offset == kNoTimer) {
+    def.timer_offset =
+        FindField(types_, spec->value_type, "bpf_wq", kTimerSize);
+  }
   return absl::OkStatus();
 }
 

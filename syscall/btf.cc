@@ -197,7 +197,10 @@ long Btf::FindSpinLock(uint32_t type, uint32_t* offset) const {
 
 uint32_t Btf::FindTimer(uint32_t type) const {
   uint32_t offset = kNoTimer;
-  const long error = FindField(type, "bpf_timer", kTimerSize, &offset);
+  long error = FindField(type, "bpf_timer", kTimerSize, &offset);
+  if (error == 0 && offset == kNoTimer) {
+    error = FindField(type, "bpf_wq", kTimerSize, &offset);
+  }
   constexpr uint32_t kAlignment = 8;
   return error != 0 || offset % kAlignment != 0 ? kNoTimer : offset;
 }

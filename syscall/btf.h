@@ -48,9 +48,9 @@ class Btf {
   // is not touched if there is none.
   //   E2BIG  there is more than one
   long FindSpinLock(uint32_t type, uint32_t* offset) const;
-  // Where a `struct bpf_timer` is; kNoTimer if there is none. Two timers, and
-  // one that is not aligned, are none: Linux makes the map, and refuses
-  // programs that use them.
+  // Where a `struct bpf_timer` is, or else a `struct bpf_wq`; kNoTimer if there
+  // is none. Two timers, and one that is not aligned, are none: Linux makes the
+  // map, and refuses programs that use them.
   uint32_t FindTimer(uint32_t type) const;
 
   // Whether the type is an integer of 4 bytes, as the key of an array is.

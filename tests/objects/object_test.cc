@@ -81,5 +81,29 @@ TEST(ObjectTest, EventSaysHowLongCallTook) {
   EXPECT_EQ(events[0].duration_ns, 3'000'000u);
 }
 
+struct Later {
+  uint64_t done;
+  uint64_t work[2];
+};
+
+TEST(ObjectTest, WorkIsDoneAfterTheRunThatStartsIt) {
+  World world;
+  Object object = Object::Open("tests/objects/later.bpf.o").value();
+  ASSERT_OK(object.Load());
+  object.Set("key", 3);
+  const auto packet = Packet::Ethernet().Ipv4("10.0.0.7", "10.0.0.1");
+  for (const int step : {0, 1, 2, 2}) {
+    object.Set("step", step);
+    EXPECT_THAT(object.program("do_array").Run(packet), Returns(0));
+    EXPECT_EQ(object.Get<int>("result"), 0) << "step " << step;
+  }
+  EXPECT_EQ((object.map<int, Later>("array").Get(3).done), 2u);
+  EXPECT_EQ(object.Get<uint64_t>("seen_key"), 3u);
+  // It has no flags.
+  object.Set("flags", 1U);
+  EXPECT_THAT(object.program("do_array").Run(packet), Returns(0));
+  EXPECT_EQ(object.Get<int>("result"), -22);
+}
+
 }  // namespace
 }  // namespace bpfmap
