@@ -684,17 +684,18 @@ bool Engine::Loop(Machine* machine, int first, const Operation* op) {
   OPERATION(UnknownCall) {
     m.at_ = op;
     m.depth_ = static_cast<int>(frame - m.frames_);
-    HelperCall call(&m, reg, kChecked ? region : nullptr);
-    uint64_t result;
-    if ((m.has_own_helpers_ && m.CallOwnFunction(call, &result)) ||
-        m.CallArenaFunction(call, &result)) {
-      if (m.faulted_) goto fault;
-      reg[0] = result;
-      if constexpr (kChecked) {
-        region[0] = call.result();
-        for (int r = 1; r <= 5; ++r) region[r] = nullptr;
+    if (m.has_own_helpers_) {
+      HelperCall call(&m, reg, kChecked ? region : nullptr);
+      uint64_t result;
+      if (m.CallOwnFunction(call, &result)) {
+        if (m.faulted_) goto fault;
+        reg[0] = result;
+        if constexpr (kChecked) {
+          region[0] = call.result();
+          for (int r = 1; r <= 5; ++r) region[r] = nullptr;
+        }
+        NEXT();
       }
-      NEXT();
     }
     m.FaultUnknownCall();
     goto fault;

@@ -31,7 +31,8 @@ Table MakeTable() {
 FunctionTable MakeFunctionTable() {
   FunctionTable table = {};
   for (std::span<const Helper> part :
-       {internal::KernelFunctions(), internal::WorkFunctions()}) {
+       {internal::KernelFunctions(), internal::WorkFunctions(),
+        internal::ArenaFunctions()}) {
     for (const Helper& function : part) {
       table[function.number - kFirstKernelFunction] = &function;
     }

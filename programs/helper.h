@@ -132,6 +132,7 @@ std::span<const Helper> SyscallHelpers();
 std::span<const Helper> WorldHelpers();
 std::span<const Helper> KernelFunctions();
 std::span<const Helper> WorkFunctions();
+std::span<const Helper> ArenaFunctions();
 }  // namespace internal
 
 }  // namespace bpfmap

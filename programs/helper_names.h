@@ -85,7 +85,8 @@ inline constexpr const char* kKernelFunctionNames[] = {
     // clang-format off
     "iter_num_new", "iter_num_next", "iter_num_destroy", "rcu_read_lock",
     "rcu_read_unlock", "preempt_disable", "preempt_enable", "throw",
-    "wq_init", "wq_set_callback_impl", "wq_start",
+    "wq_init", "wq_set_callback_impl", "wq_start", "arena_alloc_pages",
+    "arena_free_pages",
     // clang-format on
 };
 inline constexpr uint32_t kFirstKernelFunction = 1U << 16;

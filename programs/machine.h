@@ -267,8 +267,6 @@ class Machine {
   // Calls the World's stand-in for the function of the kernel that is called.
   // Returns false if it has none.
   bool CallOwnFunction(HelperCall& call, uint64_t* result);
-  // The same for functions of the kernel on an arena (arena_calls.cc).
-  bool CallArenaFunction(HelperCall& call, uint64_t* result);
   // Memory of the World that a field of the context points to.
   const Region* WorldMemory(uint64_t address);
   void TellObserver();
