@@ -207,7 +207,7 @@ std::string MinTimeOf(Preset preset) {
     case Preset::kGoals:
     case Preset::kTypes:
     case Preset::kAttacks:
-      return "0.1";
+      return "0.05";
     case Preset::kFull:
       return "";
   }
