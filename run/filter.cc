@@ -28,11 +28,31 @@ constexpr uint32_t kArchitecture = AUDIT_ARCH_AARCH64;
 #endif
 
 constexpr uint32_t kWaits[] = {
-    SYS_bpf,          SYS_epoll_ctl, SYS_epoll_pwait,
-    SYS_epoll_pwait2, SYS_ppoll,     SYS_pselect6,
-    SYS_statfs,       SYS_fstatfs,   SYS_perf_event_open,
+    SYS_bpf,
+    SYS_epoll_ctl,
+    SYS_epoll_pwait,
+    SYS_epoll_pwait2,
+    SYS_ppoll,
+    SYS_pselect6,
+    SYS_statfs,
+    SYS_fstatfs,
+    SYS_perf_event_open,
+    SYS_clock_nanosleep,
 #ifdef SYS_epoll_wait
-    SYS_epoll_wait,   SYS_poll,      SYS_select,
+    SYS_epoll_wait,
+    SYS_poll,
+    SYS_select,
+    SYS_pause,
+#endif
+#ifdef SYS_nanosleep
+    SYS_nanosleep,
+#endif
+};
+
+constexpr uint32_t kOpens[] = {
+    SYS_openat,
+#ifdef SYS_open
+    SYS_open,
 #endif
 };
 
@@ -50,7 +70,7 @@ constexpr sock_filter Return(uint32_t action) {
   return BPF_STMT(BPF_RET | BPF_K, action);
 }
 
-std::vector<sock_filter> Instructions() {
+std::vector<sock_filter> Instructions(bool opens) {
   // The low half of an argument.
   constexpr std::size_t kFlags = offsetof(seccomp_data, args) + 3 * 8;
   std::vector<sock_filter> filter = {
@@ -77,7 +97,11 @@ std::vector<sock_filter> Instructions() {
   };
   filter.insert(filter.end(), std::begin(perf_requests),
                 std::end(perf_requests));
-  for (const uint32_t number : kWaits) {
+  std::vector<uint32_t> numbers(std::begin(kWaits), std::end(kWaits));
+  if (opens) {
+    numbers.insert(numbers.end(), std::begin(kOpens), std::end(kOpens));
+  }
+  for (const uint32_t number : numbers) {
     filter.push_back(UnlessEqualSkip(number, 1));
     filter.push_back(Return(SECCOMP_RET_USER_NOTIF));
   }
@@ -87,8 +111,8 @@ std::vector<sock_filter> Instructions() {
 
 }  // namespace
 
-int InstallFilter() {
-  std::vector<sock_filter> instructions = Instructions();
+int InstallFilter(bool opens) {
+  std::vector<sock_filter> instructions = Instructions(opens);
   const sock_fprog program = {static_cast<uint16_t>(instructions.size()),
                               instructions.data()};
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return -errno;

@@ -13,6 +13,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <functional>
 #include <string>
@@ -54,7 +55,7 @@ std::string WhyNoFilter(int error) {
 
 // In the child: never returns.
 [[noreturn]] void Begin(int socket, char** command) {
-  const int listener = InstallFilter();
+  const int listener = InstallFilter(std::getenv("BPFMAP_EVENTS") != nullptr);
   const int error = listener < 0 ? -listener : 0;
   char go = 0;
   if (!SendMessage(socket, &error, sizeof error, &listener, error == 0) ||

@@ -2,14 +2,17 @@
 
 // A program that is linked statically, so that nothing can be preloaded: one
 // map of each way to be shared, across fork(2), exec(2) and sockets; mappings;
-// epoll; pins. Ends with 0 if all was as on Linux.
+// epoll and poll; pins. Ends with 0 if all was as on Linux.
 
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 
 #include "run/raw_bpf.h"
@@ -231,6 +234,44 @@ static void PinsAreFiles(void) {
   CHECK(chdir("/") == 0 && rmdir(PINS "d") == 0);
 }
 
+static void DoNothing(int signal) { (void)signal; }
+
+static void PollWaitsForRing(void) {
+  const int ring = Create(BPF_MAP_TYPE_RINGBUF, 0, 4096, 0);
+  const int program = LoadProducer(ring);
+  int pipe_ends[2];
+  CHECK(ring >= 0 && program >= 0 && pipe(pipe_ends) == 0);
+  struct pollfd polled[] = {{.fd = ring, .events = POLLIN},
+                            {.fd = pipe_ends[0], .events = POLLIN},
+                            {.fd = -1, .events = POLLIN}};
+  CHECK(poll(polled, 3, 0) == 0);
+  CHECK(poll(polled, 3, 30) == 0);
+  CHECK(write(pipe_ends[1], "", 1) == 1);
+  CHECK(poll(polled, 3, -1) == 1);
+  CHECK(polled[0].revents == 0 && polled[1].revents == POLLIN);
+  polled[1].fd = pipe_ends[1];  // nothing comes there
+  // In another thread of control, while this one waits.
+  const pid_t child = fork();
+  if (child == 0) {
+    RunOnce(program);
+    _exit(0);
+  }
+  CHECK(poll(polled, 3, -1) == 1);
+  CHECK(polled[0].revents == POLLIN && polled[1].revents == 0);
+  WaitForSuccess(child);
+  polled[1].fd = 999;
+  CHECK(poll(polled, 2, 0) == 2 && polled[1].revents == POLLNVAL);
+  polled[0].events = POLLOUT;
+  const struct itimerval soon = {.it_value = {.tv_usec = 1000}};
+  signal(SIGALRM, &DoNothing);
+  CHECK(setitimer(ITIMER_REAL, &soon, NULL) == 0);
+  CHECK(poll(polled, 1, -1) == -1 && errno == EINTR);
+  close(pipe_ends[0]);
+  close(pipe_ends[1]);
+  close(program);
+  close(ring);
+}
+
 int main(int argc, char** argv) {
   if (argc == 3) {  // what ChildSharesMap() starts
     const uint64_t value = 42;
@@ -242,6 +283,7 @@ int main(int argc, char** argv) {
   SocketSharesMap();
   MappingIsMap();
   EpollWaitsForRing();
+  PollWaitsForRing();
   CHECK(CountMaps() == 0);
   PinsAreFiles();
   puts("all is as on Linux");

@@ -20,12 +20,14 @@
 
 #include "bpfmap/profiles/cpu.h"
 #include "bpfmap/run/call_threads.h"
+#include "bpfmap/run/poll_call.h"
 #include "bpfmap/syscall/bpf_syscall.h"
 #include "bpfmap/syscall/event_file.h"
 #include "bpfmap/syscall/map_object.h"
 #include "bpfmap/syscall/perf_event.h"
 #include "bpfmap/syscall/perf_event_calls.h"
 #include "bpfmap/syscall/polling.h"
+#include "bpfmap/syscall/trace_files.h"
 #include "bpfmap/syscall/user_memory.h"
 
 #ifndef BPF_FS_MAGIC
@@ -78,6 +80,17 @@ long HandleIoctl(const Notification& call) {
   return PerfEventIoctl(static_cast<int>(a[0]), a[1], a[2], &result)
              ? result
              : kContinue;
+}
+
+// A file that says which tracepoints there are.
+long HandleOpen(uint64_t address, SupervisedCaller* caller) {
+  char path[PATH_MAX];
+  const long length = CopyStringFromUser(path, address, sizeof path);
+  if (length <= 0 || static_cast<std::size_t>(length) >= sizeof path) {
+    return kContinue;
+  }
+  const int file = OpenTraceFile(path);
+  return file >= 0 ? caller->GiveFile(file) : kContinue;
 }
 
 // A set of epoll gets this process's eventfd in the place of a ring.
@@ -167,6 +180,28 @@ void Supervisor::Handle(const Listener& listener, const Notification& call) {
       case SYS_fstatfs:
         result = HandleStatfs(call, pins_->device(), &caller);
         break;
+      case SYS_openat:
+        result = HandleOpen(call.arguments[1], &caller);
+        break;
+#ifdef SYS_open
+      case SYS_open:
+        result = HandleOpen(call.arguments[0], &caller);
+        break;
+#endif
+      case SYS_ppoll:
+#ifdef SYS_poll
+      case SYS_poll:
+#endif
+        result = HandlePoll(call, &caller, kContinue);
+        break;
+#ifdef SYS_pause
+      case SYS_pause:
+        // Nothing but a signal ends it: all happens that is left.
+        while (result == kContinue && HasMoreEvents()) {
+          if (FireNextEvents()) result = -EINTR;
+        }
+        break;
+#endif
       default:
         if (FireNextEvents()) result = -EINTR;
         RefreshEpoll();

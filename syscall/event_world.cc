@@ -2,8 +2,11 @@
 
 #include "bpfmap/syscall/event_world.h"
 
+#include <algorithm>
 #include <cstring>
 #include <string_view>
+
+#include "bpfmap/syscall/caller.h"
 
 namespace bpfmap {
 
@@ -31,11 +34,21 @@ bool EventWorld::UnderCgroup(uint32_t cgroup) {
 }
 
 bool EventWorld::ReadOwn(uint64_t address, void* to, std::size_t size) {
-  for (World* const memory : {static_cast<World*>(&memory_),
-                              static_cast<World*>(&KernelMemory::Named())}) {
-    if (memory->ReadKernel(address, to, size) == Errno::kOk) return true;
+  if (ReadEvent(address, to, size) ||
+      KernelMemory::Named().ReadKernel(address, to, size) == Errno::kOk) {
+    return true;
   }
-  return World::ReadKernel(address, to, size) == Errno::kOk;
+  // Memory of this process is read as that of the caller, but for another one.
+  if (earlier_ == nullptr || Caller::Other() == nullptr) return false;
+  return std::any_of(earlier_->rbegin(), earlier_->rend(),
+                     [&](const std::unique_ptr<EventWorld>& world) {
+                       return world->ReadEvent(address, to, size);
+                     });
+}
+
+bool EventWorld::ReadEvent(uint64_t address, void* to, std::size_t size) {
+  return memory_.ReadKernel(address, to, size) == Errno::kOk ||
+         World::ReadKernel(address, to, size) == Errno::kOk;
 }
 
 Errno EventWorld::ReadKernel(uint64_t address, void* to, std::size_t size) {

@@ -11,6 +11,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -24,7 +26,12 @@ namespace bpfmap {
 
 class EventWorld : public CallingWorld {
  public:
-  explicit EventWorld(const EventLine& event) : event_(event) {}
+  using Earlier = std::deque<std::unique_ptr<EventWorld>>;
+
+  // `earlier`, which may be null, are the worlds of events before, whose memory
+  // programs may still have addresses of.
+  explicit EventWorld(const EventLine& event, const Earlier* earlier = nullptr)
+      : event_(event), earlier_(earlier) {}
 
   // Its programs run in `below`, as long as this lives.
   class Within {
@@ -65,8 +72,11 @@ class EventWorld : public CallingWorld {
 
  private:
   bool ReadOwn(uint64_t address, void* to, std::size_t size);
+  // Of this event alone.
+  bool ReadEvent(uint64_t address, void* to, std::size_t size);
 
   const EventLine event_;
+  const Earlier* const earlier_;
   World* below_ = nullptr;
   KernelMemory memory_;
 };

@@ -5,7 +5,6 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
-#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -150,8 +149,8 @@ std::string FireAt(const EventLine& event,
   if (attached.empty()) return "";
   // Programs keep addresses of what they were given, and read it later.
   constexpr std::size_t kKept = 1024;
-  static auto& kept = *new std::deque<std::unique_ptr<EventWorld>>;
-  kept.push_back(std::make_unique<EventWorld>(event));
+  static auto& kept = *new EventWorld::Earlier;
+  kept.push_back(std::make_unique<EventWorld>(event, &kept));
   if (kept.size() > kKept) kept.pop_front();
   EventWorld& world = *kept.back();
   const EventWorld::Within within(&world, below.get());

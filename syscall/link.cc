@@ -53,11 +53,13 @@ long LinkObject::Update(std::shared_ptr<ProgramObject> program,
   const LinkType type = facts_.type;
   if (type == LinkType::kNetfilter) return -EOPNOTSUPP;
   if (type != LinkType::kXdp && type != LinkType::kTcx &&
-      type != LinkType::kCgroup && type != LinkType::kIter) {
+      type != LinkType::kCgroup && type != LinkType::kIter &&
+      type != LinkType::kNetns) {
     return -EINVAL;
   }
   WriterLock lock(lock_);
-  if (!attached_) return -ENOLINK;
+  // Of a namespace, that it is detached is seen last.
+  if (!attached_ && type != LinkType::kNetns) return -ENOLINK;
   if (old != nullptr && program_.get() != old) return -EPERM;
   if (program->program().type() != program_->program().type()) return -EINVAL;
   const ProgramObject::Facts& now = program_->facts();
@@ -67,6 +69,7 @@ long LinkObject::Update(std::shared_ptr<ProgramObject> program,
        then.attach_btf_id != now.attach_btf_id)) {
     return -EINVAL;
   }
+  if (!attached_) return -ENOLINK;
   if (program == program_) return 0;
   AttachedPrograms& all = AttachedPrograms::Global();
   if (type == LinkType::kTcx) {
@@ -87,6 +90,7 @@ long LinkObject::Detach() {
     case LinkType::kTcx:
     case LinkType::kCgroup:
     case LinkType::kNetfilter:
+    case LinkType::kNetns:
       break;
     default:
       return -EOPNOTSUPP;

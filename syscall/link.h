@@ -29,6 +29,7 @@ enum class LinkType : uint32_t {
   kTracing = 2,
   kCgroup = 3,
   kIter = 4,
+  kNetns = 5,
   kXdp = 6,
   kPerfEvent = 7,
   kKprobeMulti = 8,
@@ -45,7 +46,7 @@ class LinkObject {
     uint32_t attach_type = 0;
     std::vector<std::string> hooks;
     std::string name;                      // of a raw tracepoint
-    uint64_t target = 0;                   // a device's index, a cgroup's id
+    uint64_t target = 0;                   // of a device, a cgroup, a netns
     uint32_t family = 0, hook_number = 0;  // of netfilter, as is the next
     int32_t priority = 0;
     uint32_t flags = 0;

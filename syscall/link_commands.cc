@@ -25,6 +25,7 @@
 #include "bpfmap/syscall/link.h"
 #include "bpfmap/syscall/map_object.h"
 #include "bpfmap/syscall/network_device.h"
+#include "bpfmap/syscall/network_namespace.h"
 #include "bpfmap/syscall/perf_event.h"
 #include "bpfmap/syscall/program_object.h"
 #include "bpfmap/syscall/user_memory.h"
@@ -65,7 +66,7 @@ class Creation {
   long Netfilter();
   long KprobeMulti();
   long UprobeMulti();
-  long AnyDescriptor() const;
+  long Namespace();
   bool HasDevice() const;
   long Open();
 
@@ -78,12 +79,6 @@ class Creation {
   AttachPlace place_;
   std::shared_ptr<PerfEventObject> event_;
 };
-
-// A descriptor of a kind that there is none of here.
-long Creation::AnyDescriptor() const {
-  OpenFile file;
-  return BpfFdTable::Global().Find(target_, &file) == -EBADF ? -EBADF : -EINVAL;
-}
 
 bool Creation::HasDevice() const {
   return target_ > 0 && HasNetworkDevice(static_cast<uint32_t>(target_));
@@ -116,9 +111,9 @@ long Creation::FindTarget() {
       return attach_type_ == program_->facts().expected_attach_type ? Tracing()
                                                                     : -EINVAL;
     case ProgramType::kFlowDissector:
-      return attach_type_ == kFlowDissector ? AnyDescriptor() : -EINVAL;
+      return attach_type_ == kFlowDissector ? Namespace() : -EINVAL;
     case ProgramType::kSkLookup:
-      return attach_type_ == kSkLookup ? AnyDescriptor() : -EINVAL;
+      return attach_type_ == kSkLookup ? Namespace() : -EINVAL;
     case ProgramType::kXdp:
       return attach_type_ == kXdp && target_ >= 0 ? Xdp() : -EINVAL;
     case ProgramType::kSchedCls:
@@ -248,6 +243,20 @@ long Creation::Netfilter() {
     return attached.priority == facts_.priority;
   };
   return std::any_of(there.begin(), there.end(), is_same) ? -EBUSY : 0;
+}
+
+// A network namespace takes one flow dissector, and more that look for sockets.
+long Creation::Namespace() {
+  if (flags_ != 0) return -EINVAL;
+  const long error = NetworkNamespaceOfFd(target_, &facts_.target);
+  if (error != 0) return error;
+  const bool dissects = attach_type_ == kFlowDissector;
+  const std::string hook = dissects ? "flow_dissector" : "sk_lookup";
+  const std::size_t most = dissects ? 1 : 64;
+  facts_.type = LinkType::kNetns;
+  facts_.hooks = {hook};
+  const auto there = AttachedPrograms::Global().Of(hook, facts_.target);
+  return there.size() < most ? 0 : -E2BIG;
 }
 
 // Functions by their names; addresses of the kernel there are none.

@@ -126,6 +126,12 @@ long Fill(const LinkObject& link, LinkInfoBytes* info) {
       }
       info->words[1] = facts.attach_type;
       return 0;
+    case LinkType::kNetns:
+      if (link.is_attached()) {
+        info->words[0] = static_cast<uint32_t>(facts.target);
+      }
+      info->words[1] = facts.attach_type;
+      return 0;
     case LinkType::kNetfilter:
       info->words[0] = facts.family;
       info->words[1] = facts.hook_number;

@@ -325,6 +325,53 @@ class Cgroup {
   int fd_ = -1;
 };
 
+// Its number differs from run to run.
+void SayNamespace(const std::string& what, int link) {
+  Info info = {};
+  Attr attr = Zeros();
+  attr.fields.info.bpf_fd = static_cast<uint32_t>(link);
+  attr.fields.info.info_len = sizeof info;
+  attr.fields.info.info = Address(&info);
+  Say("info, " + what, Bpf(BPF_OBJ_GET_INFO_BY_FD, &attr, 16));
+  std::printf("type %u, namespace %d, attach type %u\n", info.type,
+              info.rest[0] != 0, info.rest[1]);
+}
+
+void Namespaces() {
+  const int at = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+  const int other = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+  const auto network = static_cast<uint32_t>(at);
+  const int a = Load(BPF_PROG_TYPE_SK_LOOKUP, BPF_SK_LOOKUP, 1);
+  const int b = Load(BPF_PROG_TYPE_SK_LOOKUP, BPF_SK_LOOKUP, 0);
+  const int dissector = Load(BPF_PROG_TYPE_FLOW_DISSECTOR);
+  Create("sk_lookup of nothing", a, kNoFd, BPF_SK_LOOKUP);
+  Create("sk_lookup of a file", a, 1, BPF_SK_LOOKUP);
+  Create("sk_lookup of a namespace of mounts", a, static_cast<uint32_t>(other),
+         BPF_SK_LOOKUP);
+  Create("sk_lookup of nothing, flags", a, kNoFd, BPF_SK_LOOKUP, 1);
+  Create("sk_lookup, another type", a, network, BPF_FLOW_DISSECTOR);
+  const int link = Create("sk_lookup", a, network, BPF_SK_LOOKUP);
+  const int same =
+      Create("sk_lookup, the same program", a, network, BPF_SK_LOOKUP);
+  SayNamespace("of sk_lookup", link);
+  Update("sk_lookup", link, b);
+  Update("sk_lookup, the wrong old one", link, a, kReplace,
+         static_cast<uint32_t>(a));
+  Update("sk_lookup, the old one", link, a, kReplace, static_cast<uint32_t>(b));
+  Update("sk_lookup, another type", link, dissector);
+  Detach("sk_lookup", same);
+  Detach("sk_lookup again", same);
+  SayNamespace("of sk_lookup that was detached", same);
+  Update("sk_lookup that was detached", same, b);
+  Update("sk_lookup that was detached, the wrong old one", same, a, kReplace,
+         static_cast<uint32_t>(b));
+  const int dissects =
+      Create("flow_dissector", dissector, network, BPF_FLOW_DISSECTOR);
+  Create("flow_dissector, a second", dissector, network, BPF_FLOW_DISSECTOR);
+  SayNamespace("of flow_dissector", dissects);
+  for (int fd : {at, other, a, b, dissector, link, same, dissects}) close(fd);
+}
+
 void Cgroups() {
   const Cgroup cgroup;
   const uint32_t target = cgroup.fd();
@@ -469,6 +516,7 @@ int main() {
   Devices();
   Tcx();
   Netfilter();
+  Namespaces();
   Cgroups();
   AttachToCgroup();
   AttachToDevice();

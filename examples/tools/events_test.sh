@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs a tool, as it is, with bpfmap preloaded and events of a file, and
-# compares what it prints.
+# Runs a tool, as it is, with bpfmap preloaded or under `bpfmap run`, and events
+# of a file, and compares what it prints.
 #
-# Usage: events_test HELPERS LIBRARY TOOL EVENTS EXPECTED [OPTION...]
+# Usage: events_test HELPERS LIBRARY|BPFMAP TOOL EVENTS EXPECTED [OPTION...]
 
 set -u
 
@@ -12,6 +12,11 @@ set -u
 . "$1"
 library=$2 tool=$3 events=$4 expected=$5
 shift 5
+
+case $library in
+  *.so) ;;
+  *) can_supervise "$library" ;;
+esac
 
 place=$(mktemp -d /tmp/bpfmap_test.XXXXXX)
 trap 'rm -rf "$place"' EXIT
@@ -21,4 +26,4 @@ chmod 644 "$place/events"
 export BPFMAP_EVENTS="$place/events"
 
 # A tool that does not end has not seen its last event.
-preload "$library" "$tool" -d 60 "$@" 2>&1 | diff -u "$expected" -
+emulate "$library" "$tool" -d 60 "$@" 2>&1 | diff -u "$expected" -

@@ -9,8 +9,9 @@ load("//tests:bpf.bzl", "bpf_skeleton")
 def tool(name, hdrs = [], user = False, options = [], kernel = False, data = [], type_deps = [], deps = []):
     """NAME.bpf.c, its types, its test, and its user.
 
-    NAME_events_test runs the user on testdata/NAME.events, and compares what it
-    prints with testdata/NAME.out.
+    NAME_events_test runs the user on testdata/NAME.events, with bpfmap
+    preloaded, and compares what it prints with testdata/NAME.out.
+    NAME_supervised_test does so under `bpfmap run`.
 
     Args:
       name: of the program. NAME.h has its types, NAME_test.cc its test.
@@ -58,22 +59,27 @@ def tool(name, hdrs = [], user = False, options = [], kernel = False, data = [],
                 "@libbpf//:bpf",
             ],
         )
-        files = [
-            "//syscall:as_ordinary_user",
-            "//syscall:libbpfmap_preload.so",
-            ":" + name,
-            "testdata/" + name + ".events",
-            "testdata/" + name + ".out",
-        ]
-        native.sh_test(
-            name = name + "_events_test",
-            size = "small",
-            srcs = ["events_test.sh"],
-            args = ["$(rootpath " + file + ")" for file in files] + options,
-            data = files,
-            # It changes its user; what is preloaded has no sanitizer.
-            tags = [
-                "no-sandbox",
-                "no-sanitizer",
-            ],
-        )
+        ways = {
+            "_events_test": "//syscall:libbpfmap_preload.so",
+            "_supervised_test": "//run:bpfmap",
+        }
+        for suffix, way in ways.items():
+            files = [
+                "//syscall:as_ordinary_user",
+                way,
+                ":" + name,
+                "testdata/" + name + ".events",
+                "testdata/" + name + ".out",
+            ]
+            native.sh_test(
+                name = name + suffix,
+                size = "small",
+                srcs = ["events_test.sh"],
+                args = ["$(rootpath " + file + ")" for file in files] + options,
+                data = files,
+                # It changes its user; what is preloaded has no sanitizer.
+                tags = [
+                    "no-sandbox",
+                    "no-sanitizer",
+                ],
+            )
