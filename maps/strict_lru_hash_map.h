@@ -243,7 +243,7 @@ Errno StrictLruHashMap<P>::RunBatch(const LookupBatchCall& batch) {
       [&](const SlotRef& ref) { order_.Remove(ref.slot); });
   return RunHashBatch(
       table_, batch,
-      [&](uint64_t bucket, uint32_t done, uint32_t room, uint32_t* copied) {
+      [&](uint32_t bucket, uint32_t done, uint32_t room, uint32_t* copied) {
         return CopyHashBucket(table_, rights_, elements, batch, bucket, done,
                               room, copied);
       });

@@ -19,6 +19,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <type_traits>
 
 #include "absl/base/attributes.h"
 #include "bpfmap/profiles/profile.h"
@@ -68,7 +69,7 @@ class SegmentedSlots {
   void Init(std::byte* block, uint64_t slot_size, uint64_t slots) {
     slot_size_ = static_cast<std::size_t>(slot_size);
     first_segment_ = block;
-    first_segment_slots_ = capacity_ = slots;
+    first_segment_slots_ = capacity_ = static_cast<SlotNumber>(slots);
   }
 
   // Makes room for `slots` slots in all; never for fewer than there are.
@@ -115,11 +116,14 @@ class SegmentedSlots {
                slot_size_;
   }
 
+  // The first block is in memory, so that its slots have numbers of size_t.
+  using SlotNumber = std::conditional_t<P::kResizable, uint64_t, std::size_t>;
+
   typename P::Memory& memory_;
   std::byte* first_segment_ = nullptr;
-  uint64_t first_segment_slots_ = 0;
+  SlotNumber first_segment_slots_ = 0;
   std::size_t slot_size_ = 0;
-  uint64_t capacity_ = 0;  // only Init and Grow look at it
+  SlotNumber capacity_ = 0;  // only Init and Grow look at it
   [[no_unique_address]] LaterSegments<P::kResizable> later_;
 };
 

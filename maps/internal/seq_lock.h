@@ -93,7 +93,7 @@ class ABSL_LOCKABLE alignas(P::kCacheLineSize) SeqLock {
 
   // A version that Validate() refuses while a writer is inside.
   uint32_t EvenVersion() const {
-    return version_.load(std::memory_order_acquire) & ~uint32_t{1};
+    return version_.load(std::memory_order_relaxed) & ~uint32_t{1};
   }
 
   ABSL_ATTRIBUTE_ALWAYS_INLINE void BeginWrite()

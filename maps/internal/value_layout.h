@@ -102,7 +102,7 @@ class ValueLayout {
   // REQUIRES: the value has a lock.
   void CopyInLocked(std::byte* shared, const void* own) const {
     LockValue(shared + lock_offset_);
-    CopyIn(shared, own);
+    CopyInOther(shared, own);
     UnlockValue(shared + lock_offset_);
   }
   void CopyOutLocked(void* own, std::byte* shared) const {

@@ -166,11 +166,16 @@ class ChainTable {
   // A pointer to the value of `key`, or null.
   template <typename Key>
   std::byte* Find(Key key) const {
-    if constexpr (kIsSmall<P> && std::is_same_v<Key, AnyKey>) {
-      return FindAndCopy(key, /*copy=*/nullptr, /*value_lock=*/false);
-    } else {
+    if constexpr (!kIsSmall<P>) {
       return FindAndUse(key, [](const std::byte*) {});
+    } else if constexpr (!std::is_same_v<Key, AnyKey>) {
+      std::byte* value = nullptr;
+      if (TryFind(
+              key, Hash(key), [](const std::byte*) {}, &value)) {
+        return value;
+      }
     }
+    return FindAndCopy(key.Any(), /*copy=*/nullptr, /*value_lock=*/false);
   }
 
   // The same, and calls use(value) on the way, maybe more than once: the last
@@ -179,15 +184,9 @@ class ChainTable {
   template <typename Key, typename Use>
   std::byte* FindAndUse(Key key, Use use) const {
     const uint32_t hash = Hash(key);
-    Shard& shard = ShardOf(hash);
     std::byte* value = nullptr;
-    const bool sound =
-        shard.TryRead([&](uint32_t version) ABSL_ATTRIBUTE_ALWAYS_INLINE {
-          const SlotRef ref = Walk(shard, version, hash, key);
-          value = ref ? ValueOf(ref) : nullptr;
-          if (ref) use(value);
-        });
-    return sound ? value : FindSlow(shard, hash, key.Any(), use);
+    if (TryFind(key, hash, use, &value)) return value;
+    return FindSlow(ShardOf(hash), hash, key.Any(), use);
   }
 
   // Copies the value of `key` to `value` as one whole; holding the value's own
@@ -287,10 +286,11 @@ class ChainTable {
     value_.CopyInLocked(ValueOf(ref.slot), value);
   }
 
-  void EraseLocked(Shard& shard, const SlotRef& ref, uint32_t /*hash*/ = 0)
+  void EraseLocked(Shard& shard, SlotRef ref, uint32_t /*hash*/ = 0)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(shard) {
     WriteSection<P> write(shard);
-    const uint32_t next = LoadLink(NextOf(ref.slot));
+    const uint32_t next =
+        LoadWord<uint32_t>(At(ref.slot));  // only a writer changes it
     // First: a thread that sees that the key is gone finds room. A walk sees it
     // from the head of the chain alone.
     freelist_.GiveBackElement(*this, ref.slot);
@@ -307,7 +307,7 @@ class ChainTable {
   // the table grew, several.
 
   // How many buckets there are, for good: as many as Linux has.
-  uint64_t bucket_count() const { return chains_[0].count(); }
+  uint32_t bucket_count() const { return uint32_t{1} << chains_[0].bits; }
   Shard& ShardOfBucket(uint64_t bucket) const {
     return ShardOf(static_cast<uint32_t>(FirstHash(bucket)));
   }
@@ -479,7 +479,7 @@ class ChainTable {
     return std::bit_width(std::bit_ceil(uint64_t{max_entries})) - 1;
   }
   static constexpr uint64_t HeadsSize(uint32_t max_entries) {
-    return uint64_t{sizeof(uint32_t)} << BitsFor(max_entries);
+    return uint64_t{uint32_t{1} << BitsFor(max_entries)} * sizeof(uint32_t);
   }
 
   ABSL_ATTRIBUTE_ALWAYS_INLINE static uint32_t LoadLink(const uint32_t* link) {
@@ -589,6 +589,18 @@ class ChainTable {
     return next.link;
   }
 
+  // FindAndUse without the lock. Returns false if a writer was there each time.
+  template <typename Key, typename Use>
+  ABSL_ATTRIBUTE_ALWAYS_INLINE bool TryFind(Key key, uint32_t hash, Use use,
+                                            std::byte** value) const {
+    Shard& shard = ShardOf(hash);
+    return shard.TryRead([&](uint32_t version) ABSL_ATTRIBUTE_ALWAYS_INLINE {
+      const SlotRef ref = Walk(shard, version, hash, key);
+      *value = ref ? ValueOf(ref) : nullptr;
+      if (ref) use(*value);
+    });
+  }
+
   ABSL_ATTRIBUTE_NOINLINE uint32_t HashAny(const void* key) const {
     return static_cast<uint32_t>(hash_(key, key_size_));
   }
@@ -603,7 +615,8 @@ class ChainTable {
     *link = ref.link;
     return ref.slot;
   }
-  SlotRef LookLocked(Shard&, uint32_t hash, AnyKey key) const {
+  SlotRef LookLocked([[maybe_unused]] Shard& shard, uint32_t hash,
+                     AnyKey key) const ABSL_SHARED_LOCKS_REQUIRED(shard) {
     SlotRef ref;
     ref.slot = Look(hash, key.data(), &ref.link);
     return ref;

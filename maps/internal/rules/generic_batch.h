@@ -10,6 +10,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "absl/base/attributes.h"
 #include "bpfmap/maps/bpf_map.h"
 #include "bpfmap/maps/errno.h"
 #include "bpfmap/maps/map_def.h"
@@ -33,7 +34,8 @@ struct LookupBatchCall {
 // Runs `step(i)` for i from 0 to *count - 1 until one fails. *count is then the
 // number done.
 template <typename Step>
-Errno ForEachInBatch(uint32_t* count, Step step) {
+ABSL_ATTRIBUTE_ALWAYS_INLINE inline Errno ForEachInBatch(uint32_t* count,
+                                                         Step step) {
   const uint32_t wanted = *count;
   Errno error = Errno::kOk;
   uint32_t done = 0;

@@ -44,7 +44,7 @@ struct HashBatchElements {
 template <typename Table, typename Elements>
 Errno CopyHashBucket(Table& table, const UserRights& rights,
                      const Elements& elements, const LookupBatchCall& batch,
-                     uint64_t bucket, uint32_t done, uint32_t room,
+                     uint32_t bucket, uint32_t done, uint32_t room,
                      uint32_t* copied) {
   if (!table.MayHaveElements(bucket)) return Errno::kOk;
   auto& shard = table.ShardOfBucket(bucket);
@@ -202,7 +202,7 @@ template <typename Table, typename Elements>
 Errno RunHashBatchByRuns(Table& table, const UserRights& rights,
                          const Elements& elements,
                          const LookupBatchCall& batch) {
-  const auto copy_bucket = [&](uint64_t bucket, uint32_t done, uint32_t room,
+  const auto copy_bucket = [&](uint32_t bucket, uint32_t done, uint32_t room,
                                uint32_t* copied) {
     return CopyHashBucket(table, rights, elements, batch, bucket, done, room,
                           copied);
