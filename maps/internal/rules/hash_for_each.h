@@ -3,9 +3,9 @@
 // ForEachHashElem: the walk of bpf_for_each_map_elem() through a hash map.
 //
 // It goes from hash to hash or, where elements are in no order, from bucket to
-// bucket. The callback runs with no lock held, so it may do anything to the map:
-// if an element that is about to be shown is removed, its memory may still be
-// shown, as in Linux. No element that stays is missed or shown twice.
+// bucket. The callback runs with no lock held, so it may do anything to the
+// map: if an element that is about to be shown is removed, its memory may still
+// be shown, as in Linux. No element that stays is missed or shown twice.
 
 #ifndef BPFMAP_MAPS_INTERNAL_RULES_HASH_FOR_EACH_H_
 #define BPFMAP_MAPS_INTERNAL_RULES_HASH_FOR_EACH_H_
