@@ -41,7 +41,7 @@ extern void bpf_arena_free_pages(void *map, void *address, __u32 pages) __ksym;
 #define TO_USER(variable) CAST(variable, 1 << 16)
 
 // What a run is asked for, and what it answers.
-struct request request = {};
+struct Request request = {};
 
 SEC("syscall")
 int allocate(void *context) {
@@ -62,9 +62,9 @@ SEC("syscall")
 int build(void *context) {
   __u64 next = 0;
   for (int i = 0; i < kNodes; ++i) {
-    struct node *node = (struct node *)request.address + i;
+    struct Node *node = (struct Node *)request.address + i;
     TO_KERNEL(node);
-    node->next = (struct node *)next;
+    node->next = (struct Node *)next;
     node->value = i * i;
     TO_USER(node);
     next = (__u64)node;
@@ -81,7 +81,7 @@ int sum(void *context) {
   __u64 result = 0;
   for (int i = 0; i < 2 * kNodes; ++i) {
     if (next == 0) break;
-    struct node *node = (struct node *)next;
+    struct Node *node = (struct Node *)next;
     TO_KERNEL(node);
     result += node->value;
     next = (__u64)node->next;

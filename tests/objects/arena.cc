@@ -164,7 +164,7 @@ int Run(const bpf_program* program) {
 // What bpf_arena_alloc_pages() returns: the number of a page, or -1.
 int Allocate(arena* skeleton, int page, uint32_t pages, int node = -1,
              uint64_t flags = 0, uint64_t more = 0) {
-  request& request = skeleton->bss->request;
+  Request& request = skeleton->bss->request;
   request.address =
       page < 0 ? 0 : kAddress + static_cast<uint64_t>(page) * kPage + more;
   request.pages = pages;
@@ -177,7 +177,7 @@ int Allocate(arena* skeleton, int page, uint32_t pages, int node = -1,
 }
 
 int Release(arena* skeleton, int page, uint32_t pages) {
-  request& request = skeleton->bss->request;
+  Request& request = skeleton->bss->request;
   request.address = kAddress + static_cast<uint64_t>(page) * kPage;
   request.pages = pages;
   return Run(skeleton->progs.release);
@@ -211,12 +211,12 @@ void Pages(arena* skeleton, char* memory) {
 }
 
 void List(arena* skeleton) {
-  request& request = skeleton->bss->request;
+  Request& request = skeleton->bss->request;
   Print("a list: page %, built %",
         {Allocate(skeleton, 2, 1), Run(skeleton->progs.build)});
   uint64_t sum = 0;
   int nodes = 0;
-  for (const auto* at = reinterpret_cast<const node*>(request.address);
+  for (const auto* at = reinterpret_cast<const Node*>(request.address);
        at != nullptr; at = at->next) {
     sum += at->value;
     ++nodes;
@@ -228,7 +228,7 @@ void List(arena* skeleton) {
 }
 
 void Stores(arena* skeleton, char* memory) {
-  request& request = skeleton->bss->request;
+  Request& request = skeleton->bss->request;
   const auto store = [&](int page) {
     request.address = kAddress + static_cast<uint64_t>(page) * kPage;
     request.value = 77;

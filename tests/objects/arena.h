@@ -2,19 +2,19 @@
 //
 // What arena.bpf.c and arena.cc share.
 
-#ifndef TESTS_OBJECTS_ARENA_H_
-#define TESTS_OBJECTS_ARENA_H_
+#ifndef BPFMAP_TESTS_OBJECTS_ARENA_H_
+#define BPFMAP_TESTS_OBJECTS_ARENA_H_
 
 #include <linux/types.h>
 
 enum { kPages = 8, kNodes = 16 };
 
-struct node {
-  struct node *next;
+struct Node {
+  struct Node *next;
   __u64 value;
 };
 
-struct request {
+struct Request {
   __u64 address;
   __u64 value;
   __u64 flags;
@@ -22,4 +22,4 @@ struct request {
   int node;
 };
 
-#endif  // TESTS_OBJECTS_ARENA_H_
+#endif  // BPFMAP_TESTS_OBJECTS_ARENA_H_
