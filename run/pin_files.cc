@@ -93,7 +93,9 @@ long PinFiles::Pin(const SupervisedCaller& caller, int start,
   if (error == 0 && fstat(file, &status) == 0) {
     const int watch = watch_.Add(file, /*hears_of_opening=*/false);
     if (watch > 0) watched_[watch] = status.st_ino;
-    pins_[status.st_ino] = {std::move(object), watch};
+    // A user has few instances of inotify, and other processes may have them.
+    const int looked_at = watch > 0 ? -1 : std::exchange(file, -1);
+    pins_[status.st_ino] = {std::move(object), watch, looked_at};
   }
   if (file >= 0) close(file);
   close(directory);
@@ -150,6 +152,21 @@ void PinFiles::Reap() {
       pins_.erase(pin);
     }
     watched_.erase(watched);
+  }
+  ReapUnwatched(&gone);
+}
+
+void PinFiles::ReapUnwatched(std::vector<PinnedObject>* gone) {
+  for (auto pin = pins_.begin(); pin != pins_.end();) {
+    struct stat status;
+    const int file = pin->second.looked_at;
+    if (file < 0 || fstat(file, &status) != 0 || status.st_nlink != 0) {
+      ++pin;
+      continue;
+    }
+    close(file);
+    gone->push_back(std::move(pin->second.object));
+    pin = pins_.erase(pin);
   }
 }
 

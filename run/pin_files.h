@@ -63,7 +63,11 @@ class PinFiles {
   struct Pinned {
     PinnedObject object;
     int watch = 0;
+    int looked_at = -1;  // the file, where there is no watch
   };
+
+  // Moves the objects of files without a watch that are deleted to *gone.
+  void ReapUnwatched(std::vector<PinnedObject>* gone);
 
   const dev_t device_;
   std::mutex mutex_;

@@ -77,6 +77,14 @@ bool IsOnElement(uint64_t command) {
   }
 }
 
+// Where a link leads to; "" if that cannot be told.
+std::string ReadLink(const std::string& link) {
+  char path[PATH_MAX];
+  const ssize_t length = readlink(link.c_str(), path, sizeof path);
+  if (length < 0 || length == sizeof path) return "";
+  return {path, static_cast<std::size_t>(length)};
+}
+
 // Once: why all of a process's addresses are bad. False.
 bool TellUnreadable(pid_t thread) {
   static std::atomic<bool> told{false};
@@ -281,11 +289,15 @@ std::string SupervisedCaller::DirectoryPath(int directory) const {
     if (borrowed < 0) return "";
     link = "/proc/self/fd/" + std::to_string(borrowed);
   }
-  char path[PATH_MAX];
-  const ssize_t length = readlink(link.c_str(), path, sizeof path);
+  std::string path = ReadLink(link);
   if (borrowed >= 0) close(borrowed);
-  if (length < 0 || length == sizeof path) return "";
-  return {path, static_cast<std::size_t>(length)};
+  // As this process sees it, from outside of the caller's root.
+  const std::string root = ReadLink(ProcPath(call_.thread, "root"));
+  if (root == "/") return path;
+  if (root.empty() || path.compare(0, root.size(), root) != 0) return "";
+  path.erase(0, root.size());
+  if (!path.empty() && path[0] != '/') return "";
+  return path + "/";
 }
 
 int SupervisedCaller::OpenPath(int directory, const std::string& path,

@@ -65,7 +65,9 @@ class SupervisedCaller final : public Caller {
   pid_t thread() const { return call_.thread; }
 
  private:
-  // Where relative paths start, as an absolute path; "" if there is none.
+  // Where relative paths start, as an absolute path inside of the caller's
+  // root;
+  // "" if there is none.
   std::string DirectoryPath(int directory) const;
 
   // Where the attribute of a command on an element is read, all of its page

@@ -168,7 +168,11 @@ long BpfFdTable::OpenNext(File file, const char* name, MapFlags rights) {
     const bool is_reused = fd >= 0;
     if (!is_reused) fd = OpenLocked(std::move(file), name, rights);
     if (reaps_later || is_reused) {
-      gone_later = ReapClosed(/*look_at_all=*/false);
+      try {
+        gone_later = ReapClosed(/*look_at_all=*/false);
+      } catch (const std::bad_alloc&) {
+        // What was heard is dealt with at the next call: must_sweep_ is set.
+      }
     }
   }
   return GiveFile(fd);
@@ -263,7 +267,13 @@ void BpfFdTable::MakeSpare() {
   const int watch = watch_.Add(kept, /*hears_of_opening=*/true);
   if (watch < 0) return spares_.Drop(kept, status.st_ino);
   device_ = status.st_dev;
-  watched_[watch] = status.st_ino;
+  try {
+    watched_[watch] = status.st_ino;
+  } catch (const std::bad_alloc&) {
+    watch_.Remove(watch);
+    spares_.Drop(kept, status.st_ino);
+    throw;
+  }
   spares_.Put({.inode = status.st_ino, .watch = watch, .kept = kept});
 }
 
@@ -286,7 +296,12 @@ long BpfFdTable::OpenSpare(File* file) {
     const FileMark mark = {
         .inode = spare.inode, .may_read = true, .may_write = true};
     mark.Put(opened.get());
-    files_.emplace(spare.inode, std::move(*file));
+    try {
+      files_.emplace(spare.inode, std::move(*file));
+    } catch (const std::bad_alloc&) {
+      spares_.Put(spare);
+      throw;
+    }
     return opened.release();
   }
   return -1;
