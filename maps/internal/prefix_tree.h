@@ -157,8 +157,8 @@ PrefixPosition PrefixTree<P>::Locate(Prefix prefix) const {
       const uint32_t order = node.order();
       if (order >= end) break;
       position.parent = position.place;
-      position.place =
-          IsFork(order) ? node.link(prefix.Bit(LengthOf(order))) : node.below();
+      // Of an inner node what is below; without a branch.
+      position.place = node.link(order & prefix.Bit(LengthOf(order)));
       link = LoadLink(position.place);
     }
     return link;

@@ -160,20 +160,22 @@ class PrefixTrie {
   bool PutLocked(const PrefixPosition& position, Prefix prefix,
                  const void* value) ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock_) {
     const bool is_new = position.element == 0;
-    if (!Reserve(is_new)) return false;
+    const bool splits = roots_.ShouldSplit(entries_ + (is_new ? 1 : 0));
+    if (!nodes_.ReserveElement() ||
+        ((is_new || splits) && !ReserveNodes(splits))) {
+      return false;
+    }
     WriteSection<P> write(seq_lock_);
     const uint32_t element = nodes_.NewElement(prefix, value);
-    PrefixTree<P> tree = TreeOf(prefix);
     if (is_new) {
-      tree.Insert(position, prefix, element);
+      ShortTree().Insert(position, prefix, element);  // into any tree
       ++entries_;
     } else {
-      tree.Replace(position, element);
+      ShortTree().Replace(position, element);
       nodes_.GiveBackElement(position.element);
     }
-    for (uint32_t i = 0; i < kSplitsPerUpdate && roots_.ShouldSplit(entries_);
-         ++i) {
-      SplitRoot();
+    if (splits) [[unlikely]] {
+      SplitRoots();
     }
     return true;
   }
@@ -229,8 +231,10 @@ class PrefixTrie {
   static constexpr uint64_t kFirstSize = 128 << 20;
 
   static constexpr uint32_t kSplitsPerUpdate = PrefixRoots<P>::kSplitsPerUpdate;
-  // A split may move a prefix to another tree, where it takes a node.
-  static constexpr uint32_t kSpareNodes = P::kLazyMemory ? kSplitsPerUpdate : 0;
+  // A split may move a prefix to another tree, where it takes a node; and one
+  // node is reserved where a prefix is only replaced.
+  static constexpr uint32_t kSpareNodes =
+      P::kLazyMemory ? kSplitsPerUpdate + 1 : 0;
 
   // How many entries Init() makes room for.
   static constexpr uint64_t FirstEntries(uint32_t data_size,
@@ -303,13 +307,17 @@ class PrefixTrie {
     return Earlier(next, ShortTree().FirstAfter(prefix));
   }
 
-  // Sees to the memory for an update.
-  bool Reserve(bool is_new) ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock_) {
-    if (entries_ >= PrefixNodes<P>::kMostElements) return false;
-    const uint32_t entries = entries_ + (is_new ? 1 : 0);
-    const uint32_t splits = roots_.ShouldSplit(entries) ? kSplitsPerUpdate : 0;
-    return nodes_.ReserveElement() &&
-           nodes_.ReserveNodes(splits + (is_new ? 1 : 0));
+  // Sees to the nodes of an update, one and those of its splits.
+  bool ReserveNodes(bool splits) ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock_) {
+    return entries_ < PrefixNodes<P>::kMostElements &&
+           nodes_.ReserveNodes(1 + (splits ? kSplitsPerUpdate : 0));
+  }
+
+  void SplitRoots() ABSL_EXCLUSIVE_LOCKS_REQUIRED(seq_lock_) {
+    for (uint32_t i = 0; i < kSplitsPerUpdate && roots_.ShouldSplit(entries_);
+         ++i) {
+      SplitRoot();
+    }
   }
 
   // Splits the root that is next: what hangs below it goes to two, and the
