@@ -47,7 +47,7 @@ void Elements(int counts) {
   const int again = bpf_map_update_elem(counts, &key, &value, BPF_NOEXIST);
   std::printf("a second insert: %s\n", std::strerror(-again));
   Must("delete", bpf_map_delete_elem(counts, &key));
-  std::printf("lookup behind a delete: %s\n",
+  std::printf("lookup after a delete: %s\n",
               std::strerror(-bpf_map_lookup_elem(counts, &key, &value)));
 
   std::vector<uint32_t> keys;
