@@ -21,8 +21,8 @@ chmod 755 "$place" "$place"/*
 cd "$place" || exit
 
 case $(uname -m) in
-  x86_64) readv=310 writev=311 seccomp=317 unshare=272 ;;
-  aarch64) readv=270 writev=271 seccomp=277 unshare=97 ;;
+  x86_64) readv=310 writev=311 seccomp=317 unshare=272 watch=254 ;;
+  aarch64) readv=270 writev=271 seccomp=277 unshare=97 watch=27 ;;
   *) exit 1 ;;
 esac
 
@@ -45,6 +45,7 @@ expect() {
 
 all="all is as on Linux"
 expect "$all" ./without $readv $writev -- ./bpfmap run ./client
+expect "$all" ./without $watch -- ./bpfmap run ./client
 expect "refuses seccomp(2)" ./without $seccomp -- ./bpfmap run ./client
 expect "nothing can be pinned" ./without $unshare -- ./bpfmap run true
 expect "nothing is torn" ./without $unshare -- ./bpfmap run ./storm 3 3
