@@ -82,7 +82,7 @@ inline constexpr Refusals kNoElements{.lookup = Errno::kNotSupp,
 template <typename Map, Profile P>
 class MapBase;
 
-// Where the commands come from: see map_commands.h.
+// Where the commands of the user view come from: see map_commands.h.
 template <typename Map, Profile P>
 using MapCommandsOf =
     std::conditional_t<kIsSmall<P>, SmallMapOf<MapBase<Map, P>>,
