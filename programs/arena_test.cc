@@ -57,6 +57,7 @@ class ArenaTest : public ::testing::Test {
   LoadError LoadProgram(const Code& code, const std::string& function = "") {
     ProgramDef def;
     def.type = ProgramType::kSyscall;
+    def.gpl_compatible = true;
     def.instructions = code;
     def.map_of_fd = [this](int32_t fd) -> std::shared_ptr<LocalMap> {
       return fd == kArena ? arena_ : other_;
