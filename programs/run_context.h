@@ -34,6 +34,12 @@
 
 namespace bpfmap {
 
+// Such as a KernelObject.
+template <typename T>
+concept HasAddress = requires(const T& object) {
+  { object.address() } -> std::same_as<uint64_t>;
+};
+
 // A number, the address of what a test made, or a text.
 class ContextValue {
  public:
@@ -46,11 +52,7 @@ class ContextValue {
   // NOLINTNEXTLINE(google-explicit-constructor)
   ContextValue(T number)
       : value_(static_cast<uint64_t>(static_cast<int64_t>(number))) {}
-  // Of a KernelObject.
-  template <typename T>
-  requires requires(const T& object) {
-    { object.address() } -> std::same_as<uint64_t>;
-  }
+  template <HasAddress T>
   // NOLINTNEXTLINE(google-explicit-constructor)
   ContextValue(const T& object) : value_(object.address()) {}
 
