@@ -43,7 +43,7 @@ implementations() {
   local kernel="kernel/user kernel/program"
   case $1/$2 in
     hash/k4v8 | array/k4v8 | lru_hash/k4v8 | percpu_*/k4v8 | \
-      queue/k0v8 | stack/k0v8)
+      lpm_trie/k8v8 | queue/k0v8 | stack/k0v8)
       ours+=" embedded/program embedded/user"
       ;;
     bloom_filter/*) ours="cloud_direct/program cloud/user" ;;
