@@ -133,7 +133,7 @@ class ArenaMap final : public MapBase<ArenaMap<P>, P>, public ArenaPages {
   using MapBase<ArenaMap, P>::def_;
   using Word = std::atomic<uint64_t>;
 
-  // What the first page may lie after the start of its part.
+  // Bytes that the first page may lie after the start of its part.
   static constexpr uint64_t kSlack =
       P::kCacheLineSize % kPageSize == 0 ? 0 : kPageSize;
   static constexpr uint64_t BytesOf(const MapDef& def) {

@@ -58,7 +58,7 @@ class ArenaPages {
   bool AreThere(uint64_t offset, uint64_t size) {
     return DoAreThere(offset, size);
   }
-  // What user space does by touching memory: makes these pages be there, and
+  // Makes these pages be there, as user space does by touching them, and
   // returns the address in this process of the first byte.
   // REQUIRES: they are in the arena.
   void* Touch(uint64_t offset, uint64_t size) { return DoTouch(offset, size); }

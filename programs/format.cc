@@ -17,7 +17,7 @@ bool IsAnyOf(char c, const char* set) {
   return c != 0 && std::strchr(set, c) != nullptr;
 }
 bool IsAlnum(char c) { return std::isalnum(static_cast<unsigned char>(c)); }
-// What may come after %s and %p: no letter and no digit.
+// %s and %p end before anything but a letter or a digit.
 bool EndsConversion(char c) {
   return c == 0 || std::isspace(static_cast<unsigned char>(c)) ||
          std::ispunct(static_cast<unsigned char>(c));

@@ -6,8 +6,8 @@
 //             to 8
 //   node:     u32 order | u32 link 0 | u32 link 1
 //
-// A prefix with a value is an element. What lies above elements is nodes of 12
-// bytes, of two kinds:
+// A prefix with a value is an element. Above elements lie nodes of 12 bytes, of
+// two kinds:
 //
 //   fork of `n` bits   the prefixes below it have their first n bits in common;
 //                      those whose next bit is i hang below link i. The bits
@@ -53,7 +53,7 @@ inline void StoreLink(PrefixLink* place, PrefixLink link) {
   __atomic_store_n(place, link, __ATOMIC_RELEASE);
 }
 
-// What it means that a link leads to a node.
+// A link, as laid out above.
 constexpr bool IsNode(PrefixLink link) { return (link & 1) != 0; }
 constexpr uint32_t SlotOf(PrefixLink link) { return link >> 1; }
 constexpr PrefixLink ElementLink(uint32_t element) { return element * 2; }

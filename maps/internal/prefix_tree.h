@@ -168,7 +168,7 @@ PrefixPosition PrefixTree<P>::Locate(Prefix prefix) const {
   const uint32_t element = AnyOf(thing);
   position.common = nodes_.Common(element, prefix);
   if (position.common == prefix.length()) {
-    // What is below a fork is longer. Of an inner node it is its own element.
+    // All elements below a fork are longer; AnyOf() an inner node is its own.
     if (nodes_.Length(element) == prefix.length()) position.element = element;
     return position;
   }

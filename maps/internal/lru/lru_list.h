@@ -70,7 +70,8 @@ class LruList {
   }
 
   // Adds nodes as the newest of a list, whose other methods do not see them
-  // before Finish(). What changes with each node stays in registers so long.
+  // before Finish(). Until then its members, which change with each node, stay
+  // in registers.
   class Appender {
    public:
     explicit Appender(LruList& list)
